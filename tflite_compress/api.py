@@ -1,0 +1,266 @@
+"""What the command line calls, one to one: ``compress``, ``compress_many`` and ``repeat``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.errors import DataError, UsageError
+from tflite_compress.plan import Plan, make_plan, without_fallbacks
+from tflite_compress.progress import Progress, Silent
+from tflite_compress.recipes import Overrides
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of a run besides model, device, recipe and data.
+
+    Attributes:
+        max_drop: Accuracy that may be lost: 0.01 is one point of top-1 (for errors such as ``mae`` the
+            relative rise).
+        metric: Name of the metric, or ``module:function``; None infers it.
+        loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
+        custom_objects: ``module:dict`` or a mapping, for models with custom layers.
+        trust_model: Run code that comes in the model file (Lambda layers).
+        seed: Seed of everything random.
+        latency_seconds: How long to measure latency.
+    """
+
+    max_drop: float = 0.01
+    metric: str | None = None
+    loss: str | None = None
+    custom_objects: str | Mapping[str, Any] | None = None
+    trust_model: bool = False
+    seed: int = 0
+    latency_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """One device's outcome.
+
+    Attributes:
+        device: Name of the device.
+        passed: True where the accuracy was kept (or no data was given to check it on).
+        tflite: Path of the ``.tflite``; its name ends in ``.failed.tflite`` where it did not pass.
+        report: What ``report.json`` holds.
+        manifest: What ``manifest.json`` holds.
+    """
+
+    device: str
+    passed: bool
+    tflite: Path
+    report: dict[str, Any]
+    manifest: dict[str, Any]
+
+
+def compress(
+    model: Any,
+    device: str,
+    recipe: str | None = None,
+    *,
+    data: Any = None,
+    train: Any = None,
+    calibrate: Any = None,
+    evaluate: Any = None,
+    preprocess: str = "none",
+    resize: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    overrides: Overrides | None = None,
+    **options: Any,
+) -> Result:
+    """Compress a Keras model for one device.
+
+    Args:
+        model: Path of a ``.keras``, ``.h5`` or SavedModel, or a keras or tf_keras model.
+        device: Name of a device profile, or path of your own.
+        recipe: Name or path of a recipe; None takes the device's.
+        data: One source for training, calibration and evaluation: a path, ``module:function``, arrays
+            ``(x, y)`` or ``x``, or a ``tf.data.Dataset``.
+        train, calibrate, evaluate: Separate sources instead.
+        preprocess: ``none``, ``unit``, ``symmetric`` or ``module:function``.
+        resize: Resize images to the model's input.
+        out: Folder for the result; ``compressed/MODEL-DEVICE`` by default.
+        progress: Where to report progress; silent by default.
+        overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
+        **options: See :class:`Options`.
+
+    Returns:
+        The result; check ``passed``.
+
+    Raises:
+        CompressError: Something the user can mend; the message says what and how.
+
+    Example:
+        >>> result = compress("model.keras", "raspberry-pi-4", data="data.npz")  # doctest: +SKIP
+        >>> result.tflite, result.report["accuracy"]["after"]  # doctest: +SKIP
+    """
+    from tflite_compress.data.gather import DataSpec
+
+    spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
+    return compress_many(
+        model, [device], recipe, spec, out=out, progress=progress, overrides=overrides, **options
+    )[0]
+
+
+def compress_many(
+    model: Any,
+    devices: Sequence[str],
+    recipe: str | None,
+    spec: Any,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    overrides: Overrides | None = None,
+    **options: Any,
+) -> list[Result]:
+    """Compress a model for several devices, which share the training they have in common.
+
+    Args:
+        model: See :func:`compress`.
+        devices: Names or paths of device profiles.
+        recipe: See :func:`compress`.
+        spec: A ``DataSpec``.
+        out: Folder for the result, with one subfolder for each device if there are several.
+        progress: Where to report progress.
+        overrides: Settings of the recipe to change.
+        **options: See :class:`Options`.
+
+    Raises:
+        CompressError: Something the user can mend.
+    """
+    plans = [make_plan(name, recipe, overrides or {}) for name in devices]
+    return run_plans(model, plans, spec, _options(options), out, progress or Silent())
+
+
+def run_plans(
+    model: Any,
+    plans: Sequence[Plan],
+    spec: Any,
+    options: Options,
+    out: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> list[Result]:
+    """Run plans that are already settled; see :func:`compress_many`.
+
+    Raises:
+        CompressError: Something the user can mend.
+    """
+    from tflite_compress.output import result_folder
+    from tflite_compress.session import Session, open_session
+
+    _require_data(plans, spec)
+    target = Path(out) if out is not None else default_out(model, [p.device.name for p in plans])
+    with ExitStack() as stack:
+        staging = stack.enter_context(result_folder(target))
+        session: Session = open_session(model, spec, options, progress)
+        results = [
+            session.run(plan, staging if len(plans) == 1 else staging / plan.device.name) for plan in plans
+        ]
+        if len(plans) > 1:
+            _write_index(staging, results)
+    return [replace(r, tflite=target / r.tflite.relative_to(staging)) for r in results]
+
+
+def repeat(
+    manifest: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Result, bool]:
+    """Run again what a manifest records.
+
+    Args:
+        manifest: Path of a ``manifest.json``.
+        out: Folder for the result; the manifest's folder with ``-repeated`` by default.
+        progress: Where to report progress.
+
+    Returns:
+        The result, and True where its ``.tflite`` equals the recorded one byte for byte.
+
+    Raises:
+        CompressError: The manifest cannot be read, or model or data are not what it recorded.
+    """
+    from tflite_compress.data.gather import DataSpec
+    from tflite_compress.devices import Device
+    from tflite_compress.models.load import hash_path
+    from tflite_compress.recipes import Recipe
+    from tflite_compress.report.manifest import read_manifest
+    from tflite_compress.tomlfiles import typed
+
+    path = Path(manifest)
+    record = read_manifest(path)
+    model = Path(record["model"]["path"])
+    if not model.exists() or hash_path(model) != record["model"]["sha256"]:
+        raise UsageError(
+            f"{path}: model {model} is missing or no longer the one recorded", "Put it back and run again."
+        )
+    device = typed(record["device"], Device, f"{path}: device")
+    recipe = typed(record["recipe"], Recipe, f"{path}: recipe")
+    arguments = record["arguments"]
+    options = _options({**arguments["options"], "seed": record["seed"]})
+    target = out if out is not None else path.absolute().parent.with_name(path.absolute().parent.name + "-repeated")
+    plan = without_fallbacks(Plan(device, (recipe,)))
+    result = run_plans(str(model), [plan], DataSpec(**arguments["data"]), options, target, progress or Silent())
+    if result[0].manifest["data"] != record["data"]:
+        raise DataError(f"{path}: the data is no longer what was recorded", "Put it back and run again.")
+    same = result[0].manifest["outputs"] == record["outputs"]
+    return result[0], same
+
+
+def default_out(model: Any, devices: Sequence[str]) -> Path:
+    """``compressed/MODEL-DEVICE``, or ``compressed/MODEL`` for several devices."""
+    stem = Path(model).stem if isinstance(model, str | os.PathLike) else str(getattr(model, "name", "model"))
+    return Path("compressed") / (f"{stem}-{Path(devices[0]).stem}" if len(devices) == 1 else stem)
+
+
+def _options(values: dict[str, Any]) -> Options:
+    """Check option names and values.
+
+    Raises:
+        UsageError: There is no such option, or its value makes no sense.
+    """
+    try:
+        options = Options(**values)
+    except TypeError as error:
+        raise UsageError(str(error).replace("Options.__init__() ", "")) from error
+    if isinstance(options.max_drop, bool) or not isinstance(options.max_drop, int | float):
+        raise UsageError(f"--max-drop={options.max_drop}: expected a number", "For example --max-drop=0.01.")
+    if not 0 <= options.max_drop:
+        raise UsageError(f"--max-drop={options.max_drop}: expected 0 or more", "For example --max-drop=0.01.")
+    if isinstance(options.seed, bool) or not isinstance(options.seed, int) or options.seed < 0:
+        raise UsageError(f"--seed={options.seed}: expected a whole number from 0", "For example --seed=1.")
+    return options
+
+
+def _require_data(plans: Sequence[Plan], spec: Any) -> None:
+    """Say before any work that a recipe needs data and there is none."""
+    if spec.given:
+        return
+    for plan in plans:
+        recipe = plan.rungs[0]
+        if plan.trains or plan.calibrates:
+            what = "trains" if plan.trains else "calibrates int8 ranges"
+            raise DataError(
+                f"recipe '{recipe.name}' for {plan.device.name} {what} and no data was given",
+                "Give --data=FILE.npz, a folder of images or module:function; or --recipe=float16 or dynamic.",
+            )
+
+
+def _write_index(staging: Path, results: Sequence[Result]) -> None:
+    """The top manifest of a run over several devices: where each one's files are."""
+    from tflite_compress.output import MANIFEST, write_file
+    from tflite_compress.report.manifest import fingerprint
+
+    files = {p.relative_to(staging).as_posix(): p.read_bytes() for p in staging.rglob("*") if p.is_file()}
+    index = {
+        "schema": 1,
+        "devices": [r.device for r in results],
+        "outputs": {name: fingerprint(content) for name, content in sorted(files.items())},
+    }
+    write_file(staging / MANIFEST, json.dumps(index, indent=2) + "\n")

@@ -1,0 +1,278 @@
+"""The command line. Nothing here imports TensorFlow before a model is to be loaded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from tflite_compress.errors import CompressError, UsageError, closest
+
+HELP = """\
+tflite-compress: a Keras model goes in, the smallest .tflite that keeps its accuracy comes out.
+
+usage:
+  tflite-compress compress MODEL --device=NAME[,NAME...] [--recipe=NAME|FILE] [--data=SOURCE] [...]
+  tflite-compress repeat MANIFEST [--out=DIR]     run again what a manifest.json records
+  tflite-compress devices [NAME]                  device profiles
+  tflite-compress recipes [NAME]                  recipes and their settings
+  tflite-compress --version
+
+'tflite-compress COMMAND --help' explains a command. --debug shows tracebacks.
+exit codes: 0 done, 1 accuracy lost or result differs, 2 a mistake to correct, 130 interrupted.
+"""
+
+
+def compress(
+    model: str,
+    *extra: str,
+    device: Any,
+    recipe: Any = None,
+    data: Any = None,
+    train: Any = None,
+    calibrate: Any = None,
+    eval: Any = None,
+    max_drop: float = 0.01,
+    out: Any = None,
+    preprocess: Any = "none",
+    resize: bool = False,
+    metric: Any = None,
+    loss: Any = None,
+    custom_objects: Any = None,
+    trust_model: bool = False,
+    seed: int = 0,
+    dry_run: bool = False,
+    json: bool = False,
+    **settings: Any,
+) -> int:
+    """Compress a Keras model and prove that it still works.
+
+    Any setting of the recipe is an option too: --sparsity=0.6, --numeric=float16, --epochs=2
+    ('tflite-compress recipes NAME' lists them).
+
+    Args:
+        model: A .keras or .h5 file, or a SavedModel folder.
+        extra: Nothing else is expected.
+        device: Device profile, or several separated by commas; a name or the path of a TOML file.
+        recipe: Recipe name or path; by default the device's.
+        data: .npz file, folder of images (one subfolder a class), or module:function. Split by the tool.
+        train: Training data, if it comes separately.
+        calibrate: Calibration data (representative dataset), if it comes separately.
+        eval: Evaluation data, if it comes separately.
+        max_drop: Accuracy that may be lost; 0.01 is one point of top-1.
+        out: Folder for the result; compressed/MODEL-DEVICE by default.
+        preprocess: none, unit (0 to 1), symmetric (-1 to 1), or module:function on the input arrays.
+        resize: Resize images to the model's input.
+        metric: top1, top5, binary_accuracy, r2, mae, mse, or module:function; inferred by default.
+        loss: Keras loss name or module:function for fine-tuning; inferred by default.
+        custom_objects: module:dict with the custom classes of the model.
+        trust_model: Run code that is in the model file, such as Lambda layers.
+        seed: Seed of the split and of training.
+        dry_run: Print the plan and stop.
+        json: Print the reports as JSON instead of a table.
+        settings: Settings of the recipe.
+    """
+    if extra:
+        raise UsageError(f"unexpected: {' '.join(map(str, extra))}", "Options start with two dashes.")
+    from tflite_compress import api
+    from tflite_compress.plan import make_plan
+    from tflite_compress.report import table
+
+    settings = _plain_settings(settings)
+    names = _names(device)
+    plans = [make_plan(name, _text(recipe), settings) for name in names]
+    if dry_run:
+        table.print_plans(plans)
+        return 0
+    options = api._options(
+        {
+            "max_drop": max_drop,
+            "metric": _text(metric),
+            "loss": _text(loss),
+            "custom_objects": _text(custom_objects),
+            "trust_model": trust_model,
+            "seed": seed,
+        }
+    )
+    sources = [_text(x) for x in (data, train, calibrate, eval)]
+
+    def work(progress: Any) -> Any:
+        from tflite_compress.data.gather import DataSpec
+
+        spec = DataSpec(*sources, preprocess=str(preprocess), resize=bool(resize))
+        return api.run_plans(str(model), plans, spec, options, _text(out), progress)
+
+    results = _quietly(work)
+    if json:
+        table.print_json(results)
+    else:
+        table.print_results(results)
+    return 0 if all(result.passed for result in results) else 1
+
+
+def repeat(manifest: str, *extra: str, out: Any = None) -> int:
+    """Run again what a manifest records, and compare the new file with the recorded one.
+
+    Args:
+        manifest: The manifest.json in a result's folder.
+        extra: Nothing else is expected.
+        out: Folder for the new result; the old one's name with -repeated by default.
+    """
+    if extra:
+        raise UsageError(f"unexpected: {' '.join(map(str, extra))}", "Options start with two dashes.")
+    from tflite_compress import api
+
+    result, same = _quietly(lambda progress: api.repeat(str(manifest), _text(out), progress))
+    print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
+    return 0 if same else 1
+
+
+def devices(name: Any = None, *extra: str) -> int:
+    """List device profiles, or show one with the source of each fact.
+
+    Args:
+        name: A profile's name or the path of a TOML file.
+        extra: Nothing else is expected.
+    """
+    from tflite_compress.devices import all_devices, load_device
+    from tflite_compress.report import table
+
+    if name is None:
+        table.print_devices(all_devices())
+    else:
+        table.print_device(load_device(str(name)))
+    return 0
+
+
+def recipes(name: Any = None, *extra: str) -> int:
+    """List recipes, or show one with all its settings.
+
+    Args:
+        name: A recipe's name or the path of a TOML file.
+        extra: Nothing else is expected.
+    """
+    from tflite_compress.recipes import all_recipes, load_recipe
+    from tflite_compress.report import table
+
+    if name is None:
+        table.print_recipes(all_recipes())
+    else:
+        table.print_recipe(load_recipe(str(name)))
+    return 0
+
+
+COMMANDS = {"compress": compress, "repeat": repeat, "devices": devices, "recipes": recipes}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments; those of the process by default.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        print(HELP, end="")
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from tflite_compress import __version__
+
+        print(__version__)
+        return 0
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _dispatch(arguments)
+    except CompressError as error:
+        if debug:
+            raise
+        _complain(error.message, error.next_step)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted; nothing was written", "The same command continues a training where it stood.")
+        return 130
+    except MemoryError:
+        _complain("out of memory", "Close other programs, or give less data.")
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        _complain(
+            f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            "This is a bug; --debug shows where.",
+        )
+        return 2
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments[0] not in COMMANDS:
+        raise UsageError(
+            f"unknown command '{arguments[0]}'.{closest(arguments[0], list(COMMANDS))}",
+            "'tflite-compress --help' lists the commands.",
+        )
+    import fire
+    from fire.core import FireExit
+
+    os.environ.setdefault("PAGER", "cat")
+    code: list[int] = []
+
+    def returning(command: Any) -> Any:
+        import functools
+
+        @functools.wraps(command)
+        def run(*args: Any, **kwargs: Any) -> None:
+            code.append(command(*args, **kwargs))
+
+        return run
+
+    component = {name: returning(command) for name, command in COMMANDS.items()}
+    try:
+        fire.Fire(component, command=arguments, name="tflite-compress")
+    except FireExit as exit_:
+        return int(exit_.code or 0)
+    return code[0] if code else 2
+
+
+def _quietly(work: Any) -> Any:
+    """Run work with progress bars on the terminal and native log noise kept off it."""
+    from tflite_compress.backend import native_noise_captured
+    from tflite_compress.progress import Terminal
+
+    with native_noise_captured():
+        return work(Terminal())
+
+
+def _names(device: Any) -> list[str]:
+    """Device names from ``a``, ``a,b`` or what fire made of it."""
+    parts = device if isinstance(device, list | tuple) else str(device).split(",")
+    names = list(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
+    if not names or device is True:
+        raise UsageError("--device: no device named", "'tflite-compress devices' lists them.")
+    return names
+
+
+def _text(value: Any) -> str | None:
+    """Undo fire's reading of values as Python: paths and names are text."""
+    return None if value is None else str(value)
+
+
+def _plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items()}
+
+
+def _complain(message: str, next_step: str) -> None:
+    print(f"tflite-compress: {message}", file=sys.stderr)
+    if next_step:
+        print(f"  {next_step}", file=sys.stderr)
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,55 @@
+"""Reading image files into one array."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tflite_compress.errors import DataError
+from tflite_compress.models.network import Port
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def read_images(files: list[Path], port: Port, resize: bool) -> np.ndarray:
+    """Read images for a model's input.
+
+    Args:
+        files: Image files.
+        port: The model's input, shape (batch, height, width, channels).
+        resize: Resize to the input's height and width (bilinear); otherwise other sizes are refused.
+
+    Returns:
+        Array of shape (files, height, width, channels), float32, values 0 to 255.
+
+    Raises:
+        DataError: An image cannot be read or has another size.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if len(port.shape) not in (3, 4):
+        raise DataError(
+            f"{files[0].parent}: images cannot feed input '{port.name}' of shape {port.shape}",
+            "Give an .npz or module:function instead.",
+        )
+    height, width = port.shape[1:3]
+    mode = _MODES.get(port.shape[3] or 3 if len(port.shape) == 4 else 1, "RGB")
+    arrays: list[np.ndarray] = []
+    for file in files:
+        try:
+            with Image.open(file) as opened:
+                image = opened.convert(mode)
+        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+            raise DataError(f"{file}: not a readable image ({error})", "Remove or replace it.") from error
+        if resize and height and width:
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        array = np.asarray(image, dtype=np.float32)
+        wanted = (height or len(array), width or array.shape[1]) if not arrays else arrays[0].shape[:2]
+        if array.shape[:2] != tuple(wanted):
+            raise DataError(
+                f"{file}: is {array.shape[1]}x{array.shape[0]} pixels, expected {wanted[1]}x{wanted[0]}",
+                "Pass --resize, or resize the images first.",
+            )
+        arrays.append(array[..., np.newaxis] if array.ndim == 2 and len(port.shape) == 4 else array)
+    return np.stack(arrays)

@@ -1,0 +1,276 @@
+"""The bridge from Keras 3 to tf_keras, so that TF-MOT accepts the model people have.
+
+Layers both Keras versions share are rebuilt natively from their configuration and given the same
+weights, because TF-MOT recognises only tf_keras classes. Everything else (``keras.ops`` nodes,
+layers new in Keras 3, custom layers) is carried over whole inside a thin tf_keras layer: both
+run on TensorFlow, so nothing needs translating. The result is compared with the original on random
+input before anyone uses it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.backend import keras3, tensorflow, tf_keras
+from tflite_compress.errors import ModelError
+from tflite_compress.models.graph import Call, replay
+
+TOLERANCE = 1e-5
+
+# Layers whose meaning is the same in both versions. Those left out differ (Normalization keeps
+# other weights, GroupNormalization other defaults) or do not exist in tf_keras.
+NATIVE = frozenset(
+    """Activation Add Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization
+    Bidirectional Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose
+    Cropping1D Cropping2D Dense DepthwiseConv2D Dot Dropout ELU Embedding Flatten GRU GaussianDropout
+    GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D
+    GlobalMaxPooling2D LSTM LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D
+    MaxPooling3D Maximum Minimum MultiHeadAttention Multiply PReLU Permute ReLU RepeatVector Rescaling
+    Reshape SeparableConv1D SeparableConv2D SimpleRNN Softmax SpatialDropout1D SpatialDropout2D
+    Subtract TimeDistributed UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D""".split()
+)
+
+# Configuration entries that say how a layer began or trains, not what it computes.
+_IRRELEVANT = frozenset(
+    """activity_regularizer bias_constraint bias_initializer bias_regularizer beta_constraint
+    beta_initializer beta_regularizer build_config depthwise_constraint depthwise_initializer
+    depthwise_regularizer embeddings_constraint embeddings_initializer embeddings_regularizer
+    gamma_constraint gamma_initializer gamma_regularizer input_length kernel_constraint
+    kernel_initializer kernel_regularizer moving_mean_initializer moving_variance_initializer
+    pointwise_constraint pointwise_initializer pointwise_regularizer quantization_config
+    recurrent_constraint recurrent_initializer recurrent_regularizer alpha_initializer
+    alpha_regularizer alpha_constraint synchronized seed noise_shape batch_input_shape
+    cudnn_enabled use_cudnn flash_attention lora_rank lora_alpha module registered_name""".split()
+)
+
+# hard_sigmoid is missing on purpose: Keras 3 redefined it.
+_SAME_ACTIVATIONS = {
+    name: name
+    for name in "linear relu softmax sigmoid tanh elu selu softplus softsign exponential gelu mish".split()
+} | {"silu": "swish", "swish": "swish"}
+
+
+def to_tf_keras(model: Any, verify: bool = True) -> Any:
+    """Rebuild a functional or sequential Keras 3 model as a flat tf_keras model with equal outputs.
+
+    Nested models are inlined and layers shared between calls stay shared. The copy is independent:
+    training it leaves ``model`` untouched.
+
+    Args:
+        model: A built Keras 3 model.
+        verify: Compare both models on random input.
+
+    Returns:
+        A ``tf_keras.Model``.
+
+    Raises:
+        ModelError: The model is not a graph of layers, a layer cannot be rebuilt, or the outputs
+            differ by more than 1e-5; the message names the layer.
+    """
+    keras3()
+    translator = _Translator()
+    bridged = replay(model, translator.translate)
+    if verify:
+        _require_equal(model, bridged)
+    return bridged
+
+
+class _Translator:
+    """Translates calls of Keras 3 layers, remembering each layer so that shared ones stay shared."""
+
+    def __init__(self) -> None:
+        self._layers: dict[int, Any] = {}
+
+    def translate(self, call: Call) -> Any:
+        try:
+            layer = self._layers.get(id(call.layer))
+            if layer is None:
+                layer = _native(call.layer, call.name) or _carry(call.layer, call.name)
+                self._layers[id(call.layer)] = layer
+            return _call(layer, call)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"layer '{call.name}' ({type(call.layer).__name__}) cannot be rebuilt in tf_keras: "
+                f"{_first_line(error)}",
+                "Replace the layer, or choose a recipe without training passes "
+                "(float16, dynamic, int8, int16x8).",
+            ) from error
+
+
+def _call(layer: Any, call: Call) -> Any:
+    """Call the stand-in; a native layer gets its weights once its first call has built it."""
+    from tflite_compress.models.carrier import Carrier, call_carrier
+
+    if isinstance(layer, Carrier):
+        return call_carrier(layer, call.args, call.kwargs)
+    fresh = not layer.built
+    outputs = layer(*call.args, **call.kwargs)
+    if fresh:
+        layer.set_weights(call.layer.get_weights())
+    return outputs
+
+
+def _carry(layer: Any, name: str) -> Any:
+    from tflite_compress.models.carrier import Carrier, independent
+
+    return Carrier(independent(layer), name)
+
+
+def _native(layer: Any, name: str) -> Any:
+    """The tf_keras twin of a Keras 3 layer, or None where it has none."""
+    class_name = type(layer).__name__
+    if class_name not in NATIVE or not type(layer).__module__.startswith("keras.src.layers."):
+        return None
+    twin = getattr(tf_keras().layers, class_name, None)
+    if twin is None:
+        return None
+    if class_name in ("Bidirectional", "TimeDistributed"):
+        return _native_wrapper(layer, twin, name)
+    config = _native_config(layer, twin)
+    if config is None:
+        return None
+    if class_name == "BatchNormalization":
+        # The fused kernel rounds differently from Keras 3's; in untrained deep networks the
+        # difference grows without bound.
+        config["fused"] = False
+    return twin(**{**config, "name": name})
+
+
+def _native_wrapper(layer: Any, twin: type, name: str) -> Any:
+    inner_layer = layer.forward_layer if type(layer).__name__ == "Bidirectional" else layer.layer
+    inner = _native(inner_layer, inner_layer.name)
+    if inner is None:
+        return None
+    if type(layer).__name__ == "TimeDistributed":
+        return twin(inner, name=name)
+    backward = _native(layer.backward_layer, layer.backward_layer.name)
+    return twin(inner, merge_mode=layer.merge_mode, backward_layer=backward, name=name)
+
+
+def _native_config(layer: Any, twin: type) -> dict[str, Any] | None:
+    """Constructor arguments for ``twin``, or None where Keras 3 says something it cannot hear."""
+    accepted = _constructor_arguments(twin) | {"name", "trainable", "dtype"}
+    defaults = _defaults(type(layer))
+    config: dict[str, Any] = {}
+    for key, value in layer.get_config().items():
+        if key in _IRRELEVANT:
+            continue
+        if key == "dtype":
+            config[key] = _policy_name(value)
+        elif "activation" in key:
+            config[key] = _activation(getattr(layer, key, value), value)
+        elif key == "negative_slope" and key not in accepted:
+            config["alpha"] = value
+        elif key in accepted:
+            config[key] = value
+        elif key in ("groups", "filters") and type(layer).__name__ == "DepthwiseConv2D":
+            continue
+        elif value not in (None, False) and value != defaults.get(key):
+            return None  # a setting tf_keras does not have
+    return config
+
+
+@lru_cache(maxsize=None)
+def _constructor_arguments(cls: type) -> frozenset[str]:
+    names: set[str] = set()
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            names.update(inspect.signature(vars(base)["__init__"]).parameters)
+    return frozenset(names - {"self", "args", "kwargs"})
+
+
+@lru_cache(maxsize=None)
+def _defaults(cls: type) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        if "__init__" in vars(base):
+            parameters = inspect.signature(vars(base)["__init__"]).parameters
+            found.update({name: p.default for name, p in parameters.items()})
+    return found
+
+
+def _policy_name(dtype: Any) -> str:
+    if isinstance(dtype, dict):
+        return str(dtype.get("config", {}).get("name", "float32"))
+    return str(dtype)
+
+
+def _activation(function: Any, configured: Any) -> Any:
+    """A tf_keras name where both versions agree, else the Keras 3 function itself."""
+    name = configured if isinstance(configured, str) else None
+    if name is None and configured is None:
+        return None
+    if name in _SAME_ACTIVATIONS:
+        return _SAME_ACTIVATIONS[name]
+    return function if callable(function) else keras3().activations.get(configured)
+
+
+def _require_equal(model: Any, bridged: Any) -> None:
+    """Raise unless both models agree on random input to within ``TOLERANCE``."""
+    inputs = random_inputs(bridged)
+    expected = _flat(model(structured_inputs(model, inputs), training=False))
+    actual = _flat(bridged(structured_inputs(bridged, inputs), training=False))
+    for e, a in zip(expected, actual, strict=True):
+        difference = float(np.max(np.abs(e - a), initial=0.0))
+        scale = max(1.0, float(np.max(np.abs(e), initial=0.0)))
+        if not difference <= TOLERANCE * scale:
+            raise ModelError(
+                f"the tf_keras copy of model '{model.name}' differs from it by {difference:.1e} "
+                f"(at most {TOLERANCE:.0e} is accepted), first at {_first_deviation(model, bridged, inputs)}",
+                "Replace that layer, or choose a recipe without training passes "
+                "(float16, dynamic, int8, int16x8).",
+            )
+
+
+def random_inputs(model: Any, batch: int = 2, seed: int = 0) -> list[np.ndarray]:
+    """Random arrays a tf_keras model accepts: unit normal for float inputs, 0 or 1 for integers.
+
+    Unknown dimensions besides the batch become 64 for images and 16 otherwise: much smaller images
+    shrink to nothing inside common networks, where oneDNN returns uninitialised memory.
+    """
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for tensor in model.inputs:
+        free = 64 if len(tensor.shape) > 3 else 16
+        shape = [tensor.shape[0] or batch] + [d or free for d in tensor.shape[1:]]
+        if tensor.dtype.is_floating:
+            arrays.append(rng.standard_normal(shape).astype(tensor.dtype.as_numpy_dtype))
+        else:
+            arrays.append(rng.integers(0, 2, shape).astype(tensor.dtype.as_numpy_dtype))
+    return arrays
+
+
+def _first_deviation(model: Any, bridged: Any, inputs: list[np.ndarray]) -> str:
+    """Name the first layer whose output differs between the models, for the error message."""
+    twins = {layer.name: layer for layer in bridged.layers}
+    for layer in model.layers:
+        twin = twins.get(layer.name)
+        if twin is None or not hasattr(layer, "output") or isinstance(layer.output, list):
+            continue
+        ours = tf_keras().Model(bridged.inputs, twin.output)(inputs, training=False)
+        theirs = keras3().Model(model.inputs, layer.output)(inputs, training=False)
+        if np.max(np.abs(np.asarray(ours) - np.asarray(theirs)), initial=0.0) > TOLERANCE:
+            return f"layer '{layer.name}' ({type(layer).__name__})"
+    return "an unknown layer"
+
+
+def _flat(outputs: Any) -> list[np.ndarray]:
+    return [np.asarray(x) for x in tensorflow().nest.flatten(outputs)]
+
+
+def structured_inputs(model: Any, arrays: list[Any]) -> Any:
+    """Arrange arrays given in the order of ``model.inputs`` the way the model's call wants them."""
+    structure = getattr(model, "_inputs_struct", None)
+    if structure is not None:
+        return keras3().tree.pack_sequence_as(structure, arrays)
+    return arrays[0] if len(arrays) == 1 else arrays
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

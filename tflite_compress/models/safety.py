@@ -1,0 +1,109 @@
+"""Looking into a model file for code before anything is loaded from it.
+
+Keras refuses Lambda layers in ``.keras`` files by itself, but not in HDF5 files, and a SavedModel is
+a program. The scan reads only JSON and protocol buffers and runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.errors import ModelError
+
+# TensorFlow operations that call back into Python or touch files; no model needs them to infer.
+_CODE_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"})
+_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
+
+
+def require_no_code(config: dict[str, Any], path: Path, custom_objects: dict[str, Any]) -> None:
+    """Refuse a Keras configuration that carries code or names classes nobody gave.
+
+    Args:
+        config: The model's decoded JSON configuration.
+        path: The file, for the message.
+        custom_objects: Classes and functions the user vouches for, by name.
+
+    Raises:
+        ModelError: Naming the layer and the option that lets it in.
+    """
+    for node in _nodes(config):
+        class_name = str(node.get("class_name"))
+        inner = node.get("config")
+        name = inner.get("name", class_name) if isinstance(inner, dict) else class_name
+        if class_name in ("Lambda", "__lambda__") or node.get("class_name") == "__lambda__":
+            raise ModelError(
+                f"{path}: layer '{name}' is a Lambda layer, whose code would run from the file",
+                "If you trust where the file comes from, pass --trust-model.",
+            )
+        module = node.get("module")
+        known = {class_name, str(node.get("registered_name")).split(">")[-1], str(node.get("registered_name"))}
+        if module and not str(module).startswith(_OWN_MODULES) and not known & set(custom_objects):
+            raise ModelError(
+                f"{path}: '{name}' is of the custom class {module}.{class_name}",
+                "Pass --custom-objects=module:dict, where the dict maps "
+                f"'{class_name}' to the class.",
+            )
+
+
+def require_no_code_ops(folder: Path) -> None:
+    """Refuse a SavedModel whose graph runs Python or reads and writes files.
+
+    Raises:
+        ModelError: Naming the operation, or that the file cannot be read.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    try:
+        saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    except Exception as error:
+        raise ModelError(
+            f"{folder}: saved_model.pb cannot be read ({type(error).__name__})",
+            "The file is damaged or cut off; save the model again.",
+        ) from error
+    for meta in saved.meta_graphs:
+        nodes = [*meta.graph_def.node, *(n for f in meta.graph_def.library.function for n in f.node_def)]
+        for node in nodes:
+            if node.op in _CODE_OPS:
+                raise ModelError(
+                    f"{folder}: operation '{node.name}' ({node.op}) runs code or opens files",
+                    "If you trust where the model comes from, pass --trust-model.",
+                )
+    metadata = folder / "keras_metadata.pb"
+    if metadata.exists() and re.search(rb'"class_name":\s*"Lambda"', metadata.read_bytes()):
+        raise ModelError(
+            f"{folder}: it holds a Lambda layer, whose code would run from the file",
+            "If you trust where the model comes from, pass --trust-model.",
+        )
+
+
+def parse_config(text: str | bytes, path: Path) -> dict[str, Any]:
+    """Decode a model's JSON configuration.
+
+    Raises:
+        ModelError: It is not a JSON object.
+    """
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: its configuration is not valid JSON", "Save the model again.") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path}: its configuration is not a model", "Save the model again.")
+    return config
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary with a ``class_name`` inside ``value``, without recursion."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if "class_name" in item:
+                yield item
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)

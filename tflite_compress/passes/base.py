@@ -1,0 +1,75 @@
+"""What a pass is: a function from a model value and its configuration to the next model value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tflite_compress.errors import ModelError
+from tflite_compress.progress import Progress
+
+if TYPE_CHECKING:
+    from tflite_compress.models.network import Network
+    from tflite_compress.reference import Reference
+
+
+class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="pass"):
+    """Settings of one pass; subclasses give it a tag, which is its name in recipes."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What passes hand on: a network still to be trained or converted, or a finished flatbuffer.
+
+    Attributes:
+        network: The float network; stays the last one when a flatbuffer is made from it.
+        flatbuffer: The ``.tflite`` bytes, once converted.
+        sparsity: Share of zeros in each pruned weight, by layer name.
+        notes: What a user should know about how it came to be.
+    """
+
+    network: Network
+    flatbuffer: bytes | None = None
+    sparsity: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def noting(self, *notes: str) -> Model:
+        """The same with more notes, each said once."""
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What every pass may look at and none may change.
+
+    Attributes:
+        reference: The original model on the data, for distillation and scoring.
+        seed: Seed of everything random.
+        progress: Where to report progress.
+        checkpoints: Folder for training checkpoints of interrupted runs, or None to keep none.
+        fingerprint: Hash of model, data, seed and versions, which checkpoints are keyed by.
+    """
+
+    reference: Reference
+    seed: int
+    progress: Progress
+    checkpoints: Path | None = None
+    fingerprint: str = ""
+
+
+def editable_network(model: Model, pass_name: str) -> Network:
+    """The network, if a training pass can rebuild it.
+
+    Raises:
+        ModelError: It cannot; says why and what to do instead.
+    """
+    if model.network.editable:
+        return model.network
+    raise ModelError(
+        f"pass '{pass_name}' cannot change model '{model.network.name}': {model.network.why_not_editable}",
+        "Give the model as .keras or .h5, or choose a recipe without training passes "
+        "(float16, dynamic, int8, int16x8).",
+    )

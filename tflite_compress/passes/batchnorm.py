@@ -1,0 +1,61 @@
+"""Re-estimating BatchNorm statistics after a model's weights have changed.
+
+With momentum 0.99 the moving averages lag hundreds of steps behind the weights, which costs a freshly
+pruned model more accuracy than the pruning itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.backend import tensorflow, tf_keras
+
+MOST_SAMPLES = 8192
+
+
+def reestimate_batchnorm(model: Any, inputs: tuple[np.ndarray, ...], seed: int, batch_size: int = 256) -> bool:
+    """Replace moving mean and variance by plain averages over batches of real data.
+
+    Dropout and other noise is off, so that the statistics are those of inference.
+
+    Args:
+        model: A tf_keras model; changed in place.
+        inputs: Samples to average over, one array for each input.
+        seed: Seed of the choice of samples.
+
+    Returns:
+        True where the model has BatchNorm layers to re-estimate.
+    """
+    keras2, tf = tf_keras(), tensorflow()
+    norms = [layer for layer in _leaves(model) if isinstance(layer, keras2.layers.BatchNormalization)]
+    norms = [layer for layer in norms if layer.trainable]
+    if not norms:
+        return False
+    count = min(len(inputs[0]), MOST_SAMPLES)
+    order = np.random.default_rng(seed).permutation(len(inputs[0]))[:count]
+    momenta = [layer.momentum for layer in norms]
+    noisy = [(layer, layer.rate) for layer in _leaves(model) if isinstance(getattr(layer, "rate", None), float)]
+    try:
+        for layer, _ in noisy:
+            layer.rate = 0.0
+        for index, start in enumerate(range(0, count, batch_size)):
+            chosen = order[start : start + batch_size]
+            if index and len(chosen) < batch_size // 2:
+                break  # too few samples for a variance worth averaging in
+            for layer in norms:
+                layer.momentum = index / (index + 1)
+            batch = [tf.constant(x[chosen]) for x in inputs]
+            model(batch if len(batch) > 1 else batch[0], training=True)
+    finally:
+        for layer, momentum in zip(norms, momenta, strict=True):
+            layer.momentum = momentum
+        for layer, rate in noisy:
+            layer.rate = rate
+    return True
+
+
+def _leaves(model: Any) -> list[Any]:
+    """All layers, those inside wrappers and nested models too."""
+    return [layer for layer in model._flatten_layers(include_self=False)]

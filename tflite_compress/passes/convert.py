@@ -1,0 +1,257 @@
+"""Conversion to ``.tflite`` with post-training quantization by the TFLite converter.
+
+Per-channel int8 follows Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference" (arXiv:1712.05877) and the TFLite 8-bit quantization specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from tflite_compress import backend
+from tflite_compress.errors import ConversionError
+from tflite_compress.passes.base import Context, Model, PassConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tflite_compress.models.network import Network
+
+Numeric = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+MOST_UNROLLED_STEPS = 128
+
+
+class Convert(PassConfig, frozen=True, tag="convert"):
+    """Convert to ``.tflite``.
+
+    Attributes:
+        numeric: ``float32``; ``float16`` weights; ``dynamic`` (int8 weights, float activations);
+            ``int8`` throughout; ``int16x8`` (int16 activations, int8 weights).
+        io: Type of inputs and outputs of an integer model: ``integer``, ``float32``, or ``auto``, what
+            the device profile prefers.
+        per_channel: One scale for each output channel of a weight rather than one for all.
+        float_fallback: Let operators without an integer kernel stay in float32.
+        free_batch: Leave the batch dimension free; otherwise it is 1.
+        encode: Weight encoding decoded on the device; ``none`` is the only one so far.
+    """
+
+    numeric: Numeric = "int8"
+    io: Literal["auto", "float32", "integer"] = "auto"
+    per_channel: bool = True
+    float_fallback: bool = True
+    free_batch: bool = False
+    encode: Literal["none"] = "none"
+
+    @property
+    def needs_calibration(self) -> bool:
+        """True where activation ranges must be measured on representative data."""
+        return self.numeric in ("int8", "int16x8")
+
+
+def apply(config: Convert, model: Model, context: Context) -> Model:
+    """Convert the model's network.
+
+    Args:
+        config: The pass's settings.
+        model: A model with a network.
+        context: Gives the representative dataset.
+
+    Raises:
+        ConversionError: The converter refuses the model.
+    """
+    network = model.network
+    if config.needs_calibration:
+        network = unrolled(network)
+    samples = context.reference.splits.calibrate.inputs
+    with context.progress.step(f"converting to {config.numeric}", len(samples[0])) as advance:
+        content, notes = convert(network, config, samples, advance)
+    return replace(model, flatbuffer=content).noting(*notes)
+
+
+def convert(
+    network: Network, config: Convert, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
+) -> tuple[bytes, tuple[str, ...]]:
+    """Run the converter, without float fallback first.
+
+    Args:
+        network: What to convert.
+        config: How.
+        samples: Calibration inputs, one array for each input port.
+        advance: Called once for each calibration sample.
+
+    Returns:
+        The flatbuffer, and notes on what did not go as asked.
+
+    Raises:
+        ConversionError: The converter refuses the model.
+    """
+    with backend.native_noise_captured():
+        concrete, owner = _concrete_function(network, None if config.free_batch else 1)
+        if config.needs_calibration:
+            _refuse_loops(concrete, owner, config.numeric)
+        converter = _converter(concrete, owner, config, network, samples, advance)
+        try:
+            return converter.convert(), ()
+        except Exception as error:
+            if not (config.needs_calibration and config.float_fallback):
+                raise _refusal(error, config.numeric) from error
+        relaxed = _converter(concrete, owner, config, network, samples, advance)
+        relaxed.target_spec.supported_ops = [
+            *relaxed.target_spec.supported_ops,
+            backend.tensorflow().lite.OpsSet.TFLITE_BUILTINS,
+        ]
+        try:
+            content = relaxed.convert()
+        except Exception as error:
+            raise _refusal(error, config.numeric) from error
+    return content, (f"some operators have no {config.numeric} kernel and stay in float32",)
+
+
+def unrolled(network: Network) -> Network:
+    """A copy whose GRU and SimpleRNN layers are unrolled, for integer quantization.
+
+    The converter turns them into loops otherwise, and crashes when it calibrates a loop. LSTM layers
+    become one fused operator and stay as they are.
+    """
+    if not network.editable or not any(_unrollable(layer) for layer in network.handle.layers):
+        return network
+    from tflite_compress.models.copying import copied
+    from tflite_compress.models.network import keras_network
+
+    handle = copied(network.handle, lambda layer: _unroll_change(layer) if _unrollable(layer) else {})
+    return keras_network(handle, network.name, True)
+
+
+def _unrollable(layer: Any) -> bool:
+    recurrent = getattr(layer, "forward_layer", layer)  # the layer inside Bidirectional
+    if type(recurrent).__name__ not in ("GRU", "SimpleRNN"):
+        return False
+    shape = layer.input_shape
+    steps = (shape[0] if isinstance(shape, list) else shape)[1]
+    return steps is not None and steps <= MOST_UNROLLED_STEPS
+
+
+def _unroll_change(layer: Any) -> dict[str, Any]:
+    config = layer.get_config()
+    changes = {}
+    for key in ("layer", "backward_layer"):
+        if key in config:
+            inner = config[key]
+            changes[key] = {**inner, "config": {**inner["config"], "unroll": True}}
+    return changes or {"unroll": True}
+
+
+def _concrete_function(network: Network, batch: int | None) -> tuple[Any, Any]:
+    """Trace the network with named inputs and outputs, and the object that owns its variables."""
+    tf = backend.tensorflow()
+    specs = [
+        tf.TensorSpec([batch, *port.shape[1:]], port.dtype, name=port.name) for port in network.inputs
+    ]
+    names = [port.name for port in network.outputs]
+    try:
+        function = tf.function(lambda *xs: _named(names, network.call(xs)), autograph=False)
+        concrete = function.get_concrete_function(*specs)
+        if network.editable:
+            return concrete, network.handle
+        # The converter finds only the variables of tf_keras models; others are frozen into constants.
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+        owner = tf.Module()
+        owner.function = tf.function(lambda *xs: _named(names, _as_list(frozen(*xs))), autograph=False)
+        return owner.function.get_concrete_function(*specs), owner
+    except Exception as error:
+        raise ConversionError(
+            f"model '{network.name}' cannot be traced: {_short(error)}",
+            "Fix its input shape (a None dimension besides the batch often is the cause).",
+        ) from error
+
+
+def _named(names: list[str], outputs: Any) -> dict[str, Any]:
+    return dict(zip(names, outputs, strict=True))
+
+
+def _as_list(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _converter(
+    concrete: Any,
+    owner: Any,
+    config: Convert,
+    network: Network,
+    samples: tuple[np.ndarray, ...],
+    advance: Callable[[int], None],
+) -> Any:
+    """A TFLite converter set up as ``config`` says."""
+    lite = backend.tensorflow().lite
+    converter = lite.TFLiteConverter.from_concrete_functions([concrete], owner)
+    if config.numeric == "float32":
+        return converter
+    converter.optimizations = [lite.Optimize.DEFAULT]
+    if config.numeric == "float16":
+        converter.target_spec.supported_types = [backend.tensorflow().float16]
+    if config.needs_calibration:
+        int16 = config.numeric == "int16x8"
+        converter.target_spec.supported_ops = [
+            lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            if int16
+            else lite.OpsSet.TFLITE_BUILTINS_INT8
+        ]
+        converter.representative_dataset = lambda: _representative(network, samples, advance)
+        if config.io == "integer" and all(port.dtype == "float32" for port in network.inputs):
+            io_type = backend.tensorflow().int16 if int16 else backend.tensorflow().int8
+            converter.inference_input_type = io_type
+            converter.inference_output_type = io_type
+    if not config.per_channel:
+        converter._experimental_disable_per_channel = True
+    return converter
+
+
+def _representative(
+    network: Network, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Calibration samples one by one, by input name."""
+    for index in range(len(samples[0])):
+        advance(1)
+        yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
+
+
+def _refuse_loops(concrete: Any, owner: Any, numeric: str) -> None:
+    """Refuse models that keep a loop: calibrating one takes the whole process down.
+
+    Raises:
+        ConversionError: The converted float model contains a WHILE operator.
+    """
+    from tflite_compress.tflite.flatbuffer import operator_names
+
+    functions = concrete.graph.as_graph_def().library.function
+    nodes = [*concrete.graph.as_graph_def().node, *(n for f in functions for n in f.node_def)]
+    if not any(node.op in ("While", "StatelessWhile") for node in nodes):
+        return
+    try:
+        content = backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
+    except Exception as error:
+        raise _refusal(error, numeric) from error
+    if "WHILE" in operator_names(content):
+        raise ConversionError(
+            f"the model keeps a loop (a recurrent layer other than LSTM, or over {MOST_UNROLLED_STEPS} time "
+            f"steps), which {numeric} quantization cannot calibrate",
+            "Use LSTM, shorten the sequence, or choose --recipe=dynamic or float16.",
+        )
+
+
+def _refusal(error: Exception, numeric: str) -> ConversionError:
+    return ConversionError(
+        f"the TFLite converter refuses {numeric}: {_short(error)}",
+        "Choose another recipe, or replace the operator it names.",
+    )
+
+
+def _short(error: Exception) -> str:
+    """The telling part of a converter's error, which may run to pages."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "error:" in line or "tf." in line or "not supported" in line]
+    return " ".join((telling or lines or [type(error).__name__])[:2])[:300]

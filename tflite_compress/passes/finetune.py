@@ -1,0 +1,234 @@
+"""Fine-tuning by distillation: the changed model learns to answer like the original.
+
+Hinton et al., "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531). Cross-entropy is
+linear in its target, so mixing the teacher's answer with the label gives the mix of the two losses;
+labels are therefore optional, and targets are computed once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.backend import tensorflow, tf_keras
+from tflite_compress.errors import DataError
+from tflite_compress.metrics import Head
+from tflite_compress.passes.base import Context
+from tflite_compress.progress import Advance
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Attributes:
+        epochs: Passes over the training data.
+        least_steps: Train at least this many batches, so that small data sets get enough.
+        batch_size: Samples in a batch.
+        learning_rate: Adam's first learning rate; it falls to 2 % of that along a cosine.
+        distill: Weight of the teacher's answer against the label; 1 where there are no labels.
+    """
+
+    epochs: int
+    least_steps: int
+    batch_size: int
+    learning_rate: float
+    distill: float
+
+    def epochs_for(self, samples: int) -> int:
+        """Epochs to train on so many samples."""
+        return max(self.epochs, math.ceil(self.least_steps / self.steps_in_epoch(samples)))
+
+    def steps_in_epoch(self, samples: int) -> int:
+        """Batches in one epoch."""
+        return math.ceil(samples / self.batch_size)
+
+    def total_steps(self, samples: int) -> int:
+        """Batches in the whole training."""
+        return self.epochs_for(samples) * self.steps_in_epoch(samples)
+
+
+def finetune(
+    model: Any, context: Context, schedule: Schedule, title: str, callbacks: list[Any], key: str
+) -> None:
+    """Train ``model`` in place to answer like the original.
+
+    After each epoch a checkpoint is written, and an interrupted training with the same key continues
+    from it.
+
+    Args:
+        model: A tf_keras model with the original's inputs and outputs.
+        context: Data, teacher, seed and progress.
+        schedule: How long and how fast.
+        title: What the progress bar says.
+        callbacks: Keras callbacks, for example TF-MOT's.
+        key: Names this training among all passes of the run.
+
+    Raises:
+        DataError: The loss became NaN.
+    """
+    keras2 = tf_keras()
+    train = context.reference.splits.train
+    steps = schedule.total_steps(len(train))
+    rate = keras2.optimizers.schedules.CosineDecay(schedule.learning_rate, steps, alpha=0.02)
+    losses = [loss for loss in _losses(context)]
+    model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
+    targets = training_targets(context, schedule.distill)
+    checkpoint = _Checkpoint(model, context, key)
+    first_epoch = checkpoint.restore(title)
+    epochs = schedule.epochs_for(len(train))
+    with context.progress.step(title, steps) as advance:
+        advance(first_epoch * schedule.steps_in_epoch(len(train)))
+        ticker = _ticker(advance)
+        for epoch in range(first_epoch, epochs):
+            # A permutation of its own for each epoch: a resumed run sees the same batches.
+            order = np.random.default_rng((context.seed, epoch)).permutation(len(train))
+            inputs = [x[order] for x in train.inputs]
+            wanted = [y[order] for y in targets]
+            model.fit(
+                inputs if len(inputs) > 1 else inputs[0],
+                wanted if len(wanted) > 1 else wanted[0],
+                batch_size=schedule.batch_size,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                shuffle=False,
+                verbose=0,
+                callbacks=[*callbacks, ticker],
+            )
+            checkpoint.save(epoch + 1)
+    checkpoint.discard()
+
+
+def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
+    """What the model should answer on the training samples: teacher and label mixed."""
+    reference = context.reference
+    labels = reference.splits.train.labels
+    if reference.loss is not None and labels is not None:
+        return labels
+    targets = []
+    for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
+        soft = _probabilities(head, teacher)
+        if labels is not None and distill < 1:
+            hard = _shaped_like(labels[index], soft)
+            soft = (distill * soft + (1 - distill) * hard).astype(np.float32)
+        targets.append(soft)
+    return tuple(targets)
+
+
+def _losses(context: Context) -> list[Any]:
+    """One loss for each output: the user's, or the one its head trains with."""
+    reference = context.reference
+    if reference.loss is not None:
+        return [_user_loss(reference.loss)] * len(reference.heads)
+    pairs = zip(reference.heads, reference.training_outputs, strict=True)
+    return [_head_loss(head, float(np.var(teacher))) for head, teacher in pairs]
+
+
+def _user_loss(name: str) -> Any:
+    if ":" in name:
+        from tflite_compress.models.load import resolve_reference
+
+        return resolve_reference(name, "--loss")
+    try:
+        return tf_keras().losses.get(name)
+    except ValueError as error:
+        raise DataError(f"--loss={name}: unknown", "Use a Keras loss name or module:function.") from error
+
+
+def _head_loss(head: Head, variance: float) -> Callable[[Any, Any], Any]:
+    losses = tf_keras().losses
+    if head.task == "classification":
+        return losses.CategoricalCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
+    if head.task == "binary":
+        return losses.BinaryCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
+    scale = 1.0 / max(variance, 1e-12)  # one learning rate then suits targets of any size
+
+    def scaled_mse(target: Any, predicted: Any) -> Any:
+        tf = tensorflow()
+        return tf.reduce_mean(tf.square(target - predicted), axis=-1) * scale
+
+    return scaled_mse
+
+
+def _probabilities(head: Head, outputs: np.ndarray) -> np.ndarray:
+    values = outputs.astype(np.float32)
+    if head.task == "classification" and head.from_logits:
+        shifted = np.exp(values - values.max(axis=-1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+    if head.task == "binary" and head.from_logits:
+        return np.asarray(1.0 / (1.0 + np.exp(-values)), np.float32)
+    return values
+
+
+def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Labels as targets of the outputs' shape: class numbers become one-hot rows."""
+    if labels.ndim == outputs.ndim - 1 and outputs.shape[-1] > 1:
+        return np.eye(outputs.shape[-1], dtype=np.float32)[labels.astype(np.int64)]
+    return labels.reshape(outputs.shape).astype(np.float32)
+
+
+def _ticker(advance: Advance) -> Any:
+    """A Keras callback that advances the progress bar and stops a training gone wrong."""
+
+    class Ticker(tf_keras().callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            advance(1)
+            if not math.isfinite((logs or {}).get("loss", 0.0)):
+                raise DataError(
+                    "training diverged: the loss is no longer a number",
+                    "Lower the learning rate, for example --learning-rate=0.0003.",
+                )
+
+    return Ticker()
+
+
+class _Checkpoint:
+    """Training state on disk, one folder for each run and pass."""
+
+    def __init__(self, model: Any, context: Context, key: str) -> None:
+        tf = tensorflow()
+        self._say = context.progress.say
+        self._folder: Path | None = None
+        if context.checkpoints is not None:
+            digest = hashlib.sha256(f"{context.fingerprint}:{key}".encode()).hexdigest()[:20]
+            self._folder = context.checkpoints / digest
+        self._epoch = tf.Variable(0, dtype=tf.int64)
+        self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, epoch=self._epoch)
+
+    def restore(self, title: str) -> int:
+        """Load the last checkpoint, if any, and return how many epochs it has behind it."""
+        if self._folder is None:
+            return 0
+        latest = tensorflow().train.latest_checkpoint(str(self._folder))
+        if latest is None:
+            return 0
+        self._state.restore(latest).expect_partial()
+        done = int(self._epoch.numpy())
+        self._say(f"{title}: continuing after epoch {done} of an interrupted run")
+        return done
+
+    def save(self, epoch: int) -> None:
+        """Write a checkpoint; without room for it the training goes on without."""
+        if self._folder is None:
+            return
+        self._epoch.assign(epoch)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            manager = tensorflow().train.CheckpointManager(self._state, str(self._folder), max_to_keep=1)
+            manager.save(checkpoint_number=epoch)
+        except Exception as error:
+            self._say(f"no checkpoint written to {self._folder}: {error}")
+            self._folder = None
+
+    def discard(self) -> None:
+        """Remove the checkpoint of a finished training."""
+        import shutil
+
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,223 @@
+"""Magnitude pruning with TF-MOT: the smallest weights become zero while the rest learn to do without.
+
+Zhu and Gupta, "To prune, or not to prune" (arXiv:1710.01878) for the polynomial schedule; Mishra et al.,
+"Accelerating Sparse Deep Neural Networks" (arXiv:2104.08378) for 2:4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tflite_compress.errors import ConfigError, ModelError
+from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Prune(PassConfig, frozen=True, tag="prune"):
+    """Set the smallest weights to zero during fine-tuning.
+
+    Attributes:
+        sparsity: Share of each pruned layer's weights that ends as zero (2:4 always gives 0.5).
+        pattern: ``unstructured``, ``2:4`` (two of each four along the inputs), or ``block``.
+        block_size: Height and width of a block; layers with 2-dimensional kernels only.
+        block_pooling: How a block is ranked.
+        schedule: ``polynomial`` raises sparsity step by step, ``constant`` has it from the start.
+        initial_sparsity: Where the polynomial schedule begins.
+        ramp: Share of the training during which sparsity rises; the rest recovers.
+        frequency: Batches between two updates of the masks.
+        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        include: Regular expressions; only layers whose name matches one are pruned. Empty: all.
+        exclude: Regular expressions; layers whose name matches one are not.
+        keep_ends: Leave the first and the last prunable layer alone.
+        reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
+    """
+
+    sparsity: Annotated[float, Meta(ge=0, lt=1)] = 0.8
+    pattern: Literal["unstructured", "2:4", "block"] = "unstructured"
+    block_size: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] = (1, 4)
+    block_pooling: Literal["AVG", "MAX"] = "AVG"
+    schedule: Literal["polynomial", "constant"] = "polynomial"
+    initial_sparsity: Share = 0.0
+    ramp: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    frequency: Annotated[int, Meta(ge=1)] = 10
+    epochs: Annotated[int, Meta(ge=1)] = 4
+    least_steps: Annotated[int, Meta(ge=1)] = 600
+    batch_size: Annotated[int, Meta(ge=1)] = 128
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.002
+    distill: Share = 0.7
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    keep_ends: bool = True
+    reestimate_batchnorm: bool = True
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which layers a pass prunes, and what it says about those it does not."""
+
+    names: frozenset[str]
+    notes: tuple[str, ...]
+
+
+def apply(config: Prune, model: Model, context: Context) -> Model:
+    """Prune, fine-tune by distillation, strip the wrappers and re-estimate BatchNorm.
+
+    Args:
+        config: The pass's settings.
+        model: A model with an editable network; unchanged.
+        context: Data, teacher, seed and progress.
+
+    Raises:
+        ModelError: The network cannot be edited, or no layer is left to prune.
+        ConfigError: A regular expression is wrong.
+    """
+    from tflite_compress.backend import seed_everything, tfmot
+    from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.models.network import keras_network
+    from tflite_compress.passes.batchnorm import reestimate_batchnorm
+    from tflite_compress.passes.finetune import Schedule, finetune
+
+    network = editable_network(model, "prune")
+    choice = _choose(config, network.handle)
+    seed_everything(context.seed)
+    train = context.reference.splits.train
+    schedule = Schedule(
+        config.epochs, config.least_steps, config.batch_size, config.learning_rate, config.distill
+    )
+    options = _tfmot_options(config, schedule.total_steps(len(train)))
+    wrapper = tfmot().sparsity.keras.prune_low_magnitude
+
+    def wrapped(layer: Any) -> Any:
+        return wrapper(layer, **options) if layer.name in choice.names else layer
+
+    training = rebuild(copied(network.handle), wrapped)
+    title = f"pruning to {_target(config):.0%} and fine-tuning"
+    key = msgspec.json.encode(config).decode()
+    callbacks = [tfmot().sparsity.keras.UpdatePruningStep()]
+    finetune(training, context, schedule, title, callbacks, key)
+    stripped = rebuild(training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer)
+    if config.reestimate_batchnorm:
+        reestimate_batchnorm(stripped, train.inputs, context.seed)
+    sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
+    pruned = keras_network(stripped, network.name, True)
+    return replace(model, network=pruned, sparsity={**model.sparsity, **sparsity}).noting(*choice.notes)
+
+
+def _target(config: Prune) -> float:
+    return 0.5 if config.pattern == "2:4" else config.sparsity
+
+
+def _is_wrapped(layer: Any) -> bool:
+    return type(layer).__name__ == "PruneLowMagnitude"
+
+
+def _tfmot_options(config: Prune, steps: int) -> dict[str, Any]:
+    """Arguments of TF-MOT's ``prune_low_magnitude``."""
+    from tflite_compress.backend import tfmot
+
+    sparsity = tfmot().sparsity.keras
+    frequency = min(config.frequency, max(1, steps // 10))
+    options: dict[str, Any] = {}
+    if config.pattern == "2:4":
+        schedule = sparsity.ConstantSparsity(0.5, begin_step=0, frequency=frequency)
+        return {"pruning_schedule": schedule, "sparsity_m_by_n": (2, 4)}
+    if config.pattern == "block":
+        options = {"block_size": tuple(config.block_size), "block_pooling_type": config.block_pooling}
+    if config.schedule == "constant":
+        schedule = sparsity.ConstantSparsity(config.sparsity, begin_step=0, frequency=frequency)
+    else:
+        schedule = sparsity.PolynomialDecay(
+            initial_sparsity=min(config.initial_sparsity, config.sparsity),
+            final_sparsity=config.sparsity,
+            begin_step=0,
+            end_step=max(frequency, int(steps * config.ramp)),
+            frequency=frequency,
+        )
+    return {"pruning_schedule": schedule, **options}
+
+
+def _choose(config: Prune, model: Any) -> _Choice:
+    """Settle which layers are pruned: what TF-MOT supports, then the user's wishes."""
+    include, exclude = _patterns(config.include, "include"), _patterns(config.exclude, "exclude")
+    prunable = [layer for layer in model.layers if _kernels(layer)]
+    ends = {prunable[0].name, prunable[-1].name} if config.keep_ends and prunable else set()
+    names: list[str] = []
+    notes: list[str] = []
+    for layer in prunable:
+        asked_for = any(p.search(layer.name) for p in include)
+        if (include and not asked_for) or any(p.search(layer.name) for p in exclude):
+            continue
+        if layer.name in ends and not asked_for:
+            continue
+        if config.pattern == "block" and not _is_matrix(layer):
+            notes.append(f"'{layer.name}' is not pruned: its kernel is not 2-dimensional, as blocks need")
+            continue
+        names.append(layer.name)
+    skipped = [layer for layer in model.layers if layer.trainable_weights and _unsupported(layer)]
+    notes += [f"'{layer.name}' is not pruned: TF-MOT does not prune {_kind(layer)}" for layer in skipped]
+    if not names:
+        raise ModelError(
+            f"model '{model.name}' has no layer to prune (prunable: "
+            f"{', '.join(layer.name for layer in prunable) or 'none'}; the first and last are kept)",
+            "Widen --include, narrow --exclude, pass --keep-ends=false, or choose a recipe without pruning.",
+        )
+    return _Choice(frozenset(names), tuple(notes))
+
+
+def _patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:
+    try:
+        return [re.compile(text) for text in expressions]
+    except re.error as error:
+        raise ConfigError(f"{key}: '{error.pattern!s}' is not a regular expression ({error.msg})") from error
+
+
+def _registry() -> Any:
+    from tflite_compress.backend import tfmot
+
+    tfmot()
+    from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry
+
+    return PruneRegistry
+
+
+def _kernels(layer: Any) -> list[Any]:
+    """The weights TF-MOT would prune in a built layer; empty where it supports none."""
+    registry = _registry()
+    if not layer.weights or not registry.supports(layer):
+        return []
+    return [w for w in registry.make_prunable(layer).get_prunable_weights() if w is not None]
+
+
+def _unsupported(layer: Any) -> bool:
+    """True for a layer with a weight matrix that TF-MOT cannot prune."""
+    return not _kernels(layer) and any(len(w.shape) > 1 for w in layer.trainable_weights)
+
+
+def _kind(layer: Any) -> str:
+    inner = getattr(layer, "_operation", None)
+    return type(inner if inner is not None else layer).__name__
+
+
+def _is_matrix(layer: Any) -> bool:
+    return all(sum(d > 1 for d in kernel.shape) <= 2 for kernel in _kernels(layer))
+
+
+def _sparsity(layer: Any) -> float:
+    """Share of zeros in a layer's kernels."""
+    arrays = list(_arrays(layer))
+    return float(sum(int((a == 0).sum()) for a in arrays) / max(1, sum(a.size for a in arrays)))
+
+
+def _arrays(layer: Any) -> Iterator[np.ndarray]:
+    for kernel in _kernels(layer):
+        yield kernel.numpy()

@@ -1,0 +1,166 @@
+"""Running recipes: pass after pass, each result checked, until one keeps the accuracy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tflite_compress.errors import ConversionError
+from tflite_compress.passes import PassConfig, Slim, apply_pass, pass_name
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.plan import Plan
+from tflite_compress.recipes import Recipe, describe
+from tflite_compress.reference import Outputs, Score
+from tflite_compress.runtimes.litert import predict
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass, done and checked.
+
+    Attributes:
+        name: The pass.
+        config: Its settings.
+        seconds: Time it took, checking not included.
+        score: Accuracy after it.
+        drop: How much worse that is than the original.
+        model: The model after it.
+    """
+
+    name: str
+    config: PassConfig
+    seconds: float
+    score: Score
+    drop: float
+    model: Model
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One recipe tried on one device.
+
+    Attributes:
+        recipe: The recipe as run.
+        steps: Its passes as far as they went.
+        outputs: The finished file's outputs on the evaluation samples; None if it got none.
+        error: Why it ended early, or an empty string.
+    """
+
+    recipe: Recipe
+    steps: tuple[Step, ...]
+    outputs: Outputs | None
+    error: str = ""
+
+    @property
+    def drop(self) -> float:
+        """Accuracy lost by the finished file; infinite where there is none."""
+        return self.steps[-1].drop if self.outputs is not None else float("inf")
+
+    @property
+    def model(self) -> Model:
+        """The finished model."""
+        return self.steps[-1].model
+
+
+@dataclass
+class Memo:
+    """Results of passes already run, by the chain of passes that led there.
+
+    Several devices, and gentler versions of a recipe, share their first passes this way.
+    """
+
+    _models: dict[tuple[PassConfig, ...], tuple[Model, float]] = field(default_factory=dict)
+    _scores: dict[tuple[PassConfig, ...], tuple[Score, Outputs]] = field(default_factory=dict)
+
+    def run(self, chain: tuple[PassConfig, ...], model: Model, context: Context) -> tuple[Model, float]:
+        """The model after ``chain``, of which only the last pass may not have run yet."""
+        if chain not in self._models:
+            start = time.perf_counter()
+            result = apply_pass(chain[-1], model, context)
+            self._models[chain] = (result, time.perf_counter() - start)
+        return self._models[chain]
+
+    def score(self, chain: tuple[PassConfig, ...], compute: Callable[[], Any]) -> tuple[Score, Outputs]:
+        """The score after ``chain``, computed once."""
+        if chain not in self._scores:
+            self._scores[chain] = compute()
+        return self._scores[chain]
+
+
+def run_plan(
+    plan: Plan, start: Model, context: Context, memo: Memo, max_drop: float, check: bool
+) -> list[Attempt]:
+    """Try a plan's recipes in order until one loses at most ``max_drop``.
+
+    Args:
+        plan: Recipes for a device.
+        start: The original model.
+        context: Data, teacher, seed and progress.
+        memo: Results to share with other plans.
+        max_drop: Accuracy that may be lost.
+        check: False where there is no data to check accuracy on; the first recipe then counts.
+
+    Returns:
+        The attempts; the last one passed if any did.
+    """
+    attempts: list[Attempt] = []
+    for index, recipe in enumerate(plan.rungs):
+        attempt = run_recipe(recipe, start, context, memo)
+        attempts.append(attempt)
+        if attempt.outputs is not None and (not check or attempt.drop <= max_drop):
+            break
+        if index + 1 < len(plan.rungs):
+            reason = attempt.error or f"loses {attempt.drop:.4f}, more than {max_drop:g}"
+            context.progress.say(
+                f"{plan.device.name}: {describe(recipe)} {reason}; trying {describe(plan.rungs[index + 1])}"
+            )
+    return attempts
+
+
+def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> Attempt:
+    """Run a recipe's passes in order, checking the model after each.
+
+    A refusal by the converter or the runtime ends the attempt and is recorded in it.
+    """
+    model = start
+    steps: list[Step] = []
+    outputs: Outputs | None = None
+    for index in range(len(recipe.passes)):
+        chain = recipe.passes[: index + 1]
+        config = chain[-1]
+        try:
+            model, seconds = memo.run(chain, model, context)
+            if isinstance(config, Slim) and outputs is not None:
+                score = steps[-1].score  # the pass itself made sure that no output changed
+            else:
+                score, outputs = memo.score(chain, lambda m=model: _check(m, context))  # type: ignore[misc]
+        except ConversionError as error:
+            return Attempt(recipe, tuple(steps), None, error.message)
+        drop = context.reference.metrics[0].drop(context.reference.score.value, score.value)
+        steps.append(Step(pass_name(config), config, seconds, score, drop, model))
+    return Attempt(recipe, tuple(steps), outputs)
+
+
+def best(attempts: list[Attempt]) -> Attempt | None:
+    """The attempt that lost least, among those that gave a file."""
+    finished = [a for a in attempts if a.outputs is not None]
+    return min(finished, key=lambda a: a.drop) if finished else None
+
+
+def _check(model: Model, context: Context) -> tuple[Score, Outputs]:
+    """Run the model on the evaluation samples, in the runtime it is made for, and score it."""
+    samples = context.reference.splits.evaluate.inputs
+    with context.progress.step("evaluating"):
+        if model.flatbuffer is None:
+            outputs = model.network.predict(samples)
+        else:
+            outputs = predict(model.flatbuffer, samples, *port_names(model))
+    return context.reference.score_of(outputs), outputs
+
+
+def port_names(model: Model) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Signature names of a model's inputs and outputs, in order."""
+    network = model.network
+    return tuple(p.name for p in network.inputs), tuple(p.name for p in network.outputs)

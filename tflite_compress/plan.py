@@ -1,0 +1,92 @@
+"""The plan: which recipe runs for which device, with everything the device settles filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from tflite_compress.devices import Device, load_device
+from tflite_compress.errors import UsageError
+from tflite_compress.passes import Convert, needs_training
+from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, rungs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be tried for one device.
+
+    Attributes:
+        device: The device.
+        rungs: Recipes to try in order, each gentler than the one before.
+        notes: What was settled on the way.
+    """
+
+    device: Device
+    rungs: tuple[Recipe, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def trains(self) -> bool:
+        """True where some pass needs training data."""
+        return any(needs_training(p) for recipe in self.rungs for p in recipe.passes)
+
+    @property
+    def calibrates(self) -> bool:
+        """True where the first choice needs representative data."""
+        return self.rungs[0].conversion.needs_calibration
+
+
+def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides) -> Plan:
+    """Settle what to do for a device.
+
+    Args:
+        device_name: A bundled profile or a path.
+        recipe_name: A bundled recipe or a path; None takes the profile's.
+        overrides: Settings of the recipe changed by the user.
+
+    Raises:
+        ConfigError: Device or recipe have a mistake.
+        UsageError: The device cannot run what the recipe makes.
+    """
+    device = load_device(device_name)
+    recipe = override(load_recipe(recipe_name or device.default_recipe), overrides)
+    if not _runs(recipe, device):
+        numeric = recipe.conversion.numeric
+        raise UsageError(
+            f"{device.name} does not run {numeric} models ({device.runtime.name}: "
+            f"{', '.join(device.numerics.supported)})",
+            f"Choose another recipe, for example --recipe={device.default_recipe}.",
+        )
+    candidates = rungs(recipe)
+    kept = tuple(_fitted(r, device) for r in candidates if _runs(r, device))
+    notes = []
+    if len(kept) < len(candidates):
+        left_out = sorted({r.conversion.numeric for r in candidates if not _runs(r, device)})
+        notes.append(f"not tried: {', '.join(left_out)}, which {device.name} does not run")
+    if recipe_name is None:
+        notes.append(f"recipe '{recipe.name}' chosen by the profile of {device.name}")
+    return Plan(device, kept, tuple(notes))
+
+
+def without_fallbacks(plan: Plan) -> Plan:
+    """The same plan with its first choice only."""
+    return replace(plan, rungs=plan.rungs[:1])
+
+
+def _runs(recipe: Recipe, device: Device) -> bool:
+    return recipe.conversion.numeric in device.numerics.supported
+
+
+def _fitted(recipe: Recipe, device: Device) -> Recipe:
+    """Fill in what the device settles: type of inputs and outputs, and whether float may remain."""
+    passes = []
+    for step in recipe.passes:
+        if isinstance(step, Convert):
+            io = step.io
+            if io == "auto":
+                io = device.numerics.io if step.needs_calibration else "float32"
+            fallback = step.float_fallback and "float32" in device.numerics.supported
+            step = msgspec.structs.replace(step, io=io, float_fallback=fallback)
+        passes.append(step)
+    return msgspec.structs.replace(recipe, passes=tuple(passes))

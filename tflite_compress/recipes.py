@@ -1,0 +1,157 @@
+"""Recipes: what to do to a model, as a list of passes, and what to try if that loses too much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import msgspec.inspect
+
+from tflite_compress.errors import UsageError, closest
+from tflite_compress.passes import AnyPass, Convert, pass_name
+from tflite_compress.tomlfiles import bundled_names, find, read, typed
+
+Overrides = dict[str, Any]
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A chain of passes.
+
+    Attributes:
+        name: How it is called on the command line.
+        summary: One line on what it gives.
+        passes: The passes, in order; exactly one is ``convert``.
+        gentler: Settings to fall back to, one after the other, while accuracy is lost; each is a set
+            of overrides of the recipe itself.
+    """
+
+    name: str
+    summary: str
+    passes: tuple[AnyPass, ...]
+    gentler: tuple[Overrides, ...] = ()
+
+    @property
+    def conversion(self) -> Convert:
+        """The pass that makes the flatbuffer."""
+        return next(p for p in self.passes if isinstance(p, Convert))
+
+
+def load_recipe(name: str) -> Recipe:
+    """Load a bundled recipe by name, or a user's by path, and check that all of it can run.
+
+    Raises:
+        ConfigError: There is no such recipe, or it has a mistake.
+    """
+    path = find("recipes", name)
+    recipe = read(path, Recipe)
+    return _checked(recipe, str(path))
+
+
+def all_recipes() -> list[Recipe]:
+    """All bundled recipes, by name."""
+    return [load_recipe(name) for name in bundled_names("recipes")]
+
+
+def override(recipe: Recipe, overrides: Overrides, where: str = "command line") -> Recipe:
+    """Change settings of a recipe's passes.
+
+    Args:
+        recipe: The recipe.
+        overrides: Values by key; ``key`` changes it in every pass that has it, ``pass.key`` in one.
+        where: Where the overrides come from, for messages.
+
+    Raises:
+        UsageError: No pass has such a key.
+        ConfigError: A value is of the wrong type or out of range.
+    """
+    values: list[dict[str, Any]] = [msgspec.to_builtins(p) for p in recipe.passes]
+    for key, value in overrides.items():
+        pass_part, _, name = key.rpartition(".")
+        chosen = [v for v in values if name in v and name != "pass" and pass_part in ("", v["pass"])]
+        if not chosen:
+            known = sorted({k for v in values for k in v} - {"pass"})
+            raise UsageError(
+                f"--{key.replace('_', '-')}: recipe '{recipe.name}' has no such setting."
+                f"{closest(name, known)}",
+                f"Its settings are: {', '.join(known)}.",
+            )
+        for v in chosen:
+            v[name] = _as_wanted(value, v[name])
+    passes = tuple(typed(v, AnyPass, f"{where}: {v['pass']}") for v in values)  # type: ignore[arg-type]
+    return msgspec.structs.replace(recipe, passes=passes)
+
+
+def rungs(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipe followed by its gentler versions; none is harsher than the recipe itself."""
+    found = [recipe]
+    for changes in recipe.gentler:
+        softened = dict(changes)
+        if "sparsity" in softened:
+            given = [p.sparsity for p in recipe.passes if hasattr(p, "sparsity")]
+            softened["sparsity"] = min([softened["sparsity"], *given])
+        rung = override(recipe, softened, f"recipe {recipe.name}: gentler")
+        if all(rung.passes != earlier.passes for earlier in found):
+            found.append(rung)
+    return tuple(found)
+
+
+def describe(recipe: Recipe) -> str:
+    """A recipe in a few words: what it prunes to and converts to."""
+    parts = []
+    for config in recipe.passes:
+        sparsity = getattr(config, "sparsity", None)
+        if sparsity is not None:
+            parts.append("2:4 sparsity" if getattr(config, "pattern", "") == "2:4" else f"{sparsity:.0%} sparsity")
+    return " + ".join([*parts, recipe.conversion.numeric])
+
+
+def settings(recipe: Recipe) -> list[tuple[str, str, Any, str]]:
+    """Every setting of a recipe as (pass, key, value, type) rows."""
+    rows = []
+    for step in recipe.passes:
+        for field in msgspec.structs.fields(step):
+            rows.append((pass_name(step), field.name, getattr(step, field.name), type_name(field.type)))
+    return rows
+
+
+def type_name(annotation: Any) -> str:
+    """What a setting accepts, in words: ``one of a, b``, ``number 0 to 1``, ``true or false``."""
+    info = msgspec.inspect.type_info(annotation)
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return "one of " + ", ".join(str(v) for v in info.values)
+    if isinstance(info, msgspec.inspect.BoolType):
+        return "true or false"
+    if isinstance(info, msgspec.inspect.FloatType | msgspec.inspect.IntType):
+        word = "number" if isinstance(info, msgspec.inspect.FloatType) else "whole number"
+        low = f" from {info.ge:g}" if info.ge is not None else f" above {info.gt:g}" if info.gt is not None else ""
+        high = f" to {info.le:g}" if info.le is not None else f" below {info.lt:g}" if info.lt is not None else ""
+        return word + low + high
+    return "list"
+
+
+def _checked(recipe: Recipe, where: str) -> Recipe:
+    """Check what types cannot: one conversion, slimming after it, gentler settings that exist."""
+    from tflite_compress.errors import ConfigError
+
+    names = [pass_name(p) for p in recipe.passes]
+    if names.count("convert") != 1:
+        raise ConfigError(f"{where}: passes: expected exactly one 'convert', got {names}", "Add or remove one.")
+    at = names.index("convert")
+    if "slim" in names[:at] or any(n != "slim" for n in names[at + 1 :]):
+        raise ConfigError(
+            f"{where}: passes: only 'slim' comes after 'convert', got {names}", "Reorder the passes."
+        )
+    try:
+        rungs(recipe)
+    except UsageError as error:
+        raise ConfigError(f"{where}: gentler: {error.message}", error.next_step) from error
+    return recipe
+
+
+def _as_wanted(value: Any, current: Any) -> Any:
+    """Bring a command-line value to the kind of the setting it replaces."""
+    if isinstance(current, list | tuple):
+        return list(value) if isinstance(value, list | tuple) else [value]
+    if isinstance(current, str):
+        return "none" if value is None else str(value)
+    return value

@@ -1,0 +1,176 @@
+"""The report: everything a run found out, as plain data for ``report.json``."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from tflite_compress.benchmark import Latency, machine_name, measure_alternately
+from tflite_compress.passes import pass_name
+from tflite_compress.pipeline import Attempt, Step, port_names
+from tflite_compress.plan import Plan
+from tflite_compress.recipes import describe
+from tflite_compress.reference import Reference, distance
+from tflite_compress.runtimes.litert import LiteRTModel
+from tflite_compress.tflite.macs import Work, count_work
+
+SCHEMA = 1
+NO_DIFFERENCE = 0.05
+
+
+def sizes(content: bytes) -> dict[str, int]:
+    """Bytes of a file, and of the same gzipped as app stores and over-the-air updates send it."""
+    return {"bytes": len(content), "gzip_bytes": len(gzip.compress(content, 9, mtime=0))}
+
+
+def measure(
+    original: bytes, attempt: Attempt, reference: Reference, seconds: float
+) -> tuple[Latency, Latency]:
+    """Latency of the original as plain float32 ``.tflite`` and of the result, in turns on this machine."""
+    assert attempt.model.flatbuffer is not None
+    sample = tuple(x[:1] for x in reference.splits.evaluate.inputs)
+    models = []
+    for content in (original, attempt.model.flatbuffer):
+        model = LiteRTModel(content, *port_names(attempt.model))
+        model.set_inputs(sample)
+        models.append(model)
+    before, after = measure_alternately(models, seconds)
+    return before, after
+
+
+def build_report(
+    plan: Plan,
+    attempts: list[Attempt],
+    chosen: Attempt,
+    reference: Reference,
+    original: bytes,
+    latency: tuple[Latency, Latency],
+    max_drop: float,
+    verified: bool,
+) -> dict[str, Any]:
+    """Everything found out about one device's result.
+
+    Args:
+        plan: What was to be tried.
+        attempts: What was tried.
+        chosen: The attempt whose file is kept.
+        reference: The original model on the data.
+        original: The original converted to float32, for comparison.
+        latency: Of the original and of the result.
+        max_drop: Accuracy that may be lost.
+        verified: False where there was no data to check accuracy on.
+    """
+    content = chosen.model.flatbuffer
+    assert content is not None and chosen.outputs is not None
+    work, work_before = count_work(content), count_work(original)
+    passed = chosen.drop <= max_drop
+    before, after = sizes(original), sizes(content)
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "verdict": ("passed" if passed else "failed") if verified else "unverified",
+        "device": {"name": plan.device.name, "title": plan.device.title},
+        "recipe": {"name": chosen.recipe.name, "in_short": describe(chosen.recipe)},
+        "accuracy": _accuracy(reference, chosen, max_drop, verified),
+        "distance_from_original": distance(reference.evaluation_outputs, chosen.outputs),
+        "size": {"original_float32": before, "result": after, "ratio": after["bytes"] / before["bytes"]},
+        "parameters": {
+            "original": reference.network.parameter_count(),
+            "result_weights": sum(layer.weights for layer in work.layers),
+            "result_zeros": sum(layer.zeros for layer in work.layers),
+        },
+        "macs": {"original": _macs(work_before), "result": _macs(work)},
+        "operators": work.operators,
+        "sparsity_by_layer": chosen.model.sparsity,
+        "weights": [asdict(layer) for layer in work.layers],
+        "latency": _latency(latency),
+        "device_latency": {
+            "kind": "unknown",
+            "why": f"not measured on {plan.device.title}; figures under 'latency' are from this machine",
+        },
+        "attempts": [_attempt(a, max_drop) for a in attempts],
+        "passes": [_step(s) for s in chosen.steps],
+    }
+    report["notes"] = [*plan.notes, *chosen.model.notes, *_honest_notes(report)]
+    return report
+
+
+def _accuracy(reference: Reference, chosen: Attempt, max_drop: float, verified: bool) -> dict[str, Any]:
+    score = chosen.steps[-1].score
+    return {
+        "metric": reference.metric_name,
+        "labelled": reference.labelled,
+        "verified": verified,
+        "samples": len(reference.splits.evaluate),
+        "before": reference.score.value,
+        "after": score.value,
+        "drop": chosen.drop,
+        "max_drop": max_drop,
+        "by_output": {
+            port.name: {"before": b, "after": a}
+            for port, b, a in zip(
+                reference.network.outputs, reference.score.by_output, score.by_output, strict=True
+            )
+        },
+    }
+
+
+def _latency(latency: tuple[Latency, Latency]) -> dict[str, Any]:
+    before, after = latency
+    return {
+        "kind": "measured",
+        "where": f"this machine ({machine_name()}), LiteRT, 1 thread, batch 1, in turns",
+        "original_float32": asdict(before),
+        "result": asdict(after),
+        "ratio": after.median_ms / before.median_ms,
+    }
+
+
+def _macs(work: Work) -> dict[str, Any]:
+    if work.uncounted:
+        return {"kind": "unknown", "at_least": work.macs, "uncounted": list(work.uncounted)}
+    return {"kind": "counted", "value": work.macs}
+
+
+def _attempt(attempt: Attempt, max_drop: float) -> dict[str, Any]:
+    finished = attempt.outputs is not None
+    return {
+        "in_short": describe(attempt.recipe),
+        "drop": attempt.drop if finished else None,
+        "passed": finished and attempt.drop <= max_drop,
+        "error": attempt.error or None,
+        "passes": [_step(s) for s in attempt.steps],
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "pass": pass_name(step.config),
+        "settings": {k: v for k, v in msgspec.to_builtins(step.config).items() if k != "pass"},
+        "seconds": round(step.seconds, 3),
+        "accuracy_after": step.score.value,
+        "drop": step.drop,
+        "bytes": len(step.model.flatbuffer) if step.model.flatbuffer is not None else None,
+    }
+
+
+def _honest_notes(report: dict[str, Any]) -> list[str]:
+    """What the figures do not show by themselves."""
+    notes = []
+    ratio = report["latency"]["ratio"]
+    if abs(ratio - 1) < NO_DIFFERENCE:
+        notes.append("no difference in latency was measured on this machine")
+    elif ratio > 1:
+        notes.append(f"on this machine the result is slower than the float32 original ({ratio:.2f}x)")
+    if report["sparsity_by_layer"]:
+        notes.append(
+            "pruned weights are stored as zeros: the .tflite itself is no smaller and dense kernels are no "
+            "faster for them; what shrinks is the file once compressed (see gzip_bytes)"
+        )
+    if not report["accuracy"]["verified"]:
+        notes.append("no data was given: outputs were compared on random inputs, accuracy is unknown")
+    elif not report["accuracy"]["labelled"]:
+        notes.append("the data has no labels: accuracy is agreement with the original model's answers")
+    return notes

@@ -1,0 +1,162 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tflite_compress.recipes import Recipe, describe, settings
+
+if TYPE_CHECKING:
+    from tflite_compress.api import Result
+    from tflite_compress.devices import Device
+    from tflite_compress.plan import Plan
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    width = shutil.get_terminal_size((110, 24)).columns
+    return Console(file=sys.stdout, highlight=False, width=max(80, width))
+
+
+def _grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index in right else "left", overflow="fold")
+    return table
+
+
+def print_devices(devices: list[Device]) -> None:
+    """List profiles, one a line."""
+    table = _grid("device", "is", "clock MHz", "flash", "RAM", "runtime", "recipe", right=(2, 3, 4))
+    for d in devices:
+        flash = "card" if d.memory.flash_bytes is None else size(d.memory.flash_bytes)
+        clock = str(d.core.clock_mhz or "?")
+        table.add_row(d.name, d.title, clock, flash, size(d.memory.ram_bytes), d.runtime.name, d.default_recipe)
+    _console().print(table)
+
+
+def print_device(d: Device) -> None:
+    """Show one profile with the source of each group of facts."""
+    table = _grid("fact", "value", "source")
+    s = d.sources
+    features = f" ({', '.join(d.core.features)})" if d.core.features else ""
+    clock = f"{d.core.clock_mhz} MHz" if d.core.clock_mhz else "clock not published"
+    table.add_row("core", f"{d.core.count} x {d.core.name}, {clock}{features}", s.core)
+    flash = "on a card or disk" if d.memory.flash_bytes is None else size(d.memory.flash_bytes)
+    table.add_row("flash", flash, s.memory)
+    table.add_row("RAM", size(d.memory.ram_bytes), s.memory)
+    table.add_row("fast types", ", ".join(d.numerics.fast), s.numerics)
+    table.add_row("types that run", ", ".join(d.numerics.supported), s.numerics)
+    table.add_row("runtime", f"{d.runtime.name}, {d.runtime.version}; {d.runtime.delegate}", s.runtime)
+    for limit in d.limits:
+        table.add_row("limit", limit, s.limits)
+    console = _console()
+    console.print(f"[bold]{d.title}[/bold]  ({d.name}; recipe if none is named: {d.default_recipe})")
+    console.print(table)
+
+
+def print_recipes(recipes: list[Recipe]) -> None:
+    """List recipes, one a line."""
+    table = _grid("recipe", "what it gives", "if that loses too much")
+    for r in recipes:
+        table.add_row(r.name, r.summary, "; ".join(_in_words(g) for g in r.gentler) or "nothing")
+    _console().print(table)
+
+
+def print_recipe(recipe: Recipe) -> None:
+    """Show one recipe with every setting and what it accepts."""
+    table = _grid("pass", "setting", "value", "accepts")
+    last = ""
+    for name, key, value, accepts in settings(recipe):
+        table.add_row(name if name != last else "", f"--{key.replace('_', '-')}", _plain(value), accepts)
+        last = name
+    console = _console()
+    console.print(f"[bold]{recipe.name}[/bold]: {recipe.summary}")
+    console.print(table)
+    for gentler in recipe.gentler:
+        console.print(f"if that loses too much: {_in_words(gentler)}")
+
+
+def print_plans(plans: list[Plan]) -> None:
+    """Print what would be done."""
+    console = _console()
+    for plan in plans:
+        console.print(f"[bold]{plan.device.name}[/bold] ({plan.device.title}), recipe {plan.rungs[0].name}")
+        for name, key, value, _ in settings(plan.rungs[0]):
+            console.print(f"  {name}.{key} = {_plain(value)}", markup=False)
+        for rung in plan.rungs[1:]:
+            console.print(f"  if that loses too much: {describe(rung)}", markup=False)
+        for note in plan.notes:
+            console.print(f"  note: {note}", markup=False)
+    console.print("nothing was run (--dry-run)")
+
+
+def print_results(results: list[Result]) -> None:
+    """Print what came out, one row a device, then what to know about it."""
+    table = _grid("device", "result", "bytes", "gzip", "accuracy", "latency here", right=(2, 3, 4, 5))
+    for result in results:
+        r = result.report
+        size_, accuracy, latency = r["size"], r["accuracy"], r["latency"]
+        table.add_row(
+            result.device,
+            f"{r['verdict']}: {r['recipe']['in_short']}",
+            f"{size_['original_float32']['bytes']:,} → {size_['result']['bytes']:,}",
+            f"{size_['original_float32']['gzip_bytes']:,} → {size_['result']['gzip_bytes']:,}",
+            f"{accuracy['before']:.4f} → {accuracy['after']:.4f}" if accuracy["verified"] else "unknown",
+            f"{latency['original_float32']['median_ms']:.3f} → {latency['result']['median_ms']:.3f} ms",
+        )
+    console = _console()
+    console.print(table)
+    first = results[0].report
+    console.print(
+        f"accuracy: {first['accuracy']['metric']} on {first['accuracy']['samples']} samples, LiteRT; "
+        f"before: the original model; sizes and latency against its plain float32 .tflite",
+        markup=False,
+    )
+    console.print(f"latency: {first['latency']['where']}; not the device's", markup=False)
+    for result in results:
+        _print_notes(console, result)
+
+
+def print_json(results: list[Result]) -> None:
+    """Print the reports as one JSON array."""
+    print(json.dumps([result.report for result in results], indent=2))
+
+
+def _print_notes(console: Any, result: Result) -> None:
+    for note in result.report["notes"]:
+        console.print(f"{result.device}: {note}", markup=False)
+    if not result.passed:
+        console.print(f"{result.device}: accuracy lost where:", markup=False)
+        for attempt in result.report["attempts"]:
+            steps = ", ".join(f"{p['pass']} {p['accuracy_after']:.4f}" for p in attempt["passes"])
+            problem = f" ({attempt['error']})" if attempt["error"] else ""
+            console.print(f"  {attempt['in_short']}: after {steps or 'nothing'}{problem}", markup=False)
+    console.print(f"{result.device}: {result.tflite}", markup=False)
+
+
+def size(count: int) -> str:
+    """Bytes in the largest binary unit that leaves at least 1: ``256 KB``, ``1.5 MB``."""
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
+        if count >= factor:
+            return f"{count / factor:g} {unit}"
+    return f"{count} bytes"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "(none)"
+    return str(value)
+
+
+def _in_words(overrides: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in overrides.items())

@@ -1,0 +1,193 @@
+"""A session: one model and its data, loaded once, for all the devices of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.api import Options, Result
+from tflite_compress.data.gather import DataSpec, gather
+from tflite_compress.errors import ConversionError
+from tflite_compress.models.load import Source, load_model, resolve_reference
+from tflite_compress.output import MANIFEST, write_file
+from tflite_compress.passes import Convert, Slim, apply_pass
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.pipeline import Attempt, Memo, best, run_plan
+from tflite_compress.plan import Plan
+from tflite_compress.progress import Progress
+from tflite_compress.reference import make_reference
+from tflite_compress.report.build import build_report, measure
+from tflite_compress.report.manifest import build_manifest, versions
+
+BASELINE = (Convert(numeric="float32", io="float32"), Slim())
+
+
+@dataclass
+class Clock:
+    """Seconds each named step took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time what runs inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.perf_counter() - start, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A model and its data, ready to be compressed for any number of devices.
+
+    Attributes:
+        source: The loaded model.
+        spec: Where the data came from.
+        options: The run's settings.
+        context: What passes look at.
+        original: The model as plain float32 ``.tflite``.
+        memo: Results devices share.
+        clock: Time of the shared steps.
+    """
+
+    source: Source
+    spec: DataSpec
+    options: Options
+    context: Context
+    original: bytes
+    memo: Memo
+    clock: Clock
+
+    def run(self, plan: Plan, folder: Path) -> Result:
+        """Compress for one device and write its files into ``folder``.
+
+        Raises:
+            ConversionError: No recipe of the plan gave a file.
+        """
+        clock = Clock(dict(self.clock.seconds))
+        start = Model(self.source.network)
+        with clock.step("passes"):
+            attempts = run_plan(
+                plan, start, self.context, self.memo, self.options.max_drop, self.spec.given
+            )
+        chosen = best(attempts)
+        if chosen is None:
+            raise ConversionError(
+                f"nothing could be made for {plan.device.name}: {attempts[-1].error}",
+                "Choose another recipe or device ('tflite-compress recipes').",
+            )
+        with clock.step("latency"), self.context.progress.step("measuring latency"):
+            latency = measure(self.original, chosen, self.context.reference, self.options.latency_seconds)
+        report = build_report(
+            plan,
+            attempts,
+            chosen,
+            self.context.reference,
+            self.original,
+            latency,
+            self.options.max_drop,
+            self.spec.given,
+        )
+        report["model"] = {"name": self.source.network.name, "format": self.source.format}
+        report["seconds"] = clock.seconds
+        return self._write(plan, chosen, report, folder)
+
+    def _write(self, plan: Plan, chosen: Attempt, report: dict[str, Any], folder: Path) -> Result:
+        """Write ``.tflite``, report and manifest."""
+        content = chosen.model.flatbuffer
+        assert content is not None
+        passed = report["verdict"] != "failed"
+        name = f"{self.source.network.name}{'' if passed else '.failed'}.tflite"
+        report["file"] = name
+        recipe = replace_gentler(chosen)
+        manifest = build_manifest(
+            self.source,
+            self.context.reference.splits,
+            plan.device,
+            recipe,
+            recorded_arguments(self.source, self.spec, self.options),
+            self.options.seed,
+            {name: content},
+        )
+        write_file(folder / name, content)
+        text = json.dumps(report, indent=2) + "\n"
+        write_file(folder / "report.json", text)
+        # The report holds timings, so its hash is no part of what a repeated run must match.
+        listed = {**manifest, "files": [name, "report.json", MANIFEST]}
+        write_file(folder / MANIFEST, json.dumps(listed, indent=2) + "\n")
+        return Result(plan.device.name, passed, folder / name, report, listed)
+
+
+def open_session(model: Any, spec: DataSpec, options: Options, progress: Progress) -> Session:
+    """Load model and data, run the original on them, and convert it to float32 for comparison.
+
+    Args:
+        model: A path or a Keras model.
+        spec: Where the data comes from.
+        options: The run's settings.
+        progress: Where to report progress.
+
+    Raises:
+        CompressError: Model or data are missing, broken, or do not fit each other.
+    """
+    from tflite_compress.backend import seed_everything
+
+    clock = Clock()
+    with clock.step("load"), progress.step("loading TensorFlow and the model"):
+        seed_everything(options.seed)
+        custom = options.custom_objects
+        if isinstance(custom, str):
+            custom = resolve_reference(custom, "--custom-objects")
+        source = load_model(model, dict(custom or {}), options.trust_model)
+    with clock.step("data"), progress.step("reading the data"):
+        splits = gather(spec, source.network, options.seed)
+    with clock.step("original"), progress.step("running the original model"):
+        reference = make_reference(source.network, splits, source.loss, options.metric, options.loss)
+        _ = reference.score
+    fingerprint = json.dumps(
+        [source.sha256, splits.train.sha256(), options.seed, options.loss, versions()], sort_keys=True
+    )
+    context = Context(reference, options.seed, progress, checkpoint_folder(), fingerprint)
+    baseline = Model(source.network)
+    with clock.step("baseline"):
+        for config in BASELINE:
+            baseline = apply_pass(config, baseline, context)
+    assert baseline.flatbuffer is not None
+    return Session(source, spec, options, context, baseline.flatbuffer, Memo(), clock)
+
+
+def checkpoint_folder() -> Path:
+    """Where interrupted trainings leave their state: the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / "tflite-compress" / "training"
+
+
+def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict[str, Any]:
+    """The run's arguments as the manifest keeps them; live Python objects only by mention."""
+    from_python = [
+        name
+        for name, value in [*vars(spec).items(), ("custom_objects", options.custom_objects)]
+        if value is not None and not isinstance(value, str | bool | int | float | os.PathLike)
+    ]
+    if source.origin.startswith("<"):
+        from_python.append("model")
+    data = {k: str(v) if isinstance(v, os.PathLike) else v for k, v in vars(spec).items() if k not in from_python}
+    settings = {k: v for k, v in asdict(options).items() if k not in from_python}
+    return {"data": data, "options": settings, "not_repeatable": ", ".join(from_python)}
+
+
+def replace_gentler(chosen: Attempt) -> Any:
+    """The recipe as run, without the fallbacks it no longer needs."""
+    import msgspec
+
+    return msgspec.structs.replace(chosen.recipe, gentler=())
+
+

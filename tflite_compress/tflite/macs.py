@@ -1,0 +1,156 @@
+"""Counting multiply-accumulates, weights and zeros in a ``.tflite``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.tflite.flatbuffer import operator_name, schema, tensor_name, unpack
+
+# Operators whose work is multiply-accumulates over weights; value: index of the weight tensor.
+_WEIGHT_INPUT = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1, "CONV_3D": 1}
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One weight tensor of a ``.tflite``.
+
+    Attributes:
+        operator: The operator that uses it.
+        name: The tensor's name.
+        weights: Number of weights.
+        zeros: Number of weights equal to zero, or to their channel's zero point.
+    """
+
+    operator: str
+    name: str
+    weights: int
+    zeros: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one inference computes.
+
+    Attributes:
+        macs: Multiply-accumulates of one run with the batch in the file (free dimensions as 1).
+        uncounted: Operators that multiply weights but are not counted, by name.
+        layers: Weight tensors with their zeros.
+        operators: How many operators of each kind.
+    """
+
+    macs: int
+    uncounted: tuple[str, ...]
+    layers: tuple[LayerWeights, ...]
+    operators: dict[str, int]
+
+
+def count_work(content: bytes) -> Work:
+    """Count MACs and zeros from the file itself.
+
+    A convolution costs its output elements times the weights of one filter; a recurrent layer its
+    weights times the time steps. Loops (``WHILE``) cannot be counted from the file and are listed.
+
+    Raises:
+        ConversionError: The bytes are not a ``.tflite``.
+    """
+    model = unpack(content)
+    macs = 0
+    uncounted: set[str] = set()
+    layers: list[LayerWeights] = []
+    operators: dict[str, int] = {}
+    for graph in model.subgraphs:
+        for op in graph.operators or []:
+            name = operator_name(model, op)
+            operators[name] = operators.get(name, 0) + 1
+            counted = _macs(name, op, graph)
+            if counted is None:
+                uncounted.add(name)
+            macs += counted or 0
+            layers += _weights(name, op, graph, model)
+    return Work(macs, tuple(sorted(uncounted)), tuple(layers), operators)
+
+
+def _macs(name: str, op: Any, graph: Any) -> int | None:
+    """MACs of one operator, 0 for one without weights, None where the file does not tell."""
+    tensors = graph.tensors
+    output = _elements(tensors[op.outputs[0]])
+    if name in ("CONV_2D", "CONV_3D"):
+        filter_shape = tensors[op.inputs[1]].shape
+        per_output = np.prod(filter_shape[1:] if name == "CONV_2D" else filter_shape[:-1])
+        return int(output * per_output)
+    if name == "DEPTHWISE_CONV_2D":
+        return int(output * np.prod(tensors[op.inputs[1]].shape[1:3]))
+    if name == "FULLY_CONNECTED":
+        return int(output * tensors[op.inputs[1]].shape[-1])
+    if name == "TRANSPOSE_CONV":
+        return int(_elements(tensors[op.inputs[2]]) * np.prod(tensors[op.inputs[1]].shape[:3]))
+    if name == "BATCH_MATMUL":
+        return int(output * tensors[op.inputs[0]].shape[-1])
+    if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
+        steps = tensors[op.inputs[0]].shape[1]
+        matrices = [tensors[i] for i in op.inputs[1:] if i >= 0 and len(_shape(tensors[i])) == 2]
+        return int(steps * sum(_elements(t) for t in matrices if not t.isVariable))
+    return None if name == "WHILE" or name.startswith("BUILTIN_") else 0
+
+
+def _weights(name: str, op: Any, graph: Any, model: Any) -> list[LayerWeights]:
+    """The constant weight tensors of one operator."""
+    if name in _WEIGHT_INPUT:
+        indices = [op.inputs[_WEIGHT_INPUT[name]]]
+    elif "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
+        indices = [i for i in op.inputs[1:] if i >= 0 and len(_shape(graph.tensors[i])) == 2]
+    else:
+        return []
+    found = []
+    for index in indices:
+        tensor = graph.tensors[index]
+        values = constant(tensor, model)
+        if values is not None:
+            found.append(LayerWeights(name, tensor_name(tensor), values.size, _zeros(values, tensor)))
+    return found
+
+
+def constant(tensor: Any, model: Any) -> np.ndarray | None:
+    """A constant tensor's values in its own dtype, or None where it has none (or packed int4)."""
+    data = model.buffers[tensor.buffer].data
+    dtype = _dtypes().get(tensor.type)
+    if data is None or len(data) == 0 or dtype is None:
+        return None
+    values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype)
+    shape = _shape(tensor)
+    return values.reshape(shape) if values.size == np.prod(shape) else None
+
+
+def _zeros(values: np.ndarray, tensor: Any) -> int:
+    quantization = tensor.quantization
+    points = None if quantization is None else quantization.zeroPoint
+    if points is None or len(points) == 0 or values.dtype.kind == "f":
+        return int(np.sum(values == 0))
+    shape = [1] * values.ndim
+    if len(points) > 1:
+        shape[quantization.quantizedDimension] = len(points)
+    return int(np.sum(values == np.asarray(points).reshape(shape)))
+
+
+def _dtypes() -> dict[int, type]:
+    types = schema().TensorType
+    return {
+        types.FLOAT32: np.float32,
+        types.FLOAT16: np.float16,
+        types.INT8: np.int8,
+        types.UINT8: np.uint8,
+        types.INT16: np.int16,
+        types.INT32: np.int32,
+        types.INT64: np.int64,
+    }
+
+
+def _shape(tensor: Any) -> list[int]:
+    return [] if tensor.shape is None else [int(d) for d in tensor.shape]
+
+
+def _elements(tensor: Any) -> int:
+    return int(np.prod([max(1, d) for d in _shape(tensor)]))
