@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tflite_compress.devices import all_devices, load_device
+from tflite_compress.errors import ConfigError
+from tflite_compress.plan import make_plan
+from tflite_compress.tomlfiles import bundled_folder, bundled_names
+
+PROMISED = (
+    "raspberry-pi-zero-2-w raspberry-pi-3b-plus raspberry-pi-4 raspberry-pi-5 android-cpu android-gpu "
+    "android-npu arduino-nano-33-ble esp32 esp32-s3 stm32f746 stm32h743 rp2040 rp2350 alif-ensemble-e7 "
+    "coral-edge-tpu"
+).split()
+
+
+def test_the_promised_devices_are_there() -> None:
+    assert set(PROMISED) <= set(bundled_names("devices"))
+
+
+@pytest.mark.parametrize("name", bundled_names("devices"))
+def test_every_profile_loads_and_gives_a_plan(name: str) -> None:
+    device = load_device(name)
+    assert device.name == name
+    assert set(device.numerics.fast) <= set(device.numerics.supported)
+    assert device.kind != "microcontroller" or device.memory.flash_bytes
+    assert all(len(getattr(device.sources, f)) > 15 for f in device.sources.__struct_fields__)
+    assert make_plan(name, None, {}).rungs
+
+
+def test_all_devices_are_sorted_by_name() -> None:
+    names = [d.name for d in all_devices()]
+    assert names == sorted(names)
+
+
+def test_a_users_profile_by_path_and_its_mistakes(tmp_path: Path) -> None:
+    text = (bundled_folder("devices") / "rp2040.toml").read_text()
+    (tmp_path / "board.toml").write_text(text)
+    assert load_device("board.toml").name == "rp2040"
+    (tmp_path / "board.toml").write_text(text.replace("clock_mhz = 133", "clock_mhz = -1"))
+    with pytest.raises(ConfigError, match=r"board\.toml: core\.clock_mhz: expected `int`"):
+        load_device("board.toml")
+
+
+def test_unknown_devices_are_guessed_at() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'raspberry-pi-4'"):
+        load_device("rasberry-pi-4")

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tflite_compress.errors import ConfigError, UsageError
+from tflite_compress.passes import Convert, Prune
+from tflite_compress.plan import make_plan
+from tflite_compress.recipes import all_recipes, load_recipe, override, rungs
+from tflite_compress.tomlfiles import bundled_names
+
+GOOD = """
+name = "mine"
+summary = "my own"
+[[passes]]
+pass = "prune"
+sparsity = 0.6
+[[passes]]
+pass = "convert"
+numeric = "int8"
+[[gentler]]
+sparsity = 0.7
+numeric = "float16"
+"""
+
+
+def test_the_promised_recipes_are_there() -> None:
+    names = {r.name for r in all_recipes()}
+    assert names >= {
+        "float16", "dynamic", "int8", "int16x8", "prune-int8", "prune-float16", "prune-2x4-int8",
+    }  # fmt: skip
+    assert names == set(bundled_names("recipes"))
+
+
+@pytest.mark.parametrize("name", bundled_names("recipes"))
+def test_every_bundled_recipe_resolves(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.summary and rungs(recipe)[0] == recipe
+
+
+def test_a_users_recipe_by_path(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    recipe = load_recipe("mine.toml")
+    assert recipe.passes[0] == Prune(sparsity=0.6)
+
+
+def test_a_gentler_version_is_never_sparser(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    first, second = rungs(load_recipe("mine.toml"))
+    assert isinstance(second.passes[0], Prune) and second.passes[0].sparsity == 0.6
+    assert second.conversion.numeric == "float16" and first.conversion.numeric == "int8"
+
+
+def test_versions_that_would_repeat_each_other_are_dropped() -> None:
+    recipe = override(load_recipe("prune-int8"), {"sparsity": 0.3})
+    assert [r.conversion.numeric for r in rungs(recipe)] == ["int8", "int16x8", "float16"]
+
+
+def test_overrides() -> None:
+    recipe = override(load_recipe("prune-int8"), {"sparsity": 0.4, "include": "conv", "encode": None})
+    assert recipe.passes[0] == Prune(sparsity=0.4, include=("conv",))
+    assert override(recipe, {"convert.numeric": "float16"}).conversion == Convert(numeric="float16")
+
+
+def test_unknown_settings_are_refused_with_a_guess() -> None:
+    with pytest.raises(UsageError, match=r"--sparsty.*Did you mean 'sparsity'"):
+        override(load_recipe("prune-int8"), {"sparsty": 0.4})
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (GOOD.replace('pass = "prune"', 'pass = "prun"'), r"mine\.toml: passes\[0\].*'prun'"),
+        (GOOD.replace("sparsity = 0.6", "sparsity = 1.5"), r"mine\.toml: passes\[0\]\.sparsity: expected"),
+        (GOOD.replace("sparsity = 0.6", "sparsity = 'x'"), r"passes\[0\]\.sparsity: expected `float`, got `str`"),
+        (GOOD.replace("sparsity = 0.6", "sparsitty = 0.6"), r"passes\[0\]: object contains unknown field `sparsitty`"),
+        (GOOD.replace('numeric = "int8"', 'numeric = "int4"'), r"passes\[1\]\.numeric: invalid enum value 'int4'"),
+        (GOOD.replace("sparsity = 0.7", "sparsety = 0.7"), r"gentler: --sparsety"),
+        (GOOD.replace('summary = "my own"', ""), "missing required field `summary`"),
+        (GOOD.replace("convert", "slim").replace('numeric = "int8"', ""), "exactly one 'convert'"),
+        ("name = ", "not valid TOML"),
+    ],
+)
+def test_mistakes_are_reported_by_file_and_key(tmp_path: Path, text: str, match: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigError, match=match) as caught:
+        load_recipe("mine.toml")
+    assert "mine.toml" in caught.value.message
+
+
+def test_unknown_recipes() -> None:
+    with pytest.raises(ConfigError, match="no recipe is called 'imt8'. Did you mean 'int8'"):
+        load_recipe("imt8")
+    with pytest.raises(ConfigError, match="no such file"):
+        load_recipe("gone.toml")
+
+
+def test_plans_fill_in_what_the_device_settles() -> None:
+    arduino = make_plan("arduino-nano-33-ble", None, {})
+    assert arduino.rungs[0].conversion.io == "integer"
+    assert [r.conversion.numeric for r in arduino.rungs] == ["int8", "int16x8"]
+    assert make_plan("raspberry-pi-4", None, {}).rungs[0].conversion.io == "float32"
+    assert make_plan("android-gpu", None, {}).rungs[0].conversion.numeric == "float16"
+    assert not make_plan("coral-edge-tpu", None, {}).rungs[0].conversion.float_fallback
+
+
+def test_a_recipe_the_device_cannot_run_is_refused() -> None:
+    with pytest.raises(UsageError, match="rp2040 does not run float16"):
+        make_plan("rp2040", "float16", {})
