@@ -107,10 +107,12 @@ def _call(layer: Any, call: Call) -> Any:
     """Call the stand-in; a native layer gets its weights once its first call has built it."""
     from tflite_compress.models.carrier import Carrier, call_carrier
 
+    # Keras 3 records a mode that it overrides in every call; tf_keras would hold on to it.
+    kwargs = {name: value for name, value in call.kwargs.items() if name != "training"}
     if isinstance(layer, Carrier):
-        return call_carrier(layer, call.args, call.kwargs)
+        return call_carrier(layer, call.args, kwargs)
     fresh = not layer.built
-    outputs = layer(*call.args, **call.kwargs)
+    outputs = layer(*call.args, **kwargs)
     if fresh:
         layer.set_weights(call.layer.get_weights())
     return outputs

@@ -20,6 +20,13 @@ class Slot:
         self.index = index
 
 
+class Template:
+    """An operation's arguments with slots for tensors; opaque, so that tf_keras keeps it whole."""
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.arguments = (args, kwargs)
+
+
 class Carrier(_Layer):  # type: ignore[misc]
     """Runs ``operation``, a Keras 3 operation or layer on the TensorFlow backend.
 
@@ -34,10 +41,10 @@ class Carrier(_Layer):  # type: ignore[misc]
         self._takes_training = "training" in inspect.signature(operation.call).parameters
         self.carried = [variable.value for variable in getattr(operation, "weights", [])]
 
-    def call(self, tensors: list[Any], template: Any = None, training: Any = None) -> Any:
-        """Run the operation on ``tensors`` placed into ``template``, its (args, kwargs)."""
+    def call(self, tensors: list[Any], template: Template, training: Any = None) -> Any:
+        """Run the operation on ``tensors`` placed into ``template``."""
         args, kwargs = tensorflow().nest.map_structure(
-            lambda x: tensors[x.index] if isinstance(x, Slot) else x, template
+            lambda x: tensors[x.index] if isinstance(x, Slot) else x, template.arguments
         )
         if self._takes_training:
             kwargs = {**kwargs, "training": training}
@@ -73,5 +80,5 @@ def call_carrier(carrier: Carrier, args: tuple[Any, ...], kwargs: dict[str, Any]
         tensors.append(x)
         return Slot(len(tensors) - 1)
 
-    template = tensorflow().nest.map_structure(to_slot, (tuple(args), dict(kwargs)))
+    template = Template(*tensorflow().nest.map_structure(to_slot, (tuple(args), dict(kwargs))))
     return carrier(tensors, template=template)

@@ -160,7 +160,8 @@ def _concrete_function(network: Network, batch: int | None) -> tuple[Any, Any]:
 
         frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
         owner = tf.Module()
-        owner.function = tf.function(lambda *xs: _named(names, _as_list(frozen(*xs))), autograph=False)
+        # Freezing flattens the outputs, and TensorFlow flattens dictionaries in the order of their keys.
+        owner.function = tf.function(lambda *xs: _named(sorted(names), _as_list(frozen(*xs))), autograph=False)
         return owner.function.get_concrete_function(*specs), owner
     except Exception as error:
         raise ConversionError(

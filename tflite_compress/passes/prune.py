@@ -100,7 +100,9 @@ def apply(config: Prune, model: Model, context: Context) -> Model:
     def wrapped(layer: Any) -> Any:
         return wrapper(layer, **options) if layer.name in choice.names else layer
 
-    training = rebuild(copied(network.handle), wrapped)
+    copy = copied(network.handle)
+    copy.trainable = True  # layers frozen for transfer learning must adapt to the zeros too
+    training = rebuild(copy, wrapped)
     title = f"pruning to {_target(config):.0%} and fine-tuning"
     key = msgspec.json.encode(config).decode()
     callbacks = [tfmot().sparsity.keras.UpdatePruningStep()]

@@ -169,6 +169,11 @@ def _honest_notes(report: dict[str, Any]) -> list[str]:
             "pruned weights are stored as zeros: the .tflite itself is no smaller and dense kernels are no "
             "faster for them; what shrinks is the file once compressed (see gzip_bytes)"
         )
+    if any("SEQUENCE" in name for name in report["operators"]):
+        notes.append(
+            "recurrent operators keep their state between inferences: call reset_all_variables() (Reset() in "
+            "TFLite Micro) before each new sequence"
+        )
     if not report["accuracy"]["verified"]:
         notes.append("no data was given: outputs were compared on random inputs, accuracy is unknown")
     elif not report["accuracy"]["labelled"]:

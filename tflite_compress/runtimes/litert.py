@@ -55,7 +55,12 @@ class LiteRTModel:
         self.batch = int(self._inputs[0]["shape"][0]) if self._inputs[0]["shape"].size else 1
 
     def set_inputs(self, arrays: tuple[np.ndarray, ...]) -> None:
-        """Copy float arrays, shape (1, ...), in; integer inputs are quantized first."""
+        """Copy float arrays, shape (1, ...), in; integer inputs are quantized first.
+
+        Recurrent operators keep their state from run to run unless it is reset, and Keras models
+        expect a fresh state for each sample.
+        """
+        self._interpreter.reset_all_variables()
         for detail, array in zip(self._inputs, arrays, strict=True):
             self._interpreter.set_tensor(detail["index"], quantized(array, detail))
 

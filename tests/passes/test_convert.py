@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.models.zoo import NAMES, models
+
+from tflite_compress.data.gather import DataSpec, gather
+from tflite_compress.errors import ConversionError
+from tflite_compress.models.load import load_model
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.convert import Convert, apply
+from tflite_compress.pipeline import port_names
+from tflite_compress.progress import Silent
+from tflite_compress.reference import distance, make_reference
+from tflite_compress.runtimes.litert import LiteRTModel, predict
+from tflite_compress.tflite.flatbuffer import operator_names, unpack
+
+
+def run(model: Model, context: Context) -> tuple[np.ndarray, ...]:
+    assert model.flatbuffer is not None
+    return predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *port_names(model))
+
+
+@pytest.mark.parametrize(
+    ("numeric", "largest_share", "least_snr_db"),
+    [("float32", 1.01, 80), ("float16", 0.6, 40), ("dynamic", 0.4, 20), ("int8", 0.4, 15), ("int16x8", 0.45, 20)],
+)
+def test_every_numeric_type(
+    context: Context, start: Model, numeric: Any, largest_share: float, least_snr_db: float
+) -> None:
+    plain = apply(Convert(numeric="float32"), start, context)
+    converted = apply(Convert(numeric=numeric), start, context)
+    assert plain.flatbuffer and converted.flatbuffer
+    assert len(converted.flatbuffer) <= largest_share * len(plain.flatbuffer)
+    outputs = run(converted, context)
+    assert distance(context.reference.evaluation_outputs, outputs)["snr_db"] >= least_snr_db
+
+
+def test_integer_inputs_and_outputs(context: Context, start: Model) -> None:
+    for numeric, dtype in (("int8", np.int8), ("int16x8", np.int16)):
+        converted = apply(Convert(numeric=numeric, io="integer"), start, context)  # type: ignore[arg-type]
+        assert converted.flatbuffer
+        model = LiteRTModel(converted.flatbuffer, *port_names(converted))
+        assert model._inputs[0]["dtype"] is dtype and model._outputs[0]["dtype"] is dtype
+        assert context.reference.score_of(run(converted, context)).value > 0.9
+
+
+def test_the_batch_is_one_unless_asked(context: Context, start: Model) -> None:
+    for free, expected in ((False, 1), (True, -1)):
+        converted = apply(Convert(numeric="float32", free_batch=free), start, context)
+        tensor = unpack(converted.flatbuffer or b"").subgraphs[0].tensors[0]
+        signature = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+        assert signature[0] == expected
+        assert distance(context.reference.evaluation_outputs, run(converted, context))["snr_db"] > 80
+
+
+def test_per_tensor_weights_are_smaller(context: Context, start: Model) -> None:
+    one = apply(Convert(numeric="int8"), start, context).flatbuffer
+    all_ = apply(Convert(numeric="int8", per_channel=False), start, context).flatbuffer
+    assert one and all_ and len(all_) < len(one)
+
+
+def random_context(model: Any) -> tuple[Context, Model]:
+    source = load_model(model)
+    splits = gather(DataSpec(), source.network, 0)
+    reference = make_reference(source.network, splits, source.loss, None, None)
+    return Context(reference, 0, Silent()), Model(source.network)
+
+
+SLOW = {"lstm", "encoder_decoder", "embedding"}  # tf_keras takes 7 s to trace each LSTM for the converter
+
+
+def kinds(*names: str) -> list[Any]:
+    return [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in names]
+
+
+@pytest.mark.parametrize("name", kinds(*(n for n in NAMES if n != "free_size")))
+def test_every_kind_of_model_converts_to_float(keras: Any, name: str) -> None:
+    context, start = random_context(models(keras)[name]())
+    converted = apply(Convert(numeric="float32"), start, context)
+    assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-3
+
+
+@pytest.mark.parametrize(
+    "name", kinds("multi_input", "dict_ports", "multi_output", "gru", "lstm", "conv1d", "attention")
+)
+def test_kinds_of_model_that_quantize(keras: Any, name: str) -> None:
+    context, start = random_context(models(keras)[name]())
+    converted = apply(Convert(numeric="int8"), start, context)
+    assert distance(context.reference.evaluation_outputs, run(converted, context))["cosine"] > 0.95
+
+
+def test_recurrent_state_is_fresh_for_each_sample(keras: Any) -> None:
+    inputs = keras.Input((6, 3))
+    context, start = random_context(keras.Model(inputs, keras.layers.LSTM(4)(inputs)))
+    converted = apply(Convert(numeric="float32"), start, context)
+    assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-5
+
+
+def test_loops_are_refused_before_they_crash_the_converter(keras: Any) -> None:
+    context, start = random_context(models(keras)["stacked_cells"]())
+    with pytest.raises(ConversionError, match="loop"):
+        apply(Convert(numeric="int8"), start, context)
+
+
+def test_a_short_gru_is_unrolled(keras: Any) -> None:
+    context, start = random_context(models(keras)["gru"]())
+    converted = apply(Convert(numeric="int8"), start, context)
+    assert "WHILE" not in operator_names(converted.flatbuffer or b"")
+
+
+def test_a_saved_model_converts(keras: Any, tmp_path: Any) -> None:
+    models(keras)["multi_output"]().export(tmp_path / "saved", verbose=False)
+    context, start = random_context(tmp_path / "saved")
+    assert not start.network.editable
+    converted = apply(Convert(numeric="int8"), start, context)
+    assert distance(context.reference.evaluation_outputs, run(converted, context))["cosine"] > 0.98
+
+
+def test_what_the_runtime_lacks_is_a_conversion_error(keras: Any) -> None:
+    inputs = keras.Input((8,))
+    context, start = random_context(keras.Model(inputs, keras.ops.erfinv(keras.ops.tanh(inputs))))
+    with pytest.raises(ConversionError, match=r"refuses float32.*Erfinv"):
+        apply(Convert(numeric="float32"), start, context)

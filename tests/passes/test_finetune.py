@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.errors import DataError
+from tflite_compress.metrics import Head
+from tflite_compress.models.copying import copied
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.finetune import Schedule, _head_loss, finetune, training_targets
+
+
+def test_targets_mix_teacher_and_labels(context: Context) -> None:
+    teacher = context.reference.training_outputs[0]
+    labels = context.reference.splits.train.labels
+    assert labels is not None
+    hard = np.eye(10)[labels[0]]
+    assert np.allclose(training_targets(context, 1.0)[0], teacher)
+    assert np.allclose(training_targets(context, 0.0)[0], hard)
+    assert np.allclose(training_targets(context, 0.25)[0], 0.25 * teacher + 0.75 * hard, atol=1e-6)
+
+
+def test_cross_entropy_is_linear_in_its_target(keras2: Any) -> None:
+    rng = np.random.default_rng(0)
+    teacher, predicted = (rng.dirichlet(np.ones(4), 3).astype(np.float32) for _ in range(2))
+    hard = np.eye(4, dtype=np.float32)[[0, 1, 2]]
+    loss = _head_loss(Head("classification", False), 1.0)
+    mixed = float(loss(0.3 * teacher + 0.7 * hard, predicted))
+    assert mixed == pytest.approx(0.3 * float(loss(teacher, predicted)) + 0.7 * float(loss(hard, predicted)), rel=1e-4)
+
+
+def test_without_labels_the_teacher_is_enough(context: Context, start: Model) -> None:
+    reference = context.reference
+    train = replace(reference.splits.train, labels=None)
+    bare = replace(context, reference=replace(reference, splits=replace(reference.splits, train=train)))
+    model = copied(start.network.handle)
+    noisy = [w + np.random.default_rng(0).normal(0, 0.05, w.shape) * (w.ndim > 1) for w in model.get_weights()]
+    model.set_weights(noisy)
+    inputs = reference.splits.evaluate.inputs[0]
+    before = np.mean(np.abs(np.asarray(model(inputs)) - reference.evaluation_outputs[0]))
+    finetune(model, bare, Schedule(1, 100, 64, 0.001, 0.5), "t", [], "k")
+    after = np.mean(np.abs(np.asarray(model(inputs)) - reference.evaluation_outputs[0]))
+    assert after < 0.7 * before
+
+
+def test_divergence_is_reported(context: Context, start: Model) -> None:
+    model = copied(start.network.handle)
+    with pytest.raises(DataError, match="diverged") as caught:
+        finetune(model, context, Schedule(1, 50, 64, 1e30, 1.0), "t", [], "k")
+    assert "--learning-rate" in caught.value.next_step

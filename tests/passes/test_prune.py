@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.data.gather import DataSpec, gather
+from tflite_compress.errors import ConfigError, ModelError
+from tflite_compress.models.load import load_model
+from tflite_compress.models.network import Network
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.prune import Prune, apply
+from tflite_compress.progress import Silent
+from tflite_compress.reference import make_reference
+
+QUICK = {"epochs": 1, "least_steps": 60, "frequency": 3}
+
+
+def kernels(model: Model) -> dict[str, np.ndarray]:
+    layers = model.network.handle.layers
+    return {layer.name: layer.kernel.numpy() for layer in layers if hasattr(layer, "kernel")}
+
+
+def score(model: Model, context: Context) -> float:
+    outputs = model.network.predict(context.reference.splits.evaluate.inputs)
+    return context.reference.score_of(outputs).value
+
+
+def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context, start: Model) -> None:
+    before = [w.copy() for w in start.network.handle.get_weights()]
+    pruned = apply(Prune(sparsity=0.7), start, context)
+    assert set(pruned.sparsity) == {"conv_2", "conv_3", "hidden"}
+    for name, kernel in kernels(pruned).items():
+        expected = 0.7 if name in pruned.sparsity else 0
+        assert np.mean(kernel == 0) == pytest.approx(expected, abs=0.01)
+    assert score(pruned, context) >= context.reference.score.value - 0.01
+    after = start.network.handle.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_equal_seeds_give_equal_weights(context: Context, start: Model) -> None:
+    one, two = (apply(Prune(**QUICK), start, context).network.handle.get_weights() for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_two_of_four(context: Context, start: Model) -> None:
+    pruned = apply(Prune(pattern="2:4", **QUICK), start, context)
+    kernel = kernels(pruned)["hidden"]
+    groups = np.moveaxis(kernel, 0, -1).reshape(-1, 4)
+    assert np.all(np.sum(groups == 0, axis=1) >= 2)
+
+
+def test_blocks(context: Context, start: Model) -> None:
+    pruned = apply(Prune(pattern="block", block_size=(4, 4), sparsity=0.5, **QUICK), start, context)
+    assert set(pruned.sparsity) == {"hidden"}
+    kernel = kernels(pruned)["hidden"]
+    blocks = kernel.reshape(8, 4, 16, 4).transpose(0, 2, 1, 3).reshape(-1, 16)
+    zeros = np.sum(blocks == 0, axis=1)
+    assert set(zeros.tolist()) <= {0, 16} and np.mean(zeros == 16) == pytest.approx(0.5, abs=0.02)
+    assert any("conv_2" in note and "2-dimensional" in note for note in pruned.notes)
+
+
+def test_constant_schedule(context: Context, start: Model) -> None:
+    pruned = apply(Prune(schedule="constant", sparsity=0.5, **QUICK), start, context)
+    assert pruned.sparsity["conv_2"] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"include": ("conv",)}, {"conv_1", "conv_2", "conv_3"}),
+        ({"exclude": ("conv_2", "hid")}, {"conv_3"}),
+        ({"keep_ends": False}, {"conv_1", "conv_2", "conv_3", "hidden", "digit"}),
+    ],
+)
+def test_which_layers_are_pruned(
+    context: Context, start: Model, settings: dict[str, Any], names: set[str]
+) -> None:
+    assert set(apply(Prune(**settings, **QUICK), start, context).sparsity) == names
+
+
+def test_nothing_to_prune_is_said(context: Context, start: Model) -> None:
+    with pytest.raises(ModelError, match="no layer to prune") as caught:
+        apply(Prune(include=("nothing",)), start, context)
+    assert "--include" in caught.value.next_step
+    with pytest.raises(ConfigError, match="not a regular expression"):
+        apply(Prune(include=("(",)), start, context)
+
+
+def test_a_fixed_graph_cannot_be_pruned(context: Context) -> None:
+    fixed = Model(replace(context.reference.network, editable=False, why_not_editable="it is a graph"))
+    with pytest.raises(ModelError, match="it is a graph"):
+        apply(Prune(), fixed, context)
+
+
+def small_context(model: Any, x: Any, y: Any = None, metric: str | None = None) -> tuple[Context, Model]:
+    source = load_model(model)
+    splits = gather(DataSpec(data=x if y is None else (x, y)), source.network, 0)
+    reference = make_reference(source.network, splits, source.loss, metric, None)
+    return Context(reference, 0, Silent()), Model(source.network)
+
+
+def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((12,), dtype="int32"),
+            layers.Embedding(50, 8, mask_zero=True),
+            layers.LSTM(16, return_sequences=True, name="lstm"),
+            layers.Bidirectional(layers.LSTM(8), name="both_ways"),
+            layers.Dense(16, name="inner"),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    x = np.random.default_rng(0).integers(0, 50, (64, 12))
+    context, start = small_context(model, x)
+    pruned = apply(Prune(sparsity=0.5, **QUICK), start, context)
+    assert pruned.sparsity["lstm"] == pytest.approx(0.5, abs=0.02)
+    assert any("both_ways" in note and "Bidirectional" in note for note in pruned.notes)
+
+
+def test_attention_with_several_inputs_and_outputs(keras: Any) -> None:
+    layers = keras.layers
+    a, b = keras.Input((6, 8), name="a"), keras.Input((4,), name="b")
+    x = layers.MultiHeadAttention(2, 4, name="attend")(a, a)
+    x = layers.Concatenate()([layers.GlobalAveragePooling1D()(x + a), layers.Dense(8, name="first")(b)])
+    model = keras.Model([a, b], [layers.Dense(3, name="p")(x), layers.Dense(1, name="q")(x)])
+    rng = np.random.default_rng(0)
+    data = {"a": rng.standard_normal((48, 6, 8)), "b": rng.standard_normal((48, 4))}
+    context, start = small_context(model, data)
+    pruned = apply(Prune(sparsity=0.5, include=("attend",), **QUICK), start, context)
+    assert pruned.sparsity == {"attend": pytest.approx(0.5, abs=0.05)}
+    assert len(pruned.network.predict(context.reference.splits.evaluate.inputs)) == 2
+
+
+def test_an_interrupted_training_continues(context: Context, start: Model, tmp_path: Path) -> None:
+    class StopAt(Silent):
+        said: list[str]
+
+        def __init__(self, steps: int) -> None:
+            self.left, self.said = steps, []
+
+        def step(self, title: str, total: int | None = None) -> Any:
+            import contextlib
+
+            def advance(units: int) -> None:
+                self.left -= units
+                if self.left < 0:
+                    raise KeyboardInterrupt
+
+            return contextlib.nullcontext(advance)
+
+        def say(self, text: str) -> None:
+            self.said.append(text)
+
+    config = Prune(epochs=4, least_steps=1)
+    whole = apply(config, start, context).network.handle.get_weights()
+    stopping = replace(context, progress=StopAt(25), checkpoints=tmp_path, fingerprint="x")
+    with pytest.raises(KeyboardInterrupt):
+        apply(config, start, stopping)
+    going_on = StopAt(10**6)
+    resumed = apply(config, start, replace(stopping, progress=going_on))
+    assert any("continuing after epoch 2" in text for text in going_on.said)
+    assert resumed.sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
+    distance = max(
+        float(np.max(np.abs(a - b))) for a, b in zip(whole, resumed.network.handle.get_weights(), strict=True)
+    )
+    assert distance < 0.2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_networks_are_values() -> None:
+    assert Network("n", None, (), ()) == Network("n", None, (), ())

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.errors import ConversionError
+from tflite_compress.tflite.flatbuffer import operator_names, pack, tensor_name, unpack
+from tflite_compress.tflite.macs import count_work
+from tflite_compress.tflite.slim import layer_name, slim_names
+
+
+@pytest.fixture(scope="module")
+def content(keras: Any) -> bytes:
+    from tflite_compress.models.load import load_model
+    from tflite_compress.passes.convert import Convert, convert
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), name="picture"),
+            layers.Conv2D(4, 3, padding="same", activation="relu", name="stem"),
+            layers.DepthwiseConv2D(3, padding="same", name="depth"),
+            layers.Conv2DTranspose(5, 2, strides=2, name="up"),
+            layers.Flatten(),
+            layers.Dense(7, name="answer"),
+        ]
+    )
+    weights = [np.random.default_rng(0).standard_normal(w.shape) for w in model.get_weights()]
+    weights[-2][: weights[-2].shape[0] // 2] = 0
+    model.set_weights(weights)
+    network = load_model(model).network
+    samples = (np.random.default_rng(0).standard_normal((8, 8, 8, 3)).astype(np.float32),)
+    return convert(network, Convert(numeric="int8"), samples, lambda n: None)[0]
+
+
+def test_macs_and_zeros_are_counted(content: bytes) -> None:
+    work = count_work(content)
+    stem, depth, up, answer = 64 * 27 * 4, 64 * 9 * 4, 64 * 4 * 4 * 5, 16 * 16 * 5 * 7
+    assert work.macs == stem + depth + up + answer and work.uncounted == ()
+    dense = work.layers[-1]
+    assert dense.operator == "FULLY_CONNECTED" and dense.weights == 1280 * 7
+    assert dense.zeros >= dense.weights // 2
+
+
+def test_packing_keeps_the_model_and_aligns_its_buffers(content: bytes) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.interpreter import Interpreter
+
+    packed = pack(unpack(content))
+    outputs = []
+    for version in (content, packed):
+        interpreter = Interpreter(model_content=version)
+        interpreter.allocate_tensors()
+        detail = interpreter.get_input_details()[0]
+        x = np.random.default_rng(1).standard_normal(detail["shape"]).astype(detail["dtype"])
+        interpreter.set_tensor(detail["index"], x)
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    assert np.array_equal(*outputs)
+    model = schema.Model.GetRootAs(packed)
+    for index in range(model.BuffersLength()):
+        buffer = model.Buffers(index)
+        if buffer.DataLength():
+            offset = buffer._tab.Vector(buffer._tab.Offset(4))
+            assert offset % 16 == 0
+
+
+def test_slimming_keeps_what_users_rely_on(content: bytes) -> None:
+    slimmed = slim_names(content)
+    assert len(slimmed) < len(content) and operator_names(slimmed) == operator_names(content)
+    model = unpack(slimmed)
+    names = [tensor_name(t) for t in model.subgraphs[0].tensors]
+    assert "picture" in names and "answer" in names and "stem" in names
+    assert max(map(len, names)) < 20
+    assert [s.signatureKey for s in model.signatureDefs] == [b"serving_default"]
+    assert len(slim_names(slimmed)) <= len(slimmed)
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("net_1/conv_1/Relu;net_1/bn_1/FusedBatchNormV3;net_1/conv_1/Conv2D", "conv_1"),
+        ("StatefulPartitionedCall/net/dense/BiasAdd", "dense"),
+        ("serving_default_x:0", "serving_default_x:0"),
+        ("", ""),
+    ],
+)
+def test_layer_names(long: str, short: str) -> None:
+    assert layer_name(long) == short
+
+
+def test_other_bytes_are_refused(digits: Path) -> None:
+    with pytest.raises(ConversionError, match="not a .tflite"):
+        unpack(digits.read_bytes())
