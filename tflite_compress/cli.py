@@ -218,10 +218,12 @@ def _dispatch(arguments: list[str]) -> int:
             f"unknown command '{arguments[0]}'.{closest(arguments[0], list(COMMANDS))}",
             "'tflite-compress --help' lists the commands.",
         )
+    if "--help" in arguments or "-h" in arguments:
+        print(_command_help(arguments[0]))
+        return 0
     import fire
     from fire.core import FireExit
 
-    os.environ.setdefault("PAGER", "cat")
     code: list[int] = []
 
     def returning(command: Any) -> Any:
@@ -239,6 +241,28 @@ def _dispatch(arguments: list[str]) -> int:
     except FireExit as exit_:
         return int(exit_.code or 0)
     return code[0] if code else 2
+
+
+def _command_help(name: str) -> str:
+    """Help of one command, drawn from its signature and docstring."""
+    import inspect
+    import textwrap
+
+    command = COMMANDS[name]
+    summary, _, arguments = (inspect.getdoc(command) or "").partition("\nArgs:\n")
+    parameters = inspect.signature(command).parameters
+    lines = [f"tflite-compress {name}: {summary.strip()}", ""]
+    for entry in textwrap.dedent(arguments).strip().splitlines():
+        key, _, text = entry.partition(": ")
+        parameter = parameters[key]
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        positional = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        shown = key.upper() if positional else "--" + key.replace("_", "-")
+        if not positional and parameter.default is not False:
+            shown += "=" + ("VALUE" if parameter.default in (None, parameter.empty) else str(parameter.default))
+        lines.append(f"  {shown:<22} {text}")
+    return "\n".join(lines)
 
 
 def _quietly(work: Any) -> Any:

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tflite_compress
+from tflite_compress.data.gather import DataSpec
+from tflite_compress.errors import DataError, UsageError
+
+FAST = {"latency_seconds": 0.05}
+
+
+def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    result = tflite_compress.compress(digits, "raspberry-pi-4", data=digits_data, out=tmp_path / "out", **FAST)
+    assert result.passed and result.tflite == tmp_path / "out" / "digits.tflite"
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["verdict"] == "passed" and report["recipe"]["name"] == "int8"
+    assert report["size"]["result"]["bytes"] == result.tflite.stat().st_size
+    assert report["size"]["ratio"] < 0.4
+    assert report["accuracy"]["metric"] == "top1" and report["accuracy"]["samples"] == 450
+    assert report["accuracy"]["before"] > 0.9 and report["accuracy"]["drop"] <= 0.01
+    assert report["macs"] == {"original": report["macs"]["result"], "result": report["macs"]["result"]}
+    assert report["macs"]["result"]["value"] == 64 * 9 * 24 + 64 * 9 * 24 * 48 + 16 * 9 * 48 * 32 + 32 * 64 + 640
+    assert {p["pass"] for p in report["passes"]} == {"convert", "slim"}
+    assert all(p["accuracy_after"] > 0.9 and p["seconds"] >= 0 for p in report["passes"])
+    for latency in (report["latency"]["original_float32"], report["latency"]["result"]):
+        assert 0 < latency["median_ms"] <= latency["p90_ms"] <= latency["p99_ms"]
+    assert report["device_latency"]["kind"] == "unknown"
+    assert {"load", "data", "original", "baseline", "passes", "latency"} <= set(report["seconds"])
+
+
+def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tmp_path: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    x, y = digits_arrays["x_test"], digits_arrays["y_test"]
+    spec = {"train": digits_arrays["x_train"], "evaluate": (x, y)}
+    result = tflite_compress.compress(digits, "arduino-nano-33-ble", **spec, out=tmp_path / "o", **FAST)
+    interpreter = Interpreter(model_path=str(result.tflite))
+    interpreter.allocate_tensors()
+    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+    scale, zero = given["quantization"]
+    right = 0
+    for image, label in zip(x, y, strict=True):
+        interpreter.set_tensor(given["index"], (np.round(image[np.newaxis] / scale) + zero).astype(np.int8))
+        interpreter.invoke()
+        right += int(np.argmax(interpreter.get_tensor(wanted["index"])) == label)
+    assert right / len(y) == pytest.approx(result.report["accuracy"]["after"])
+
+
+def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    from tflite_compress.passes import prune
+
+    spec = DataSpec(data=str(digits_data))
+    devices = ["raspberry-pi-4", "android-gpu", "arduino-nano-33-ble"]
+    trainings: list[Any] = []
+    original = prune.apply
+    with pytest.MonkeyPatch.context() as patch:
+        from tflite_compress import passes
+
+        def counting(*args: Any) -> Any:
+            trainings.append(args[0])
+            return original(*args)
+
+        patch.setitem(passes._APPLY, passes.Prune, counting)
+        results = tflite_compress.compress_many(
+            digits, devices, "prune-int8", spec, out=tmp_path / "out",
+            overrides={"least_steps": 100, "epochs": 1}, max_drop=0.05, **FAST,
+        )  # fmt: skip
+    assert len(trainings) == 1 and [r.device for r in results] == devices
+    assert all((tmp_path / "out" / d / "digits.tflite").is_file() for d in devices)
+    index = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert index["devices"] == devices and len(index["outputs"]) == 9
+    sparsity = results[0].report["sparsity_by_layer"]
+    assert sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
+    assert any("no smaller" in note for note in results[0].report["notes"])
+    assert results[0].report["size"]["result"]["gzip_bytes"] < 0.6 * results[0].report["size"]["result"]["bytes"]
+
+
+def test_without_labels_the_original_is_the_yardstick(digits: Path, digits_arrays: Any, tmp_path: Path) -> None:
+    x = digits_arrays["x_train"]
+    result = tflite_compress.compress(digits, "raspberry-pi-4", data=x, out=tmp_path / "o", **FAST)
+    accuracy = result.report["accuracy"]
+    assert not accuracy["labelled"] and accuracy["before"] == 1.0 and accuracy["after"] > 0.97
+    assert accuracy["metric"] == "top1 agreement with the original"
+    assert any("no labels" in note for note in result.report["notes"])
+
+
+def test_without_data_float16_is_made_but_accuracy_unknown(digits: Path, tmp_path: Path) -> None:
+    result = tflite_compress.compress(digits, "android-gpu", out=tmp_path / "o", **FAST)
+    assert result.report["verdict"] == "unverified" and result.passed
+    assert any("accuracy is unknown" in note for note in result.report["notes"])
+    with pytest.raises(DataError, match="no data was given"):
+        tflite_compress.compress(digits, "raspberry-pi-4", out=tmp_path / "p", **FAST)
+
+
+def outlier_model(keras: Any) -> Any:
+    """Per-tensor int8 activations cannot hold both its large and its small channels."""
+    inputs = keras.Input((8,))
+    hidden = keras.layers.Dense(16, name="wide")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="end")(hidden))
+    rng = np.random.default_rng(0)
+    wide, end = rng.standard_normal((8, 16)), rng.standard_normal((16, 2))
+    wide[:, 0] *= 3000
+    end[0] = 0
+    model.set_weights([wide, np.zeros(16), end, np.zeros(2)])
+    return model
+
+
+def test_the_next_gentler_version_is_tried(keras: Any, tmp_path: Path) -> None:
+    x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
+    result = tflite_compress.compress(
+        outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2", **FAST
+    )
+    tried = [(a["in_short"], a["passed"]) for a in result.report["attempts"]]
+    assert tried[0] == ("int8", False) and tried[-1][1] and len(tried) > 1
+    assert result.passed and result.report["accuracy"]["drop"] <= 0.01
+
+
+def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: Path) -> None:
+    x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
+    (tmp_path / "only.toml").write_text(
+        'name = "only"\nsummary = "int8 and nothing else"\n[[passes]]\npass = "convert"\nnumeric = "int8"\n'
+    )
+    result = tflite_compress.compress(
+        outlier_model(keras), "raspberry-pi-4", "only.toml", data=x, out=tmp_path / "o", **FAST
+    )
+    assert not result.passed and result.tflite.name.endswith(".failed.tflite") and result.tflite.is_file()
+    assert result.report["verdict"] == "failed" and result.report["passes"][0]["drop"] > 0.01
+
+
+def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
+    layers = keras.layers
+    a, b = keras.Input((8,), name="left"), keras.Input((4,), name="right")
+    x = layers.Concatenate()([layers.Dense(16, activation="relu")(a), b])
+    model = keras.Model([a, b], [layers.Dense(3, activation="softmax", name="kind")(x), layers.Dense(1, name="size")(x)])
+    rng = np.random.default_rng(0)
+    inputs = {"right": rng.standard_normal((200, 4)), "left": rng.standard_normal((200, 8))}
+    labels = {"size": rng.standard_normal((200, 1)), "kind": rng.integers(0, 3, 200)}
+    result = tflite_compress.compress(
+        model, "raspberry-pi-4", data=(inputs, labels), out=tmp_path / "o", max_drop=0.5, **FAST
+    )
+    assert set(result.report["accuracy"]["by_output"]) == {"kind", "size"}
+    assert result.report["distance_from_original"]["cosine"] > 0.99
+
+
+def test_a_run_from_the_manifest_gives_the_same_bytes(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    first = tflite_compress.compress(
+        digits, "raspberry-pi-4", "prune-int8", data=str(digits_data), out=tmp_path / "one",
+        overrides={"least_steps": 60, "epochs": 1, "sparsity": 0.5}, max_drop=0.2, seed=3, **FAST,
+    )  # fmt: skip
+    # Another process, as a user would: nothing is left over from the first run.
+    code = subprocess.run(
+        [sys.executable, "-m", "tflite_compress", "repeat", tmp_path / "one" / "manifest.json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert code.returncode == 0, code.stderr
+    assert "the same bytes as recorded" in code.stdout
+    again = (tmp_path / "one-repeated" / "digits.tflite").read_bytes()
+    assert again == first.tflite.read_bytes()
+    recorded = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    assert recorded["recipe"]["passes"][0]["sparsity"] == 0.5 and recorded["seed"] == 3
+    assert set(recorded["versions"]) >= {"tensorflow", "tf-keras", "ai-edge-litert", "python"}
+
+
+def test_what_came_from_python_cannot_be_repeated(keras: Any, digits_arrays: Any, digits: Path, tmp_path: Path) -> None:
+    tflite_compress.compress(digits, "raspberry-pi-4", data=digits_arrays["x_test"], out=tmp_path / "o", **FAST)
+    with pytest.raises(UsageError, match="took data from Python"):
+        tflite_compress.repeat(tmp_path / "o" / "manifest.json")
+
+
+def test_unknown_options_are_refused(digits: Path) -> None:
+    with pytest.raises(UsageError, match="colour"):
+        tflite_compress.compress(digits, "android-gpu", colour=1)

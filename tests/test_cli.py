@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tflite_compress.tomlfiles import bundled_names
+
+Run = Callable[..., tuple[int, str, str]]
+COMMAND = [sys.executable, "-m", "tflite_compress"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["devices"], ["devices", "rp2040"], ["recipes"], ["recipes", "int8"], ["compress", "--help"],
+     ["compress", "m.keras", "--device=rp2040", "--dry-run"]],
+)  # fmt: skip
+def test_light_commands_do_not_import_tensorflow(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom tflite_compress.cli import main\n"
+        f"code = main({arguments!r})\n"
+        "assert code == 0, code\n"
+        "heavy = {'tensorflow', 'keras', 'tf_keras', 'ai_edge_litert'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_names_every_command(run: Run) -> None:
+    from tflite_compress.cli import COMMANDS
+
+    code, out, _ = run("--help")
+    assert code == 0 and all(name in out for name in COMMANDS)
+
+
+def test_devices_and_recipes_list_everything(run: Run) -> None:
+    for kind in ("devices", "recipes"):
+        code, out, _ = run(kind)
+        assert code == 0 and all(name in out for name in bundled_names(kind))
+
+
+def test_one_device_and_one_recipe(run: Run) -> None:
+    code, out, _ = run("devices", "arduino-nano-33-ble")
+    assert code == 0 and "Cortex-M4F" in out and "256 KB" in out and "Product" in out
+    code, out, _ = run("recipes", "prune-int8")
+    assert code == 0 and "--sparsity" in out and "number from 0 below 1" in out
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(run: Run, digits: Path, tmp_path: Path) -> None:
+    code, out, _ = run("compress", digits, "--device=esp32", "--recipe=prune-int8", "--sparsity=0.6", "--dry-run")
+    assert code == 0 and "prune.sparsity = 0.6" in out and "int16x8" in out and "nothing was run" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_main_job(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    devices = "raspberry-pi-4,android-gpu,arduino-nano-33-ble"
+    code, out, err = run("compress", digits, f"--device={devices}", f"--data={digits_data}", "--out=result")
+    assert code == 0, err
+    assert out.count("passed") == 3 and "float16" in out and "not the device's" in " ".join(out.split())
+    assert {p.name for p in (tmp_path / "result").iterdir()} == {*devices.split(","), "manifest.json"}
+    for noise in ("WARNING", "I0000", "oneDNN", "INFO:", "Traceback", "W0000"):
+        assert noise not in err
+
+
+def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    code, out, err = run(
+        "compress", digits, "--device=android-gpu", f"--data={digits_data}", "--numeric=dynamic",
+        "--encode=none", "--out=o", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    assert json.loads(out)[0]["recipe"]["in_short"] == "dynamic"
+
+
+def test_accuracy_that_cannot_be_kept_exits_1(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "harsh.toml").write_text(
+        'name = "harsh"\nsummary = "too much"\n[[passes]]\npass = "prune"\nsparsity = 0.99\nepochs = 1\n'
+        'least_steps = 20\nkeep_ends = false\n[[passes]]\npass = "convert"\nnumeric = "int8"\n'
+    )
+    code, out, err = run(
+        "compress", digits, "--device=raspberry-pi-4", "--recipe=harsh.toml", f"--data={digits_data}",
+        "--max-drop=0.001", "--out=o",
+    )  # fmt: skip
+    assert code == 1, err
+    assert (tmp_path / "o" / "digits.failed.tflite").is_file()
+    assert "accuracy lost where" in out and "after prune" in out
+
+
+def bad(run: Run, *arguments: object) -> str:
+    """Run what must fail as bad input does: code 2, one message, a next step, no traceback, no output."""
+    before = set(Path.cwd().rglob("*"))
+    code, out, err = run(*arguments)
+    assert code == 2, (code, out, err)
+    assert "Traceback" not in err and out == ""
+    message = [line for line in err.splitlines() if not line.endswith(" ...")]
+    assert 1 <= len(message) <= 3 and message[0].startswith("tflite-compress: "), err
+    left = {p for p in set(Path.cwd().rglob("*")) - before if p.suffix != ".pyc" and p.name != "__pycache__"}
+    assert not left
+    return err
+
+
+DEVICE = "--device=raspberry-pi-4"
+
+
+def test_bad_model_files(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.keras").write_bytes(digits.read_bytes()[:100_000])
+    (tmp_path / "text.keras").write_text("not a model")
+    data = f"--data={digits_data}"
+    assert "no such file" in bad(run, "compress", "gone.keras", DEVICE, data)
+    assert "damaged or cut off" in bad(run, "compress", "cut.keras", DEVICE, data)
+    assert "not a Keras model" in bad(run, "compress", "text.keras", DEVICE, data)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "match"),
+    [
+        ("x=np.zeros((0, 8, 8, 1)), y=np.zeros(0)", "no samples"),
+        ("x=np.full((9, 8, 8, 1), np.nan)", "NaN"),
+        ("x=np.zeros((9, 7, 8, 1))", "the model takes (samples, 8, 8, 1)"),
+        ("x=np.zeros((9, 8, 8, 1)), y=np.arange(9) + 2", "classes 0 to 9"),
+    ],
+)
+def test_bad_data(run: Run, digits: Path, tmp_path: Path, arrays: str, match: str) -> None:
+    import numpy as np
+
+    np.savez(tmp_path / "d.npz", **eval(f"dict({arrays})", {"np": np}))
+    assert match in bad(run, "compress", digits, DEVICE, "--data=d.npz")
+
+
+def test_images_of_different_sizes(run: Run, digits: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "pics" / "a").mkdir(parents=True)
+    Image.new("L", (8, 8)).save(tmp_path / "pics" / "a" / "1.png")
+    Image.new("L", (9, 8)).save(tmp_path / "pics" / "a" / "2.png")
+    assert "--resize" in bad(run, "compress", digits, DEVICE, "--data=pics")
+
+
+def test_bad_names_and_settings(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    data = f"--data={digits_data}"
+    (tmp_path / "bad.toml").write_text('name = "b"\nsummary = "s"\n[[passes]]\npass = "shrink"\n')
+    assert "Did you mean 'raspberry-pi-4'" in bad(run, "compress", digits, "--device=raspbery-pi-4", data)
+    assert "bad.toml: passes[0]" in bad(run, "compress", digits, DEVICE, data, "--recipe=bad.toml")
+    assert "no recipe is called" in bad(run, "compress", digits, DEVICE, data, "--recipe=tiny")
+    assert "has no such setting" in bad(run, "compress", digits, DEVICE, data, "--sparsity=0.5")
+    assert "expected a number" in bad(run, "compress", digits, DEVICE, data, "--max-drop=much")
+    assert "unexpected: more" in bad(run, "compress", digits, "more", DEVICE, data)
+    assert "no data was given" in bad(run, "compress", digits, DEVICE)
+    assert "unknown command 'compres'" in bad(run, "compres", digits)
+    assert "no such file" in bad(run, "compress", digits, DEVICE, "--data=gone.npz")
+    assert "--metric=best" in bad(run, "compress", digits, DEVICE, data, "--metric=best")
+    assert "cannot be read" in bad(run, "repeat", "gone.json")
+
+
+def test_an_output_folder_that_is_taken(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep me")
+    err = bad(run, "compress", digits, DEVICE, f"--data={digits_data}", "--out=mine")
+    assert "something other than a result" in err and (tmp_path / "mine" / "notes.txt").exists()
+
+
+def test_a_read_only_output_folder(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    """Root writes anywhere but on a read-only mount; others are stopped by permissions."""
+    place = tmp_path / "locked"
+    place.mkdir()
+    place.chmod(0o555)
+    inner = f"{sys.executable} -m tflite_compress compress {digits} {DEVICE} --data={digits_data} --out={place}/out"
+    if os.getuid() == 0:
+        command = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o ro none {place} && exec {inner}"]
+    else:
+        command = ["sh", "-c", inner]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("this machine allows no mount namespace")
+    assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+    assert "loading" not in done.stderr  # found out before any work
+
+
+def test_a_full_disk(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    place = tmp_path / "small"
+    place.mkdir()
+    inner = (
+        f"{sys.executable} -m tflite_compress compress {digits} {DEVICE} --data={digits_data} --out={place}/out; "
+        f"code=$?; ls -A {place}; exit $code"
+    )
+    command = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=16k none {place} && {inner}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("this machine allows no mount namespace")
+    assert done.returncode == 2 and "no space left" in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_ctrl_c_leaves_nothing(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "compress", digits, DEVICE, f"--data={digits_data}", "--recipe=prune-int8",
+         "--epochs=500", "--out=a/out"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("pruning"):
+            break
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in err and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(run: Run) -> None:
+    from tflite_compress.errors import CompressError
+
+    with pytest.raises(CompressError):
+        run("compress", "gone.keras", DEVICE, "--data=x.npz", "--debug")
