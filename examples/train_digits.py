@@ -1,7 +1,8 @@
 """Train the bundled example: handwritten digits, 8x8 pixels, from scikit-learn.
 
 Writes digits.keras (a Keras 3 model) and digits.npz (1,797 images, uint8 0 to 16, with labels) beside this
-script. The last quarter, other people's handwriting, is x_test and not trained on. Needs scikit-learn: python examples/train_digits.py
+script. The last quarter, other people's handwriting, is x_test and not trained on.
+Needs scikit-learn: python examples/train_digits.py
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def main() -> None:
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x[:held_out].astype("float32"), y[:held_out], batch_size=32, epochs=30, verbose=2)
     _, accuracy = model.evaluate(x[held_out:].astype("float32"), y[held_out:], verbose=0)
-    print(f"{model.count_params():,} weights, top-1 {accuracy:.4f} on {len(x) - held_out} images not trained on")
+    print(
+        f"{model.count_params():,} weights, top-1 {accuracy:.4f} on {len(x) - held_out} images not trained on"
+    )
     model.save(HERE / "digits.keras")
     np.savez_compressed(
         HERE / "digits.npz",

@@ -17,7 +17,9 @@ FAST = {"latency_seconds": 0.05}
 
 
 def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp_path: Path) -> None:
-    result = tflite_compress.compress(digits, "raspberry-pi-4", data=digits_data, out=tmp_path / "out", **FAST)
+    result = tflite_compress.compress(
+        digits, "raspberry-pi-4", data=digits_data, out=tmp_path / "out", **FAST
+    )
     assert result.passed and result.tflite == tmp_path / "out" / "digits.tflite"
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["verdict"] == "passed" and report["recipe"]["name"] == "int8"
@@ -26,7 +28,9 @@ def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp
     assert report["accuracy"]["metric"] == "top1" and report["accuracy"]["samples"] == 450
     assert report["accuracy"]["before"] > 0.9 and report["accuracy"]["drop"] <= 0.01
     assert report["macs"] == {"original": report["macs"]["result"], "result": report["macs"]["result"]}
-    assert report["macs"]["result"]["value"] == 64 * 9 * 24 + 64 * 9 * 24 * 48 + 16 * 9 * 48 * 32 + 32 * 64 + 640
+    assert (
+        report["macs"]["result"]["value"] == 64 * 9 * 24 + 64 * 9 * 24 * 48 + 16 * 9 * 48 * 32 + 32 * 64 + 640
+    )
     assert {p["pass"] for p in report["passes"]} == {"convert", "slim"}
     assert all(p["accuracy_after"] > 0.9 and p["seconds"] >= 0 for p in report["passes"])
     for latency in (report["latency"]["original_float32"], report["latency"]["result"]):
@@ -79,10 +83,14 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
     sparsity = results[0].report["sparsity_by_layer"]
     assert sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
     assert any("no smaller" in note for note in results[0].report["notes"])
-    assert results[0].report["size"]["result"]["gzip_bytes"] < 0.6 * results[0].report["size"]["result"]["bytes"]
+    assert (
+        results[0].report["size"]["result"]["gzip_bytes"] < 0.6 * results[0].report["size"]["result"]["bytes"]
+    )
 
 
-def test_without_labels_the_original_is_the_yardstick(digits: Path, digits_arrays: Any, tmp_path: Path) -> None:
+def test_without_labels_the_original_is_the_yardstick(
+    digits: Path, digits_arrays: Any, tmp_path: Path
+) -> None:
     x = digits_arrays["x_train"]
     result = tflite_compress.compress(digits, "raspberry-pi-4", data=x, out=tmp_path / "o", **FAST)
     accuracy = result.report["accuracy"]
@@ -138,7 +146,9 @@ def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     a, b = keras.Input((8,), name="left"), keras.Input((4,), name="right")
     x = layers.Concatenate()([layers.Dense(16, activation="relu")(a), b])
-    model = keras.Model([a, b], [layers.Dense(3, activation="softmax", name="kind")(x), layers.Dense(1, name="size")(x)])
+    model = keras.Model(
+        [a, b], [layers.Dense(3, activation="softmax", name="kind")(x), layers.Dense(1, name="size")(x)]
+    )
     rng = np.random.default_rng(0)
     inputs = {"right": rng.standard_normal((200, 4)), "left": rng.standard_normal((200, 8))}
     labels = {"size": rng.standard_normal((200, 1)), "kind": rng.integers(0, 3, 200)}
@@ -149,7 +159,9 @@ def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
     assert result.report["distance_from_original"]["cosine"] > 0.99
 
 
-def test_a_run_from_the_manifest_gives_the_same_bytes(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+def test_a_run_from_the_manifest_gives_the_same_bytes(
+    digits: Path, digits_data: Path, tmp_path: Path
+) -> None:
     first = tflite_compress.compress(
         digits, "raspberry-pi-4", "prune-int8", data=str(digits_data), out=tmp_path / "one",
         overrides={"least_steps": 60, "epochs": 1, "sparsity": 0.5}, max_drop=0.2, seed=3, **FAST,
@@ -168,8 +180,12 @@ def test_a_run_from_the_manifest_gives_the_same_bytes(digits: Path, digits_data:
     assert set(recorded["versions"]) >= {"tensorflow", "tf-keras", "ai-edge-litert", "python"}
 
 
-def test_what_came_from_python_cannot_be_repeated(keras: Any, digits_arrays: Any, digits: Path, tmp_path: Path) -> None:
-    tflite_compress.compress(digits, "raspberry-pi-4", data=digits_arrays["x_test"], out=tmp_path / "o", **FAST)
+def test_what_came_from_python_cannot_be_repeated(
+    keras: Any, digits_arrays: Any, digits: Path, tmp_path: Path
+) -> None:
+    tflite_compress.compress(
+        digits, "raspberry-pi-4", data=digits_arrays["x_test"], out=tmp_path / "o", **FAST
+    )
     with pytest.raises(UsageError, match="took data from Python"):
         tflite_compress.repeat(tmp_path / "o" / "manifest.json")
 

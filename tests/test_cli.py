@@ -55,7 +55,9 @@ def test_one_device_and_one_recipe(run: Run) -> None:
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(run: Run, digits: Path, tmp_path: Path) -> None:
-    code, out, _ = run("compress", digits, "--device=esp32", "--recipe=prune-int8", "--sparsity=0.6", "--dry-run")
+    code, out, _ = run(
+        "compress", digits, "--device=esp32", "--recipe=prune-int8", "--sparsity=0.6", "--dry-run"
+    )
     assert code == 0 and "prune.sparsity = 0.6" in out and "int16x8" in out and "nothing was run" in out
     assert list(tmp_path.iterdir()) == []
 
@@ -79,7 +81,9 @@ def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, t
     assert json.loads(out)[0]["recipe"]["in_short"] == "dynamic"
 
 
-def test_accuracy_that_cannot_be_kept_exits_1(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+def test_accuracy_that_cannot_be_kept_exits_1(
+    run: Run, digits: Path, digits_data: Path, tmp_path: Path
+) -> None:
     (tmp_path / "harsh.toml").write_text(
         'name = "harsh"\nsummary = "too much"\n[[passes]]\npass = "prune"\nsparsity = 0.99\nepochs = 1\n'
         'least_steps = 20\nkeep_ends = false\n[[passes]]\npass = "convert"\nnumeric = "int8"\n'
@@ -171,7 +175,7 @@ def test_a_read_only_output_folder(digits: Path, digits_data: Path, tmp_path: Pa
     place = tmp_path / "locked"
     place.mkdir()
     place.chmod(0o555)
-    inner = f"{sys.executable} -m tflite_compress compress {digits} {DEVICE} --data={digits_data} --out={place}/out"
+    inner = f"{' '.join(COMMAND)} compress {digits} {DEVICE} --data={digits_data} --out={place}/out"
     if os.getuid() == 0:
         command = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o ro none {place} && exec {inner}"]
     else:
@@ -189,7 +193,7 @@ def test_a_full_disk(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     place = tmp_path / "small"
     place.mkdir()
     inner = (
-        f"{sys.executable} -m tflite_compress compress {digits} {DEVICE} --data={digits_data} --out={place}/out; "
+        f"{' '.join(COMMAND)} compress {digits} {DEVICE} --data={digits_data} --out={place}/out; "
         f"code=$?; ls -A {place}; exit $code"
     )
     command = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=16k none {place} && {inner}"]

@@ -73,9 +73,18 @@ def test_unknown_settings_are_refused_with_a_guess() -> None:
     [
         (GOOD.replace('pass = "prune"', 'pass = "prun"'), r"mine\.toml: passes\[0\].*'prun'"),
         (GOOD.replace("sparsity = 0.6", "sparsity = 1.5"), r"mine\.toml: passes\[0\]\.sparsity: expected"),
-        (GOOD.replace("sparsity = 0.6", "sparsity = 'x'"), r"passes\[0\]\.sparsity: expected `float`, got `str`"),
-        (GOOD.replace("sparsity = 0.6", "sparsitty = 0.6"), r"passes\[0\]: object contains unknown field `sparsitty`"),
-        (GOOD.replace('numeric = "int8"', 'numeric = "int4"'), r"passes\[1\]\.numeric: invalid enum value 'int4'"),
+        (
+            GOOD.replace("sparsity = 0.6", "sparsity = 'x'"),
+            r"passes\[0\]\.sparsity: expected `float`, got `str`",
+        ),
+        (
+            GOOD.replace("sparsity = 0.6", "sparsitty = 0.6"),
+            r"passes\[0\]: object contains unknown field `sparsitty`",
+        ),
+        (
+            GOOD.replace('numeric = "int8"', 'numeric = "int4"'),
+            r"passes\[1\]\.numeric: invalid enum value 'int4'",
+        ),
         (GOOD.replace("sparsity = 0.7", "sparsety = 0.7"), r"gentler: --sparsety"),
         (GOOD.replace('summary = "my own"', ""), "missing required field `summary`"),
         (GOOD.replace("convert", "slim").replace('numeric = "int8"', ""), "exactly one 'convert'"),
@@ -90,7 +99,7 @@ def test_mistakes_are_reported_by_file_and_key(tmp_path: Path, text: str, match:
 
 
 def test_unknown_recipes() -> None:
-    with pytest.raises(ConfigError, match="no recipe is called 'imt8'. Did you mean 'int8'"):
+    with pytest.raises(ConfigError, match=r"no recipe is called 'imt8'\. Did you mean 'int8'"):
         load_recipe("imt8")
     with pytest.raises(ConfigError, match="no such file"):
         load_recipe("gone.toml")

@@ -204,9 +204,15 @@ def repeat(
     recipe = typed(record["recipe"], Recipe, f"{path}: recipe")
     arguments = record["arguments"]
     options = _options({**arguments["options"], "seed": record["seed"]})
-    target = out if out is not None else path.absolute().parent.with_name(path.absolute().parent.name + "-repeated")
+    target = (
+        out
+        if out is not None
+        else path.absolute().parent.with_name(path.absolute().parent.name + "-repeated")
+    )
     plan = without_fallbacks(Plan(device, (recipe,)))
-    result = run_plans(str(model), [plan], DataSpec(**arguments["data"]), options, target, progress or Silent())
+    result = run_plans(
+        str(model), [plan], DataSpec(**arguments["data"]), options, target, progress or Silent()
+    )
     if result[0].manifest["data"] != record["data"]:
         raise DataError(f"{path}: the data is no longer what was recorded", "Put it back and run again.")
     same = result[0].manifest["outputs"] == record["outputs"]
@@ -231,7 +237,7 @@ def _options(values: dict[str, Any]) -> Options:
         raise UsageError(str(error).replace("Options.__init__() ", "")) from error
     if isinstance(options.max_drop, bool) or not isinstance(options.max_drop, int | float):
         raise UsageError(f"--max-drop={options.max_drop}: expected a number", "For example --max-drop=0.01.")
-    if not 0 <= options.max_drop:
+    if not options.max_drop >= 0:
         raise UsageError(f"--max-drop={options.max_drop}: expected 0 or more", "For example --max-drop=0.01.")
     if isinstance(options.seed, bool) or not isinstance(options.seed, int) or options.seed < 0:
         raise UsageError(f"--seed={options.seed}: expected a whole number from 0", "For example --seed=1.")
@@ -248,7 +254,7 @@ def _require_data(plans: Sequence[Plan], spec: Any) -> None:
             what = "trains" if plan.trains else "calibrates int8 ranges"
             raise DataError(
                 f"recipe '{recipe.name}' for {plan.device.name} {what} and no data was given",
-                "Give --data=FILE.npz, a folder of images or module:function; or --recipe=float16 or dynamic.",
+                "Give --data=FILE.npz, a folder of images or module:function; or --recipe=float16.",
             )
 
 

@@ -10,11 +10,10 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from types import ModuleType
-from typing import TextIO
+from typing import Any, TextIO
 
 
-def tensorflow() -> ModuleType:
+def tensorflow() -> Any:
     """Import TensorFlow quietly (3 to 7 s the first time) and return the module.
 
     oneDNN's custom operations stay on; they give the same result from run to run on one machine,
@@ -36,7 +35,7 @@ def tensorflow() -> ModuleType:
     return tf
 
 
-def tf_keras() -> ModuleType:
+def tf_keras() -> Any:
     """Import Keras 2 (``tf_keras``), the Keras that TF-MOT works on."""
     tensorflow()
     import tf_keras as keras2
@@ -44,7 +43,7 @@ def tf_keras() -> ModuleType:
     return keras2
 
 
-def keras3() -> ModuleType:
+def keras3() -> Any:
     """Import Keras 3.
 
     Raises:
@@ -60,7 +59,7 @@ def keras3() -> ModuleType:
     return keras
 
 
-def tfmot() -> ModuleType:
+def tfmot() -> Any:
     """Import TF-MOT, the TensorFlow Model Optimization toolkit."""
     tensorflow()
     import tensorflow_model_optimization as module

@@ -25,9 +25,9 @@ exit codes: 0 done, 1 accuracy lost or result differs, 2 a mistake to correct, 1
 
 
 def compress(
-    model: str,
+    model: Any = None,
     *extra: str,
-    device: Any,
+    device: Any = None,
     recipe: Any = None,
     data: Any = None,
     train: Any = None,
@@ -73,8 +73,11 @@ def compress(
         json: Print the reports as JSON instead of a table.
         settings: Settings of the recipe.
     """
-    if extra:
-        raise UsageError(f"unexpected: {' '.join(map(str, extra))}", "Options start with two dashes.")
+    _refuse_extra(extra)
+    if model is None:
+        raise UsageError(
+            "no model named", "For example: tflite-compress compress model.keras --device=rp2040"
+        )
     from tflite_compress import api
     from tflite_compress.plan import make_plan
     from tflite_compress.report import table
@@ -95,12 +98,13 @@ def compress(
             "seed": seed,
         }
     )
-    sources = [_text(x) for x in (data, train, calibrate, eval)]
+    kinds = {"data": data, "train": train, "calibrate": calibrate, "evaluate": eval}
+    sources = {kind: _text(source) for kind, source in kinds.items()}
 
     def work(progress: Any) -> Any:
         from tflite_compress.data.gather import DataSpec
 
-        spec = DataSpec(*sources, preprocess=str(preprocess), resize=bool(resize))
+        spec = DataSpec(**sources, preprocess=str(preprocess), resize=bool(resize))  # type: ignore[arg-type]
         return api.run_plans(str(model), plans, spec, options, _text(out), progress)
 
     results = _quietly(work)
@@ -111,7 +115,7 @@ def compress(
     return 0 if all(result.passed for result in results) else 1
 
 
-def repeat(manifest: str, *extra: str, out: Any = None) -> int:
+def repeat(manifest: Any = None, *extra: str, out: Any = None) -> int:
     """Run again what a manifest records, and compare the new file with the recorded one.
 
     Args:
@@ -119,8 +123,9 @@ def repeat(manifest: str, *extra: str, out: Any = None) -> int:
         extra: Nothing else is expected.
         out: Folder for the new result; the old one's name with -repeated by default.
     """
-    if extra:
-        raise UsageError(f"unexpected: {' '.join(map(str, extra))}", "Options start with two dashes.")
+    _refuse_extra(extra)
+    if manifest is None:
+        raise UsageError("no manifest named", "Give the manifest.json in a result's folder.")
     from tflite_compress import api
 
     result, same = _quietly(lambda progress: api.repeat(str(manifest), _text(out), progress))
@@ -135,6 +140,7 @@ def devices(name: Any = None, *extra: str) -> int:
         name: A profile's name or the path of a TOML file.
         extra: Nothing else is expected.
     """
+    _refuse_extra(extra)
     from tflite_compress.devices import all_devices, load_device
     from tflite_compress.report import table
 
@@ -152,6 +158,7 @@ def recipes(name: Any = None, *extra: str) -> int:
         name: A recipe's name or the path of a TOML file.
         extra: Nothing else is expected.
     """
+    _refuse_extra(extra)
     from tflite_compress.recipes import all_recipes, load_recipe
     from tflite_compress.report import table
 
@@ -248,7 +255,7 @@ def _command_help(name: str) -> str:
     import inspect
     import textwrap
 
-    command = COMMANDS[name]
+    command: Any = COMMANDS[name]
     summary, _, arguments = (inspect.getdoc(command) or "").partition("\nArgs:\n")
     parameters = inspect.signature(command).parameters
     lines = [f"tflite-compress {name}: {summary.strip()}", ""]
@@ -260,7 +267,9 @@ def _command_help(name: str) -> str:
         positional = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         shown = key.upper() if positional else "--" + key.replace("_", "-")
         if not positional and parameter.default is not False:
-            shown += "=" + ("VALUE" if parameter.default in (None, parameter.empty) else str(parameter.default))
+            shown += "=" + (
+                "VALUE" if parameter.default in (None, parameter.empty) else str(parameter.default)
+            )
         lines.append(f"  {shown:<22} {text}")
     return "\n".join(lines)
 
@@ -274,8 +283,15 @@ def _quietly(work: Any) -> Any:
         return work(Terminal())
 
 
+def _refuse_extra(extra: tuple[Any, ...]) -> None:
+    if extra:
+        raise UsageError(f"unexpected: {' '.join(map(str, extra))}", "Options start with two dashes.")
+
+
 def _names(device: Any) -> list[str]:
     """Device names from ``a``, ``a,b`` or what fire made of it."""
+    if device is None:
+        device = ""
     parts = device if isinstance(device, list | tuple) else str(device).split(",")
     names = list(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
     if not names or device is True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -116,9 +116,7 @@ def given_metric(name: str) -> Metric:
         function = resolve_reference(name, "--metric")
         return Metric(name, function, not getattr(function, "lower_is_better", False))
     if name not in METRICS:
-        raise UsageError(
-            f"--metric={name}: unknown", f"Use one of {', '.join(METRICS)}, or module:function."
-        )
+        raise UsageError(f"--metric={name}: unknown", f"Use one of {', '.join(METRICS)}, or module:function.")
     return METRICS[name]
 
 
@@ -177,7 +175,7 @@ def apply_metric(metric: Metric, targets: np.ndarray, predictions: np.ndarray) -
         DataError: The metric raised, or gave something that is not a finite number.
     """
     try:
-        value: Any = float(metric.function(targets, predictions))
+        value = float(metric.function(targets, predictions))
     except Exception as error:
         raise DataError(
             f"metric {metric.name} failed on targets {targets.shape} and predictions {predictions.shape}: "

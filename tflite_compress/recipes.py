@@ -77,7 +77,8 @@ def override(recipe: Recipe, overrides: Overrides, where: str = "command line") 
             )
         for v in chosen:
             v[name] = _as_wanted(value, v[name])
-    passes = tuple(typed(v, AnyPass, f"{where}: {v['pass']}") for v in values)  # type: ignore[arg-type]
+    union: Any = AnyPass
+    passes = tuple(typed(v, union, f"{where}: {v['pass']}") for v in values)
     return msgspec.structs.replace(recipe, passes=passes)
 
 
@@ -101,7 +102,9 @@ def describe(recipe: Recipe) -> str:
     for config in recipe.passes:
         sparsity = getattr(config, "sparsity", None)
         if sparsity is not None:
-            parts.append("2:4 sparsity" if getattr(config, "pattern", "") == "2:4" else f"{sparsity:.0%} sparsity")
+            parts.append(
+                "2:4 sparsity" if getattr(config, "pattern", "") == "2:4" else f"{sparsity:.0%} sparsity"
+            )
     return " + ".join([*parts, recipe.conversion.numeric])
 
 
@@ -123,8 +126,20 @@ def type_name(annotation: Any) -> str:
         return "true or false"
     if isinstance(info, msgspec.inspect.FloatType | msgspec.inspect.IntType):
         word = "number" if isinstance(info, msgspec.inspect.FloatType) else "whole number"
-        low = f" from {info.ge:g}" if info.ge is not None else f" above {info.gt:g}" if info.gt is not None else ""
-        high = f" to {info.le:g}" if info.le is not None else f" below {info.lt:g}" if info.lt is not None else ""
+        low = (
+            f" from {info.ge:g}"
+            if info.ge is not None
+            else f" above {info.gt:g}"
+            if info.gt is not None
+            else ""
+        )
+        high = (
+            f" to {info.le:g}"
+            if info.le is not None
+            else f" below {info.lt:g}"
+            if info.lt is not None
+            else ""
+        )
         return word + low + high
     return "list"
 
@@ -135,7 +150,9 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
 
     names = [pass_name(p) for p in recipe.passes]
     if names.count("convert") != 1:
-        raise ConfigError(f"{where}: passes: expected exactly one 'convert', got {names}", "Add or remove one.")
+        raise ConfigError(
+            f"{where}: passes: expected exactly one 'convert', got {names}", "Add or remove one."
+        )
     at = names.index("convert")
     if "slim" in names[:at] or any(n != "slim" for n in names[at + 1 :]):
         raise ConfigError(

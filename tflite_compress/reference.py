@@ -123,7 +123,9 @@ def make_reference(
     metrics = tuple(given_metric(metric) if metric else metric_for(head) for head in heads)
     labelled = splits.evaluate.labels is not None
     if metric and not labelled and ":" in metric:
-        raise UsageError(f"--metric={metric} needs labels, and the data has none", "Give labels, or no --metric.")
+        raise UsageError(
+            f"--metric={metric} needs labels, and the data has none", "Give labels, or no --metric."
+        )
     if not labelled:
         metrics = tuple(_against_decisions(head, m) for head, m in zip(heads, metrics, strict=True))
     return Reference(network, splits, heads, metrics, labelled, loss)

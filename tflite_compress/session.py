@@ -75,9 +75,7 @@ class Session:
         clock = Clock(dict(self.clock.seconds))
         start = Model(self.source.network)
         with clock.step("passes"):
-            attempts = run_plan(
-                plan, start, self.context, self.memo, self.options.max_drop, self.spec.given
-            )
+            attempts = run_plan(plan, start, self.context, self.memo, self.options.max_drop, self.spec.given)
         chosen = best(attempts)
         if chosen is None:
             raise ConversionError(
@@ -179,7 +177,9 @@ def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict
     ]
     if source.origin.startswith("<"):
         from_python.append("model")
-    data = {k: str(v) if isinstance(v, os.PathLike) else v for k, v in vars(spec).items() if k not in from_python}
+    data = {
+        k: str(v) if isinstance(v, os.PathLike) else v for k, v in vars(spec).items() if k not in from_python
+    }
     settings = {k: v for k, v in asdict(options).items() if k not in from_python}
     return {"data": data, "options": settings, "not_repeatable": ", ".join(from_python)}
 
@@ -189,5 +189,3 @@ def replace_gentler(chosen: Attempt) -> Any:
     import msgspec
 
     return msgspec.structs.replace(chosen.recipe, gentler=())
-
-

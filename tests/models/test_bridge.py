@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.zoo import NAMES, models
 
+from tests.models.zoo import NAMES, models
 from tflite_compress.errors import ModelError
 from tflite_compress.models.bridge import random_inputs, structured_inputs, to_tf_keras
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.zoo import NAMES, models
 
+from tests.models.zoo import NAMES, models
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.errors import ConversionError
 from tflite_compress.models.load import load_model
@@ -25,7 +25,13 @@ def run(model: Model, context: Context) -> tuple[np.ndarray, ...]:
 
 @pytest.mark.parametrize(
     ("numeric", "largest_share", "least_snr_db"),
-    [("float32", 1.01, 80), ("float16", 0.6, 40), ("dynamic", 0.4, 20), ("int8", 0.4, 15), ("int16x8", 0.45, 20)],
+    [
+        ("float32", 1.01, 80),
+        ("float16", 0.6, 40),
+        ("dynamic", 0.4, 20),
+        ("int8", 0.4, 15),
+        ("int16x8", 0.45, 20),
+    ],
 )
 def test_every_numeric_type(
     context: Context, start: Model, numeric: Any, largest_share: float, least_snr_db: float

@@ -29,7 +29,9 @@ def test_cross_entropy_is_linear_in_its_target(keras2: Any) -> None:
     hard = np.eye(4, dtype=np.float32)[[0, 1, 2]]
     loss = _head_loss(Head("classification", False), 1.0)
     mixed = float(loss(0.3 * teacher + 0.7 * hard, predicted))
-    assert mixed == pytest.approx(0.3 * float(loss(teacher, predicted)) + 0.7 * float(loss(hard, predicted)), rel=1e-4)
+    assert mixed == pytest.approx(
+        0.3 * float(loss(teacher, predicted)) + 0.7 * float(loss(hard, predicted)), rel=1e-4
+    )
 
 
 def test_without_labels_the_teacher_is_enough(context: Context, start: Model) -> None:
@@ -37,7 +39,9 @@ def test_without_labels_the_teacher_is_enough(context: Context, start: Model) ->
     train = replace(reference.splits.train, labels=None)
     bare = replace(context, reference=replace(reference, splits=replace(reference.splits, train=train)))
     model = copied(start.network.handle)
-    noisy = [w + np.random.default_rng(0).normal(0, 0.05, w.shape) * (w.ndim > 1) for w in model.get_weights()]
+    noisy = [
+        w + np.random.default_rng(0).normal(0, 0.05, w.shape) * (w.ndim > 1) for w in model.get_weights()
+    ]
     model.set_weights(noisy)
     inputs = reference.splits.evaluate.inputs[0]
     before = np.mean(np.abs(np.asarray(model(inputs)) - reference.evaluation_outputs[0]))

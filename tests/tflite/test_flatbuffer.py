@@ -93,5 +93,5 @@ def test_layer_names(long: str, short: str) -> None:
 
 
 def test_other_bytes_are_refused(digits: Path) -> None:
-    with pytest.raises(ConversionError, match="not a .tflite"):
+    with pytest.raises(ConversionError, match=r"not a \.tflite"):
         unpack(digits.read_bytes())

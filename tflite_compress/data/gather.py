@@ -56,7 +56,8 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
         return _random_splits(network, seed)
     if spec.data is not None and (spec.train is not None or spec.calibrate is not None):
         raise UsageError(
-            "--data goes with --eval at most", "Give one source as --data, or --train, --calibrate and --eval."
+            "--data goes with --eval at most",
+            "Give one source as --data, or --train, --calibrate and --eval.",
         )
     options = ReadOptions(network.inputs[0], spec.preprocess, spec.resize)
 

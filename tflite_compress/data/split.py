@@ -96,5 +96,5 @@ def _class_numbers(samples: Samples) -> np.ndarray:
     if labels.ndim == 1 and labels.dtype.kind in "iub":
         return labels.astype(np.int64)
     if labels.ndim == 2 and labels.shape[1] > 1 and np.all((labels == 0) | (labels == 1)):
-        return labels.argmax(axis=1)
+        return np.asarray(labels.argmax(axis=1))
     return none

@@ -1,0 +1,1 @@
+"""Loading Keras models, and bringing them into the form passes work on."""

@@ -10,7 +10,7 @@ input before anyone uses it.
 from __future__ import annotations
 
 import inspect
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ _IRRELEVANT = frozenset(
 # hard_sigmoid is missing on purpose: Keras 3 redefined it.
 _SAME_ACTIVATIONS = {
     name: name
-    for name in "linear relu softmax sigmoid tanh elu selu softplus softsign exponential gelu mish".split()
+    for name in ("linear relu softmax sigmoid tanh elu selu softplus softsign exponential gelu mish".split())
 } | {"silu": "swish", "swish": "swish"}
 
 
@@ -155,7 +155,7 @@ def _native_wrapper(layer: Any, twin: type, name: str) -> Any:
     return twin(inner, merge_mode=layer.merge_mode, backward_layer=backward, name=name)
 
 
-def _native_config(layer: Any, twin: type) -> dict[str, Any] | None:
+def _native_config(layer: Any, twin: Any) -> dict[str, Any] | None:
     """Constructor arguments for ``twin``, or None where Keras 3 says something it cannot hear."""
     accepted = _constructor_arguments(twin) | {"name", "trainable", "dtype"}
     defaults = _defaults(type(layer))
@@ -178,8 +178,8 @@ def _native_config(layer: Any, twin: type) -> dict[str, Any] | None:
     return config
 
 
-@lru_cache(maxsize=None)
-def _constructor_arguments(cls: type) -> frozenset[str]:
+@cache
+def _constructor_arguments(cls: Any) -> frozenset[str]:
     names: set[str] = set()
     for base in cls.__mro__:
         if "__init__" in vars(base):
@@ -187,8 +187,8 @@ def _constructor_arguments(cls: type) -> frozenset[str]:
     return frozenset(names - {"self", "args", "kwargs"})
 
 
-@lru_cache(maxsize=None)
-def _defaults(cls: type) -> dict[str, Any]:
+@cache
+def _defaults(cls: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if "__init__" in vars(base):

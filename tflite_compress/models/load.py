@@ -245,7 +245,9 @@ def _signature_network(signature: Any, name: str) -> Network:
     outputs = tuple(
         Port(key, tuple(t.shape), t.dtype.name) for key, t in signature.structured_outputs.items()
     )
-    return Network(name, signature, inputs, outputs, False, "a SavedModel without Keras layers is a fixed graph")
+    return Network(
+        name, signature, inputs, outputs, False, "a SavedModel without Keras layers is a fixed graph"
+    )
 
 
 def _loss_name(loss: Any) -> str | None:

@@ -133,7 +133,7 @@ def _probe_subclassed(model: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
 
         raise ModelError(
             f"model '{model.name}' is subclassed and does not say what input it takes",
-            "Call it once on a batch of data before saving or passing it, or rebuild it with the functional API.",
+            "Call it once on a batch of data before passing it, or use the functional API.",
         )
     spec = tf.TensorSpec([None, *tuple(shape)[1:]], model.compute_dtype)
     outputs = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec).outputs

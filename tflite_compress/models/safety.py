@@ -40,12 +40,15 @@ def require_no_code(config: dict[str, Any], path: Path, custom_objects: dict[str
                 "If you trust where the file comes from, pass --trust-model.",
             )
         module = node.get("module")
-        known = {class_name, str(node.get("registered_name")).split(">")[-1], str(node.get("registered_name"))}
+        known = {
+            class_name,
+            str(node.get("registered_name")).split(">")[-1],
+            str(node.get("registered_name")),
+        }
         if module and not str(module).startswith(_OWN_MODULES) and not known & set(custom_objects):
             raise ModelError(
                 f"{path}: '{name}' is of the custom class {module}.{class_name}",
-                "Pass --custom-objects=module:dict, where the dict maps "
-                f"'{class_name}' to the class.",
+                f"Pass --custom-objects=module:dict, where the dict maps '{class_name}' to the class.",
             )
 
 

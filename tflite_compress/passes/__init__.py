@@ -20,6 +20,20 @@ _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
 }
 
 
+__all__ = [
+    "AnyPass",
+    "Context",
+    "Convert",
+    "Model",
+    "PassConfig",
+    "Prune",
+    "Slim",
+    "apply_pass",
+    "needs_training",
+    "pass_name",
+]
+
+
 def apply_pass(config: PassConfig, model: Model, context: Context) -> Model:
     """Run one pass.
 

@@ -15,7 +15,9 @@ from tflite_compress.backend import tensorflow, tf_keras
 MOST_SAMPLES = 8192
 
 
-def reestimate_batchnorm(model: Any, inputs: tuple[np.ndarray, ...], seed: int, batch_size: int = 256) -> bool:
+def reestimate_batchnorm(
+    model: Any, inputs: tuple[np.ndarray, ...], seed: int, batch_size: int = 256
+) -> bool:
     """Replace moving mean and variance by plain averages over batches of real data.
 
     Dropout and other noise is off, so that the statistics are those of inference.
@@ -36,7 +38,9 @@ def reestimate_batchnorm(model: Any, inputs: tuple[np.ndarray, ...], seed: int, 
     count = min(len(inputs[0]), MOST_SAMPLES)
     order = np.random.default_rng(seed).permutation(len(inputs[0]))[:count]
     momenta = [layer.momentum for layer in norms]
-    noisy = [(layer, layer.rate) for layer in _leaves(model) if isinstance(getattr(layer, "rate", None), float)]
+    noisy = [
+        (layer, layer.rate) for layer in _leaves(model) if isinstance(getattr(layer, "rate", None), float)
+    ]
     try:
         for layer, _ in noisy:
             layer.rate = 0.0

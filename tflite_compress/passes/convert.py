@@ -135,7 +135,7 @@ def _unrollable(layer: Any) -> bool:
 
 def _unroll_change(layer: Any) -> dict[str, Any]:
     config = layer.get_config()
-    changes = {}
+    changes: dict[str, Any] = {}
     for key in ("layer", "backward_layer"):
         if key in config:
             inner = config[key]
@@ -146,9 +146,7 @@ def _unroll_change(layer: Any) -> dict[str, Any]:
 def _concrete_function(network: Network, batch: int | None) -> tuple[Any, Any]:
     """Trace the network with named inputs and outputs, and the object that owns its variables."""
     tf = backend.tensorflow()
-    specs = [
-        tf.TensorSpec([batch, *port.shape[1:]], port.dtype, name=port.name) for port in network.inputs
-    ]
+    specs = [tf.TensorSpec([batch, *port.shape[1:]], port.dtype, name=port.name) for port in network.inputs]
     names = [port.name for port in network.outputs]
     try:
         function = tf.function(lambda *xs: _named(names, network.call(xs)), autograph=False)
@@ -161,7 +159,9 @@ def _concrete_function(network: Network, batch: int | None) -> tuple[Any, Any]:
         frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
         owner = tf.Module()
         # Freezing flattens the outputs, and TensorFlow flattens dictionaries in the order of their keys.
-        owner.function = tf.function(lambda *xs: _named(sorted(names), _as_list(frozen(*xs))), autograph=False)
+        owner.function = tf.function(
+            lambda *xs: _named(sorted(names), _as_list(frozen(*xs))), autograph=False
+        )
         return owner.function.get_concrete_function(*specs), owner
     except Exception as error:
         raise ConversionError(
@@ -233,7 +233,9 @@ def _refuse_loops(concrete: Any, owner: Any, numeric: str) -> None:
     if not any(node.op in ("While", "StatelessWhile") for node in nodes):
         return
     try:
-        content = backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
+        content = (
+            backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
+        )
     except Exception as error:
         raise _refusal(error, numeric) from error
     if "WHILE" in operator_names(content):

@@ -77,9 +77,10 @@ def finetune(
     train = context.reference.splits.train
     steps = schedule.total_steps(len(train))
     rate = keras2.optimizers.schedules.CosineDecay(schedule.learning_rate, steps, alpha=0.02)
-    losses = [loss for loss in _losses(context)]
+    with context.progress.step("running the original model on the training data"):
+        losses = _losses(context)
+        targets = training_targets(context, schedule.distill)
     model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
-    targets = training_targets(context, schedule.distill)
     checkpoint = _Checkpoint(model, context, key)
     first_epoch = checkpoint.restore(title)
     epochs = schedule.epochs_for(len(train))

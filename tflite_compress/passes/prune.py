@@ -107,9 +107,12 @@ def apply(config: Prune, model: Model, context: Context) -> Model:
     key = msgspec.json.encode(config).decode()
     callbacks = [tfmot().sparsity.keras.UpdatePruningStep()]
     finetune(training, context, schedule, title, callbacks, key)
-    stripped = rebuild(training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer)
-    if config.reestimate_batchnorm:
-        reestimate_batchnorm(stripped, train.inputs, context.seed)
+    stripped = rebuild(
+        training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
+    )
+    with context.progress.step("re-estimating BatchNorm"):
+        if config.reestimate_batchnorm:
+            reestimate_batchnorm(stripped, train.inputs, context.seed)
     sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
     pruned = keras_network(stripped, network.name, True)
     return replace(model, network=pruned, sparsity={**model.sparsity, **sparsity}).noting(*choice.notes)

@@ -71,7 +71,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         UsageError: It is missing, damaged, or of a run that cannot be repeated.
     """
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         wanted = {"model", "data", "arguments", "device", "recipe", "outputs", "seed"}
         complete = isinstance(manifest, dict) and wanted <= set(manifest)
     except (OSError, ValueError) as error:

@@ -28,7 +28,12 @@ def _grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index in right else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if index in right else "left",
+            overflow="fold",
+            no_wrap=index == 0 or index in right,
+        )
     return table
 
 
@@ -38,7 +43,9 @@ def print_devices(devices: list[Device]) -> None:
     for d in devices:
         flash = "card" if d.memory.flash_bytes is None else size(d.memory.flash_bytes)
         clock = str(d.core.clock_mhz or "?")
-        table.add_row(d.name, d.title, clock, flash, size(d.memory.ram_bytes), d.runtime.name, d.default_recipe)
+        table.add_row(
+            d.name, d.title, clock, flash, size(d.memory.ram_bytes), d.runtime.name, d.default_recipe
+        )
     _console().print(table)
 
 
@@ -100,7 +107,7 @@ def print_plans(plans: list[Plan]) -> None:
 
 def print_results(results: list[Result]) -> None:
     """Print what came out, one row a device, then what to know about it."""
-    table = _grid("device", "result", "bytes", "gzip", "accuracy", "latency here", right=(2, 3, 4, 5))
+    table = _grid("device", "result", "bytes", "gzip", "accuracy", "latency here, ms", right=(2, 3, 4, 5))
     for result in results:
         r = result.report
         size_, accuracy, latency = r["size"], r["accuracy"], r["latency"]
@@ -110,7 +117,7 @@ def print_results(results: list[Result]) -> None:
             f"{size_['original_float32']['bytes']:,} → {size_['result']['bytes']:,}",
             f"{size_['original_float32']['gzip_bytes']:,} → {size_['result']['gzip_bytes']:,}",
             f"{accuracy['before']:.4f} → {accuracy['after']:.4f}" if accuracy["verified"] else "unknown",
-            f"{latency['original_float32']['median_ms']:.3f} → {latency['result']['median_ms']:.3f} ms",
+            f"{latency['original_float32']['median_ms']:.3f} → {latency['result']['median_ms']:.3f}",
         )
     console = _console()
     console.print(table)

@@ -1,0 +1,1 @@
+"""The runtimes that execute a ``.tflite``."""

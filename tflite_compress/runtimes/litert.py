@@ -91,15 +91,15 @@ def quantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     scale, zero_point = detail["quantization"]
     if scale and np.issubdtype(dtype, np.integer):
         info = np.iinfo(dtype)
-        return np.clip(np.rint(array / scale) + zero_point, info.min, info.max).astype(dtype)
-    return array.astype(dtype, copy=False)
+        array = np.clip(np.rint(array / scale) + zero_point, info.min, info.max)
+    return np.asarray(array, dtype)
 
 
 def dequantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     """Undo :func:`quantized`; float32."""
     scale, zero_point = detail["quantization"]
     if scale and np.issubdtype(array.dtype, np.integer):
-        return ((array.astype(np.float32) - zero_point) * np.float32(scale)).astype(np.float32)
+        return np.asarray((array.astype(np.float32) - zero_point) * np.float32(scale), np.float32)
     return array
 
 

@@ -10,7 +10,13 @@ import numpy as np
 from tflite_compress.tflite.flatbuffer import operator_name, schema, tensor_name, unpack
 
 # Operators whose work is multiply-accumulates over weights; value: index of the weight tensor.
-_WEIGHT_INPUT = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1, "CONV_3D": 1}
+_WEIGHT_INPUT = {
+    "CONV_2D": 1,
+    "DEPTHWISE_CONV_2D": 1,
+    "FULLY_CONNECTED": 1,
+    "TRANSPOSE_CONV": 1,
+    "CONV_3D": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ def constant(tensor: Any, model: Any) -> np.ndarray | None:
     dtype = _dtypes().get(tensor.type)
     if data is None or len(data) == 0 or dtype is None:
         return None
-    values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype)
+    values: np.ndarray = np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype)
     shape = _shape(tensor)
     return values.reshape(shape) if values.size == np.prod(shape) else None
 

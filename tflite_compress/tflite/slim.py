@@ -8,7 +8,9 @@ from typing import Any
 from tflite_compress.tflite.flatbuffer import pack, tensor_name, unpack
 
 # Scopes and operator types the converter puts around a layer's own name.
-_NOISE = re.compile(r"^(StatefulPartitionedCall|PartitionedCall|Identity|ReadVariableOp|resource|arith\.constant)\b")
+_NOISE = re.compile(
+    r"^(StatefulPartitionedCall|PartitionedCall|Identity|ReadVariableOp|resource|arith\.constant)\b"
+)
 
 
 def slim_names(content: bytes) -> bytes:

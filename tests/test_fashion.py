@@ -1,0 +1,54 @@
+"""The promise on real data: Fashion-MNIST, 38 thousand weights, 50 and 80 % of them zero, then int8."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fashion
+import numpy as np
+import pytest
+
+import tflite_compress
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not fashion.available():
+        message = "needs Debian's package dataset-fashion-mnist"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    folder = tmp_path_factory.mktemp("fashion")
+    fashion.save_npz(folder / "data.npz")
+    assert fashion.train(folder / "fashion.keras", epochs=4) > 0.89
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "largest_drop", "labels"), [(0.5, 0.005, True), (0.8, 0.02, True), (0.8, 0.02, False)]
+)
+def test_pruning_keeps_the_accuracy(
+    trained: Path, sparsity: float, largest_drop: float, labels: bool
+) -> None:
+    with np.load(trained / "data.npz") as archive:
+        arrays = dict(archive)
+    test = (arrays["x_test"], arrays["y_test"])
+    train = (arrays["x_train"], arrays["y_train"]) if labels else arrays["x_train"]
+    result = tflite_compress.compress(
+        trained / "fashion.keras",
+        "raspberry-pi-4",
+        "prune-int8",
+        train=train,
+        evaluate=test,
+        overrides={"sparsity": sparsity},
+        max_drop=largest_drop,
+        out=f"result-{sparsity}-{labels}",
+    )
+    report = result.report
+    assert len(report["attempts"]) == 1 and report["accuracy"]["samples"] == 10_000
+    assert report["accuracy"]["labelled"] and report["accuracy"]["drop"] <= largest_drop
+    assert all(s == pytest.approx(sparsity, abs=0.01) for s in report["sparsity_by_layer"].values())
+    assert report["size"]["result"]["gzip_bytes"] < 0.65 * report["size"]["result"]["bytes"]
