@@ -158,7 +158,8 @@ def _native_wrapper(layer: Any, twin: type, name: str) -> Any:
 def _native_config(layer: Any, twin: Any) -> dict[str, Any] | None:
     """Constructor arguments for ``twin``, or None where Keras 3 says something it cannot hear."""
     accepted = _constructor_arguments(twin) | {"name", "trainable", "dtype"}
-    defaults = _defaults(type(layer))
+    layer_class: Any = type(layer)
+    defaults = _defaults(layer_class)
     config: dict[str, Any] = {}
     for key, value in layer.get_config().items():
         if key in _IRRELEVANT:
