@@ -1,11 +1,13 @@
 """Pruning figures on Fashion-MNIST, written to docs/results.md.
 
 Trains the CNN of benchmarks/fashion.py, then compresses it with prune-int8 at 50 and 80 % sparsity, with
-labels and without. About 20 minutes on 2 cores. Run with: .venv/bin/python benchmarks/pruning.py
+labels and without. About 20 minutes on 2 cores. Run with: .venv/bin/python benchmarks/pruning.py [MODEL]
+(MODEL: where the trained CNN is kept between runs)
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -53,8 +55,9 @@ def main() -> None:
     scale = np.float32(1 / 255)
     train, test = (x_train * scale, y_train), (x_test * scale, y_test)
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "fashion.keras"
-        fashion.train(model)
+        model = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "fashion.keras"
+        if not model.exists():
+            fashion.train(model)
         reports = {
             "int8": run(model, train, test, "int8", None, folder),
             "prune-int8, 50 %": run(model, train, test, "prune-int8", 0.5, folder),

@@ -63,6 +63,11 @@ def test_overrides() -> None:
     assert override(recipe, {"convert.numeric": "float16"}).conversion == Convert(numeric="float16")
 
 
+def test_true_and_false_as_typed_on_a_command_line() -> None:
+    for text, expected in (("false", False), ("True", True), (False, False)):
+        assert override(load_recipe("prune-int8"), {"keep_ends": text}).passes[0].keep_ends is expected  # type: ignore[union-attr]
+
+
 def test_unknown_settings_are_refused_with_a_guess() -> None:
     with pytest.raises(UsageError, match=r"--sparsty.*Did you mean 'sparsity'"):
         override(load_recipe("prune-int8"), {"sparsty": 0.4})

@@ -85,7 +85,7 @@ def compress(
     settings = _plain_settings(settings)
     names = _names(device)
     plans = [make_plan(name, _text(recipe), settings) for name in names]
-    if dry_run:
+    if _flag(dry_run, "dry-run"):
         table.print_plans(plans)
         return 0
     options = api._options(
@@ -94,7 +94,7 @@ def compress(
             "metric": _text(metric),
             "loss": _text(loss),
             "custom_objects": _text(custom_objects),
-            "trust_model": trust_model,
+            "trust_model": _flag(trust_model, "trust-model"),
             "seed": seed,
         }
     )
@@ -104,11 +104,11 @@ def compress(
     def work(progress: Any) -> Any:
         from tflite_compress.data.gather import DataSpec
 
-        spec = DataSpec(**sources, preprocess=str(preprocess), resize=bool(resize))  # type: ignore[arg-type]
+        spec = DataSpec(**sources, preprocess=str(preprocess), resize=_flag(resize, "resize"))  # type: ignore[arg-type]
         return api.run_plans(str(model), plans, spec, options, _text(out), progress)
 
     results = _quietly(work)
-    if json:
+    if _flag(json, "json"):
         table.print_json(results)
     else:
         table.print_results(results)
@@ -297,6 +297,13 @@ def _names(device: Any) -> list[str]:
     if not names or device is True:
         raise UsageError("--device: no device named", "'tflite-compress devices' lists them.")
     return names
+
+
+def _flag(value: Any, name: str) -> bool:
+    """True or false as given: ``--name``, ``--name=false``, ``--noname``."""
+    if isinstance(value, bool) or str(value).lower() in ("true", "false"):
+        return str(value).lower() == "true"
+    raise UsageError(f"--{name}={value}: expected true or false", f"Write --{name} or leave it out.")
 
 
 def _text(value: Any) -> str | None:

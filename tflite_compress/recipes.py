@@ -169,6 +169,8 @@ def _as_wanted(value: Any, current: Any) -> Any:
     """Bring a command-line value to the kind of the setting it replaces."""
     if isinstance(current, list | tuple):
         return list(value) if isinstance(value, list | tuple) else [value]
+    if isinstance(current, bool) and str(value).lower() in ("true", "false"):
+        return str(value).lower() == "true"
     if isinstance(current, str):
         return "none" if value is None else str(value)
     return value

@@ -110,7 +110,7 @@ def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> 
             keras.Input((12,), dtype="int32"),
             layers.Embedding(50, 8, mask_zero=True),
             layers.LSTM(16, return_sequences=True, name="lstm"),
-            layers.Bidirectional(layers.LSTM(8), name="both_ways"),
+            layers.Bidirectional(layers.SimpleRNN(8), name="both_ways"),
             layers.Dense(16, name="inner"),
             layers.Dense(1, activation="sigmoid"),
         ]

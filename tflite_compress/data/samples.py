@@ -22,12 +22,14 @@ class RawData:
         labels: The same for labels, or None.
         origin: Where it came from, for messages.
         class_names: Names of the classes where the source has them.
+        note: What a user should know about how it was read.
     """
 
     inputs: Any
     labels: Any
     origin: str
     class_names: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class Samples:
         labels: One array for each output, shape (samples, ...), or None.
         origin: Where it came from.
         class_names: Names of the classes where known.
+        note: What a user should know about how it was read.
     """
 
     inputs: tuple[np.ndarray, ...]
     labels: tuple[np.ndarray, ...] | None
     origin: str
     class_names: tuple[str, ...] = ()
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -88,7 +92,7 @@ def bind(raw: RawData, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> S
             f"{raw.origin}: inputs and labels differ in length: {sorted(lengths)} samples",
             "Give every input and label array the same first dimension.",
         )
-    return Samples(checked, labels, raw.origin, raw.class_names)
+    return Samples(checked, labels, raw.origin, raw.class_names, raw.note)
 
 
 def _in_order(values: Any, ports: tuple[Port, ...], origin: str, what: str) -> list[np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,11 @@ def _read_folder(folder: Path, options: ReadOptions) -> RawData:
         )
     images = read_images(files, options.input, options.resize)
     y = np.asarray(labels, dtype=np.int64) if classes else None
-    return RawData(images, y, str(folder), tuple(p.name for p in classes))
+    scaled = options.preprocess != "none"
+    note = (
+        "" if scaled else "pixels went in as 0 to 255; for a model trained on another scale use --preprocess"
+    )
+    return RawData(images, y, str(folder), tuple(p.name for p in classes), note)
 
 
 def _from_value(value: Any, origin: str, options: ReadOptions) -> RawData:
@@ -190,4 +194,4 @@ def _preprocessed(raw: RawData, how: str) -> RawData:
         inputs = [function(x) for x in raw.inputs]
     else:
         inputs = function(raw.inputs)
-    return RawData(inputs, raw.labels, raw.origin, raw.class_names)
+    return replace(raw, inputs=inputs)

@@ -168,8 +168,7 @@ def _choose(config: Prune, model: Any) -> _Choice:
             notes.append(f"'{layer.name}' is not pruned: its kernel is not 2-dimensional, as blocks need")
             continue
         names.append(layer.name)
-    skipped = [layer for layer in model.layers if layer.trainable_weights and _unsupported(layer)]
-    notes += [f"'{layer.name}' is not pruned: TF-MOT does not prune {_kind(layer)}" for layer in skipped]
+    notes += _left_out([layer for layer in model.layers if layer.trainable_weights and _unsupported(layer)])
     if not names:
         raise ModelError(
             f"model '{model.name}' has no layer to prune (prunable: "
@@ -177,6 +176,18 @@ def _choose(config: Prune, model: Any) -> _Choice:
             "Widen --include, narrow --exclude, pass --keep-ends=false, or choose a recipe without pruning.",
         )
     return _Choice(frozenset(names), tuple(notes))
+
+
+def _left_out(layers: list[Any]) -> list[str]:
+    """One note for each kind of layer TF-MOT does not prune."""
+    kinds: dict[str, list[str]] = {}
+    for layer in layers:
+        kinds.setdefault(_kind(layer), []).append(layer.name)
+    return [
+        f"not pruned, as TF-MOT does not prune {kind}: {', '.join(names[:3])}"
+        + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        for kind, names in kinds.items()
+    ]
 
 
 def _patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:

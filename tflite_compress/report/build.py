@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from tflite_compress.benchmark import Latency, machine_name, measure_alternately
+from tflite_compress.data.gather import RANDOM_ORIGIN
+from tflite_compress.data.split import Splits
 from tflite_compress.passes import pass_name
 from tflite_compress.pipeline import Attempt, Step, port_names
 from tflite_compress.plan import Plan
@@ -93,7 +95,8 @@ def build_report(
         "attempts": [_attempt(a, max_drop) for a in attempts],
         "passes": [_step(s) for s in chosen.steps],
     }
-    report["notes"] = [*plan.notes, *chosen.model.notes, *_honest_notes(report)]
+    data_notes = _data_notes(reference.splits)
+    report["notes"] = [*plan.notes, *data_notes, *chosen.model.notes, *_honest_notes(report)]
     return report
 
 
@@ -156,6 +159,18 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
+def _data_notes(splits: Splits) -> list[str]:
+    """What to know about the data itself."""
+    notes = [splits.evaluate.note] if splits.evaluate.note else []
+    evaluation = splits.evaluate.sha256()
+    if splits.evaluate.origin != RANDOM_ORIGIN and evaluation in (
+        splits.train.sha256(),
+        splits.calibrate.sha256(),
+    ):
+        notes.append("evaluation data is the same as training or calibration data: accuracy looks too good")
+    return notes
+
+
 def _honest_notes(report: dict[str, Any]) -> list[str]:
     """What the figures do not show by themselves."""
     notes = []
@@ -164,6 +179,11 @@ def _honest_notes(report: dict[str, Any]) -> list[str]:
         notes.append("no difference in latency was measured on this machine")
     elif ratio > 1:
         notes.append(f"on this machine the result is slower than the float32 original ({ratio:.2f}x)")
+    if report["size"]["ratio"] >= 1:
+        notes.append(
+            "the file is no smaller than the float32 original: in a model this small, scales, extra "
+            "operators and metadata outweigh the weights"
+        )
     if report["sparsity_by_layer"]:
         notes.append(
             "pruned weights are stored as zeros: the .tflite itself is no smaller and dense kernels are no "

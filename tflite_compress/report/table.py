@@ -33,6 +33,7 @@ def _grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
             justify="right" if index in right else "left",
             overflow="fold",
             no_wrap=index == 0 or index in right,
+            min_width=min(len(column) + 6, 16) if index == 1 else None,
         )
     return table
 
@@ -107,7 +108,7 @@ def print_plans(plans: list[Plan]) -> None:
 
 def print_results(results: list[Result]) -> None:
     """Print what came out, one row a device, then what to know about it."""
-    table = _grid("device", "result", "bytes", "gzip", "accuracy", "latency here, ms", right=(2, 3, 4, 5))
+    table = _grid("device", "result", "bytes", "gzip", "accuracy", "ms here", right=(2, 3, 4, 5))
     for result in results:
         r = result.report
         size_, accuracy, latency = r["size"], r["accuracy"], r["latency"]
