@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tflite_compress.plan import Plan
 
 
+WIDE = 100  # columns a table of results needs
+
+
 def _console() -> Any:
     from rich.console import Console
 
@@ -32,8 +35,8 @@ def _grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
             column,
             justify="right" if index in right else "left",
             overflow="fold",
-            no_wrap=index == 0 or index in right,
-            min_width=min(len(column) + 6, 16) if index == 1 else None,
+            no_wrap=index == 0,
+            min_width=12 if index == 1 else None,
         )
     return table
 
@@ -108,20 +111,19 @@ def print_plans(plans: list[Plan]) -> None:
 
 def print_results(results: list[Result]) -> None:
     """Print what came out, one row a device, then what to know about it."""
-    table = _grid("device", "result", "bytes", "gzip", "accuracy", "ms here", right=(2, 3, 4, 5))
-    for result in results:
-        r = result.report
-        size_, accuracy, latency = r["size"], r["accuracy"], r["latency"]
-        table.add_row(
-            result.device,
-            f"{r['verdict']}: {r['recipe']['in_short']}",
-            f"{size_['original_float32']['bytes']:,} → {size_['result']['bytes']:,}",
-            f"{size_['original_float32']['gzip_bytes']:,} → {size_['result']['gzip_bytes']:,}",
-            f"{accuracy['before']:.4f} → {accuracy['after']:.4f}" if accuracy["verified"] else "unknown",
-            f"{latency['original_float32']['median_ms']:.3f} → {latency['result']['median_ms']:.3f}",
-        )
     console = _console()
-    console.print(table)
+    columns = ("device", "result", "bytes", "gzip", "accuracy", "ms here")
+    rows = [_result_row(result) for result in results]
+    if console.width < WIDE:
+        for row in rows:
+            console.print(
+                "\n".join(f"{name:>8}  {cell}" for name, cell in zip(columns, row, strict=True)) + "\n"
+            )
+    else:
+        table = _grid(*columns, right=(2, 3, 4, 5))
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
     first = results[0].report
     console.print(
         f"accuracy: {first['accuracy']['metric']} on {first['accuracy']['samples']} samples, LiteRT; "
@@ -131,6 +133,20 @@ def print_results(results: list[Result]) -> None:
     console.print(f"latency: {first['latency']['where']}; not the device's", markup=False)
     for result in results:
         _print_notes(console, result)
+
+
+def _result_row(result: Result) -> tuple[str, ...]:
+    """Device, verdict, bytes, gzipped bytes, accuracy and latency, each before and after."""
+    r = result.report
+    size_, accuracy, latency = r["size"], r["accuracy"], r["latency"]
+    return (
+        result.device,
+        f"{r['verdict']}: {r['recipe']['in_short']}",
+        f"{size_['original_float32']['bytes']:,} → {size_['result']['bytes']:,}",
+        f"{size_['original_float32']['gzip_bytes']:,} → {size_['result']['gzip_bytes']:,}",
+        f"{accuracy['before']:.4f} → {accuracy['after']:.4f}" if accuracy["verified"] else "unknown",
+        f"{latency['original_float32']['median_ms']:.3f} → {latency['result']['median_ms']:.3f}",
+    )
 
 
 def print_json(results: list[Result]) -> None:

@@ -1,0 +1,50 @@
+"""Every command the README shows is run, so that it cannot drift."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.conftest import EXAMPLES, ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line for block in BLOCKS for line in block.strip().splitlines() if line.startswith("tflite-compress")
+]
+LIGHT = [line for line in COMMANDS if "compress examples" not in line and " repeat " not in line]
+
+
+@pytest.mark.parametrize("line", LIGHT)
+def test_light_commands(run: Callable[..., tuple[int, str, str]], line: str) -> None:
+    assert run(*shlex.split(line)[1:])[0] == 0
+
+
+def test_commands_that_compress(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    heavy = [line for line in COMMANDS if line not in LIGHT]
+    assert len(heavy) >= 5
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    for line in heavy:
+        code, _, err = run(*shlex.split(line)[1:])
+        assert code == 0, (line, err)
+
+
+def test_the_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    block = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    names: dict[str, object] = {}
+    exec(block.group(1), names)
+    assert names["result"].passed  # type: ignore[attr-defined]
+
+
+def test_the_two_commands_are_those_of_the_script() -> None:
+    help_text = subprocess.run([ROOT / "dev"], capture_output=True, text=True, check=True).stdout
+    for command in ("./dev demo", "./dev test"):
+        assert f"\n{command}" in README and command in help_text
+    assert "./dev test" in (ROOT / ".ci" / "run").read_text()
+    assert (EXAMPLES / "digits.keras").stat().st_size + (EXAMPLES / "digits.npz").stat().st_size < 2**20
