@@ -180,6 +180,15 @@ def test_a_run_from_the_manifest_gives_the_same_bytes(
     assert set(recorded["versions"]) >= {"tensorflow", "tf-keras", "ai-edge-litert", "python"}
 
 
+def test_a_repeat_with_other_data_is_refused(digits: Path, digits_arrays: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=digits_arrays["x_test"])
+    tflite_compress.compress(digits, "android-gpu", data=str(tmp_path / "d.npz"), out=tmp_path / "o", **FAST)
+    np.savez(tmp_path / "d.npz", x=digits_arrays["x_test"][1:])
+    with pytest.raises(DataError, match="no longer what was recorded"):
+        tflite_compress.repeat(tmp_path / "o" / "manifest.json")
+    assert not (tmp_path / "o-repeated").exists()
+
+
 def test_what_came_from_python_cannot_be_repeated(
     keras: Any, digits_arrays: Any, digits: Path, tmp_path: Path
 ) -> None:

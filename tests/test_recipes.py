@@ -57,6 +57,11 @@ def test_versions_that_would_repeat_each_other_are_dropped() -> None:
     assert [r.conversion.numeric for r in rungs(recipe)] == ["int8", "int16x8", "float16"]
 
 
+def test_a_type_the_user_chose_is_never_made_harsher() -> None:
+    recipe = override(load_recipe("int8"), {"numeric": "float16"})
+    assert [r.conversion.numeric for r in rungs(recipe)] == ["float16"]
+
+
 def test_overrides() -> None:
     recipe = override(load_recipe("prune-int8"), {"sparsity": 0.4, "include": "conv", "encode": None})
     assert recipe.passes[0] == Prune(sparsity=0.4, include=("conv",))

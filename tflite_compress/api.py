@@ -146,13 +146,18 @@ def run_plans(
     options: Options,
     out: str | os.PathLike[str] | None,
     progress: Progress,
+    expected_data: dict[str, Any] | None = None,
 ) -> list[Result]:
     """Run plans that are already settled; see :func:`compress_many`.
+
+    Args:
+        expected_data: What a manifest recorded of the data; anything else is refused.
 
     Raises:
         CompressError: Something the user can mend.
     """
     from tflite_compress.output import result_folder
+    from tflite_compress.report.manifest import data_record
     from tflite_compress.session import Session, open_session
 
     _require_data(plans, spec)
@@ -160,6 +165,8 @@ def run_plans(
     with ExitStack() as stack:
         staging = stack.enter_context(result_folder(target))
         session: Session = open_session(model, spec, options, progress)
+        if expected_data is not None and data_record(session.context.reference.splits) != expected_data:
+            raise DataError("the data is no longer what was recorded", "Put it back and run again.")
         results = [
             session.run(plan, staging if len(plans) == 1 else staging / plan.device.name) for plan in plans
         ]
@@ -210,11 +217,8 @@ def repeat(
         else path.absolute().parent.with_name(path.absolute().parent.name + "-repeated")
     )
     plan = without_fallbacks(Plan(device, (recipe,)))
-    result = run_plans(
-        str(model), [plan], DataSpec(**arguments["data"]), options, target, progress or Silent()
-    )
-    if result[0].manifest["data"] != record["data"]:
-        raise DataError(f"{path}: the data is no longer what was recorded", "Put it back and run again.")
+    spec = DataSpec(**arguments["data"])
+    result = run_plans(str(model), [plan], spec, options, target, progress or Silent(), record["data"])
     same = result[0].manifest["outputs"] == record["outputs"]
     return result[0], same
 

@@ -8,20 +8,7 @@ import sys
 from typing import Any
 
 from tflite_compress.errors import CompressError, UsageError, closest
-
-HELP = """\
-tflite-compress: a Keras model goes in, the smallest .tflite that keeps its accuracy comes out.
-
-usage:
-  tflite-compress compress MODEL --device=NAME[,NAME...] [--recipe=NAME|FILE] [--data=SOURCE] [...]
-  tflite-compress repeat MANIFEST [--out=DIR]     run again what a manifest.json records
-  tflite-compress devices [NAME]                  device profiles
-  tflite-compress recipes [NAME]                  recipes and their settings
-  tflite-compress --version
-
-'tflite-compress COMMAND --help' explains a command. --debug shows tracebacks.
-exit codes: 0 done, 1 accuracy lost or result differs, 2 a mistake to correct, 130 interrupted.
-"""
+from tflite_compress.helptext import HELP, command_help
 
 
 def compress(
@@ -226,7 +213,7 @@ def _dispatch(arguments: list[str]) -> int:
             "'tflite-compress --help' lists the commands.",
         )
     if "--help" in arguments or "-h" in arguments:
-        print(_command_help(arguments[0]))
+        print(command_help(arguments[0], COMMANDS[arguments[0]]))
         return 0
     import fire
     from fire.core import FireExit
@@ -248,30 +235,6 @@ def _dispatch(arguments: list[str]) -> int:
     except FireExit as exit_:
         return int(exit_.code or 0)
     return code[0] if code else 2
-
-
-def _command_help(name: str) -> str:
-    """Help of one command, drawn from its signature and docstring."""
-    import inspect
-    import textwrap
-
-    command: Any = COMMANDS[name]
-    summary, _, arguments = (inspect.getdoc(command) or "").partition("\nArgs:\n")
-    parameters = inspect.signature(command).parameters
-    lines = [f"tflite-compress {name}: {summary.strip()}", ""]
-    for entry in textwrap.dedent(arguments).strip().splitlines():
-        key, _, text = entry.partition(": ")
-        parameter = parameters[key]
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        positional = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        shown = key.upper() if positional else "--" + key.replace("_", "-")
-        if not positional and parameter.default is not False:
-            shown += "=" + (
-                "VALUE" if parameter.default in (None, parameter.empty) else str(parameter.default)
-            )
-        lines.append(f"  {shown:<22} {text}")
-    return "\n".join(lines)
 
 
 def _quietly(work: Any) -> Any:

@@ -13,6 +13,8 @@ from tflite_compress.tomlfiles import bundled_names, find, read, typed
 
 Overrides = dict[str, Any]
 
+_GENTLENESS = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
+
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A chain of passes.
@@ -91,6 +93,8 @@ def rungs(recipe: Recipe) -> tuple[Recipe, ...]:
             given = [p.sparsity for p in recipe.passes if hasattr(p, "sparsity")]
             softened["sparsity"] = min([softened["sparsity"], *given])
         rung = override(recipe, softened, f"recipe {recipe.name}: gentler")
+        if _GENTLENESS[rung.conversion.numeric] < _GENTLENESS[recipe.conversion.numeric]:
+            continue  # the user chose a gentler type than this version would
         if all(rung.passes != earlier.passes for earlier in found):
             found.append(rung)
     return tuple(found)

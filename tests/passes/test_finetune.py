@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,33 @@ def test_without_labels_the_teacher_is_enough(context: Context, start: Model) ->
     finetune(model, bare, Schedule(1, 100, 64, 0.001, 0.5), "t", [], "k")
     after = np.mean(np.abs(np.asarray(model(inputs)) - reference.evaluation_outputs[0]))
     assert after < 0.7 * before
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mse", "my_loss:half"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_loss_the_user_names(
+    context: Context, start: Model, tmp_path: Path, loss: str, labelled: bool
+) -> None:
+    (tmp_path / "my_loss.py").write_text(
+        "import tensorflow as tf\n"
+        "def half(y, p):\n"
+        "    y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int32), 10) if y.shape[-1] != 10 else y\n"
+        "    return tf.reduce_mean(tf.square(y - p), -1) / 2\n"
+    )
+    reference = replace(context.reference, loss=loss)
+    if not labelled:
+        train = replace(reference.splits.train, labels=None)
+        reference = replace(reference, splits=replace(reference.splits, train=train))
+    model = copied(start.network.handle)
+    finetune(model, replace(context, reference=reference), Schedule(1, 20, 64, 0.001, 1.0), "t", [], "k")
+    outputs = np.asarray(model(reference.splits.evaluate.inputs[0]))
+    assert reference.score_of((outputs,)).value > 0.85
+
+
+def test_an_unknown_loss_is_refused(context: Context, start: Model) -> None:
+    named = replace(context, reference=replace(context.reference, loss="crossentropie"))
+    with pytest.raises(DataError, match="--loss=crossentropie"):
+        finetune(copied(start.network.handle), named, Schedule(1, 1, 64, 0.001, 1.0), "t", [], "k")
 
 
 def test_divergence_is_reported(context: Context, start: Model) -> None:

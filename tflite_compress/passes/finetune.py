@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from tflite_compress.backend import tensorflow, tf_keras
 from tflite_compress.errors import DataError
-from tflite_compress.metrics import Head
+from tflite_compress.metrics import Head, decisions
 from tflite_compress.passes.base import Context
 from tflite_compress.progress import Advance
 
@@ -110,8 +110,8 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
     """What the model should answer on the training samples: teacher and label mixed."""
     reference = context.reference
     labels = reference.splits.train.labels
-    if reference.loss is not None and labels is not None:
-        return labels
+    if reference.loss is not None:
+        return tuple(_given_loss_targets(context, reference.loss))
     targets = []
     for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
         soft = _probabilities(head, teacher)
@@ -120,6 +120,19 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
             soft = (distill * soft + (1 - distill) * hard).astype(np.float32)
         targets.append(soft)
     return tuple(targets)
+
+
+def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
+    """Targets for a loss the user named: labels, or the teacher's answers where there are none."""
+    reference = context.reference
+    labels = reference.splits.train.labels or (None,) * len(reference.heads)
+    for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
+        if "sparse" in loss:
+            yield decisions(head, teacher) if given is None else given
+        elif given is None:
+            yield _probabilities(head, teacher)
+        else:
+            yield given if ":" in loss else _shaped_like(given, teacher)
 
 
 def _losses(context: Context) -> list[Any]:

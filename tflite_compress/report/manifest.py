@@ -49,18 +49,20 @@ def build_manifest(
         "machine": platform.machine(),
         "seed": seed,
         "model": {"path": source.origin, "format": source.format, "sha256": source.sha256},
-        "data": {
-            role: {"origin": samples.origin, "samples": len(samples), "sha256": samples.sha256()}
-            for role, samples in (
-                ("train", splits.train),
-                ("calibrate", splits.calibrate),
-                ("evaluate", splits.evaluate),
-            )
-        },
+        "data": data_record(splits),
         "arguments": arguments,
         "device": msgspec.to_builtins(device),
         "recipe": msgspec.to_builtins(recipe),
         "outputs": {name: fingerprint(content) for name, content in outputs.items()},
+    }
+
+
+def data_record(splits: Splits) -> dict[str, dict[str, Any]]:
+    """Origin, number and hash of the samples in each role."""
+    roles = {"train": splits.train, "calibrate": splits.calibrate, "evaluate": splits.evaluate}
+    return {
+        role: {"origin": samples.origin, "samples": len(samples), "sha256": samples.sha256()}
+        for role, samples in roles.items()
     }
 
 

@@ -1,0 +1,46 @@
+"""What ``--help`` prints."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import Any
+
+HELP = """\
+tflite-compress: a Keras model goes in, the smallest .tflite that keeps its accuracy comes out.
+
+usage:
+  tflite-compress compress MODEL --device=NAME[,NAME...] [--recipe=NAME|FILE] [--data=SOURCE] [...]
+  tflite-compress repeat MANIFEST [--out=DIR]     run again what a manifest.json records
+  tflite-compress devices [NAME]                  device profiles
+  tflite-compress recipes [NAME]                  recipes and their settings
+  tflite-compress --version
+
+'tflite-compress COMMAND --help' explains a command. --debug shows tracebacks.
+exit codes: 0 done, 1 accuracy lost or result differs, 2 a mistake to correct, 130 interrupted.
+"""
+
+
+def command_help(name: str, command: Any) -> str:
+    """Help of one command, drawn from its signature and docstring.
+
+    Args:
+        name: The command.
+        command: Its function, whose docstring has an ``Args:`` section with one line each.
+    """
+    summary, _, arguments = (inspect.getdoc(command) or "").partition("\nArgs:\n")
+    parameters = inspect.signature(command).parameters
+    lines = [f"tflite-compress {name}: {summary.strip()}", ""]
+    for entry in textwrap.dedent(arguments).strip().splitlines():
+        key, _, text = entry.partition(": ")
+        parameter = parameters[key]
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        positional = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        shown = key.upper() if positional else "--" + key.replace("_", "-")
+        if not positional and parameter.default is not False:
+            shown += "=" + (
+                "VALUE" if parameter.default in (None, parameter.empty) else str(parameter.default)
+            )
+        lines.append(f"  {shown:<22} {text}")
+    return "\n".join(lines)
