@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,26 @@ def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, t
     )  # fmt: skip
     assert code == 0, err
     assert json.loads(out)[0]["recipe"]["in_short"] == "dynamic"
+
+
+def test_custom_objects_and_trusted_code(run: Run, keras: Any, tmp_path: Path) -> None:
+    (tmp_path / "my_layers.py").write_text(
+        "import keras\n"
+        "class Twice(keras.layers.Layer):\n"
+        "    def call(self, x):\n"
+        "        return x * 2\n"
+        "objects = {'Twice': Twice}\n"
+    )
+    from tflite_compress.models.load import resolve_reference
+
+    twice = resolve_reference("my_layers:Twice", "--x")
+    layers = [keras.Input((4,)), twice(name="t"), keras.layers.Lambda(lambda x: x + 1, name="l")]
+    keras.Sequential(layers).save("m.keras")
+    common = ("compress", "m.keras", "--device=android-gpu", "--out=o")
+    assert "--custom-objects" in run(*common, "--trust-model")[2]
+    assert "--trust-model" in run(*common, "--custom-objects=my_layers:objects")[2]
+    code, _, err = run(*common, "--trust-model", "--custom-objects=my_layers:objects")
+    assert code == 0, err
 
 
 def test_accuracy_that_cannot_be_kept_exits_1(

@@ -106,6 +106,7 @@ def test_module_functions(tmp_path: Path) -> None:
         "    ds = tf.data.Dataset.from_tensor_slices((np.ones((5, 4)), np.arange(5) % 3))\n"
         "    return ds.batch(batch) if batch else ds\n"
         "def batched(): return dataset(2)\n"
+        "def endless(): return dataset().repeat()\n"
         "def text(): return 'hello'\n"
     )
     for name in ("arrays", "named", "dataset", "batched"):
@@ -113,6 +114,10 @@ def test_module_functions(tmp_path: Path) -> None:
         assert bind(raw, (VECTOR,), (CLASSES,)).inputs[0].shape == (5, 4)
     with pytest.raises(DataError, match="no disk"):
         read("my_data:broken", ReadOptions(VECTOR))
+    with pytest.raises(DataError, match="repeats for ever"):
+        read("my_data:endless", ReadOptions(VECTOR))
+    few = read("my_data:dataset", ReadOptions(VECTOR, limit=3))["all"]
+    assert len(few.inputs) == 3 and "first 3 samples" in few.note
     with pytest.raises(DataError, match="gave a str"):
         read("my_data:text", ReadOptions(VECTOR))
 

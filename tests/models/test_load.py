@@ -86,6 +86,13 @@ def test_a_subclassed_model_object_runs(keras: Any) -> None:
     assert np.allclose(source.network.predict((x,))[0], expected, atol=1e-6)
 
 
+def test_a_fixed_batch_is_freed(keras: Any) -> None:
+    inputs = keras.Input(batch_shape=(8, 4))
+    source = load_model(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
+    assert source.network.inputs[0].shape == (None, 4)
+    assert source.network.predict((np.ones((3, 4), np.float32),))[0].shape == (3, 2)
+
+
 def test_the_compiled_loss_is_kept(keras: Any, tmp_path: Path) -> None:
     model = small(keras)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy())
@@ -136,18 +143,25 @@ def test_custom_layers_come_by_custom_objects(keras: Any, tmp_path: Path) -> Non
     assert np.allclose(source.network.predict((np.ones((1, 4), np.float32),))[0], 2)
 
 
-def test_a_foreign_module_in_a_keras_file_is_never_imported(digits: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("evil_module", "Evil"), ("keras_evil", "Evil"), ("builtins", "eval"), ("tensorflow.io.gfile", "GFile")],
+)
+def test_a_foreign_module_in_a_keras_file_is_never_imported(
+    digits: Path, tmp_path: Path, module: str, name: str
+) -> None:
     evil = tmp_path / "evil.keras"
     with zipfile.ZipFile(digits) as source, zipfile.ZipFile(evil, "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if name == "config.json":
+        for member in source.namelist():
+            content = source.read(member)
+            if member == "config.json":
                 config = json.loads(content)
-                config["config"]["layers"][1] |= {"module": "evil_module", "class_name": "Evil"}
+                config["config"]["layers"][1] |= {"module": module, "class_name": name}
                 content = json.dumps(config).encode()
-            target.writestr(name, content)
-    (tmp_path / "evil_module.py").write_text("raise SystemExit('code ran')")
-    with pytest.raises(ModelError, match=r"evil_module\.Evil"):
+            target.writestr(member, content)
+    for file in ("evil_module.py", "keras_evil.py"):
+        (tmp_path / file).write_text("raise SystemExit('code ran')")
+    with pytest.raises(ModelError, match=f"{module}.{name}"):
         load_model(evil)
 
 

@@ -125,6 +125,26 @@ def test_a_saved_model_converts(keras: Any, tmp_path: Any) -> None:
     assert distance(context.reference.evaluation_outputs, run(converted, context))["cosine"] > 0.98
 
 
+@pytest.mark.parametrize("which", ["keras", "keras2"])
+def test_models_trained_in_mixed_precision(request: Any, which: str) -> None:
+    layers = (library := request.getfixturevalue(which)).layers
+    half = "mixed_float16"
+    stack = [
+        library.Input((8, 8, 3)),
+        layers.Conv2D(8, 3, dtype=half),
+        layers.BatchNormalization(dtype=half),
+        layers.ReLU(dtype=half),
+        layers.Flatten(dtype=half),
+        layers.Dense(4, activation="softmax", dtype="float32"),
+    ]
+    model = library.Sequential(stack)
+    context, start = random_context(model)
+    inputs = context.reference.splits.evaluate.inputs
+    assert np.allclose(np.asarray(model(inputs[0])), context.reference.evaluation_outputs[0], atol=0.01)
+    converted = apply(Convert(numeric="float32"), start, context)
+    assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-5
+
+
 def test_what_the_runtime_lacks_is_a_conversion_error(keras: Any) -> None:
     inputs = keras.Input((8,))
     context, start = random_context(keras.Model(inputs, keras.ops.erfinv(keras.ops.tanh(inputs))))

@@ -153,6 +153,8 @@ def _from_value(value: Any, origin: str, options: ReadOptions) -> RawData:
 
 def _from_dataset(dataset: Any, origin: str, options: ReadOptions) -> RawData:
     """Collect a ``tf.data.Dataset``, batched or not, of ``x`` or ``(x, y)``."""
+    if int(dataset.cardinality()) == -1:
+        raise DataError(f"{origin}: the dataset repeats for ever", "End it with dataset.take(n).")
     spec = dataset.element_spec
     labelled = isinstance(spec, tuple) and len(spec) == 2
     first = spec[0] if labelled else spec
@@ -161,12 +163,18 @@ def _from_dataset(dataset: Any, origin: str, options: ReadOptions) -> RawData:
     rank = leaf.shape.rank
     if rank is not None and rank == len(options.input.shape):
         dataset = dataset.unbatch()
-    items = list(dataset.take(options.limit).as_numpy_iterator())
+    items = list(dataset.take(options.limit + 1).as_numpy_iterator())
+    note = (
+        f"only the first {options.limit:,} samples of the dataset were used"
+        if len(items) > options.limit
+        else ""
+    )
+    items = items[: options.limit]
     if not items:
         raise DataError(f"{origin}: the dataset is empty", "Give at least a few samples.")
     inputs = _stack([item[0] if labelled else item for item in items])
     labels = _stack([item[1] for item in items]) if labelled else None
-    return RawData(inputs, labels, origin)
+    return RawData(inputs, labels, origin, note=note)
 
 
 def _stack(items: list[Any]) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 
 from tflite_compress.models.graph import Call, replay
 
+_HALF = ("float16", "bfloat16")
+
 
 def rebuild(model: Any, stand_in: Callable[[Any], Any]) -> Any:
     """Replay a tf_keras model with another layer in each one's place.
@@ -50,6 +52,25 @@ def copied(model: Any, changes: Callable[[Any], dict[str, Any]] = lambda layer: 
     for source, target in zip(weighted_layers(model), weighted_layers(duplicate), strict=True):
         target.set_weights(source.get_weights())
     return duplicate
+
+
+def in_float32(model: Any) -> Any:
+    """The model computing in float32: a network trained in mixed precision does not convert as it is.
+
+    Its weights are float32 already; only the rounding of activations to 16 bits goes away.
+    """
+    if not any(getattr(layer, "compute_dtype", "float32") in _HALF for layer in model.layers):
+        return model
+
+    def single(layer: Any) -> Any:
+        if getattr(layer, "compute_dtype", "float32") not in _HALF:
+            return layer
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    converted = rebuild(model, single)
+    for source, target in zip(weighted_layers(model), weighted_layers(converted), strict=True):
+        target.set_weights(source.get_weights())
+    return converted
 
 
 def weighted_layers(model: Any) -> list[Any]:

@@ -47,7 +47,7 @@ def replay(model: Any, translate: Translate) -> Any:
         translate: Called once for each layer call; returns that call's output tensors.
 
     Returns:
-        A ``tf_keras.Model`` with the inputs and outputs of ``model`` in their order;
+        A ``tf_keras.Model`` with the inputs and outputs of ``model`` in their order, its batch free;
         several outputs come as a list.
 
     Raises:
@@ -61,8 +61,9 @@ def replay(model: Any, translate: Translate) -> Any:
             "Rebuild it with the functional API, or choose a recipe without training passes "
             "(float16, dynamic, int8, int16x8).",
         )
+    stateful = any(getattr(layer, "stateful", False) for layer in graph.layers)
     inputs = [
-        keras2.Input(batch_shape=tuple(t.shape), dtype=_dtype_name(t), name=name)
+        keras2.Input(batch_shape=_free_batch(t.shape, stateful), dtype=_dtype_name(t), name=name)
         for t, name in zip(graph.inputs, input_names(model), strict=True)
     ]
     outputs = _walk(graph, inputs, translate, "", _UniqueNames(input_names(model)))
@@ -158,6 +159,11 @@ def _nest() -> Any:
 
 def _one_or_all(tensors: list[Any]) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _free_batch(shape: Any, stateful: bool) -> tuple[int | None, ...]:
+    """The shape with a free batch, so that any batch can be evaluated; stateful layers need theirs."""
+    return tuple(shape) if stateful else (None, *tuple(shape)[1:])
 
 
 def _dtype_name(tensor: Any) -> str:

@@ -15,9 +15,15 @@ from typing import Any
 from tflite_compress.backend import keras3, tensorflow, tf_keras
 from tflite_compress.errors import ModelError, UsageError
 from tflite_compress.models.bridge import to_tf_keras
+from tflite_compress.models.copying import in_float32
 from tflite_compress.models.graph import is_functional, replay
 from tflite_compress.models.network import Network, Port, keras_network
-from tflite_compress.models.safety import parse_config, require_no_code, require_no_code_ops
+from tflite_compress.models.safety import (
+    parse_config,
+    require_known_classes,
+    require_no_code,
+    require_no_code_ops,
+)
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CONFIG_LIMIT_BYTES = 256 * 2**20
@@ -141,11 +147,9 @@ def _load_keras_archive(path: Path, custom: dict[str, Any], trust: bool) -> tupl
             metadata = parse_config(archive.read("metadata.json"), path) if "metadata.json" in names else {}
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
         raise ModelError(f"{path}: damaged or cut off ({error})", "Copy or save the model again.") from error
-    if not trust:
-        require_no_code(config, path, custom)
     version = str(metadata.get("keras_version", "3"))
     library = tf_keras() if version.startswith("2") else keras3()
-    return _guarded(path, library.models.load_model, custom, trust), f"Keras {version}"
+    return _scanned(path, config, library, custom, trust), f"Keras {version}"
 
 
 def _load_h5(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
@@ -161,11 +165,9 @@ def _load_h5(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]
             f"{path}: holds weights but no model",
             "Save the whole model with model.save('model.keras'), not save_weights.",
         )
-    if not trust:
-        require_no_code(parse_config(text, path), path, custom)
     version = version.decode() if isinstance(version, bytes) else str(version)
     library = keras3() if version.startswith("3") else tf_keras()
-    return _guarded(path, library.models.load_model, custom, trust), f"Keras {version}"
+    return _scanned(path, parse_config(text, path), library, custom, trust), f"Keras {version}"
 
 
 def _load_saved_model(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
@@ -185,6 +187,17 @@ def _load_saved_model(path: Path, custom: dict[str, Any], trust: bool) -> tuple[
         raise ModelError(f"{path}: has no serving signature", "Save it with model.export(folder).")
     signature._tflite_compress_owner = loaded  # the variables live as long as their owner does
     return signature, "graph"
+
+
+def _scanned(path: Path, config: dict[str, Any], library: Any, custom: dict[str, Any], trust: bool) -> Any:
+    """Load a model whose configuration was looked into; from a trusted file whatever Keras can."""
+    if not trust:
+        require_no_code(config, path, custom)
+    try:
+        return _guarded(path, library.models.load_model, custom, trust)
+    except ModelError:
+        require_known_classes(config, path, custom)
+        raise
 
 
 def _guarded(path: Path, load: Callable[..., Any], custom: dict[str, Any], trust: bool) -> Any:
@@ -231,12 +244,12 @@ def _describe(handle: Any, name: str) -> tuple[Network, str | None]:
         if not is_functional(handle):
             return keras_network(handle, name, False, "a subclassed model has no graph of layers"), loss
         flat = replay(handle, lambda call: call.layer(*call.args, **call.kwargs))
-        return keras_network(flat, name, True), loss
+        return keras_network(in_float32(flat), name, True), loss
     try:
         bridged = to_tf_keras(handle)
     except ModelError as error:
         return keras_network(handle, name, False, error.message), loss
-    return keras_network(bridged, name, True), loss
+    return keras_network(in_float32(bridged), name, True), loss
 
 
 def _signature_network(signature: Any, name: str) -> Network:

@@ -16,7 +16,7 @@ from tflite_compress.errors import ModelError
 
 # TensorFlow operations that call back into Python or touch files; no model needs them to infer.
 _CODE_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"})
-_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
+_OWN_MODULES = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.|$)")
 
 
 def require_no_code(config: dict[str, Any], path: Path, custom_objects: dict[str, Any]) -> None:
@@ -31,23 +31,34 @@ def require_no_code(config: dict[str, Any], path: Path, custom_objects: dict[str
         ModelError: Naming the layer and the option that lets it in.
     """
     for node in _nodes(config):
-        class_name = str(node.get("class_name"))
-        inner = node.get("config")
-        name = inner.get("name", class_name) if isinstance(inner, dict) else class_name
-        if class_name in ("Lambda", "__lambda__") or node.get("class_name") == "__lambda__":
+        if node["class_name"] in ("Lambda", "__lambda__"):
             raise ModelError(
-                f"{path}: layer '{name}' is a Lambda layer, whose code would run from the file",
+                f"{path}: layer '{_name(node)}' is a Lambda layer, whose code would run from the file",
                 "If you trust where the file comes from, pass --trust-model.",
             )
-        module = node.get("module")
-        known = {
-            class_name,
-            str(node.get("registered_name")).split(">")[-1],
-            str(node.get("registered_name")),
-        }
-        if module and not str(module).startswith(_OWN_MODULES) and not known & set(custom_objects):
+    require_known_classes(config, path, custom_objects)
+
+
+def require_known_classes(config: dict[str, Any], path: Path, custom_objects: dict[str, Any]) -> None:
+    """Refuse a Keras configuration that names classes outside Keras which nobody gave.
+
+    Args:
+        config: The model's decoded JSON configuration.
+        path: The file, for the message.
+        custom_objects: Classes and functions the user vouches for, by name.
+
+    Raises:
+        ModelError: Naming the layer and its class.
+    """
+    for node in _nodes(config):
+        class_name, module = str(node["class_name"]), str(node.get("module") or "keras")
+        registered = str(node.get("registered_name"))
+        known = {class_name, registered, registered.split(">")[-1]} & set(custom_objects)
+        # Functions are named by string in the module "builtins"; anything else in it would be code.
+        own = _OWN_MODULES.match(module) or (module, class_name) == ("builtins", "function")
+        if not known and not own:
             raise ModelError(
-                f"{path}: '{name}' is of the custom class {module}.{class_name}",
+                f"{path}: '{_name(node)}' is of the custom class {module}.{class_name}",
                 f"Pass --custom-objects=module:dict, where the dict maps '{class_name}' to the class.",
             )
 
@@ -97,6 +108,12 @@ def parse_config(text: str | bytes, path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ModelError(f"{path}: its configuration is not a model", "Save the model again.")
     return config
+
+
+def _name(node: dict[str, Any]) -> str:
+    """The name of the layer a configuration node describes, or of its class."""
+    inner = node.get("config")
+    return str(inner.get("name", node["class_name"]) if isinstance(inner, dict) else node["class_name"])
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
