@@ -138,7 +138,7 @@ def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> At
                 score, outputs = memo.score(chain, lambda m=model: _check(m, context))  # type: ignore[misc]
         except ConversionError as error:
             return Attempt(recipe, tuple(steps), None, error.message)
-        drop = context.reference.metrics[0].drop(context.reference.score.value, score.value)
+        drop = context.reference.drop_of(score)
         steps.append(Step(pass_name(config), config, seconds, score, drop, model))
     return Attempt(recipe, tuple(steps), outputs)
 

@@ -91,7 +91,7 @@ class Reference:
         return Score(float(np.mean(values)), values)
 
     def drop_of(self, score: Score) -> float:
-        """How much worse ``score`` is than the original's, as the worst metric kind defines it."""
+        """How much worse ``score`` is than the original's; see :meth:`Metric.drop`."""
         return self.metrics[0].drop(self.score.value, score.value)
 
     @property

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from typing import Any
+
+from tflite_compress.benchmark import LEAST_ROUNDS, machine_name, measure_alternately
+
+
+class Fake:
+    """Notes its turns instead of computing."""
+
+    def __init__(self, name: str, turns: list[str]) -> None:
+        self.name, self.turns = name, turns
+
+    def invoke(self) -> None:
+        self.turns.append(self.name)
+
+
+def test_models_take_turns_and_swap_places() -> None:
+    turns: list[str] = []
+    models: list[Any] = [Fake("a", turns), Fake("b", turns)]
+    latencies = measure_alternately(models, seconds=0)
+    timed = "".join(turns)[-2 * LEAST_ROUNDS :]
+    assert timed.startswith("abbaabba") and timed.count("a") == timed.count("b") == LEAST_ROUNDS
+    assert all(0 <= x.median_ms <= x.p90_ms <= x.p99_ms and x.runs == LEAST_ROUNDS for x in latencies)
+
+
+def test_the_machine_has_a_name() -> None:
+    assert len(machine_name()) > 8
