@@ -38,7 +38,7 @@ class Terminal:
         import sys
 
         from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
 
         self._console = Console(file=sys.stderr, highlight=False)
@@ -46,7 +46,7 @@ class Terminal:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
+            TaskProgressColumn(),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
