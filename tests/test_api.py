@@ -130,6 +130,15 @@ def test_the_next_gentler_version_is_tried(keras: Any, tmp_path: Path) -> None:
     assert result.passed and result.report["accuracy"]["drop"] <= 0.01
 
 
+def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path) -> None:
+    layers = keras.layers
+    looped = keras.Sequential([keras.Input((8, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])
+    x = np.random.default_rng(1).standard_normal((40, 8, 3)).astype(np.float32)
+    result = tflite_compress.compress(looped, "raspberry-pi-4", data=x, out=tmp_path / "o", **FAST)
+    first, *_, last = result.report["attempts"]
+    assert result.passed and "loop" in first["error"] and not first["passed"] and last["passed"]
+
+
 def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     (tmp_path / "only.toml").write_text(

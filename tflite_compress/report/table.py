@@ -21,7 +21,7 @@ WIDE = 100  # columns a table of results needs
 def _console() -> Any:
     from rich.console import Console
 
-    width = shutil.get_terminal_size((110, 24)).columns
+    width = shutil.get_terminal_size((120, 24)).columns
     return Console(file=sys.stdout, highlight=False, width=max(80, width))
 
 
