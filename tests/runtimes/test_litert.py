@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tflite_compress.errors import ConversionError
-from tflite_compress.runtimes.litert import LiteRTModel, dequantized, quantized
+from tflite_compress.runtimes.litert import LiteRTModel, dequantized, predict, quantized
 
 
 def test_quantizing_rounds_and_saturates() -> None:
@@ -25,3 +27,16 @@ def test_tensors_without_a_scale_pass_through() -> None:
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(ConversionError, match="LiteRT refuses"):
         LiteRTModel(b"\x1c\0\0\0TFL3" + b"\0" * 64, ("x",), ("y",))
+
+
+def test_the_result_does_not_depend_on_the_number_of_workers(keras: Any) -> None:
+    from tflite_compress.models.load import load_model
+    from tflite_compress.passes.convert import Convert, convert
+
+    inputs = keras.Input((5,), name="x")
+    network = load_model(keras.Model(inputs, keras.layers.Dense(3, name="y")(inputs))).network
+    x = np.random.default_rng(0).standard_normal((37, 5)).astype(np.float32)
+    content, _ = convert(network, Convert(numeric="float32"), (x,), lambda n: None)
+    results = [predict(content, (x,), ("x",), ("y",), workers=n)[0] for n in (1, 3, 100, None)]
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+    assert np.allclose(results[0], network.predict((x,))[0], atol=1e-6)
