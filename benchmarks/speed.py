@@ -57,9 +57,8 @@ def main() -> None:
         two.append(evaluation_seconds(2, content, images))
         chosen.append(evaluation_seconds(None, content, images))
     for name, times in (("1 thread", one), ("2 threads", two), ("as the tool chooses", chosen)):
-        print(
-            f"evaluation of the example, {name}: {len(images) / statistics.median(times):,.0f} images a second"
-        )
+        rate = len(images) / statistics.median(times)
+        print(f"evaluation of the example, {name}: {rate:,.0f} images a second")
 
 
 if __name__ == "__main__":
