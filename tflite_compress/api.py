@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tflite_compress.errors import DataError, UsageError
-from tflite_compress.plan import Plan, make_plan, without_fallbacks
+from tflite_compress.plan import Plan, make_plan
 from tflite_compress.progress import Progress, Silent
 from tflite_compress.recipes import Overrides
 
@@ -216,7 +216,7 @@ def repeat(
         if out is not None
         else path.absolute().parent.with_name(path.absolute().parent.name + "-repeated")
     )
-    plan = without_fallbacks(Plan(device, (recipe,)))
+    plan = Plan(device, (recipe,))
     spec = DataSpec(**arguments["data"])
     result = run_plans(str(model), [plan], spec, options, target, progress or Silent(), record["data"])
     same = result[0].manifest["outputs"] == record["outputs"]

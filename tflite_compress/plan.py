@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -67,11 +67,6 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides) -
     if recipe_name is None:
         notes.append(f"recipe '{recipe.name}' chosen by the profile of {device.name}")
     return Plan(device, kept, tuple(notes))
-
-
-def without_fallbacks(plan: Plan) -> Plan:
-    """The same plan with its first choice only."""
-    return replace(plan, rungs=plan.rungs[:1])
 
 
 def _runs(recipe: Recipe, device: Device) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tflite_compress.api import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.errors import ConversionError
@@ -105,7 +107,7 @@ class Session:
         passed = report["verdict"] != "failed"
         name = f"{self.source.network.name}{'' if passed else '.failed'}.tflite"
         report["file"] = name
-        recipe = replace_gentler(chosen)
+        recipe = msgspec.structs.replace(chosen.recipe, gentler=())  # settled: no fallbacks any more
         manifest = build_manifest(
             self.source,
             self.context.reference.splits,
@@ -182,10 +184,3 @@ def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict
     }
     settings = {k: v for k, v in asdict(options).items() if k not in from_python}
     return {"data": data, "options": settings, "not_repeatable": ", ".join(from_python)}
-
-
-def replace_gentler(chosen: Attempt) -> Any:
-    """The recipe as run, without the fallbacks it no longer needs."""
-    import msgspec
-
-    return msgspec.structs.replace(chosen.recipe, gentler=())

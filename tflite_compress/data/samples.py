@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -59,7 +60,11 @@ class Samples:
         return replace(self, inputs=tuple(x[indices] for x in self.inputs), labels=labels)
 
     def sha256(self) -> str:
-        """Hash of all arrays with their shapes and dtypes."""
+        """Hash of all arrays with their shapes and dtypes; computed once."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256()
         for array in (*self.inputs, *(self.labels or ())):
             digest.update(f"{array.shape}{array.dtype}".encode())
