@@ -7,6 +7,7 @@ from typing import Any
 
 
 def models(keras: Any) -> dict[str, Callable[[], Any]]:
+    keras.utils.set_random_seed(7)  # the same weights in every run, whatever ran before
     layers, ops = keras.layers, keras.ops
     tensor, graph, stack = keras.Input, keras.Model, keras.Sequential
 
