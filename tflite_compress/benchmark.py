@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-
-from tflite_compress.runtimes.litert import LiteRTModel
 
 LEAST_ROUNDS = 30
 MOST_ROUNDS = 1000
@@ -29,7 +29,14 @@ class Latency:
     runs: int
 
 
-def measure_alternately(models: list[LiteRTModel], seconds: float = 1.0) -> list[Latency]:
+class Invokable(Protocol):
+    """A loaded model with its inputs set."""
+
+    def invoke(self) -> None:
+        """Run once."""
+
+
+def measure_alternately(models: Sequence[Invokable], seconds: float = 1.0) -> list[Latency]:
     """Time models in turns, so that whatever else the machine does falls on all alike.
 
     Args:

@@ -48,11 +48,13 @@ class Numerics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         supported: Those that run at all.
         fast: Those the hardware is good at, best first.
         io: What inputs and outputs of an integer model should be.
+        channel_multiple: Kernels work on this many channels at a time; other counts waste the rest.
     """
 
     supported: tuple[NumericType, ...]
     fast: tuple[NumericType, ...]
     io: Literal["float32", "integer"] = "float32"
+    channel_multiple: Positive = 8
 
 
 class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,11 +64,13 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: ``litert``, ``tflm`` (TFLite Micro) or ``edgetpu``.
         delegate: The kernels or delegate it hands work to.
         version: The versions these facts hold for.
+        decodes_weights: The runtime has TFLite Micro's DECODE operator, at least in its recent versions.
     """
 
     name: Literal["litert", "tflm", "edgetpu"]
     delegate: str
     version: str
+    decodes_weights: bool = False
 
 
 class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

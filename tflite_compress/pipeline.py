@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tflite_compress.errors import ConversionError
-from tflite_compress.passes import PassConfig, Slim, apply_pass, pass_name
+from tflite_compress.passes import Encode, PassConfig, Slim, apply_pass, pass_name
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.plan import Plan
 from tflite_compress.recipes import Recipe, describe
@@ -132,7 +132,7 @@ def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> At
         config = chain[-1]
         try:
             model, seconds = memo.run(chain, model, context)
-            if isinstance(config, Slim) and outputs is not None:
+            if isinstance(config, Slim | Encode) and outputs is not None:
                 score = steps[-1].score  # the pass itself made sure that no output changed
             else:
                 score, outputs = memo.score(chain, lambda m=model: _check(m, context))  # type: ignore[misc]

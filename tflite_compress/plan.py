@@ -8,7 +8,7 @@ import msgspec
 
 from tflite_compress.devices import Device, load_device
 from tflite_compress.errors import UsageError
-from tflite_compress.passes import Convert, needs_training
+from tflite_compress.passes import Convert, Encode, PruneChannels, needs_training
 from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, rungs
 
 
@@ -64,6 +64,9 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides) -
     if len(kept) < len(candidates):
         left_out = sorted({r.conversion.numeric for r in candidates if not _runs(r, device)})
         notes.append(f"not tried: {', '.join(left_out)}, which {device.name} does not run")
+    asked = [p.encode for p in recipe.passes if isinstance(p, Encode) and p.encode != "none"]
+    if asked and not device.runtime.decodes_weights:
+        notes.append(f"weights are not encoded: {device.runtime.name} has no operator that decodes them")
     if recipe_name is None:
         notes.append(f"recipe '{recipe.name}' chosen by the profile of {device.name}")
     return Plan(device, kept, tuple(notes))
@@ -77,6 +80,15 @@ def _fitted(recipe: Recipe, device: Device) -> Recipe:
     """Fill in what the device settles: type of inputs and outputs, and whether float may remain."""
     passes = []
     for step in recipe.passes:
+        if isinstance(step, Encode):
+            if step.encode == "none" or not device.runtime.decodes_weights:
+                continue
+            limit = step.arena_limit_bytes or device.memory.ram_bytes // 2
+            step = msgspec.structs.replace(step, arena_limit_bytes=limit)
+        if isinstance(step, PruneChannels):
+            multiple = step.multiple or device.numerics.channel_multiple
+            numeric = recipe.conversion.numeric if step.numeric == "auto" else step.numeric
+            step = msgspec.structs.replace(step, multiple=multiple, numeric=numeric)
         if isinstance(step, Convert):
             io = step.io
             if io == "auto":

@@ -8,7 +8,7 @@ import msgspec
 import msgspec.inspect
 
 from tflite_compress.errors import UsageError, closest
-from tflite_compress.passes import AnyPass, Convert, pass_name
+from tflite_compress.passes import AnyPass, Cluster, Convert, Encode, Prune, PruneChannels, pass_name
 from tflite_compress.tomlfiles import bundled_names, find, read, typed
 
 Overrides = dict[str, Any]
@@ -104,12 +104,22 @@ def describe(recipe: Recipe) -> str:
     """A recipe in a few words: what it prunes to and converts to."""
     parts = []
     for config in recipe.passes:
-        sparsity = getattr(config, "sparsity", None)
-        if sparsity is not None:
-            parts.append(
-                "2:4 sparsity" if getattr(config, "pattern", "") == "2:4" else f"{sparsity:.0%} sparsity"
-            )
-    return " + ".join([*parts, recipe.conversion.numeric])
+        if isinstance(config, PruneChannels):
+            targets = {
+                "MACs": config.target_macs,
+                "bytes": config.target_size,
+                "latency": config.target_latency_ratio,
+            }
+            parts += [f"{share:.0%} of the {what}" for what, share in targets.items() if share < 1]
+        if isinstance(config, Prune):
+            parts.append("2:4 sparsity" if config.pattern == "2:4" else f"{config.sparsity:.0%} sparsity")
+        if isinstance(config, Cluster):
+            parts.append(f"{config.clusters} clusters")
+        if isinstance(config, Convert):
+            parts.append(config.numeric + (", sparse" if config.sparse else ""))
+        if isinstance(config, Encode) and config.encode != "none":
+            parts.append("encoded" if config.encode == "auto" else f"{config.encode}-encoded")
+    return " + ".join(parts)
 
 
 def settings(recipe: Recipe) -> list[tuple[str, str, Any, str]]:
@@ -158,9 +168,11 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
             f"{where}: passes: expected exactly one 'convert', got {names}", "Add or remove one."
         )
     at = names.index("convert")
-    if "slim" in names[:at] or any(n != "slim" for n in names[at + 1 :]):
+    if names[at + 1 :] != [n for n in ("slim", "encode") if n in names]:
         raise ConfigError(
-            f"{where}: passes: only 'slim' comes after 'convert', got {names}", "Reorder the passes."
+            f"{where}: passes: after 'convert' come 'slim' and 'encode', in this order and nothing else, "
+            f"got {names}",
+            "Reorder the passes.",
         )
     try:
         rungs(recipe)

@@ -107,6 +107,10 @@ class Session:
         passed = report["verdict"] != "failed"
         name = f"{self.source.network.name}{'' if passed else '.failed'}.tflite"
         report["file"] = name
+        files = {name: content}
+        if chosen.model.encoding and chosen.model.plain is not None:
+            report["plain_file"] = f"{Path(name).stem}.plain.tflite"
+            files[report["plain_file"]] = chosen.model.plain
         recipe = msgspec.structs.replace(chosen.recipe, gentler=())  # settled: no fallbacks any more
         manifest = build_manifest(
             self.source,
@@ -115,13 +119,14 @@ class Session:
             recipe,
             recorded_arguments(self.source, self.spec, self.options),
             self.options.seed,
-            {name: content},
+            files,
         )
-        write_file(folder / name, content)
+        for file, written in files.items():
+            write_file(folder / file, written)
         text = json.dumps(report, indent=2) + "\n"
         write_file(folder / "report.json", text)
         # The report holds timings, so its hash is no part of what a repeated run must match.
-        listed = {**manifest, "files": [name, "report.json", MANIFEST]}
+        listed = {**manifest, "files": [*files, "report.json", MANIFEST]}
         write_file(folder / MANIFEST, json.dumps(listed, indent=2) + "\n")
         return Result(plan.device.name, passed, folder / name, report, listed)
 

@@ -6,7 +6,7 @@ the same walk with a different answer to one question: what stands in for this l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +39,13 @@ def is_functional(model: Any) -> bool:
     return _functional(model) is not None
 
 
-def replay(model: Any, translate: Translate) -> Any:
+def replay(model: Any, translate: Translate, shapes: Sequence[tuple[int | None, ...]] | None = None) -> Any:
     """Rebuild ``model`` as a flat functional tf_keras model.
 
     Args:
         model: A functional or sequential model of Keras 2 (tf_keras) or Keras 3.
         translate: Called once for each layer call; returns that call's output tensors.
+        shapes: Shapes of the inputs, batch first, where they shall differ from the model's.
 
     Returns:
         A ``tf_keras.Model`` with the inputs and outputs of ``model`` in their order, its batch free;
@@ -62,9 +63,10 @@ def replay(model: Any, translate: Translate) -> Any:
             "(float16, dynamic, int8, int16x8).",
         )
     stateful = any(getattr(layer, "stateful", False) for layer in graph.layers)
+    given = shapes or [_free_batch(t.shape, stateful) for t in graph.inputs]
     inputs = [
-        keras2.Input(batch_shape=_free_batch(t.shape, stateful), dtype=_dtype_name(t), name=name)
-        for t, name in zip(graph.inputs, input_names(model), strict=True)
+        keras2.Input(batch_shape=shape, dtype=_dtype_name(t), name=name)
+        for t, shape, name in zip(graph.inputs, given, input_names(model), strict=True)
     ]
     outputs = _walk(graph, inputs, translate, "", _UniqueNames(input_names(model)))
     return keras2.Model(_one_or_all(inputs), _one_or_all(outputs), name=graph.name)

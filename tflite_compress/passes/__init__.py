@@ -5,28 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tflite_compress.passes import convert, prune, slim
+from tflite_compress.passes import cluster, convert, encode, prune, prune_channels, slim
 from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.passes.slim import Slim
 
-AnyPass = Prune | Convert | Slim
+AnyPass = PruneChannels | Prune | Cluster | Convert | Slim | Encode
 
 _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
+    PruneChannels: prune_channels.apply,
     Prune: prune.apply,
+    Cluster: cluster.apply,
     Convert: convert.apply,
     Slim: slim.apply,
+    Encode: encode.apply,
 }
 
 
 __all__ = [
     "AnyPass",
+    "Cluster",
     "Context",
     "Convert",
+    "Encode",
     "Model",
     "PassConfig",
     "Prune",
+    "PruneChannels",
     "Slim",
     "apply_pass",
     "needs_training",
@@ -55,4 +64,4 @@ def pass_name(config: PassConfig) -> str:
 
 def needs_training(config: PassConfig) -> bool:
     """True for passes that change the float network."""
-    return isinstance(config, Prune)
+    return isinstance(config, PruneChannels | Prune | Cluster)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,13 +28,26 @@ class Model:
         network: The float network; stays the last one when a flatbuffer is made from it.
         flatbuffer: The ``.tflite`` bytes, once converted.
         sparsity: Share of zeros in each pruned weight, by layer name.
+        channels: Output channels before and after channel pruning, by layer name.
+        clusters: Number of shared values, by name of clustered layer.
+        plain: The flatbuffer without weight encoding, where the one with it does not run everywhere.
+        encoding: What encoding did; see ``passes.encode``.
         notes: What a user should know about how it came to be.
     """
 
     network: Network
     flatbuffer: bytes | None = None
     sparsity: dict[str, float] = field(default_factory=dict)
+    channels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    clusters: dict[str, int] = field(default_factory=dict)
+    plain: bytes | None = None
+    encoding: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def for_litert(self) -> bytes | None:
+        """The flatbuffer LiteRT can run: the plain one where weights are encoded for TFLite Micro."""
+        return self.plain if self.encoding and self.plain is not None else self.flatbuffer
 
     def noting(self, *notes: str) -> Model:
         """The same with more notes, each said once."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Numeric = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 MOST_UNROLLED_STEPS = 128
+CHECKED_SAMPLES = 8
 
 
 class Convert(PassConfig, frozen=True, tag="convert"):
@@ -34,7 +35,8 @@ class Convert(PassConfig, frozen=True, tag="convert"):
         per_channel: One scale for each output channel of a weight rather than one for all.
         float_fallback: Let operators without an integer kernel stay in float32.
         free_batch: Leave the batch dimension free; otherwise it is 1.
-        encode: Weight encoding decoded on the device; ``none`` is the only one so far.
+        sparse: Store pruned float weights sparsely (the converter's EXPERIMENTAL_SPARSITY), if the file gets
+            smaller, runs, and gives the same outputs.
     """
 
     numeric: Numeric = "int8"
@@ -42,7 +44,7 @@ class Convert(PassConfig, frozen=True, tag="convert"):
     per_channel: bool = True
     float_fallback: bool = True
     free_batch: bool = False
-    encode: Literal["none"] = "none"
+    sparse: bool = False
 
     @property
     def needs_calibration(self) -> bool:
@@ -67,11 +69,40 @@ def apply(config: Convert, model: Model, context: Context) -> Model:
     samples = context.reference.splits.calibrate.inputs
     with context.progress.step(f"converting to {config.numeric}", len(samples[0])) as advance:
         content, notes = convert(network, config, samples, advance)
-    return replace(model, flatbuffer=content).noting(*notes)
+    dense = replace(model, flatbuffer=content).noting(*notes)
+    return _sparse(config, dense, network, context) if config.sparse else dense
+
+
+def _sparse(config: Convert, dense: Model, network: Network, context: Context) -> Model:
+    """The model with its zeros left out of the file, or the dense one with a note why not."""
+    import numpy as np
+
+    from tflite_compress.runtimes.litert import predict
+
+    assert dense.flatbuffer is not None
+    samples = context.reference.splits.calibrate.inputs
+    inputs = tuple(x[:CHECKED_SAMPLES] for x in samples)
+    ports = (tuple(p.name for p in network.inputs), tuple(p.name for p in network.outputs))
+    try:
+        with context.progress.step("storing zeros sparsely", len(samples[0])) as advance:
+            content, _ = convert(network, config, samples, advance, sparse=True)
+            outputs = predict(content, inputs, *ports, workers=1)
+    except ConversionError as error:
+        return dense.noting(f"zeros are stored densely: with sparse storage, {error.message}")
+    pairs = zip(predict(dense.flatbuffer, inputs, *ports, workers=1), outputs, strict=True)
+    if not all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in pairs):
+        return dense.noting("zeros are stored densely: outputs would change with sparse storage")
+    if len(content) >= len(dense.flatbuffer):
+        return dense.noting("zeros are stored densely: sparse storage would not make the file smaller")
+    return replace(dense, flatbuffer=content, plain=dense.flatbuffer)
 
 
 def convert(
-    network: Network, config: Convert, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
+    network: Network,
+    config: Convert,
+    samples: tuple[np.ndarray, ...],
+    advance: Callable[[int], None],
+    sparse: bool = False,
 ) -> tuple[bytes, tuple[str, ...]]:
     """Run the converter, without float fallback first.
 
@@ -80,6 +111,7 @@ def convert(
         config: How.
         samples: Calibration inputs, one array for each input port.
         advance: Called once for each calibration sample.
+        sparse: Let the converter store mostly-zero weights sparsely.
 
     Returns:
         The flatbuffer, and notes on what did not go as asked.
@@ -91,13 +123,13 @@ def convert(
         concrete, owner = _concrete_function(network, None if config.free_batch else 1)
         if config.needs_calibration:
             _refuse_loops(concrete, owner, config.numeric)
-        converter = _converter(concrete, owner, config, network, samples, advance)
+        converter = _converter(concrete, owner, config, network, samples, advance, sparse)
         try:
             return converter.convert(), ()
         except Exception as error:
             if not (config.needs_calibration and config.float_fallback):
                 raise _refusal(error, config.numeric) from error
-        relaxed = _converter(concrete, owner, config, network, samples, advance)
+        relaxed = _converter(concrete, owner, config, network, samples, advance, sparse)
         relaxed.target_spec.supported_ops = [
             *relaxed.target_spec.supported_ops,
             backend.tensorflow().lite.OpsSet.TFLITE_BUILTINS,
@@ -185,13 +217,16 @@ def _converter(
     network: Network,
     samples: tuple[np.ndarray, ...],
     advance: Callable[[int], None],
+    sparse: bool,
 ) -> Any:
     """A TFLite converter set up as ``config`` says."""
     lite = backend.tensorflow().lite
     converter = lite.TFLiteConverter.from_concrete_functions([concrete], owner)
+    zeros = [lite.Optimize.EXPERIMENTAL_SPARSITY] if sparse else []
     if config.numeric == "float32":
+        converter.optimizations = zeros
         return converter
-    converter.optimizations = [lite.Optimize.DEFAULT]
+    converter.optimizations = [lite.Optimize.DEFAULT, *zeros]
     if config.numeric == "float16":
         converter.target_spec.supported_types = [backend.tensorflow().float16]
     if config.needs_calibration:

@@ -55,7 +55,13 @@ class Schedule:
 
 
 def finetune(
-    model: Any, context: Context, schedule: Schedule, title: str, callbacks: list[Any], key: str
+    model: Any,
+    context: Context,
+    schedule: Schedule,
+    title: str,
+    callbacks: list[Any],
+    key: str,
+    keep_checkpoint: bool = False,
 ) -> None:
     """Train ``model`` in place to answer like the original.
 
@@ -69,6 +75,8 @@ def finetune(
         title: What the progress bar says.
         callbacks: Keras callbacks, for example TF-MOT's.
         key: Names this training among all passes of the run.
+        keep_checkpoint: Leave the last checkpoint for a run interrupted later on, which then skips this
+            training; :func:`discard_checkpoint` removes it.
 
     Raises:
         DataError: The loss became NaN.
@@ -78,7 +86,7 @@ def finetune(
     steps = schedule.total_steps(len(train))
     rate = keras2.optimizers.schedules.CosineDecay(schedule.learning_rate, steps, alpha=0.02)
     with context.progress.step("running the original model on the training data"):
-        losses = _losses(context)
+        losses = training_losses(context)
         targets = training_targets(context, schedule.distill)
     model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
     checkpoint = _Checkpoint(model, context, key)
@@ -103,7 +111,17 @@ def finetune(
                 callbacks=[*callbacks, ticker],
             )
             checkpoint.save(epoch + 1)
-    checkpoint.discard()
+    if not keep_checkpoint:
+        discard_checkpoint(context, key)
+
+
+def discard_checkpoint(context: Context, key: str) -> None:
+    """Remove the checkpoint of a training that is no longer needed."""
+    import shutil
+
+    folder = _checkpoint_folder(context, key)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
@@ -135,8 +153,8 @@ def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
             yield given if ":" in loss else _shaped_like(given, teacher)
 
 
-def _losses(context: Context) -> list[Any]:
-    """One loss for each output: the user's, or the one its head trains with."""
+def training_losses(context: Context) -> list[Any]:
+    """One Keras loss for each output: the user's, or the one its head trains with."""
     reference = context.reference
     if reference.loss is not None:
         return [_user_loss(reference.loss)] * len(reference.heads)
@@ -202,16 +220,20 @@ def _ticker(advance: Advance) -> Any:
     return Ticker()
 
 
+def _checkpoint_folder(context: Context, key: str) -> Path | None:
+    if context.checkpoints is None:
+        return None
+    digest = hashlib.sha256(f"{context.fingerprint}:{key}".encode()).hexdigest()[:20]
+    return context.checkpoints / digest
+
+
 class _Checkpoint:
     """Training state on disk, one folder for each run and pass."""
 
     def __init__(self, model: Any, context: Context, key: str) -> None:
         tf = tensorflow()
         self._say = context.progress.say
-        self._folder: Path | None = None
-        if context.checkpoints is not None:
-            digest = hashlib.sha256(f"{context.fingerprint}:{key}".encode()).hexdigest()[:20]
-            self._folder = context.checkpoints / digest
+        self._folder = _checkpoint_folder(context, key)
         self._epoch = tf.Variable(0, dtype=tf.int64)
         self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, epoch=self._epoch)
 
@@ -239,10 +261,3 @@ class _Checkpoint:
         except Exception as error:
             self._say(f"no checkpoint written to {self._folder}: {error}")
             self._folder = None
-
-    def discard(self) -> None:
-        """Remove the checkpoint of a finished training."""
-        import shutil
-
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)

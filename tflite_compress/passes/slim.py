@@ -1,23 +1,31 @@
-"""Slimming the flatbuffer; kept only if every output stays the same bit for bit."""
+"""Slimming the flatbuffer; each step is kept only if every output stays the same bit for bit."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from tflite_compress.errors import ConversionError
 from tflite_compress.passes.base import Context, Model, PassConfig
 
+if TYPE_CHECKING:
+    import numpy as np
+
 CHECKED_SAMPLES = 8
+MOST_MICRO_BYTES = 2 << 20  # what no microcontroller holds is not run on TFLite Micro's slow kernels
 
 
 class Slim(PassConfig, frozen=True, tag="slim"):
-    """Take out of the file what only people read.
+    """Take out of the file what no runtime reads.
 
     Attributes:
-        names: Shorten the names of inner tensors to their layer's.
+        slim: ``safe`` shortens inner names, drops ranges and the converter's notes, and stores equal data
+            once; ``full`` also drops signatures and all metadata, which firmware has no use for and apps
+            have; ``none`` leaves the file as it is.
     """
 
-    names: bool = True
+    slim: Literal["none", "safe", "full"] = "safe"
 
 
 def apply(config: Slim, model: Model, context: Context) -> Model:
@@ -31,20 +39,54 @@ def apply(config: Slim, model: Model, context: Context) -> Model:
     Raises:
         ConversionError: The model is not converted yet.
     """
+    from tflite_compress.tflite.slim import slimmed, steps_of
+
+    if model.flatbuffer is None:
+        raise ConversionError("pass 'slim' comes before 'convert'", "Put it after 'convert' in the recipe.")
+    if config.slim == "none":
+        return model
+    inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
+    same = _comparison(model, inputs)
+    steps = steps_of(config.slim)
+    everything = slimmed(model.flatbuffer, steps)
+    if same(everything):
+        return replace(model, flatbuffer=everything)
+    content, notes = model.flatbuffer, []
+    for step in steps:
+        candidate = slimmed(content, (step,))
+        if same(candidate):
+            content = candidate
+        else:
+            notes.append(f"slimming left out '{step.__name__}': outputs would change")
+    return replace(model, flatbuffer=content).noting(*notes)
+
+
+def _comparison(model: Model, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes], bool]:
+    """A test whether a file gives the model's outputs, in LiteRT and, where it runs there, TFLite Micro."""
     import numpy as np
 
     from tflite_compress.runtimes.litert import predict
-    from tflite_compress.tflite.slim import slim_names
+    from tflite_compress.runtimes.tflm import predict_raw
 
-    if model.flatbuffer is None:
-        raise ConversionError("pass 'slim' comes before 'convert'", "Put it last in the recipe.")
-    if not config.names:
-        return model
-    slimmed = slim_names(model.flatbuffer)
+    assert model.flatbuffer is not None
     ports = (tuple(p.name for p in model.network.inputs), tuple(p.name for p in model.network.outputs))
-    inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
     before = predict(model.flatbuffer, inputs, *ports, workers=1)
-    after = predict(slimmed, inputs, *ports, workers=1)
-    if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True)):
-        return model.noting("tensor names kept: without them the outputs changed")
-    return replace(model, flatbuffer=slimmed)
+    micro_before = None
+    if len(model.flatbuffer) <= MOST_MICRO_BYTES:
+        try:
+            micro_before = predict_raw(model.flatbuffer, inputs, ports)
+        except ConversionError:
+            micro_before = None  # an operator or type TFLite Micro does not have
+
+    def same(content: bytes) -> bool:
+        try:
+            after = predict(content, inputs, *ports, workers=1)
+            rows = [] if micro_before is None else predict_raw(content, inputs, ports)
+        except ConversionError:
+            return False
+        pairs = [*zip(before, after, strict=True)]
+        for x, y in zip(micro_before or [], rows, strict=True):
+            pairs += zip(x, y, strict=True)
+        return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+    return same

@@ -11,7 +11,7 @@ import msgspec
 from tflite_compress.benchmark import Latency, machine_name, measure_alternately
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.split import Splits
-from tflite_compress.passes import pass_name
+from tflite_compress.passes import Encode, pass_name
 from tflite_compress.pipeline import Attempt, Step, port_names
 from tflite_compress.plan import Plan
 from tflite_compress.recipes import describe
@@ -28,19 +28,23 @@ def sizes(content: bytes) -> dict[str, int]:
     return {"bytes": len(content), "gzip_bytes": len(gzip.compress(content, 9, mtime=0))}
 
 
-def measure(
-    original: bytes, attempt: Attempt, reference: Reference, seconds: float
-) -> tuple[Latency, Latency]:
-    """Latency of the original as plain float32 ``.tflite`` and of the result, in turns on this machine."""
-    assert attempt.model.flatbuffer is not None
+def measure(original: bytes, attempt: Attempt, reference: Reference, seconds: float) -> tuple[Latency, ...]:
+    """Latency of the original as plain float32 ``.tflite`` and of the result, in turns on this machine.
+
+    A result with sparse storage is also timed without it, as a third entry.
+    """
+    model = attempt.model
+    files = [original, model.for_litert]
+    if model.plain is not None and not model.encoding:
+        files.append(model.plain)
     sample = tuple(x[:1] for x in reference.splits.evaluate.inputs)
-    models = []
-    for content in (original, attempt.model.flatbuffer):
-        model = LiteRTModel(content, *port_names(attempt.model))
-        model.set_inputs(sample)
-        models.append(model)
-    before, after = measure_alternately(models, seconds)
-    return before, after
+    runners = []
+    for content in files:
+        assert content is not None
+        runner = LiteRTModel(content, *port_names(model))
+        runner.set_inputs(sample)
+        runners.append(runner)
+    return tuple(measure_alternately(runners, seconds))
 
 
 def build_report(
@@ -49,7 +53,7 @@ def build_report(
     chosen: Attempt,
     reference: Reference,
     original: bytes,
-    latency: tuple[Latency, Latency],
+    latency: tuple[Latency, ...],
     max_drop: float,
     verified: bool,
 ) -> dict[str, Any]:
@@ -61,20 +65,22 @@ def build_report(
         chosen: The attempt whose file is kept.
         reference: The original model on the data.
         original: The original converted to float32, for comparison.
-        latency: Of the original and of the result.
+        latency: What :func:`measure` gave.
         max_drop: Accuracy that may be lost.
         verified: False where there was no data to check accuracy on.
     """
     content = chosen.model.flatbuffer
     assert content is not None and chosen.outputs is not None
-    work, work_before = count_work(content), count_work(original)
+    runs_here = chosen.model.for_litert
+    assert runs_here is not None
+    work, work_before = count_work(runs_here), count_work(original)
     passed = chosen.drop <= max_drop
     before, after = sizes(original), sizes(content)
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": ("passed" if passed else "failed") if verified else "unverified",
         "device": {"name": plan.device.name, "title": plan.device.title},
-        "recipe": {"name": chosen.recipe.name, "in_short": describe(chosen.recipe)},
+        "recipe": {"name": chosen.recipe.name, "in_short": _in_short(chosen)},
         "accuracy": _accuracy(reference, chosen, max_drop, verified),
         "distance_from_original": distance(reference.evaluation_outputs, chosen.outputs),
         "size": {"original_float32": before, "result": after, "ratio": after["bytes"] / before["bytes"]},
@@ -84,8 +90,11 @@ def build_report(
             "result_zeros": sum(layer.zeros for layer in work.layers),
         },
         "macs": {"original": _macs(work_before), "result": _macs(work)},
-        "operators": work.operators,
+        "operators": count_work(content).operators,
         "sparsity_by_layer": chosen.model.sparsity,
+        "channels_by_layer": {name: list(pair) for name, pair in chosen.model.channels.items()},
+        "clusters_by_layer": chosen.model.clusters,
+        "encoding": chosen.model.encoding or None,
         "weights": [asdict(layer) for layer in work.layers],
         "latency": _latency(latency),
         "device_latency": {
@@ -98,6 +107,12 @@ def build_report(
     data_notes = _data_notes(reference.splits)
     report["notes"] = [*plan.notes, *data_notes, *chosen.model.notes, *_honest_notes(report)]
     return report
+
+
+def _in_short(chosen: Attempt) -> str:
+    """What was done, leaving out an encoding that did not pay."""
+    passes = tuple(p for p in chosen.recipe.passes if not isinstance(p, Encode) or chosen.model.encoding)
+    return describe(msgspec.structs.replace(chosen.recipe, passes=passes))
 
 
 def _accuracy(reference: Reference, chosen: Attempt, max_drop: float, verified: bool) -> dict[str, Any]:
@@ -120,15 +135,19 @@ def _accuracy(reference: Reference, chosen: Attempt, max_drop: float, verified: 
     }
 
 
-def _latency(latency: tuple[Latency, Latency]) -> dict[str, Any]:
-    before, after = latency
-    return {
+def _latency(latency: tuple[Latency, ...]) -> dict[str, Any]:
+    before, after = latency[:2]
+    found = {
         "kind": "measured",
         "where": f"this machine ({machine_name()}), LiteRT, 1 thread, batch 1, in turns",
         "original_float32": asdict(before),
         "result": asdict(after),
         "ratio": after.median_ms / before.median_ms,
     }
+    for dense in latency[2:]:
+        found["result_stored_densely"] = asdict(dense)
+        found["sparse_ratio"] = after.median_ms / dense.median_ms
+    return found
 
 
 def _macs(work: Work) -> dict[str, Any]:
@@ -184,7 +203,20 @@ def _honest_notes(report: dict[str, Any]) -> list[str]:
             "the file is no smaller than the float32 original: in a model this small, scales, extra "
             "operators and metadata outweigh the weights"
         )
-    if report["sparsity_by_layer"]:
+    sparse = report["latency"].get("sparse_ratio")
+    if sparse is not None:
+        notes.append(
+            "zeros are left out of the file and put back when it is loaded: latency is "
+            f"{sparse:.2f}x that of the dense file on this machine"
+        )
+    elif report["encoding"]:
+        arena, ratio = report["encoding"]["arena_bytes"], report["encoding"]["time_ratio"]["value"]
+        notes.append(
+            f"weights are decoded before each layer: arena {arena['plain']:,} → {arena['encoded']:,} bytes, "
+            f"time {ratio:.2f}x on TFLite Micro's reference kernels here; accuracy and latency are those of "
+            f"the plain file, equal bit for bit on {report['encoding']['equal_on_samples']} samples"
+        )
+    elif report["sparsity_by_layer"]:
         notes.append(
             "pruned weights are stored as zeros: the .tflite itself is no smaller and dense kernels are no "
             "faster for them; what shrinks is the file once compressed (see gzip_bytes)"

@@ -44,17 +44,30 @@ class LiteRTModel:
         try:
             self._interpreter = Interpreter(num_threads=threads, **source)
             self._interpreter.allocate_tensors()
-            signature = self._interpreter._get_full_signature_list()[SIGNATURE]
+            signature = self._signature()
+            self._inputs = [self._input_details()[signature["inputs"][name]] for name in input_names]
+            self._outputs = [self._output_details()[signature["outputs"][name]] for name in output_names]
         except (RuntimeError, ValueError, KeyError) as error:
             raise ConversionError(
                 f"LiteRT refuses the file: {' '.join(str(error).split())[:300]}",
                 "Choose another recipe for this model.",
             ) from error
-        details = {d["index"]: d for d in self._interpreter.get_input_details()}
-        self._inputs = [details[signature["inputs"][name]] for name in input_names]
-        details = {d["index"]: d for d in self._interpreter.get_output_details()}
-        self._outputs = [details[signature["outputs"][name]] for name in output_names]
         self.batch = int(self._inputs[0]["shape"][0]) if self._inputs[0]["shape"].size else 1
+
+    def _signature(self) -> dict[str, dict[str, int]]:
+        """Tensor index of each named port: by signature, or by tensor name in a file without one."""
+        signatures = self._interpreter._get_full_signature_list()
+        if signatures:
+            found: dict[str, dict[str, int]] = signatures[SIGNATURE]
+            return found
+        ports = {"inputs": self._input_details(), "outputs": self._output_details()}
+        return {which: {d["name"]: i for i, d in details.items()} for which, details in ports.items()}
+
+    def _input_details(self) -> dict[int, dict[str, Any]]:
+        return {d["index"]: d for d in self._interpreter.get_input_details()}
+
+    def _output_details(self) -> dict[int, dict[str, Any]]:
+        return {d["index"]: d for d in self._interpreter.get_output_details()}
 
     def set_inputs(self, arrays: tuple[np.ndarray, ...]) -> None:
         """Copy float arrays, shape (1, ...), in; integer inputs are quantized first.

@@ -32,12 +32,13 @@ def unpack(content: bytes) -> Any:
 
 
 def pack(model: Any) -> bytes:
-    """Encode a ``ModelT`` tree, with every buffer aligned to 16 bytes as the schema demands."""
-    import flatbuffers
+    """Encode a ``ModelT`` tree, with every buffer aligned to 16 bytes as the schema demands.
 
+    Equal vectors and strings are stored once: zero points of a per-channel model are thousands of zeros.
+    """
     originals = model.buffers
     model.buffers = [_aligned(buffer) for buffer in originals]
-    builder = flatbuffers.Builder(1 << 16)
+    builder = _sharing_builder()
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     model.buffers = originals
     return bytes(builder.Output())
@@ -70,6 +71,30 @@ def _operator_names() -> dict[int, str]:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _sharing_builder() -> Any:
+    """A flatbuffer builder that refers to a vector or string it has written before."""
+    import flatbuffers
+
+    class Sharing(flatbuffers.Builder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(1 << 16)
+            self._written: dict[tuple[str, bytes], int] = {}
+
+        def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
+            key = (x.dtype.str, x.tobytes())
+            if key not in self._written:
+                self._written[key] = super().CreateNumpyVector(x)
+            return self._written[key]
+
+        def CreateString(self, s: Any, *args: Any, **kwargs: Any) -> int:  # noqa: N802
+            key = ("text", s.encode() if isinstance(s, str) else bytes(s))
+            if key not in self._written:
+                self._written[key] = super().CreateString(s, *args, **kwargs)
+            return self._written[key]
+
+    return Sharing()
 
 
 def _aligned(buffer: Any) -> Any:

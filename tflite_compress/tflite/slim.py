@@ -1,27 +1,31 @@
-"""Taking out of a ``.tflite`` what only people read: long tensor names."""
+"""Taking out of a ``.tflite`` what no runtime reads: names, ranges, metadata, copies of the same bytes."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
 
 from tflite_compress.tflite.flatbuffer import pack, tensor_name, unpack
+
+Level = Literal["none", "safe", "full"]
+Step = Callable[[Any], None]
 
 # Scopes and operator types the converter puts around a layer's own name.
 _NOISE = re.compile(
     r"^(StatefulPartitionedCall|PartitionedCall|Identity|ReadVariableOp|resource|arith\.constant)\b"
 )
+CONVERTER_METADATA = b"CONVERSION_METADATA"
 
 
-def slim_names(content: bytes) -> bytes:
-    """Shorten the names of inner tensors.
-
-    The converter names each tensor after every TensorFlow operation fused into it, often over 100
-    bytes. An operator's output keeps the name of its layer, so that tools can still say where it comes
-    from; constants lose theirs. Inputs, outputs and signatures keep the names users rely on.
+def slimmed(content: bytes, steps: tuple[Step, ...]) -> bytes:
+    """Apply steps to a file.
 
     Args:
         content: A ``.tflite``.
+        steps: Some of :func:`steps_of`, in that order.
 
     Returns:
         The same model, never larger: the input comes back where nothing was gained.
@@ -30,15 +34,79 @@ def slim_names(content: bytes) -> bytes:
         ConversionError: The bytes are not a ``.tflite``.
     """
     model = unpack(content)
+    for step in steps:
+        step(model)
+    result = pack(model)
+    return result if len(result) < len(content) else content
+
+
+def steps_of(level: Level) -> tuple[Step, ...]:
+    """What a level takes out.
+
+    ``safe`` keeps all that tools and apps rely on: names of inputs and outputs, signatures, TFLite
+    metadata. ``full`` drops these too.
+    """
+    safe = (shorten_names, drop_ranges, drop_converter_metadata, merge_buffers)
+    return {"none": (), "safe": safe, "full": (drop_signatures, *safe)}[level]
+
+
+def shorten_names(model: Any) -> None:
+    """Shorten the names of inner tensors.
+
+    The converter names each tensor after every TensorFlow operation fused into it, often over 100
+    bytes. An operator's output keeps the name of its layer, so that tools can still say where it comes
+    from; constants lose theirs. Inputs, outputs and signatures keep the names users rely on.
+    """
     for graph in model.subgraphs:
         kept = {int(i) for i in [*graph.inputs, *graph.outputs]}
         computed = {int(i) for op in graph.operators or [] for i in op.outputs}
         for index, tensor in enumerate(graph.tensors):
             if index not in kept:
-                tensor.name = layer_name(tensor_name(tensor)).encode() if index in computed else b""
+                tensor.name = layer_name(tensor_name(tensor)).encode() if index in computed else None
     _name_ports_after_signature(model)
-    slimmed = pack(model)
-    return slimmed if len(slimmed) < len(content) else content
+
+
+def drop_ranges(model: Any) -> None:
+    """Drop the calibration's minimum and maximum, which scale and zero point already express."""
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if tensor.quantization is not None:
+                tensor.quantization.min = tensor.quantization.max = None
+
+
+def drop_converter_metadata(model: Any) -> None:
+    """Drop what the converter noted about itself."""
+    _keep_metadata(model, lambda entry: _bytes(entry.name) != CONVERTER_METADATA)
+
+
+def merge_buffers(model: Any) -> None:
+    """Keep one of several equal constants, and none that nothing refers to."""
+    buffers, numbers = [model.buffers[0]], {}
+    used = [entry for entry in model.metadata or []]
+    holders = [t for graph in model.subgraphs for t in graph.tensors]
+    for holder in [*holders, *used]:
+        data = model.buffers[holder.buffer].data
+        if holder.buffer == 0:
+            continue
+        if data is None or len(data) == 0:
+            key: object = ("empty", holder.buffer)  # variables and activations keep buffers of their own
+        else:
+            key = np.asarray(data, np.uint8).tobytes()
+        if key not in numbers:
+            numbers[key] = len(buffers)
+            buffers.append(model.buffers[holder.buffer])
+        holder.buffer = numbers[key]
+    model.buffers = buffers
+    if model.metadataBuffer is not None:
+        model.metadataBuffer = None  # deprecated; the entries of metadata name their buffers
+
+
+def drop_signatures(model: Any) -> None:
+    """Drop signatures, all metadata and the description; inputs and outputs keep the signature's names."""
+    _name_ports_after_signature(model)
+    model.signatureDefs = None
+    model.description = None
+    _keep_metadata(model, lambda entry: False)
 
 
 def layer_name(name: str) -> str:
@@ -58,3 +126,11 @@ def _name_ports_after_signature(model: Any) -> None:
         graph = model.subgraphs[signature.subgraphIndex]
         for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
             graph.tensors[entry.tensorIndex].name = entry.name
+
+
+def _keep_metadata(model: Any, wanted: Callable[[Any], bool]) -> None:
+    model.metadata = [entry for entry in model.metadata or [] if wanted(entry)] or None
+
+
+def _bytes(text: Any) -> bytes:
+    return text.encode() if isinstance(text, str) else bytes(text or b"")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.channels.cost import Costs, costs
+from tflite_compress.channels.dependencies import Dependencies, trace
+from tflite_compress.channels.saliency import from_weights, taylor
+from tflite_compress.channels.select import choose
+
+
+@pytest.fixture(scope="module")
+def model(keras2: Any) -> Any:
+    keras2.utils.set_random_seed(3)
+    layers = keras2.layers
+    inputs = keras2.Input((8, 8, 3))
+    x = layers.Conv2D(24, 3, padding="same", name="early")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization(name="norm")(x))
+    x = layers.Conv2D(32, 3, strides=2, name="late", activation="relu")(x)
+    return keras2.Model(inputs, layers.Dense(4, name="answer")(layers.GlobalAveragePooling2D()(x)))
+
+
+@pytest.fixture(scope="module")
+def traced(model: Any) -> tuple[Dependencies, Costs]:
+    dependencies = trace(model)
+    return dependencies, costs(dependencies, "int8")
+
+
+@pytest.mark.parametrize("share", [0.8, 0.5, 0.25])
+@pytest.mark.parametrize("what", ["macs", "bytes"])
+def test_the_target_is_met_with_multiples(
+    traced: tuple[Dependencies, Costs], share: float, what: Any
+) -> None:
+    dependencies, cost = traced
+    saliency = np.random.default_rng(0).uniform(size=dependencies.count)
+    full = cost.total(what, cost.sizes.astype(float))
+    keep = choose(cost, saliency, {what: share * full}, 8, dependencies.count)
+    kept = np.asarray([keep[group].sum() for group in cost.groups])
+    assert cost.total(what, kept) <= share * full
+    assert all(count % 8 == 0 and count >= 8 for count in kept)
+    for group in cost.groups:  # the least salient went
+        assert saliency[group][keep[group]].min() >= saliency[group][~keep[group]].max(initial=0)
+
+
+def test_an_unreachable_target_leaves_a_network(traced: tuple[Dependencies, Costs]) -> None:
+    dependencies, cost = traced
+    keep = choose(cost, np.ones(dependencies.count), {"macs": 0.0}, 1, dependencies.count)
+    assert [int(keep[group].sum()) for group in cost.groups] == [3, 4]  # a tenth, rounded up
+
+
+def test_no_target_removes_nothing(traced: tuple[Dependencies, Costs]) -> None:
+    dependencies, cost = traced
+    assert choose(cost, np.ones(dependencies.count), {}, 8, dependencies.count).all()
+
+
+def test_taylor_finds_the_channels_that_do_nothing(keras2: Any, model: Any) -> None:
+    copy = keras2.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    kernel, bias = copy.get_layer("late").get_weights()
+    kernel[:, :, 5:8] = 0.0  # nothing reads these channels of 'early'
+    copy.get_layer("late").set_weights([kernel, bias])
+    dependencies = trace(copy)
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.normal(size=(128, 8, 8, 3)), rng.normal(size=(128, 4))
+    saliency = taylor(
+        copy,
+        dependencies,
+        (inputs.astype(np.float32),),
+        (targets.astype(np.float32),),
+        [keras2.losses.MeanSquaredError()],
+        lambda count: None,
+    )
+    early = next(layer for layer in dependencies.layers if layer.layer.name == "early")
+    assert early.width is not None
+    assert np.flatnonzero(saliency[dependencies.bundles(early.width)] < 1e-12).tolist() == [5, 6, 7]
+
+
+@pytest.mark.parametrize("criterion", ["l1", "l2", "bn_gamma"])
+def test_saliency_from_weights(keras2: Any, model: Any, criterion: Any) -> None:
+    copy = keras2.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    kernel, bias = copy.get_layer("early").get_weights()
+    kernel[..., 4] = 1e-6
+    copy.get_layer("early").set_weights([kernel, bias])
+    gamma, *others = copy.get_layer("norm").get_weights()
+    gamma[4] = 1e-6
+    copy.get_layer("norm").set_weights([gamma, *others])
+    dependencies = trace(copy)
+    width = next(layer.width for layer in dependencies.layers if layer.layer.name == "early")
+    assert width is not None
+    ranking = from_weights(dependencies, criterion)[dependencies.bundles(width)]
+    assert int(np.argmin(ranking)) == 4

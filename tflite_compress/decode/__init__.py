@@ -1,0 +1,1 @@
+"""Weight encodings that TFLite Micro's DECODE operator expands on the device."""

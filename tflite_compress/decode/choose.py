@@ -1,0 +1,139 @@
+"""Choosing an encoding for each tensor: bytes saved against decode time, and shared Huffman tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tflite_compress.decode.ancillary import Encoded, Kind
+from tflite_compress.decode.bitmask import encode_prune
+from tflite_compress.decode.huffman import Code, encode_huffman, make_code
+from tflite_compress.decode.lut import encode_lut
+
+Wanted = Literal["auto", "lut", "prune", "huffman"]
+
+# Bytes that decoding one element must save: a Huffman code takes about ten times a table look-up.
+DECODE_PRICE: dict[Kind, float] = {"lut": 0.005, "prune": 0.01, "huffman": 0.03}
+# A DECODE operator, its tensors and their buffers in the flatbuffer, and the padding around data.
+OPERATOR_BYTES = 190
+TABLE_BYTES = 76  # one more tensor and buffer, for a table that is not shared
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A constant tensor that may be encoded.
+
+    Attributes:
+        values: Its values, in its own shape and element type.
+        zero_points: Of the tensor or of each channel.
+        axis: The axis of the channels.
+    """
+
+    values: np.ndarray
+    zero_points: np.ndarray
+    axis: int
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis of the channels; None for a tensor with one scale or none."""
+        return self.axis if len(self.zero_points) > 1 else None
+
+    @property
+    def huffman_fits(self) -> bool:
+        """True where TFLite Micro has a Huffman decoder for the element type."""
+        return self.values.dtype in (np.int8, np.int16)
+
+
+def choose_encodings(tensors: Mapping[int, Weights], wanted: Wanted) -> dict[int, Encoded]:
+    """The encoding of each tensor for which one pays.
+
+    Args:
+        tensors: What may be encoded, by tensor index.
+        wanted: One encoding, or ``auto`` for the best of each tensor.
+
+    Returns:
+        Encodings by tensor index; tensors that would not shrink are left out.
+    """
+    simple = {index: _best_simple(weights, wanted) for index, weights in tensors.items()}
+    costs = {index: _cost(simple[index], weights) for index, weights in tensors.items()}
+    chosen = {index: encoded for index, encoded in simple.items() if encoded is not None}
+    if wanted in ("auto", "huffman"):
+        for code, members in _shared_codes(tensors, costs):
+            for index in members:
+                chosen[index] = encode_huffman(tensors[index].values, code)
+    return chosen
+
+
+def _best_simple(weights: Weights, wanted: Wanted) -> Encoded | None:
+    """The cheaper of the encodings that need no other tensor; None where neither pays."""
+    found = []
+    if wanted in ("auto", "lut"):
+        found.append(encode_lut(weights.values, weights.channel_axis))
+    if wanted in ("auto", "prune"):
+        found.append(encode_prune(weights.values, weights.zero_points, weights.axis))
+    paying = [e for e in found if e is not None and _cost(e, weights) < weights.values.nbytes]
+    return min(paying, key=lambda e: _cost(e, weights)) if paying else None
+
+
+def _cost(encoded: Encoded | None, weights: Weights) -> float:
+    """Bytes in the file, and decode time in bytes."""
+    if encoded is None:
+        return float(weights.values.nbytes)
+    price = DECODE_PRICE[encoded.kind] * weights.values.size
+    return encoded.size + OPERATOR_BYTES + TABLE_BYTES + price
+
+
+@dataclass
+class _Group:
+    """Tensors that might share a Huffman table."""
+
+    members: list[int]
+    counts: dict[int, int]
+    others: float  # what the members cost without Huffman
+
+    def merged(self, other: _Group) -> _Group:
+        counts = dict(self.counts)
+        for symbol, count in other.counts.items():
+            counts[symbol] = counts.get(symbol, 0) + count
+        return _Group([*self.members, *other.members], counts, self.others + other.others)
+
+    @property
+    def cost(self) -> float:
+        """Estimate: entropy of the data, about 2.3 table entries a symbol, and what decoding costs."""
+        counts = np.fromiter(self.counts.values(), np.float64)
+        total = counts.sum()
+        data = float(-(counts * np.log2(counts / total)).sum()) / 8 * 1.01
+        table = 16 + 2.3 * 2 * len(counts) + TABLE_BYTES
+        return data + table + OPERATOR_BYTES * len(self.members) + DECODE_PRICE["huffman"] * float(total)
+
+
+def _shared_codes(tensors: Mapping[int, Weights], costs: dict[int, float]) -> list[tuple[Code, list[int]]]:
+    """Huffman codes and the tensors each is for.
+
+    Greedy: the largest tensors first, each joins the group where it costs least, or opens one.
+    """
+    groups: list[_Group] = []
+    fitting = [i for i, weights in tensors.items() if weights.huffman_fits]
+    for index in sorted(fitting, key=lambda i: -tensors[i].values.size):
+        values = tensors[index].values
+        symbols, counts = np.unique(values, return_counts=True)
+        single = _Group([index], dict(zip(symbols.tolist(), counts.tolist(), strict=True)), costs[index])
+        options: list[tuple[float, int | None]] = [(single.cost, None)]
+        for number, group in enumerate(groups):
+            if tensors[group.members[0]].values.dtype == values.dtype:
+                options.append((group.merged(single).cost - group.cost, number))
+        cost, joined = min(options, key=lambda option: option[0])
+        if cost >= costs[index] and joined is not None:
+            continue  # worth no DECODE operator even with a table for nothing
+        if joined is None:
+            groups.append(single)
+        else:
+            groups[joined] = groups[joined].merged(single)
+    return [
+        (make_code([tensors[i].values for i in group.members]), group.members)
+        for group in groups
+        if group.cost < group.others
+    ]

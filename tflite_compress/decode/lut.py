@@ -1,0 +1,57 @@
+"""Look-up table encoding: an index of 1 to 7 bits for each element, into a table of its values.
+
+TFLite Micro, DECODE operator, decode type 0. Pays where weights take few values, as clustering makes them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflite_compress.decode.ancillary import Encoded, ancillary, packed_bits
+
+MOST_BITS = 7
+_ONE_TABLE = 15  # in the place of the axis: one table for the whole tensor
+
+
+def encode_lut(values: np.ndarray, channel_axis: int | None) -> Encoded | None:
+    """Encode with one table, or one for each channel: whichever is smaller.
+
+    The decoder walks the channels of a tensor quantized per channel and steps from table to table by the
+    stride in the header; with stride 0 all channels read the same table.
+
+    Args:
+        values: The tensor's values, in its own shape and element type.
+        channel_axis: The axis it is quantized along; None where it has one scale or none.
+
+    Returns:
+        None where the values are too many for 7-bit indices, or the axis is an inner one.
+    """
+    if channel_axis not in (None, 0, values.ndim - 1):
+        return None
+    found = [_with_tables(values.reshape(1, -1), values, None)]
+    if channel_axis is not None:
+        found.append(_with_tables(np.moveaxis(values, channel_axis, 0), values, channel_axis))
+    return min((e for e in found if e is not None), key=lambda e: e.size, default=None)
+
+
+def _with_tables(rows: np.ndarray, values: np.ndarray, axis: int | None) -> Encoded | None:
+    """One table for each row."""
+    tables, indices = [], np.empty(rows.shape, np.int64)
+    for number, row in enumerate(rows):
+        table, positions = np.unique(_as_bits(row), return_inverse=True)
+        tables.append(table)
+        indices[number] = positions.reshape(row.shape)
+    length = max(len(table) for table in tables)
+    bits = max(1, (length - 1).bit_length())
+    if bits > MOST_BITS:
+        return None
+    flat = (indices if axis is None else np.moveaxis(indices, 0, axis)).reshape(-1)
+    padded = np.stack([np.pad(table, (0, length - len(table))) for table in tables])
+    settings = bytes([_ONE_TABLE << 4 | bits, 0]) if axis is None else bytes([axis << 4 | bits, length])
+    data = packed_bits(flat, np.full(len(flat), bits))
+    return Encoded("lut", data, ancillary("lut", settings, padded.tobytes()))
+
+
+def _as_bits(values: np.ndarray) -> np.ndarray:
+    """Values compared by their bits: -0.0 is not 0.0, and NaN equals itself."""
+    return np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")

@@ -1,0 +1,166 @@
+"""Weight clustering with TF-MOT: the weights of a layer share a few values, which an encoding then names.
+
+Han et al., "Deep Compression" (arXiv:1510.00149): prune, share weights, quantize, Huffman-code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tflite_compress.errors import ConfigError, ModelError
+from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Count = Annotated[int, Meta(ge=1)]
+LEAST_WEIGHTS = 256  # a table for fewer saves nothing
+
+
+class Cluster(PassConfig, frozen=True, tag="cluster"):
+    """Let the weights of each layer share ``clusters`` values, and fine-tune the values.
+
+    Attributes:
+        clusters: Distinct values in a layer's weights; 16 make 4-bit indices.
+        preserve_sparsity: Weights that are zero stay zero, and one value is kept for them.
+        per_channel: Values of its own for each output channel; Conv2D only, as TF-MOT has it.
+        centroids: How TF-MOT finds the first values.
+        exclude: Regular expressions; layers whose name matches one are left alone.
+        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
+    """
+
+    clusters: Annotated[int, Meta(ge=3, le=128)] = 16
+    preserve_sparsity: bool = True
+    per_channel: bool = False
+    centroids: Literal["KMEANS_PLUS_PLUS", "LINEAR", "DENSITY_BASED", "RANDOM"] = "KMEANS_PLUS_PLUS"
+    exclude: tuple[str, ...] = ()
+    epochs: Count = 3
+    least_steps: Count = 400
+    batch_size: Count = 128
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.0005
+    distill: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    reestimate_batchnorm: bool = True
+
+
+def apply(config: Cluster, model: Model, context: Context) -> Model:
+    """Cluster, fine-tune by distillation, and write the shared values into a plain network.
+
+    Args:
+        config: The pass's settings.
+        model: A model with an editable network; unchanged.
+        context: Data, teacher, seed and progress.
+
+    Raises:
+        ModelError: The network cannot be edited, or has no layer to cluster.
+        ConfigError: A regular expression is wrong.
+    """
+    from tflite_compress.backend import seed_everything
+    from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.models.network import keras_network
+    from tflite_compress.passes.batchnorm import reestimate_batchnorm
+    from tflite_compress.passes.finetune import Schedule, finetune
+
+    network = editable_network(model, "cluster")
+    chosen, notes = _choose(config, network.handle)
+    seed_everything(context.seed)
+    copy = copied(network.handle)
+    copy.trainable = True
+    wrappers: dict[str, tuple[Any, list[Any]]] = {}
+
+    def wrapped(layer: Any) -> Any:
+        if layer.name not in chosen:
+            return layer
+        variables = list(layer.weights)
+        wrappers[layer.name] = (_wrapper(layer, config), variables)
+        return wrappers[layer.name][0]
+
+    training = rebuild(copy, wrapped)
+    schedule = Schedule(
+        config.epochs, config.least_steps, config.batch_size, config.learning_rate, config.distill
+    )
+    title = f"clustering to {config.clusters} values and fine-tuning"
+    finetune(training, context, schedule, title, [], msgspec.json.encode(config).decode())
+    stripped = copied(network.handle)
+    for layer, trained in zip(stripped.layers, training.layers, strict=True):
+        if layer.name in wrappers:
+            layer.set_weights(_clustered(*wrappers[layer.name]))
+        elif layer.weights:
+            layer.set_weights(trained.get_weights())
+    with context.progress.step("re-estimating BatchNorm"):
+        if config.reestimate_batchnorm:
+            reestimate_batchnorm(stripped, context.reference.splits.train.inputs, context.seed)
+    clusters = {**model.clusters, **dict.fromkeys(sorted(chosen), config.clusters)}
+    return replace(model, network=keras_network(stripped, network.name, True), clusters=clusters).noting(
+        *notes
+    )
+
+
+def _wrapper(layer: Any, config: Cluster) -> Any:
+    """The layer in TF-MOT's clustering wrapper."""
+    from tflite_compress.backend import tfmot
+
+    tfmot()
+    from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import (
+        cluster_weights,
+    )
+
+    init = tfmot().clustering.keras.CentroidInitialization[config.centroids]
+    return cluster_weights(layer, config.clusters, init, config.preserve_sparsity, config.per_channel)
+
+
+def _clustered(wrapper: Any, variables: list[Any]) -> list[np.ndarray]:
+    """The layer's weights with clustered ones replaced by their shared values."""
+    wrapper.update_clustered_weights_associations()
+    shared = {}
+    for name, original in wrapper.original_clusterable_weights.items():
+        algorithm = wrapper.clustering_algorithms[name]
+        values = algorithm.get_clustered_weight(wrapper.pulling_indices[name], original)
+        shared[id(original)] = values.numpy()
+    return [shared[id(v)] if id(v) in shared else v.numpy() for v in variables]
+
+
+def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[str]]:
+    """Layers to cluster, and notes on those that cannot be."""
+    try:
+        patterns = [re.compile(text) for text in config.exclude]
+    except re.error as error:
+        raise ConfigError(
+            f"exclude: '{error.pattern!s}' is not a regular expression ({error.msg})"
+        ) from error
+    names, left_out = [], []
+    for layer in model.layers:
+        kernels = [w for w in layer.trainable_weights if len(w.shape) > 1]
+        if not kernels or any(p.search(layer.name) for p in patterns):
+            continue
+        if not _supported(layer):
+            left_out.append(layer.name)
+        elif sum(int(w.shape.num_elements()) for w in kernels) >= max(LEAST_WEIGHTS, 4 * config.clusters):
+            names.append(layer.name)
+    if not names:
+        raise ModelError(
+            f"model '{model.name}' has no layer to cluster",
+            "Choose a recipe without clustering, or make --exclude narrower.",
+        )
+    notes = []
+    if left_out:
+        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        notes.append(f"not clustered, as TF-MOT does not cluster their kind: {', '.join(left_out[:3])}{more}")
+    return frozenset(names), notes
+
+
+def _supported(layer: Any) -> bool:
+    """True for layers whose kernels TF-MOT clusters one by one; others it wraps whole or not at all."""
+    from tflite_compress.backend import tfmot
+
+    tfmot()
+    from tensorflow_model_optimization.python.core.clustering.keras.clustering_registry import (
+        ClusteringRegistry,
+    )
+
+    return bool(ClusteringRegistry._LAYERS_WEIGHTS_MAP.get(type(layer)))

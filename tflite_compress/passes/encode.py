@@ -1,0 +1,176 @@
+"""Encoding weights for TFLite Micro's DECODE operator; kept only if smaller and equal bit for bit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import Meta
+
+from tflite_compress.errors import ConversionError
+from tflite_compress.passes.base import Context, Model, PassConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tflite_compress.decode.ancillary import Encoded
+    from tflite_compress.decode.choose import Weights
+
+Ports = tuple[tuple[str, ...], tuple[str, ...]]
+SECONDS = 0.3
+
+
+class Encode(PassConfig, frozen=True, tag="encode"):
+    """Store weights encoded; the device decodes each layer's just before it runs.
+
+    Attributes:
+        encode: ``lut``, ``prune`` or ``huffman`` for all tensors it makes smaller, ``auto`` for the best of
+            each tensor, ``none`` for none.
+        arena_limit_bytes: Largest tensor arena the result may need: decoded weights live there. 0 takes
+            half the device's RAM.
+        check_samples: Samples on which the encoded file must equal the plain one.
+    """
+
+    encode: Literal["auto", "none", "lut", "prune", "huffman"] = "auto"
+    arena_limit_bytes: Annotated[int, Meta(ge=0)] = 0
+    check_samples: Annotated[int, Meta(ge=1)] = 100
+
+
+def apply(config: Encode, model: Model, context: Context) -> Model:
+    """Encode a converted model's weights.
+
+    Args:
+        config: Which encodings.
+        model: A converted model.
+        context: Gives the samples both files are compared on.
+
+    Returns:
+        The model with the encoded file, the plain one beside it; or the model as it was with a note why.
+
+    Raises:
+        ConversionError: The model is not converted yet.
+    """
+    from tflite_compress.decode.choose import choose_encodings
+    from tflite_compress.decode.insert import encodable
+    from tflite_compress.runtimes.tflm import minimal_arena
+
+    if model.flatbuffer is None:
+        raise ConversionError("pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe.")
+    if config.encode == "none":
+        return model
+    ports: Ports = (tuple(p.name for p in model.network.inputs), tuple(p.name for p in model.network.outputs))
+    with context.progress.step("encoding weights"):
+        try:
+            arena = minimal_arena(model.flatbuffer, ports)
+        except ConversionError as error:
+            return model.noting(f"weights are not encoded: {error.message}")
+        tensors = encodable(model.flatbuffer)
+        chosen = choose_encodings(tensors, config.encode)
+        found = _smallest_within(
+            model.flatbuffer, chosen, tensors, ports, max(arena, config.arena_limit_bytes)
+        )
+    if found is None:
+        return model.noting("weights are not encoded: no encoding would make the file smaller")
+    return _verified(config, model, context, ports, found, arena)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An encoded file.
+
+    Attributes:
+        content: The file.
+        encodings: Its encoded tensors.
+        arena: Smallest tensor arena it runs in, in bytes.
+        left_plain: Tensors left as they were to keep the arena small.
+    """
+
+    content: bytes
+    encodings: dict[int, Encoded]
+    arena: int
+    left_plain: int
+
+
+def _smallest_within(
+    plain: bytes, chosen: dict[int, Encoded], tensors: dict[int, Weights], ports: Ports, arena_limit: int
+) -> _Candidate | None:
+    """The encoded file, with the largest tensors left plain until it runs in the arena allowed.
+
+    None where nothing is gained.
+    """
+    from tflite_compress.decode.insert import with_decode
+    from tflite_compress.runtimes.tflm import minimal_arena
+
+    left = dict(sorted(chosen.items(), key=lambda item: tensors[item[0]].values.nbytes))
+    while left:
+        content = with_decode(plain, left)
+        if len(content) >= len(plain):
+            return None
+        arena = minimal_arena(content, ports)
+        if not arena_limit or arena <= arena_limit:
+            return _Candidate(content, left, arena, len(chosen) - len(left))
+        left.popitem()
+    return None
+
+
+def _verified(
+    config: Encode, model: Model, context: Context, ports: Ports, found: _Candidate, arena: int
+) -> Model:
+    """The encoded model, if its outputs are the plain one's on every sample."""
+    from tflite_compress.runtimes.tflm import same_outputs
+
+    assert model.flatbuffer is not None
+    pool = context.reference.splits.evaluate.inputs
+    inputs = _repeated(pool, config.check_samples)
+    with context.progress.step("comparing encoded and plain weights on TFLite Micro"):
+        if not same_outputs(model.flatbuffer, found.content, inputs, ports):
+            return model.noting("weights are not encoded: TFLite Micro's outputs would change")
+        ratio = _time_ratio(model.flatbuffer, found.content, inputs, ports)
+    encoding: dict[str, Any] = {
+        "kinds": dict(Counter(e.kind for e in found.encodings.values())),
+        "tables": len({e.ancillary for e in found.encodings.values()}),
+        "plain_bytes": len(model.flatbuffer),
+        "bytes": len(found.content),
+        "arena_bytes": {"plain": arena, "encoded": found.arena, "runtime": "TFLite Micro, 64-bit build"},
+        "time_ratio": {"value": ratio, "where": "TFLite Micro reference kernels on this machine, in turns"},
+        "equal_on_samples": len(inputs[0]),
+    }
+    notes = [
+        "encoded weights need TFLite Micro's DECODE operator (late 2025 or later), which a vendor's copy may "
+        "lack; the plain file lies beside"
+    ]
+    if found.left_plain:
+        notes.append(f"{found.left_plain} tensors are not encoded: decoded they would not fit into the arena")
+    return replace(model, flatbuffer=found.content, plain=model.flatbuffer, encoding=encoding).noting(*notes)
+
+
+def _repeated(pool: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...]:
+    """``count`` samples; a smaller pool is filled up with noisy copies of its own."""
+    import numpy as np
+
+    have = len(pool[0])
+    if have >= count:
+        return tuple(x[:count] for x in pool)
+    rng = np.random.default_rng(0)
+    chosen = rng.integers(0, have, count - have)
+
+    def noisy(x: np.ndarray) -> np.ndarray:
+        more = x[chosen]
+        if x.dtype.kind == "f":
+            more = more + rng.normal(0, 0.05 * (float(x.std()) + 1e-6), more.shape).astype(x.dtype)
+        return np.concatenate([x, more])
+
+    return tuple(noisy(x) for x in pool)
+
+
+def _time_ratio(plain: bytes, encoded: bytes, inputs: tuple[np.ndarray, ...], ports: Ports) -> float:
+    """Time of one inference with encoded weights, as a share of that without."""
+    from tflite_compress.benchmark import measure_alternately
+    from tflite_compress.runtimes.tflm import TFLMModel
+
+    models = [TFLMModel(content, *ports) for content in (plain, encoded)]
+    for model in models:
+        model.set_inputs(tuple(x[:1] for x in inputs))
+    before, after = measure_alternately(models, SECONDS)
+    return after.median_ms / before.median_ms

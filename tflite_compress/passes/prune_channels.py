@@ -1,0 +1,243 @@
+"""Channel pruning: whole channels go, so that every dense kernel everywhere has less to do.
+
+Saliency by first-order Taylor expansion (Molchanov et al., arXiv:1906.10771), removal in rounds with
+recovery by distillation in between, so that saliency is measured on a network that has adapted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tflite_compress.errors import ConfigError, ModelError
+from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+from tflite_compress.passes.convert import Numeric
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tflite_compress.channels.cost import Costs, Quantity
+    from tflite_compress.channels.dependencies import Dependencies
+    from tflite_compress.passes.finetune import Schedule
+
+Ratio = Annotated[float, Meta(gt=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+WITHIN = 1.02  # a target counts as reached this close: channels go in steps
+
+
+class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
+    """Remove whole channels until the targets are met; 1 asks for nothing.
+
+    Attributes:
+        target_macs: Multiply-accumulates that may remain, as a share of the original's.
+        target_size: Bytes of weights that may remain, likewise, as they will be converted.
+        target_latency_ratio: Latency on this machine that may remain, likewise, measured.
+        criterion: How channels are ranked: ``taylor`` (on data), ``l1``, ``l2`` or ``bn_gamma``.
+        samples: Training samples the Taylor criterion looks at.
+        rounds: In how many rounds channels go; the network recovers after each.
+        multiple: Layers keep a multiple of this many channels; 0 takes what the device likes.
+        exclude: Regular expressions; layers whose name matches one keep their channels.
+        recovery_steps: Batches of fine-tuning between rounds.
+        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``; the last round's.
+        numeric: The type bytes and latency are counted for; ``auto`` takes the recipe's.
+    """
+
+    target_macs: Ratio = 1.0
+    target_size: Ratio = 1.0
+    target_latency_ratio: Ratio = 1.0
+    criterion: Literal["taylor", "l1", "l2", "bn_gamma"] = "taylor"
+    samples: Count = 2048
+    rounds: Count = 3
+    multiple: Annotated[int, Meta(ge=0)] = 0
+    exclude: tuple[str, ...] = ()
+    recovery_steps: Annotated[int, Meta(ge=0)] = 400
+    epochs: Count = 5
+    least_steps: Count = 600
+    batch_size: Count = 128
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.002
+    distill: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    numeric: Literal["auto"] | Numeric = "auto"
+
+
+def apply(config: PruneChannels, model: Model, context: Context) -> Model:
+    """Remove channels in rounds, with recovery after each.
+
+    Args:
+        config: The pass's settings.
+        model: A model with an editable network; unchanged.
+        context: Data, teacher, seed and progress.
+
+    Raises:
+        ModelError: The network cannot be edited, or all of its channels must stay.
+        ConfigError: A regular expression is wrong.
+    """
+    from tflite_compress.backend import seed_everything
+    from tflite_compress.models.copying import copied
+    from tflite_compress.models.network import keras_network
+    from tflite_compress.passes.finetune import discard_checkpoint, finetune
+
+    network = editable_network(model, "prune_channels")
+    stays = _excluded(config.exclude)
+    seed_everything(context.seed)
+    handle = copied(network.handle)
+    handle.trainable = True
+    first = _traced(handle, context, stays, config)
+    targets = _targets(config, handle, first, context)
+    keys = []
+    for done in range(1, config.rounds + 1):
+        shares = {what: share ** (done / config.rounds) for what, share in targets.items()}
+        handle = _smaller(handle, first[1], shares, config, context, stays)
+        last = done == config.rounds
+        schedule = _schedule(config, last)
+        keys.append(f"{msgspec.json.encode(config).decode()}:{done}")
+        if schedule.least_steps:
+            title = "fine-tuning" if last else f"recovering, round {done} of {config.rounds}"
+            finetune(handle, context, schedule, title, [], keys[-1], keep_checkpoint=True)
+        _reestimate(handle, context)
+    for key in keys:
+        discard_checkpoint(context, key)
+    result = replace(model, network=keras_network(handle, network.name, True))
+    widths = _widths(network.handle, handle)
+    after = _traced(handle, context, stays, config)
+    return replace(result, channels={**model.channels, **widths}).noting(*_notes(first, after, targets))
+
+
+def _schedule(config: PruneChannels, last: bool) -> Schedule:
+    from tflite_compress.passes.finetune import Schedule
+
+    epochs, steps = (config.epochs, config.least_steps) if last else (0, config.recovery_steps)
+    rate = config.learning_rate if last else config.learning_rate / 2
+    return Schedule(epochs, steps, config.batch_size, rate, config.distill)
+
+
+Traced = tuple["Dependencies", "Costs"]
+
+
+def _traced(handle: Any, context: Context, stays: Callable[[str], bool], config: PruneChannels) -> Traced:
+    """Dependencies and costs; a free input size is taken from the data, as MACs depend on it."""
+    from tflite_compress.channels.cost import costs
+    from tflite_compress.channels.dependencies import trace
+    from tflite_compress.models.graph import replay
+
+    graph = handle
+    if any(None in tuple(t.shape)[1:] for t in handle.inputs):
+        shapes = [(None, *x.shape[1:]) for x in context.reference.splits.train.inputs]
+        graph = replay(handle, lambda call: call.layer(*call.args, **call.kwargs), shapes)
+    dependencies = trace(graph, stays)
+    if not dependencies.count:
+        raise ModelError(
+            f"model '{handle.name}' has no channels to remove: {_reasons(dependencies) or 'one layer only'}",
+            "Choose a recipe without channel pruning, or make --exclude narrower.",
+        )
+    return dependencies, costs(dependencies, "int8" if config.numeric == "auto" else config.numeric)
+
+
+def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Context) -> dict[Quantity, float]:
+    """Shares of MACs and bytes to come down to."""
+    macs = config.target_macs
+    if config.target_latency_ratio < 1:
+        from tflite_compress.channels.latency import macs_for_latency
+
+        saliency = _saliency(handle, traced[0], config, context)
+        numeric: Any = "int8" if config.numeric == "auto" else config.numeric
+        found = macs_for_latency(
+            handle, *traced, saliency, config.target_latency_ratio, max(1, config.multiple), numeric, context
+        )
+        macs = min(macs, found)
+    return {"macs": macs, "bytes": config.target_size}
+
+
+def _smaller(
+    handle: Any,
+    original: Costs,
+    shares: dict[Quantity, float],
+    config: PruneChannels,
+    context: Context,
+    stays: Callable[[str], bool],
+) -> Any:
+    """One round: rank the channels, remove those that matter least, and mend the statistics."""
+    from tflite_compress.channels.rebuild import without_channels
+    from tflite_compress.channels.select import choose
+
+    dependencies, costs = _traced(handle, context, stays, config)
+    saliency = _saliency(handle, dependencies, config, context)
+    everything = original.sizes.astype(float)
+    targets = {what: share * original.total(what, everything) for what, share in shares.items()}
+    keep = choose(costs, saliency, targets, max(1, config.multiple), dependencies.count)
+    if keep.all():
+        return handle
+    smaller = without_channels(handle, dependencies, keep)
+    _reestimate(smaller, context)
+    return smaller
+
+
+def _saliency(handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context) -> np.ndarray:
+    import numpy as np
+
+    from tflite_compress.channels.saliency import from_weights, taylor
+    from tflite_compress.passes.finetune import training_losses, training_targets
+
+    if config.criterion != "taylor":
+        return from_weights(dependencies, config.criterion)
+    train = context.reference.splits.train
+    chosen = np.random.default_rng(context.seed).permutation(len(train))[: config.samples]
+    targets = tuple(y[chosen] for y in training_targets(context, config.distill))
+    inputs = tuple(x[chosen] for x in train.inputs)
+    with context.progress.step("ranking channels", len(chosen)) as advance:
+        return taylor(handle, dependencies, inputs, targets, training_losses(context), advance)
+
+
+def _reestimate(handle: Any, context: Context) -> None:
+    from tflite_compress.passes.batchnorm import reestimate_batchnorm
+
+    with context.progress.step("re-estimating BatchNorm"):
+        reestimate_batchnorm(handle, context.reference.splits.train.inputs, context.seed)
+
+
+def _excluded(expressions: tuple[str, ...]) -> Callable[[str], bool]:
+    try:
+        patterns = [re.compile(text) for text in expressions]
+    except re.error as error:
+        raise ConfigError(
+            f"exclude: '{error.pattern!s}' is not a regular expression ({error.msg})"
+        ) from error
+    return lambda name: any(p.search(name) for p in patterns)
+
+
+def _widths(before: Any, after: Any) -> dict[str, tuple[int, int]]:
+    """Output channels before and after, of each layer that has lost some."""
+    keys = ("filters", "units", "output_dim")
+    widths = {}
+    for a, b in zip(before.layers, after.layers, strict=True):
+        if a.weights and (key := next((k for k in keys if hasattr(a, k)), None)):
+            widths[a.name] = (getattr(a, key), getattr(b, key))
+    return {name: pair for name, pair in widths.items() if pair[0] != pair[1]}
+
+
+def _notes(before: Traced, after: Traced, targets: dict[Quantity, float]) -> list[str]:
+    """What was removed, and which target could not be reached and why."""
+    (dependencies, costs), (_, costs_after) = before, after
+    notes = [f"{dependencies.count - after[0].count} of {dependencies.count} removable channels were removed"]
+    for what, share in targets.items():
+        full = costs.total(what, costs.sizes.astype(float))
+        reached = costs_after.total(what, costs_after.sizes.astype(float)) / full
+        if reached > share * WITHIN:
+            word = "MACs" if what == "macs" else "size"
+            notes.append(
+                f"channel pruning came down to {reached:.0%} of the {word}, not {share:.0%}: a tenth of each "
+                f"layer's channels stay, and multiples of what the device likes"
+            )
+    if dependencies.reasons:
+        notes.append(f"channels kept: {_reasons(dependencies)}")
+    return notes
+
+
+def _reasons(dependencies: Dependencies) -> str:
+    shown = [f"'{layer}' ({why})" for layer, why in list(dependencies.reasons.items())[:3]]
+    more = len(dependencies.reasons) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,170 @@
+"""TFLite Micro on this machine: the interpreter that firmware links, from the ``tflite-micro`` wheel.
+
+Its kernels are the portable reference ones; boards may use optimized kernels, and a 32-bit build needs a
+little less arena than this 64-bit one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+import numpy as np
+
+from tflite_compress.backend import native_noise_captured
+from tflite_compress.errors import ConversionError
+from tflite_compress.runtimes.litert import dequantized, quantized
+from tflite_compress.tflite.flatbuffer import unpack
+
+LARGEST_ARENA = 1 << 30
+ARENA_STEP = 16  # the arena is aligned to 16 bytes
+
+
+class TFLMModel:
+    """A loaded ``.tflite`` with inputs and outputs in the order given.
+
+    Args:
+        content: The file's bytes.
+        input_names: Names of the input tensors, in the order arrays will come.
+        output_names: Likewise for the outputs.
+        arena_bytes: Size of the tensor arena; None takes more than any model of this size needs.
+
+    Raises:
+        ConversionError: TFLite Micro refuses the file, or the arena is too small.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        input_names: tuple[str, ...],
+        output_names: tuple[str, ...],
+        arena_bytes: int | None = None,
+    ) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        arena = arena_bytes or roomy_arena(content)
+        with native_noise_captured() as log:
+            try:
+                self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
+            except (RuntimeError, ValueError) as error:
+                raise ConversionError(
+                    f"TFLite Micro refuses the file: {_first_complaint(log, error)}",
+                    "Choose another recipe for this model.",
+                ) from error
+        self._inputs = _ports(content, input_names, "inputs")
+        self._outputs = _ports(content, output_names, "outputs")
+
+    def run(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """Run once from a fresh state.
+
+        Args:
+            arrays: Float arrays of shape (1, ...); quantized here where inputs are integers.
+
+        Returns:
+            The outputs as the model gives them, not dequantized.
+        """
+        self.set_inputs(arrays)
+        self.invoke()
+        return tuple(np.array(self._interpreter.get_output(place)) for place, _ in self._outputs)
+
+    def set_inputs(self, arrays: tuple[np.ndarray, ...]) -> None:
+        """Copy float arrays in."""
+        with native_noise_captured():
+            self._interpreter.reset()
+            for (place, _), array in zip(self._inputs, arrays, strict=True):
+                detail = _detail(self._interpreter.get_input_details(place))
+                self._interpreter.set_input(np.ascontiguousarray(quantized(array, detail)), place)
+
+    def invoke(self) -> None:
+        """Run once on the inputs set."""
+        self._interpreter.invoke()
+
+    def dequantized(self, outputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """Outputs of :meth:`run` as float."""
+        details = [_detail(self._interpreter.get_output_details(place)) for place, _ in self._outputs]
+        return tuple(dequantized(y, d) for y, d in zip(outputs, details, strict=True))
+
+
+def predict_raw(
+    content: bytes, inputs: tuple[np.ndarray, ...], ports: tuple[tuple[str, ...], tuple[str, ...]]
+) -> list[tuple[np.ndarray, ...]]:
+    """Run a ``.tflite`` on samples one by one.
+
+    Args:
+        content: The file's bytes.
+        inputs: One float array for each input, shape (samples, ...).
+        ports: Names of the inputs and of the outputs.
+
+    Returns:
+        For each sample the outputs as the model gives them.
+
+    Raises:
+        ConversionError: TFLite Micro refuses the file.
+    """
+    model = TFLMModel(content, *ports)
+    return [model.run(tuple(x[i : i + 1] for x in inputs)) for i in range(len(inputs[0]))]
+
+
+def same_outputs(
+    first: bytes,
+    second: bytes,
+    inputs: tuple[np.ndarray, ...],
+    ports: tuple[tuple[str, ...], tuple[str, ...]],
+) -> bool:
+    """True where two files give outputs equal bit for bit on every sample."""
+    before, after = predict_raw(first, inputs, ports), predict_raw(second, inputs, ports)
+    pairs = [(a, b) for x, y in zip(before, after, strict=True) for a, b in zip(x, y, strict=True)]
+    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+def minimal_arena(content: bytes, ports: tuple[tuple[str, ...], tuple[str, ...]]) -> int:
+    """Smallest tensor arena in bytes with which the model can be allocated, by bisection.
+
+    Raises:
+        ConversionError: TFLite Micro refuses the file whatever the arena.
+    """
+    high = roomy_arena(content)
+    TFLMModel(content, *ports, arena_bytes=high)
+    low = 0
+    while high - low > ARENA_STEP:
+        middle = (low + high) // 2 // ARENA_STEP * ARENA_STEP
+        try:
+            TFLMModel(content, *ports, arena_bytes=max(middle, ARENA_STEP))
+            high = middle
+        except ConversionError:
+            low = middle
+    return high
+
+
+def roomy_arena(content: bytes) -> int:
+    """More arena than a model needs: all its tensors at once, eightfold, and some more."""
+    tensors = [t for g in unpack(content).subgraphs for t in g.tensors]
+    elements = sum(int(np.prod([max(1, d) for d in ([] if t.shape is None else t.shape)])) for t in tensors)
+    return min(LARGEST_ARENA, 8 * elements + 512 * len(tensors) + (1 << 16))
+
+
+def _ports(content: bytes, names: tuple[str, ...], which: str) -> list[tuple[int, str]]:
+    """Position of each named port: by signature, else by tensor name, else in order."""
+    model = unpack(content)
+    graph = model.subgraphs[0]
+    tensors = [int(i) for i in getattr(graph, which)]
+    by_name = {(graph.tensors[i].name or b"").decode(): place for place, i in enumerate(tensors)}
+    for signature in model.signatureDefs or []:
+        for entry in getattr(signature, which) or []:
+            by_name[entry.name.decode()] = tensors.index(entry.tensorIndex)
+    if all(name in by_name for name in names):
+        return [(by_name[name], name) for name in names]
+    return list(enumerate(names))
+
+
+def _detail(details: dict[str, Any]) -> dict[str, Any]:
+    """TFLite Micro's tensor details in the shape of LiteRT's."""
+    parameters = details["quantization_parameters"]
+    scales, points = np.asarray(parameters["scales"]), np.asarray(parameters["zero_points"])
+    pair = (float(scales[0]), int(points[0])) if scales.size else (0.0, 0)
+    return {"dtype": np.dtype(details["dtype"]).type, "quantization": pair}
+
+
+def _first_complaint(log: TextIO, error: Exception) -> str:
+    log.seek(0)
+    lines = [line.strip() for line in log.read().splitlines() if line.strip()]
+    return (lines[0] if lines else str(error))[:200]
