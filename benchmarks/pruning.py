@@ -15,11 +15,9 @@ from typing import Any
 
 import fashion
 import numpy as np
+from results import write_section
 
 from tflite_compress import compress
-from tflite_compress.report.manifest import versions
-
-RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
 
 
 def run(
@@ -67,30 +65,22 @@ def main() -> None:
         }
     first = reports["int8"]
     size = first["size"]["original_float32"]
-    used = ", ".join(f"{name} {version}" for name, version in versions().items())
-    lines = [
-        "# Results",
-        "",
-        "## Pruning, Fashion-MNIST",
-        "",
-        f"Written by `benchmarks/pruning.py`. {first['parameters']['original']:,} parameters; "
-        f"top-1 on the {first['accuracy']['samples']:,} test images {first['accuracy']['before']:.4f}; "
-        f"as float32 `.tflite` {size['bytes']:,} bytes, {size['gzip_bytes']:,} gzipped. Without labels: "
-        "the training images only, the test labels serve for scoring alone.",
-        "",
-        "| recipe | bytes | gzip bytes | top-1 | points lost | latency ratio | seconds |",
-        "|---|---|---|---|---|---|---|",
-        *(row(name, report) for name, report in reports.items()),
-        "",
-        f"Latency ratio: against the float32 file, {first['latency']['where']}. Pruned weights are stored as "
-        "zeros, so the raw file does not shrink; gzip shows what a download or a compressed image saves.",
-        "",
-        f"Versions: {used}.",
-        "",
-    ]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text("\n".join(lines))
-    print("\n".join(lines))
+    write_section(
+        "Pruning, Fashion-MNIST",
+        [
+            f"Written by `benchmarks/pruning.py`. {first['parameters']['original']:,} parameters; "
+            f"top-1 on the {first['accuracy']['samples']:,} test images {first['accuracy']['before']:.4f}; "
+            f"as float32 `.tflite` {size['bytes']:,} bytes, {size['gzip_bytes']:,} gzipped. Without labels: "
+            "the training images only, the test labels serve for scoring alone.",
+            "",
+            "| recipe | bytes | gzip bytes | top-1 | points lost | latency ratio | seconds |",
+            "|---|---|---|---|---|---|---|",
+            *(row(name, report) for name, report in reports.items()),
+            "",
+            f"Latency ratio: against the float32 file, {first['latency']['where']}. Pruned weights are stored "
+            "as zeros, so the raw file does not shrink; gzip shows what a download or a compressed image saves.",
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -211,3 +211,37 @@ def test_what_came_from_python_cannot_be_repeated(
 def test_unknown_options_are_refused(digits: Path) -> None:
     with pytest.raises(UsageError, match="colour"):
         tflite_compress.compress(digits, "android-gpu", colour=1)
+
+
+def test_an_encoded_file_comes_with_the_plain_one(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    quick = {"epochs": 1, "least_steps": 40, "recovery_steps": 10, "rounds": 1, "target_macs": 0.7}
+    result = tflite_compress.compress(
+        digits, "rp2040", "tiny-mcu", data=digits_data, overrides=quick, max_drop=1.0, out=tmp_path / "o"
+    )
+    report = result.report
+    plain = tmp_path / "o" / report["plain_file"]
+    assert plain.name == "digits.plain.tflite" and result.tflite.stat().st_size < plain.stat().st_size
+    assert report["size"]["result"]["bytes"] == report["encoding"]["bytes"] == result.tflite.stat().st_size
+    assert report["encoding"]["equal_on_samples"] >= 100 and report["channels_by_layer"]
+    assert report["operators"]["TFLM_DECODE"] > 0 and report["clusters_by_layer"]
+    assert set(result.manifest["outputs"]) == {result.tflite.name, plain.name}
+    assert any("DECODE" in note for note in report["notes"])
+    again, same = tflite_compress.repeat(tmp_path / "o" / "manifest.json", tmp_path / "again")
+    assert same and again.tflite.read_bytes() == result.tflite.read_bytes()
+
+
+def test_latency_with_and_without_sparse_storage(digits: Path, digits_data: Path, tmp_path: Path) -> None:
+    quick = {"epochs": 1, "least_steps": 60, "frequency": 3}
+    report = tflite_compress.compress(
+        digits,
+        "raspberry-pi-4",
+        "sparse-float32",
+        data=digits_data,
+        overrides=quick,
+        max_drop=1.0,
+        out=tmp_path / "o",
+    ).report
+    latency = report["latency"]
+    dense = latency["result_stored_densely"]["median_ms"]
+    assert latency["sparse_ratio"] == pytest.approx(latency["result"]["median_ms"] / dense)
+    assert report["size"]["ratio"] < 0.7 and any("that of the dense file" in n for n in report["notes"])

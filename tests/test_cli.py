@@ -76,7 +76,7 @@ def test_the_main_job(run: Run, digits: Path, digits_data: Path, tmp_path: Path)
 def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     code, out, err = run(
         "compress", digits, "--device=android-gpu", f"--data={digits_data}", "--numeric=dynamic",
-        "--encode=none", "--out=o", "--json",
+        "--slim=full", "--out=o", "--json",
     )  # fmt: skip
     assert code == 0, err
     assert json.loads(out)[0]["recipe"]["in_short"] == "dynamic"

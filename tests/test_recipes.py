@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tflite_compress.errors import ConfigError, UsageError
-from tflite_compress.passes import Convert, Prune
+from tflite_compress.passes import Convert, Encode, Prune, PruneChannels
 from tflite_compress.plan import make_plan
 from tflite_compress.recipes import all_recipes, load_recipe, override, rungs
 from tflite_compress.tomlfiles import bundled_names
@@ -29,6 +29,7 @@ def test_the_promised_recipes_are_there() -> None:
     names = {r.name for r in all_recipes()}
     assert names >= {
         "float16", "dynamic", "int8", "int16x8", "prune-int8", "prune-float16", "prune-2x4-int8",
+        "channel-prune-int8", "channel-prune-float16", "deep-compression-int8", "tiny-mcu", "sparse-float32",
     }  # fmt: skip
     assert names == set(bundled_names("recipes"))
 
@@ -122,6 +123,32 @@ def test_plans_fill_in_what_the_device_settles() -> None:
     assert make_plan("raspberry-pi-4", None, {}).rungs[0].conversion.io == "float32"
     assert make_plan("android-gpu", None, {}).rungs[0].conversion.numeric == "float16"
     assert not make_plan("coral-edge-tpu", None, {}).rungs[0].conversion.float_fallback
+
+
+def test_channels_come_in_multiples_the_device_likes() -> None:
+    for device, multiple, numeric in (("raspberry-pi-4", 8, "int8"), ("alif-ensemble-e7", 16, "int8")):
+        pruning = make_plan(device, "channel-prune-int8", {}).rungs[0].passes[0]
+        assert isinstance(pruning, PruneChannels)
+        assert (pruning.multiple, pruning.numeric) == (multiple, numeric)
+    pruning = make_plan("android-gpu", "channel-prune-float16", {"multiple": 2}).rungs[0].passes[0]
+    assert isinstance(pruning, PruneChannels) and (pruning.multiple, pruning.numeric) == (2, "float16")
+
+
+def test_weights_are_encoded_only_where_the_runtime_decodes_them() -> None:
+    arduino = make_plan("arduino-nano-33-ble", "tiny-mcu", {})
+    encoding = arduino.rungs[0].passes[-1]
+    assert isinstance(encoding, Encode) and encoding.arena_limit_bytes == 128 * 1024
+    pi = make_plan("raspberry-pi-4", "tiny-mcu", {})
+    assert not any(isinstance(p, Encode) for p in pi.rungs[0].passes)
+    assert any("weights are not encoded: litert" in note for note in pi.notes)
+    assert not any(isinstance(p, Encode) for p in make_plan("rp2040", "int8", {}).rungs[0].passes)
+    assert isinstance(make_plan("rp2040", "int8", {"encode": "huffman"}).rungs[0].passes[-1], Encode)
+
+
+def test_gentler_channel_pruning_never_removes_more_than_the_user_asked_for() -> None:
+    recipe = override(load_recipe("channel-prune-int8"), {"target_macs": 0.7})
+    shares = [p.target_macs for r in rungs(recipe) for p in r.passes if isinstance(p, PruneChannels)]
+    assert shares[0] == 0.7 and min(shares) == 0.7
 
 
 def test_a_recipe_the_device_cannot_run_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,6 +14,14 @@ from tflite_compress.tomlfiles import bundled_names, find, read, typed
 
 Overrides = dict[str, Any]
 
+# Of two values of a setting, which loses less.
+_GENTLER_OF: dict[str, Callable[[list[Any]], Any]] = {
+    "sparsity": min,
+    "target_macs": max,
+    "target_size": max,
+    "target_latency_ratio": max,
+    "clusters": max,
+}
 _GENTLENESS = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
 
 
@@ -89,9 +98,10 @@ def rungs(recipe: Recipe) -> tuple[Recipe, ...]:
     found = [recipe]
     for changes in recipe.gentler:
         softened = dict(changes)
-        if "sparsity" in softened:
-            given = [p.sparsity for p in recipe.passes if hasattr(p, "sparsity")]
-            softened["sparsity"] = min([softened["sparsity"], *given])
+        for key, gentler in _GENTLER_OF.items():
+            if key in softened:
+                given = [getattr(p, key) for p in recipe.passes if hasattr(p, key)]
+                softened[key] = gentler([softened[key], *given])
         rung = override(recipe, softened, f"recipe {recipe.name}: gentler")
         if _GENTLENESS[rung.conversion.numeric] < _GENTLENESS[recipe.conversion.numeric]:
             continue  # the user chose a gentler type than this version would

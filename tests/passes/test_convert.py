@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from tests.models.zoo import NAMES, models
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.errors import ConversionError
+from tflite_compress.models.copying import copied
 from tflite_compress.models.load import load_model
+from tflite_compress.models.network import keras_network
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.convert import Convert, apply
 from tflite_compress.pipeline import port_names
@@ -160,3 +163,50 @@ def test_what_the_runtime_lacks_is_a_conversion_error(keras: Any) -> None:
     context, start = random_context(keras.Model(inputs, keras.ops.erfinv(keras.ops.tanh(inputs))))
     with pytest.raises(ConversionError, match=r"refuses float32.*Erfinv"):
         apply(Convert(numeric="float32"), start, context)
+
+
+@pytest.fixture(scope="module")
+def mostly_zero(context: Context, start: Model) -> Model:
+    handle = copied(start.network.handle)
+    for layer in handle.layers:
+        if hasattr(layer, "kernel"):
+            kernel = layer.kernel.numpy()
+            layer.kernel.assign(kernel * (np.abs(kernel) > np.quantile(np.abs(kernel), 0.85)))
+    return replace(start, network=keras_network(handle, "digits", True))
+
+
+@pytest.mark.parametrize("numeric", ["float32", "float16"])
+def test_zeros_are_left_out_of_float_files(context: Context, mostly_zero: Model, numeric: Any) -> None:
+    dense = apply(Convert(numeric=numeric), mostly_zero, context)
+    sparse = apply(Convert(numeric=numeric, sparse=True), mostly_zero, context)
+    assert dense.flatbuffer and sparse.flatbuffer
+    if sparse.plain is None:  # a runtime that cannot run it gets the dense file, and the user the reason
+        assert sparse.flatbuffer == dense.flatbuffer and any("stored densely" in n for n in sparse.notes)
+        assert numeric == "float16"
+        return
+    assert sparse.plain == dense.flatbuffer and len(sparse.flatbuffer) < 0.8 * len(dense.flatbuffer)
+    pairs = zip(run(dense, context), run(sparse, context), strict=True)
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in pairs)
+
+
+def test_blocks_of_zeros_are_left_out_too(context: Context, start: Model) -> None:
+    handle = copied(start.network.handle)
+    kernel = handle.get_layer("hidden").kernel
+    keep = np.random.default_rng(0).random((kernel.shape[0] // 4, kernel.shape[1])) < 0.15
+    kernel.assign(kernel.numpy() * np.repeat(keep, 4, axis=0))
+    blocks = replace(start, network=keras_network(handle, "digits", True))
+    sparse = apply(Convert(numeric="float32", sparse=True), blocks, context)
+    assert sparse.plain and sparse.flatbuffer and len(sparse.flatbuffer) < len(sparse.plain)
+
+
+def test_sparse_int8_is_never_handed_out_unless_it_runs(context: Context, mostly_zero: Model) -> None:
+    given = apply(Convert(numeric="int8", sparse=True), mostly_zero, context)
+    dense = apply(Convert(numeric="int8"), mostly_zero, context)
+    assert all(np.array_equal(a, b) for a, b in zip(run(dense, context), run(given, context), strict=True))
+    if given.plain is None:
+        assert any("zeros are stored densely" in note for note in given.notes)
+
+
+def test_a_dense_network_stays_dense(context: Context, start: Model) -> None:
+    kept = apply(Convert(numeric="float32", sparse=True), start, context)
+    assert kept.plain is None and any("would not make the file smaller" in note for note in kept.notes)

@@ -6,12 +6,19 @@ import pytest
 
 from tflite_compress.report.build import _honest_notes, sizes
 
+ENCODING = {
+    "arena_bytes": {"plain": 100, "encoded": 120},
+    "time_ratio": {"value": 1.5},
+    "equal_on_samples": 128,
+}
+
 
 def report(**changes: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "latency": {"ratio": 0.5},
         "size": {"ratio": 0.3},
         "sparsity_by_layer": {},
+        "encoding": None,
         "operators": {"CONV_2D": 1},
         "accuracy": {"verified": True, "labelled": True},
     }
@@ -25,6 +32,8 @@ def report(**changes: Any) -> dict[str, Any]:
         ({"latency": {"ratio": 1.5}}, "slower than the float32 original (1.50x)"),
         ({"size": {"ratio": 1.0}}, "no smaller than the float32 original"),
         ({"sparsity_by_layer": {"a": 0.5}}, "stored as zeros"),
+        ({"latency": {"ratio": 0.5, "sparse_ratio": 1.03}, "sparsity_by_layer": {"a": 0.5}}, "1.03x that of"),
+        ({"encoding": ENCODING, "sparsity_by_layer": {"a": 0.5}}, "arena 100 → 120 bytes, time 1.50x"),
         ({"operators": {"UNIDIRECTIONAL_SEQUENCE_LSTM": 1}}, "reset_all_variables"),
         ({"accuracy": {"verified": False, "labelled": False}}, "accuracy is unknown"),
         ({"accuracy": {"verified": True, "labelled": False}}, "no labels"),

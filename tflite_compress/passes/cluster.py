@@ -76,7 +76,7 @@ def apply(config: Cluster, model: Model, context: Context) -> Model:
     def wrapped(layer: Any) -> Any:
         if layer.name not in chosen:
             return layer
-        variables = list(layer.weights)
+        variables = list(layer.weights)  # before the wrapper puts tensors in their place
         wrappers[layer.name] = (_wrapper(layer, config), variables)
         return wrappers[layer.name][0]
 
@@ -102,16 +102,24 @@ def apply(config: Cluster, model: Model, context: Context) -> Model:
 
 
 def _wrapper(layer: Any, config: Cluster) -> Any:
-    """The layer in TF-MOT's clustering wrapper."""
+    """The layer in TF-MOT's clustering wrapper.
+
+    Made directly: ``cluster_weights`` takes the kernel of a Conv2D without bias for its bias when it counts
+    channels, and then leaves the layer out of per-channel clustering.
+    """
     from tflite_compress.backend import tfmot
 
-    tfmot()
-    from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import (
-        cluster_weights,
-    )
-
     init = tfmot().clustering.keras.CentroidInitialization[config.centroids]
-    return cluster_weights(layer, config.clusters, init, config.preserve_sparsity, config.per_channel)
+    from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import ClusterWeights
+
+    return ClusterWeights(layer, config.clusters, init, config.preserve_sparsity, _by_channel(layer, config))
+
+
+def _by_channel(layer: Any, config: Cluster) -> bool:
+    """True where each channel has enough weights for values of its own."""
+    kernel = layer.trainable_weights[0]
+    weights = int(kernel.shape.num_elements()) // int(kernel.shape[-1])
+    return config.per_channel and len(kernel.shape) == 4 and weights > config.clusters
 
 
 def _clustered(wrapper: Any, variables: list[Any]) -> list[np.ndarray]:

@@ -27,8 +27,8 @@ class Encode(PassConfig, frozen=True, tag="encode"):
     Attributes:
         encode: ``lut``, ``prune`` or ``huffman`` for all tensors it makes smaller, ``auto`` for the best of
             each tensor, ``none`` for none.
-        arena_limit_bytes: Largest tensor arena the result may need: decoded weights live there. 0 takes
-            half the device's RAM.
+        arena_limit_bytes: Largest tensor arena the result may need, as decoded weights live there; 0 sets no
+            limit, and is half the device's RAM where a device is known.
         check_samples: Samples on which the encoded file must equal the plain one.
     """
 
@@ -53,7 +53,7 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
     """
     from tflite_compress.decode.choose import choose_encodings
     from tflite_compress.decode.insert import encodable
-    from tflite_compress.runtimes.tflm import minimal_arena
+    from tflite_compress.runtimes.tflm import LARGEST_ARENA, minimal_arena
 
     if model.flatbuffer is None:
         raise ConversionError("pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe.")
@@ -67,12 +67,13 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
             return model.noting(f"weights are not encoded: {error.message}")
         tensors = encodable(model.flatbuffer)
         chosen = choose_encodings(tensors, config.encode)
-        found = _smallest_within(
-            model.flatbuffer, chosen, tensors, ports, max(arena, config.arena_limit_bytes)
-        )
-    if found is None:
-        return model.noting("weights are not encoded: no encoding would make the file smaller")
-    return _verified(config, model, context, ports, found, arena)
+        limit = max(arena, config.arena_limit_bytes) if config.arena_limit_bytes else LARGEST_ARENA
+        found = _largest_within(model.flatbuffer, chosen, tensors, ports, limit)
+    if found is not None and len(found.content) < len(model.flatbuffer):
+        return _verified(config, model, context, ports, found, arena)
+    if chosen and found is None:
+        return model.noting("weights are not encoded: decoded they would not fit into the arena")
+    return model.noting("weights are not encoded: no encoding would make the file smaller")
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,12 @@ class _Candidate:
     left_plain: int
 
 
-def _smallest_within(
+def _largest_within(
     plain: bytes, chosen: dict[int, Encoded], tensors: dict[int, Weights], ports: Ports, arena_limit: int
 ) -> _Candidate | None:
     """The encoded file, with the largest tensors left plain until it runs in the arena allowed.
 
-    None where nothing is gained.
+    None where no tensor remains.
     """
     from tflite_compress.decode.insert import with_decode
     from tflite_compress.runtimes.tflm import minimal_arena
@@ -105,10 +106,8 @@ def _smallest_within(
     left = dict(sorted(chosen.items(), key=lambda item: tensors[item[0]].values.nbytes))
     while left:
         content = with_decode(plain, left)
-        if len(content) >= len(plain):
-            return None
         arena = minimal_arena(content, ports)
-        if not arena_limit or arena <= arena_limit:
+        if arena <= arena_limit:
             return _Candidate(content, left, arena, len(chosen) - len(left))
         left.popitem()
     return None

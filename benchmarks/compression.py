@@ -1,0 +1,201 @@
+"""Figures on bytes, MACs, accuracy and latency of the recipes that change more than the number type.
+
+The yardstick is the plain TFLiteConverter's int8 file. Written to docs/results.md; about 70 minutes on 2 cores.
+Run with: .venv/bin/python benchmarks/compression.py FOLDER
+(FOLDER keeps trained models and finished runs, so an interrupted benchmark goes on where it was)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fashion
+import numpy as np
+from results import write_section
+
+from tflite_compress import compress
+from tflite_compress.benchmark import machine_name, measure_alternately
+from tflite_compress.models.load import load_model
+from tflite_compress.runtimes.litert import LiteRTModel, predict
+
+Ports = tuple[tuple[str, ...], tuple[str, ...]]
+MODELS: dict[str, Callable[[], Any]] = {"fashion_cnn": fashion.build, "resnet8": fashion.build_resnet8}
+RECIPES = {
+    "channel-prune-int8": "raspberry-pi-4",
+    "tiny-mcu": "arduino-nano-33-ble",
+    "deep-compression-int8": "arduino-nano-33-ble",
+    "sparse-float32": "raspberry-pi-4",
+}
+
+
+def plain_int8(model: Path, images: np.ndarray) -> tuple[bytes, Ports]:
+    """What TFLiteConverter makes of the model by itself, with full integer quantization."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(load_model(model).network.handle)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.representative_dataset = lambda: ([images[i : i + 1]] for i in range(200))
+    content = converter.convert()
+    from ai_edge_litert.interpreter import Interpreter
+
+    signature = Interpreter(model_content=content).get_signature_list()["serving_default"]
+    return content, (tuple(signature["inputs"]), tuple(signature["outputs"]))
+
+
+def top1(content: bytes, ports: Ports, data: tuple[np.ndarray, np.ndarray]) -> float:
+    """Accuracy of a file on the test images."""
+    return float(np.mean(predict(content, (data[0],), *ports)[0].argmax(axis=1) == data[1]))
+
+
+def latency_ratio(file: Path, ports: Ports, plain: tuple[bytes, Ports], image: np.ndarray) -> float:
+    """Latency of a file against the plain one's, in turns."""
+    models = [LiteRTModel(plain[0], *plain[1]), LiteRTModel(file.read_bytes(), *ports)]
+    for model in models:
+        model.set_inputs((image,))
+    before, after = measure_alternately(models, 5.0)
+    return after.median_ms / before.median_ms
+
+
+def run(
+    folder: Path, name: str, recipe: str, data: dict[str, Any], plain: tuple[bytes, Ports]
+) -> dict[str, Any]:
+    """One recipe on one model, or what an earlier run of this benchmark found."""
+    out = folder / f"{name}-{recipe}"
+    if not (folder / f"{name}-{recipe}.json").exists():
+        start = time.perf_counter()
+        result = compress(
+            folder / f"{name}.keras", RECIPES[recipe], recipe, **data, max_drop=1.0, out=out, resize=False
+        )
+        found = {**result.report, "wall_s": time.perf_counter() - start}
+        runs_here = result.tflite.with_name(found.get("plain_file", result.tflite.name))
+        signature = load_model(folder / f"{name}.keras").network
+        ports = (tuple(p.name for p in signature.inputs), tuple(p.name for p in signature.outputs))
+        found["against_plain"] = latency_ratio(runs_here, ports, plain, data["evaluate"][0][:1])
+        (folder / f"{name}-{recipe}.json").write_text(json.dumps(found))
+    return json.loads((folder / f"{name}-{recipe}.json").read_text())  # type: ignore[no-any-return]
+
+
+def row(name: str, report: dict[str, Any], plain_bytes: int, plain_top1: float) -> str:
+    """One line of the table."""
+    accuracy, size = report["accuracy"], report["size"]["result"]["bytes"]
+    macs = report["macs"]["result"]["value"] / report["macs"]["original"]["value"]
+    return (
+        f"| {name} | {size:,} | {size / plain_bytes:.2f} | {macs:.2f} | {accuracy['after']:.4f} | "
+        f"{100 * (accuracy['before'] - accuracy['after']):+.2f} | {report['against_plain']:.2f} | "
+        f"{report['wall_s']:.0f} |"
+    )
+
+
+def decode_row(name: str, report: dict[str, Any]) -> str:
+    """What decoding costs on the device, as TFLite Micro on this machine shows it."""
+    encoding = report["encoding"]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in encoding["kinds"].items())
+    arena = encoding["arena_bytes"]
+    return (
+        f"| {name} | {encoding['plain_bytes']:,} | {encoding['bytes']:,} | {kinds} | {arena['plain']:,} | "
+        f"{arena['encoded']:,} | {encoding['time_ratio']['value']:.2f} | {encoding['equal_on_samples']} |"
+    )
+
+
+def recipes(folder: Path) -> None:
+    """The table of recipes on both models."""
+    x_train, y_train, x_test, y_test = fashion.load()
+    scale = np.float32(1 / 255)
+    data = {"train": (x_train * scale, y_train), "evaluate": (x_test * scale, y_test)}
+    lines, decoding = [], []
+    for name, build in MODELS.items():
+        if not (folder / f"{name}.keras").exists():
+            fashion.train(folder / f"{name}.keras", build=build)
+        plain = plain_int8(folder / f"{name}.keras", data["train"][0])
+        accuracy = top1(*plain, data["evaluate"])
+        reports = {recipe: run(folder, name, recipe, data, plain) for recipe in RECIPES}
+        before = next(iter(reports.values()))["accuracy"]["before"]
+        lines.append(
+            f"| {name}, plain int8 | {len(plain[0]):,} | 1.00 | 1.00 | {accuracy:.4f} | "
+            f"{100 * (before - accuracy):+.2f} | 1.00 | |"
+        )
+        for recipe, report in reports.items():
+            lines.append(row(f"{name}, {recipe}", report, len(plain[0]), accuracy))
+            if report["encoding"]:
+                decoding.append(decode_row(f"{name}, {recipe}", report))
+    sparse = json.loads((folder / "fashion_cnn-sparse-float32.json").read_text())
+    write_section(
+        "Recipes against the plain converter, Fashion-MNIST",
+        [
+            "Written by `benchmarks/compression.py`. Bytes, MACs and latency as a share of the file that TFLiteConverter "
+            "makes by itself with full int8 quantization; points of top-1 lost against the float Keras model on the "
+            f"10,000 test images; latency on {machine_name()}, LiteRT, 1 thread, in turns (of the plain file where "
+            "weights are encoded); seconds with training, 2 cores.",
+            "",
+            "| model and recipe | bytes | x bytes | x MACs | top-1 | points lost | x latency | seconds |",
+            "|---|---|---|---|---|---|---|---|",
+            *lines,
+            "",
+            "Decoding on TFLite Micro (reference kernels on the same machine): the file before and after encoding, the "
+            "smallest tensor arena, the time of an inference against the plain file's in turns, and the number of inputs "
+            "on which both gave equal outputs, bit for bit.",
+            "",
+            "| model and recipe | plain bytes | encoded | tensors | arena plain | arena encoded | x time | equal on |",
+            "|---|---|---|---|---|---|---|---|",
+            *decoding,
+            "",
+            f"`sparse-float32`: latency is {sparse['latency']['sparse_ratio']:.2f}x that of the same weights stored "
+            "densely, as LiteRT puts the zeros back when it loads the file: it saves bytes, not time.",
+        ],
+    )
+
+
+def lossless(folder: Path) -> None:
+    """What encoding alone saves on int8 models whose weights nobody prepared for it."""
+    x_train, _, x_test, _ = fashion.load()
+    scale = np.float32(1 / 255)
+    if not (folder / "autoencoder.keras").exists():
+        fashion.train_autoencoder(folder / "autoencoder.keras")
+    flat = [(x * scale).reshape(-1, 784) for x in (x_train, x_test)]
+    image = {"train": x_train * scale, "evaluate": x_test * scale}
+    data = {
+        "autoencoder": {"train": flat[0], "evaluate": flat[1][:1000]},
+        "resnet8": image,
+        "fashion_cnn": image,
+    }
+    lines = []
+    for name, given in data.items():
+        report = compress(
+            folder / f"{name}.keras",
+            "stm32h743",
+            "int8",
+            **given,
+            overrides={"encode": "auto"},
+            max_drop=1.0,
+            out=folder / f"{name}-lossless",
+        ).report
+        encoding = report["encoding"]
+        if encoding is None:
+            lines.append(f"| {name} | {report['size']['result']['bytes']:,} | no gain | | | |")
+            continue
+        saved = 1 - encoding["bytes"] / encoding["plain_bytes"]
+        lines.append(decode_row(name, report).replace(" | ", f" | {saved:.1%} | ", 1))
+    write_section(
+        "Encoding alone",
+        [
+            "Written by `benchmarks/compression.py`: recipe int8 with `--encode=auto` on models as they were trained, "
+            "against the same file with plain weights. Columns as above.",
+            "",
+            "| model | saved | plain bytes | encoded | tensors | arena plain | arena encoded | x time | equal on |",
+            "|---|---|---|---|---|---|---|---|---|",
+            *lines,
+        ],
+    )
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1] if len(sys.argv) > 1 else "compression-benchmark")
+    place.mkdir(parents=True, exist_ok=True)
+    recipes(place)
+    lossless(place)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.passes.test_convert import random_context
+from tests.passes.test_prune import kernels, score
+from tflite_compress.errors import ConfigError, ModelError
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.cluster import Cluster, apply
+from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.convert import apply as convert
+from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.prune import apply as prune
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.macs import constant
+
+QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 60}
+
+
+def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: Model) -> None:
+    before = [w.copy() for w in start.network.handle.get_weights()]
+    clustered = apply(Cluster(clusters=16), start, context)
+    assert clustered.clusters == dict.fromkeys(["conv_2", "conv_3", "hidden", "digit"], 16)
+    for name, kernel in kernels(clustered).items():
+        assert (len(np.unique(kernel)) <= 16) == (name in clustered.clusters)
+    assert score(clustered, context) >= context.reference.score.value - 0.02
+    after = start.network.handle.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_zeros_stay_zero(context: Context, start: Model) -> None:
+    pruned = prune(Prune(sparsity=0.6, epochs=1, least_steps=60, frequency=3), start, context)
+    clustered = apply(Cluster(clusters=8, **QUICK), pruned, context)
+    zeros = kernels(pruned)["hidden"] == 0
+    kernel = kernels(clustered)["hidden"]
+    assert zeros.mean() > 0.59 and np.all(kernel[zeros] == 0) and len(np.unique(kernel)) <= 8
+
+
+def test_values_of_its_own_for_each_channel(context: Context, start: Model) -> None:
+    config = Cluster(clusters=4, per_channel=True, preserve_sparsity=False, **QUICK)
+    clustered = apply(config, start, context)
+    kernel = kernels(clustered)["conv_2"]
+    channels = np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
+    assert all(len(np.unique(channel)) <= 4 for channel in channels)
+    assert len(np.unique(kernel)) > 4
+
+
+def test_few_values_survive_the_conversion_to_int8(context: Context, start: Model) -> None:
+    clustered = apply(Cluster(clusters=16, **QUICK), start, context)
+    content = convert(Convert(numeric="int8"), clustered, context).flatbuffer
+    model = unpack(content or b"")
+    tensors = model.subgraphs[0].tensors
+    weights = [v for t in tensors if (v := constant(t, model)) is not None and v.dtype == np.int8]
+    largest = max(weights, key=lambda v: v.size)
+    assert all(len(np.unique(channel)) <= 16 for channel in largest.reshape(len(largest), -1))
+
+
+def test_layers_tf_mot_does_not_cluster_are_named(keras: Any) -> None:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inputs = keras.Input((6, 8))
+    x = layers.GRU(12, name="recurrent")(inputs)
+    context, start = random_context(keras.Model(inputs, layers.Dense(3)(layers.Dense(40)(x))))
+    clustered = apply(Cluster(**QUICK), start, context)
+    assert any("recurrent" in note for note in clustered.notes)
+
+
+def test_nothing_to_cluster(context: Context, start: Model) -> None:
+    with pytest.raises(ModelError, match="no layer to cluster"):
+        apply(Cluster(exclude=(".",), **QUICK), start, context)
+    with pytest.raises(ConfigError, match="exclude"):
+        apply(Cluster(exclude=("(",), **QUICK), start, context)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.passes.test_convert import random_context
+from tflite_compress.decode.insert import decoded_tensors
+from tflite_compress.errors import ConversionError
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.cluster import Cluster
+from tflite_compress.passes.cluster import apply as cluster
+from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.convert import apply as convert
+from tflite_compress.passes.encode import Encode, apply
+from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.prune import apply as prune
+from tflite_compress.passes.slim import Slim
+from tflite_compress.passes.slim import apply as slim
+from tflite_compress.pipeline import port_names
+from tflite_compress.runtimes.tflm import TFLMModel, predict_raw
+
+QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 40}
+
+
+@pytest.fixture(scope="module")
+def compact(context: Context, start: Model) -> Model:
+    """Sparse, clustered, int8: something for every encoding."""
+    sparse = prune(Prune(sparsity=0.7, frequency=3, **QUICK), start, context)
+    model = convert(Convert(numeric="int8"), cluster(Cluster(**QUICK), sparse, context), context)
+    return slim(Slim(), model, context)
+
+
+@pytest.mark.parametrize("encode", ["auto", "lut", "prune", "huffman"])
+def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model, encode: Any) -> None:
+    encoded = apply(Encode(encode=encode), compact, context)
+    assert encoded.flatbuffer and compact.flatbuffer and encoded.plain == compact.flatbuffer
+    assert len(encoded.flatbuffer) < 0.8 * len(compact.flatbuffer)
+    assert decoded_tensors(encoded.flatbuffer) == sum(encoded.encoding["kinds"].values()) > 0
+    assert encode in ("auto", *encoded.encoding["kinds"])
+    inputs = tuple(x[:128] for x in context.reference.splits.evaluate.inputs)
+    before, after = (
+        predict_raw(c, inputs, port_names(compact)) for c in (compact.flatbuffer, encoded.flatbuffer)
+    )
+    assert len(before) == 128 and all(np.array_equal(a[0], b[0]) for a, b in zip(before, after, strict=True))
+    assert len({a[0].tobytes() for a in before}) > 30  # the samples do differ
+    TFLMModel(
+        encoded.flatbuffer, *port_names(compact), arena_bytes=encoded.encoding["arena_bytes"]["encoded"]
+    )
+
+
+def test_automatic_is_no_larger_than_any_other(context: Context, compact: Model) -> None:
+    sizes = {kind: len(apply(Encode(encode=kind), compact, context).flatbuffer or b"") for kind in KINDS}
+    assert sizes["auto"] <= 1.02 * min(sizes.values())
+
+
+KINDS: list[Any] = ["auto", "lut", "prune", "huffman"]
+
+
+def test_a_small_arena_keeps_large_tensors_plain(context: Context, compact: Model) -> None:
+    free = apply(Encode(), compact, context)
+    tight = apply(Encode(arena_limit_bytes=1), compact, context)
+    assert sum(free.encoding["kinds"].values()) > sum(tight.encoding.get("kinds", {}).values())
+    if tight.encoding:
+        arena = tight.encoding["arena_bytes"]
+        assert arena["encoded"] <= arena["plain"]
+        assert any("would not fit into the arena" in note for note in tight.notes)
+
+
+def test_what_does_not_pay_is_left_and_said(context: Context, start: Model) -> None:
+    plain = convert(Convert(numeric="float32"), start, context)
+    found = apply(Encode(encode="prune"), plain, context)
+    assert found.flatbuffer == plain.flatbuffer and not found.encoding and found.plain is None
+    assert any("no encoding would make the file smaller" in note for note in found.notes)
+    assert apply(Encode(encode="none"), plain, context) is plain
+
+
+def test_a_model_tflite_micro_refuses_is_left_and_said(context: Context, start: Model) -> None:
+    hybrid = convert(Convert(numeric="dynamic"), start, context)
+    found = apply(Encode(), hybrid, context)
+    assert found.flatbuffer == hybrid.flatbuffer
+    assert any("TFLite Micro refuses" in note for note in found.notes)
+
+
+def test_several_inputs_and_a_shared_constant(keras: Any) -> None:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    a, b = keras.Input((64,), name="a"), keras.Input((64,), name="b")
+    shared = layers.Dense(64, name="shared", activation="relu")
+    outputs = [layers.Dense(3, name="p")(shared(a)), layers.Dense(2, name="q")(shared(b))]
+    model = keras.Model([a, b], outputs)
+    for weight in model.get_layer("shared").weights[:1]:
+        weight.assign(np.round(weight.numpy() * 20) / 20)
+    context, start = random_context(model)
+    encoded = apply(Encode(), convert(Convert(numeric="int8"), start, context), context)
+    assert encoded.encoding["equal_on_samples"] >= 100
+
+
+def test_it_comes_after_the_conversion(context: Context, start: Model) -> None:
+    with pytest.raises(ConversionError, match="before 'convert'"):
+        apply(Encode(), start, context)

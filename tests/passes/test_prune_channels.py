@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.models.zoo import models
+from tests.passes.test_convert import random_context
+from tflite_compress.channels.cost import costs
+from tflite_compress.channels.dependencies import trace
+from tflite_compress.errors import ConfigError, ModelError
+from tflite_compress.passes import finetune
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.prune_channels import PruneChannels, apply
+
+QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 80, "recovery_steps": 20, "rounds": 2, "multiple": 4}
+
+
+def share(model: Model, start: Model, what: Any) -> float:
+    before, after = (costs(trace(m.network.handle), "int8") for m in (start, model))
+    return after.total(what, after.sizes.astype(float)) / before.total(what, before.sizes.astype(float))
+
+
+def score(model: Model, context: Context) -> float:
+    outputs = model.network.predict(context.reference.splits.evaluate.inputs)
+    return context.reference.score_of(outputs).value
+
+
+def test_macs_come_down_and_the_accuracy_stays(context: Context, start: Model) -> None:
+    before = [w.copy() for w in start.network.handle.get_weights()]
+    smaller = apply(PruneChannels(target_macs=0.5, multiple=4), start, context)
+    assert share(smaller, start, "macs") <= 0.51
+    assert score(smaller, context) >= context.reference.score.value - 0.02
+    assert smaller.channels and all(now % 4 == 0 and now < was for was, now in smaller.channels.values())
+    assert [p.shape for p in smaller.network.inputs] == [p.shape for p in start.network.inputs]
+    assert any("removable channels were removed" in note for note in smaller.notes)
+    after = start.network.handle.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("criterion", ["l1", "l2", "bn_gamma"])
+def test_size_and_other_criteria(context: Context, start: Model, criterion: Any) -> None:
+    smaller = apply(PruneChannels(target_size=0.5, criterion=criterion, **QUICK), start, context)
+    assert share(smaller, start, "bytes") <= 0.51
+
+
+def test_latency_is_measured(context: Context, start: Model) -> None:
+    said = apply(PruneChannels(target_latency_ratio=0.6, numeric="float32", **QUICK), start, context)
+    assert share(said, start, "macs") < 0.95  # how far depends on the machine; that it acts does not
+
+
+def test_what_cannot_be_reached_is_said(context: Context, start: Model) -> None:
+    smaller = apply(PruneChannels(target_macs=0.001, **QUICK), start, context)
+    assert any("came down to" in note and "of the MACs" in note for note in smaller.notes)
+
+
+def test_an_interrupted_run_continues_in_its_round(
+    context: Context, start: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = PruneChannels(target_macs=0.5, **QUICK)
+    resumable = replace(context, checkpoints=tmp_path, fingerprint="run")
+    expected = apply(config, start, replace(context, checkpoints=None)).network.handle.get_weights()
+    real, calls = finetune.finetune, []
+
+    def interrupted_in_second_round(*args: Any, **kwargs: Any) -> None:
+        calls.append(args[3])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(finetune, "finetune", interrupted_in_second_round)
+    with pytest.raises(KeyboardInterrupt):
+        apply(config, start, resumable)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir())
+    trained = []
+    monkeypatch.setattr(finetune, "_ticker", lambda advance: trained.append(1) or _real_ticker(advance))
+    found = apply(config, start, resumable).network.handle.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+    assert not list(tmp_path.iterdir())
+
+
+_real_ticker = finetune._ticker
+
+
+def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(16, 3, strides=2, activation="relu")(inputs)
+    x = layers.Conv2D(32, 3, strides=2, activation="relu")(x)
+    context, start = random_context(keras.Model(inputs, layers.GlobalAveragePooling2D()(x)))
+    smaller = apply(PruneChannels(target_macs=0.6, **QUICK), start, context)
+    assert smaller.network.inputs[0].shape == (None, None, None, 3)
+    assert smaller.channels
+
+
+@pytest.mark.parametrize("name", ["multi_input", "nested_and_shared", "multi_output"])
+def test_kinds_of_model(keras: Any, name: str) -> None:
+    context, start = random_context(models(keras)[name]())
+    smaller = apply(PruneChannels(target_size=0.7, **{**QUICK, "multiple": 1}), start, context)
+    assert smaller.network.parameter_count() < start.network.parameter_count()
+
+
+def test_a_model_without_removable_channels(keras: Any) -> None:
+    inputs = keras.Input((4,))
+    context, start = random_context(keras.Model(inputs, keras.layers.Dense(3)(inputs)))
+    with pytest.raises(ModelError, match="no channels to remove"):
+        apply(PruneChannels(target_macs=0.5, **QUICK), start, context)
+
+
+def test_a_wrong_expression(context: Context, start: Model) -> None:
+    with pytest.raises(ConfigError, match="exclude"):
+        apply(PruneChannels(target_macs=0.5, exclude=("(",), **QUICK), start, context)
+
+
+def test_excluded_layers_stay(context: Context, start: Model) -> None:
+    smaller = apply(PruneChannels(target_macs=0.5, exclude=("hidden",), **QUICK), start, context)
+    assert "hidden" not in smaller.channels and smaller.channels

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.errors import ConversionError
+from tflite_compress.models.load import load_model
+from tflite_compress.passes.convert import Convert, convert
+from tflite_compress.runtimes.litert import LiteRTModel
+from tflite_compress.runtimes.tflm import TFLMModel, minimal_arena, predict_raw, same_outputs
+
+PORTS = (("left", "right"), ("small", "large"))
+
+
+@pytest.fixture(scope="module")
+def content(keras: Any) -> bytes:
+    keras.utils.set_random_seed(0)
+    left, right = keras.Input((6,), name="left"), keras.Input((3,), name="right")
+    both = keras.layers.Concatenate()([left, right])
+    outputs = [keras.layers.Dense(2, name="small")(both), keras.layers.Dense(5, name="large")(both)]
+    return build(keras.Model([left, right], outputs))
+
+
+def build(model: Any) -> bytes:
+    network = load_model(model).network
+    rng = np.random.default_rng(0)
+    samples = tuple(rng.normal(size=(8, *p.shape[1:])).astype(np.float32) for p in network.inputs)
+    return convert(network, Convert(numeric="int8", io="integer"), samples, lambda n: None)[0]
+
+
+def inputs(count: int) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(1)
+    return tuple(rng.normal(size=(count, n)).astype(np.float32) for n in (6, 3))
+
+
+def test_ports_by_name_and_equal_to_litert(content: bytes) -> None:
+    micro, litert = TFLMModel(content, *PORTS), LiteRTModel(content, *PORTS)
+    for index in range(20):
+        sample = tuple(x[index : index + 1] for x in inputs(20))
+        found = micro.dequantized(micro.run(sample))
+        litert.set_inputs(sample)
+        litert.invoke()
+        assert [y.shape for y in found] == [(1, 2), (1, 5)]
+        assert all(np.allclose(a, b, atol=0.05) for a, b in zip(found, litert.outputs(), strict=True))
+
+
+def test_the_minimal_arena_is_minimal(content: bytes) -> None:
+    arena = minimal_arena(content, PORTS)
+    assert predict_raw(content, inputs(1), PORTS)
+    TFLMModel(content, *PORTS, arena_bytes=arena).run(inputs(1))
+    with pytest.raises(ConversionError, match="TFLite Micro refuses"):
+        TFLMModel(content, *PORTS, arena_bytes=arena - 32)
+
+
+def test_different_files_are_told_apart(keras: Any, content: bytes) -> None:
+    assert same_outputs(content, content, inputs(5), PORTS)
+    left, right = keras.Input((6,), name="left"), keras.Input((3,), name="right")
+    both = keras.layers.Concatenate()([left, right])
+    other = keras.Model(
+        [left, right], [keras.layers.Dense(n, name=f)(both) for n, f in ((2, "small"), (5, "large"))]
+    )
+    assert not same_outputs(content, build(other), inputs(5), PORTS)
+
+
+def test_what_is_no_model_is_refused(content: bytes) -> None:
+    with pytest.raises(ConversionError):
+        TFLMModel(b"no model at all, but long enough", *PORTS)
