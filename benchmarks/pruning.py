@@ -77,8 +77,8 @@ def main() -> None:
             "|---|---|---|---|---|---|---|",
             *(row(name, report) for name, report in reports.items()),
             "",
-            f"Latency ratio: against the float32 file, {first['latency']['where']}. Pruned weights are stored "
-            "as zeros, so the raw file does not shrink; gzip shows what a download or a compressed image saves.",
+            f"Latency ratio: against the float32 file, {first['latency']['where']}. Pruned weights are "
+            "stored as zeros, so the raw file does not shrink; gzip shows what a download saves.",
         ],
     )
 

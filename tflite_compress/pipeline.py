@@ -156,11 +156,5 @@ def _check(model: Model, context: Context) -> tuple[Score, Outputs]:
         if model.flatbuffer is None:
             outputs = model.network.predict(samples)
         else:
-            outputs = predict(model.flatbuffer, samples, *port_names(model))
+            outputs = predict(model.flatbuffer, samples, *model.network.port_names)
     return context.reference.score_of(outputs), outputs
-
-
-def port_names(model: Model) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Signature names of a model's inputs and outputs, in order."""
-    network = model.network
-    return tuple(p.name for p in network.inputs), tuple(p.name for p in network.outputs)

@@ -14,7 +14,6 @@ from tflite_compress.models.load import load_model
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.convert import Convert, apply
-from tflite_compress.pipeline import port_names
 from tflite_compress.progress import Silent
 from tflite_compress.reference import distance, make_reference
 from tflite_compress.runtimes.litert import LiteRTModel, predict
@@ -23,7 +22,7 @@ from tflite_compress.tflite.flatbuffer import operator_names, unpack
 
 def run(model: Model, context: Context) -> tuple[np.ndarray, ...]:
     assert model.flatbuffer is not None
-    return predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *port_names(model))
+    return predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.port_names)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def test_integer_inputs_and_outputs(context: Context, start: Model) -> None:
     for numeric, dtype in (("int8", np.int8), ("int16x8", np.int16)):
         converted = apply(Convert(numeric=numeric, io="integer"), start, context)  # type: ignore[arg-type]
         assert converted.flatbuffer
-        model = LiteRTModel(converted.flatbuffer, *port_names(converted))
+        model = LiteRTModel(converted.flatbuffer, *converted.network.port_names)
         assert model._inputs[0]["dtype"] is dtype and model._outputs[0]["dtype"] is dtype
         assert context.reference.score_of(run(converted, context)).value > 0.9
 

@@ -18,7 +18,6 @@ from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune import apply as prune
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.slim import apply as slim
-from tflite_compress.pipeline import port_names
 from tflite_compress.runtimes.tflm import TFLMModel, predict_raw
 
 QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 40}
@@ -41,12 +40,14 @@ def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model,
     assert encode in ("auto", *encoded.encoding["kinds"])
     inputs = tuple(x[:128] for x in context.reference.splits.evaluate.inputs)
     before, after = (
-        predict_raw(c, inputs, port_names(compact)) for c in (compact.flatbuffer, encoded.flatbuffer)
+        predict_raw(c, inputs, compact.network.port_names) for c in (compact.flatbuffer, encoded.flatbuffer)
     )
     assert len(before) == 128 and all(np.array_equal(a[0], b[0]) for a, b in zip(before, after, strict=True))
     assert len({a[0].tobytes() for a in before}) > 30  # the samples do differ
     TFLMModel(
-        encoded.flatbuffer, *port_names(compact), arena_bytes=encoded.encoding["arena_bytes"]["encoded"]
+        encoded.flatbuffer,
+        *compact.network.port_names,
+        arena_bytes=encoded.encoding["arena_bytes"]["encoded"],
     )
 
 

@@ -67,7 +67,7 @@ def _file(handle: Any, numeric: Numeric, context: Context) -> tuple[bytes, tuple
     network = keras_network(handle, "candidate", True)
     samples = tuple(x[:CALIBRATION] for x in context.reference.splits.calibrate.inputs)
     content, _ = convert(network, Convert(numeric=numeric, io="float32"), samples, lambda count: None)
-    return content, (tuple(p.name for p in network.inputs), tuple(p.name for p in network.outputs))
+    return content, network.port_names
 
 
 def _ratio(whole: Any, smaller: Any, context: Context) -> float:

@@ -47,6 +47,11 @@ class Network:
     editable: bool = False
     why_not_editable: str = ""
 
+    @property
+    def port_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the inputs and of the outputs, in order: those of a ``.tflite``'s signature."""
+        return tuple(p.name for p in self.inputs), tuple(p.name for p in self.outputs)
+
     def call(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
         """Run the network in inference mode.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tflite_compress.errors import ModelError
+from tflite_compress.errors import ConfigError, ModelError
 from tflite_compress.progress import Progress
 
 if TYPE_CHECKING:
@@ -71,6 +73,28 @@ class Context:
     progress: Progress
     checkpoints: Path | None = None
     fingerprint: str = ""
+
+
+def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:
+    """Regular expressions over layer names, compiled.
+
+    Args:
+        expressions: What the user gave.
+        key: The setting they come from.
+
+    Raises:
+        ConfigError: One of them is not a regular expression.
+    """
+    try:
+        return [re.compile(text) for text in expressions]
+    except re.error as error:
+        raise ConfigError(f"{key}: '{error.pattern!s}' is not a regular expression ({error.msg})") from error
+
+
+def named(layers: Sequence[str], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(layers) - most} more" if len(layers) > most else ""
+    return ", ".join(layers[:most]) + more
 
 
 def editable_network(model: Model, pass_name: str) -> Network:

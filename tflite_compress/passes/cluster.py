@@ -5,15 +5,14 @@ Han et al., "Deep Compression" (arXiv:1510.00149): prune, share weights, quantiz
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.errors import ConfigError, ModelError
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+from tflite_compress.errors import ModelError
+from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns, named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,15 +60,27 @@ def apply(config: Cluster, model: Model, context: Context) -> Model:
         ConfigError: A regular expression is wrong.
     """
     from tflite_compress.backend import seed_everything
-    from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.models.network import keras_network
     from tflite_compress.passes.batchnorm import reestimate_batchnorm
-    from tflite_compress.passes.finetune import Schedule, finetune
 
     network = editable_network(model, "cluster")
     chosen, notes = _choose(config, network.handle)
     seed_everything(context.seed)
-    copy = copied(network.handle)
+    stripped = _trained(config, context, network.handle, chosen)
+    with context.progress.step("re-estimating BatchNorm"):
+        if config.reestimate_batchnorm:
+            reestimate_batchnorm(stripped, context.reference.splits.train.inputs, context.seed)
+    clusters = {**model.clusters, **dict.fromkeys(sorted(chosen), config.clusters)}
+    clustered = keras_network(stripped, network.name, True)
+    return replace(model, network=clustered, clusters=clusters).noting(*notes)
+
+
+def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[str]) -> Any:
+    """A plain copy of the model with the chosen layers clustered and fine-tuned."""
+    from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.passes.finetune import Schedule, finetune
+
+    copy = copied(handle)
     copy.trainable = True
     wrappers: dict[str, tuple[Any, list[Any]]] = {}
 
@@ -86,19 +97,13 @@ def apply(config: Cluster, model: Model, context: Context) -> Model:
     )
     title = f"clustering to {config.clusters} values and fine-tuning"
     finetune(training, context, schedule, title, [], msgspec.json.encode(config).decode())
-    stripped = copied(network.handle)
+    stripped = copied(handle)
     for layer, trained in zip(stripped.layers, training.layers, strict=True):
         if layer.name in wrappers:
             layer.set_weights(_clustered(*wrappers[layer.name]))
         elif layer.weights:
             layer.set_weights(trained.get_weights())
-    with context.progress.step("re-estimating BatchNorm"):
-        if config.reestimate_batchnorm:
-            reestimate_batchnorm(stripped, context.reference.splits.train.inputs, context.seed)
-    clusters = {**model.clusters, **dict.fromkeys(sorted(chosen), config.clusters)}
-    return replace(model, network=keras_network(stripped, network.name, True), clusters=clusters).noting(
-        *notes
-    )
+    return stripped
 
 
 def _wrapper(layer: Any, config: Cluster) -> Any:
@@ -135,12 +140,7 @@ def _clustered(wrapper: Any, variables: list[Any]) -> list[np.ndarray]:
 
 def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[str]]:
     """Layers to cluster, and notes on those that cannot be."""
-    try:
-        patterns = [re.compile(text) for text in config.exclude]
-    except re.error as error:
-        raise ConfigError(
-            f"exclude: '{error.pattern!s}' is not a regular expression ({error.msg})"
-        ) from error
+    patterns = layer_patterns(config.exclude, "exclude")
     names, left_out = [], []
     for layer in model.layers:
         kernels = [w for w in layer.trainable_weights if len(w.shape) > 1]
@@ -155,10 +155,7 @@ def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[str]]:
             f"model '{model.name}' has no layer to cluster",
             "Choose a recipe without clustering, or make --exclude narrower.",
         )
-    notes = []
-    if left_out:
-        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        notes.append(f"not clustered, as TF-MOT does not cluster their kind: {', '.join(left_out[:3])}{more}")
+    notes = [f"not clustered, as TF-MOT does not cluster their kind: {named(left_out)}"] if left_out else []
     return frozenset(names), notes
 
 

@@ -63,14 +63,28 @@ def apply(config: Convert, model: Model, context: Context) -> Model:
     Raises:
         ConversionError: The converter refuses the model.
     """
+    from tflite_compress.tflite.levels import with_shared_levels
+
     network = model.network
     if config.needs_calibration:
         network = unrolled(network)
     samples = context.reference.splits.calibrate.inputs
     with context.progress.step(f"converting to {config.numeric}", len(samples[0])) as advance:
         content, notes = convert(network, config, samples, advance)
+    if model.clusters and config.needs_calibration and config.per_channel:
+        content = with_shared_levels(content, _clustered_kernels(network, model.clusters))
     dense = replace(model, flatbuffer=content).noting(*notes)
     return _sparse(config, dense, network, context) if config.sparse else dense
+
+
+def _clustered_kernels(network: Network, clusters: dict[str, int]) -> list[np.ndarray]:
+    """Kernels whose values are shared over the whole layer."""
+    import numpy as np
+
+    layers = [layer for layer in network.handle.layers if layer.name in clusters]
+    kernels = [w.numpy() for layer in layers for w in layer.trainable_weights if len(w.shape) > 1]
+    most = max(clusters.values())
+    return [kernel for kernel in kernels if len(np.unique(kernel)) <= most]
 
 
 def _sparse(config: Convert, dense: Model, network: Network, context: Context) -> Model:
@@ -82,7 +96,7 @@ def _sparse(config: Convert, dense: Model, network: Network, context: Context) -
     assert dense.flatbuffer is not None
     samples = context.reference.splits.calibrate.inputs
     inputs = tuple(x[:CHECKED_SAMPLES] for x in samples)
-    ports = (tuple(p.name for p in network.inputs), tuple(p.name for p in network.outputs))
+    ports = network.port_names
     try:
         with context.progress.step("storing zeros sparsely", len(samples[0])) as advance:
             content, _ = convert(network, config, samples, advance, sparse=True)

@@ -59,7 +59,7 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
         raise ConversionError("pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe.")
     if config.encode == "none":
         return model
-    ports: Ports = (tuple(p.name for p in model.network.inputs), tuple(p.name for p in model.network.outputs))
+    ports = model.network.port_names
     with context.progress.step("encoding weights"):
         try:
             arena = minimal_arena(model.flatbuffer, ports)

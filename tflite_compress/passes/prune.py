@@ -6,7 +6,6 @@ Zhu and Gupta, "To prune, or not to prune" (arXiv:1710.01878) for the polynomial
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.errors import ConfigError, ModelError
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+from tflite_compress.errors import ModelError
+from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns, named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,7 +152,8 @@ def _tfmot_options(config: Prune, steps: int) -> dict[str, Any]:
 
 def _choose(config: Prune, model: Any) -> _Choice:
     """Settle which layers are pruned: what TF-MOT supports, then the user's wishes."""
-    include, exclude = _patterns(config.include, "include"), _patterns(config.exclude, "exclude")
+    include = layer_patterns(config.include, "include")
+    exclude = layer_patterns(config.exclude, "exclude")
     prunable = [layer for layer in model.layers if _kernels(layer)]
     ends = {prunable[0].name, prunable[-1].name} if config.keep_ends and prunable else set()
     names: list[str] = []
@@ -183,18 +183,7 @@ def _left_out(layers: list[Any]) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for layer in layers:
         kinds.setdefault(_kind(layer), []).append(layer.name)
-    return [
-        f"not pruned, as TF-MOT does not prune {kind}: {', '.join(names[:3])}"
-        + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        for kind, names in kinds.items()
-    ]
-
-
-def _patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:
-    try:
-        return [re.compile(text) for text in expressions]
-    except re.error as error:
-        raise ConfigError(f"{key}: '{error.pattern!s}' is not a regular expression ({error.msg})") from error
+    return [f"not pruned, as TF-MOT does not prune {kind}: {named(names)}" for kind, names in kinds.items()]
 
 
 def _registry() -> Any:

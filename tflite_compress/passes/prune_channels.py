@@ -6,7 +6,6 @@ recovery by distillation in between, so that saliency is measured on a network t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.errors import ConfigError, ModelError
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+from tflite_compress.errors import ModelError
+from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns
 from tflite_compress.passes.convert import Numeric
 
 if TYPE_CHECKING:
@@ -82,7 +81,11 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
     from tflite_compress.passes.finetune import discard_checkpoint, finetune
 
     network = editable_network(model, "prune_channels")
-    stays = _excluded(config.exclude)
+    excluded = layer_patterns(config.exclude, "exclude")
+
+    def stays(name: str) -> bool:
+        return any(p.search(name) for p in excluded)
+
     seed_everything(context.seed)
     handle = copied(network.handle)
     handle.trainable = True
@@ -197,16 +200,6 @@ def _reestimate(handle: Any, context: Context) -> None:
 
     with context.progress.step("re-estimating BatchNorm"):
         reestimate_batchnorm(handle, context.reference.splits.train.inputs, context.seed)
-
-
-def _excluded(expressions: tuple[str, ...]) -> Callable[[str], bool]:
-    try:
-        patterns = [re.compile(text) for text in expressions]
-    except re.error as error:
-        raise ConfigError(
-            f"exclude: '{error.pattern!s}' is not a regular expression ({error.msg})"
-        ) from error
-    return lambda name: any(p.search(name) for p in patterns)
 
 
 def _widths(before: Any, after: Any) -> dict[str, tuple[int, int]]:

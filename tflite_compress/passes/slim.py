@@ -69,7 +69,7 @@ def _comparison(model: Model, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes
     from tflite_compress.runtimes.tflm import predict_raw
 
     assert model.flatbuffer is not None
-    ports = (tuple(p.name for p in model.network.inputs), tuple(p.name for p in model.network.outputs))
+    ports = model.network.port_names
     before = predict(model.flatbuffer, inputs, *ports, workers=1)
     micro_before = None
     if len(model.flatbuffer) <= MOST_MICRO_BYTES:

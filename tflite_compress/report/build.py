@@ -12,7 +12,7 @@ from tflite_compress.benchmark import Latency, machine_name, measure_alternately
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.split import Splits
 from tflite_compress.passes import Encode, pass_name
-from tflite_compress.pipeline import Attempt, Step, port_names
+from tflite_compress.pipeline import Attempt, Step
 from tflite_compress.plan import Plan
 from tflite_compress.recipes import describe
 from tflite_compress.reference import Reference, distance
@@ -41,7 +41,7 @@ def measure(original: bytes, attempt: Attempt, reference: Reference, seconds: fl
     runners = []
     for content in files:
         assert content is not None
-        runner = LiteRTModel(content, *port_names(model))
+        runner = LiteRTModel(content, *model.network.port_names)
         runner.set_inputs(sample)
         runners.append(runner)
     return tuple(measure_alternately(runners, seconds))

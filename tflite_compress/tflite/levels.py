@@ -1,0 +1,101 @@
+"""Giving all channels of a clustered weight the same integer levels.
+
+Per-channel quantization scales each channel by its own largest weight, so that the few values clustering
+left in a layer become other integers in every channel, and a code for them grows. Scaled by the layer's
+largest value instead, 16 values stay 16 integers. Each channel still has its own scale, into which
+BatchNorm is folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.tflite.flatbuffer import operator_name, pack, schema, unpack
+from tflite_compress.tflite.macs import constant
+
+LEVELS = 127
+ALIKE = 0.99  # correlation of each channel's integers with the float weights they come from
+_OUTPUT_FIRST = {2: (1, 0), 4: (3, 0, 1, 2)}
+
+
+def with_shared_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
+    """Requantize clustered weights with levels common to all channels.
+
+    Args:
+        content: An integer ``.tflite`` with per-channel weights.
+        kernels: Clustered float kernels as Keras has them, shape (in, out) or (height, width, in, out).
+
+    Returns:
+        The same model with other integers and scales in those weights and their biases; weights of which no
+        kernel is found stay as they are.
+    """
+    model = unpack(content)
+    wanted = [
+        kernel.transpose(_OUTPUT_FIRST[kernel.ndim]) for kernel in kernels if kernel.ndim in _OUTPUT_FIRST
+    ]
+    graph = model.subgraphs[0]
+    done: set[int] = set()
+    for op in graph.operators or []:
+        if operator_name(model, op) not in ("CONV_2D", "FULLY_CONNECTED") or int(op.inputs[1]) in done:
+            continue
+        tensor = graph.tensors[op.inputs[1]]
+        values = constant(tensor, model)
+        scales = None if tensor.quantization is None else tensor.quantization.scale
+        if (
+            values is None
+            or values.dtype != np.int8
+            or scales is None
+            or len(scales) != len(values)
+            or len(scales) < 2
+        ):
+            continue
+        kernel = next((k for k in wanted if _same(values, k)), None)
+        if kernel is not None:
+            done.add(int(op.inputs[1]))
+            _requantize(model, graph, op, values, kernel)
+    return pack(model) if done else content
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    return array.reshape(len(array), -1).astype(np.float64)
+
+
+def _same(values: np.ndarray, kernel: np.ndarray) -> bool:
+    """True where each channel's integers are proportional to the kernel's, up to rounding and sign."""
+    if values.size != kernel.size or len(values) != len(kernel):
+        return False
+    a, b = _rows(values), _rows(kernel)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    alike = np.abs((a * b).sum(axis=1)) >= ALIKE * norms
+    return bool(alike.all() and (norms > 0).any())
+
+
+def _requantize(model: Any, graph: Any, op: Any, values: np.ndarray, kernel: np.ndarray) -> None:
+    """Write new integers and scales of a weight, and of its bias, whose scale hangs on the weight's."""
+    a, b = _rows(values), _rows(kernel)
+    largest = np.abs(b).max(axis=1)
+    shrink = np.where(largest > 0, largest / largest.max(), 1.0)  # of each channel's range
+    sign = np.sign((a * b).sum(axis=1))
+    levels = np.rint(LEVELS * b / largest.max()) * sign[:, None]
+    tensor = graph.tensors[op.inputs[1]]
+    _store(model, tensor, levels.astype(np.int8).reshape(values.shape))
+    tensor.quantization.scale = (tensor.quantization.scale / shrink).astype(np.float32)
+    if len(op.inputs) < 3 or int(op.inputs[2]) < 0:
+        return
+    bias = graph.tensors[op.inputs[2]]
+    old = constant(bias, model)
+    if old is not None:
+        _store(model, bias, np.rint(old * shrink).astype(old.dtype))
+        input_scale = graph.tensors[op.inputs[0]].quantization.scale[0]
+        bias.quantization.scale = (input_scale * tensor.quantization.scale).astype(np.float32)
+
+
+def _store(model: Any, tensor: Any, values: np.ndarray) -> None:
+    """Give a tensor data of its own: its buffer may serve others too."""
+    buffer = schema().BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor.buffer = len(model.buffers) - 1
