@@ -12,11 +12,11 @@ import numpy as np
 
 from tflite_compress.backend import native_noise_captured
 from tflite_compress.errors import ConversionError
+from tflite_compress.runtimes.arena import smallest_arena
 from tflite_compress.runtimes.litert import dequantized, quantized
 from tflite_compress.tflite.flatbuffer import unpack
 
 LARGEST_ARENA = 1 << 30
-ARENA_STEP = 16  # the arena is aligned to 16 bytes
 
 
 class TFLMModel:
@@ -122,17 +122,11 @@ def minimal_arena(content: bytes, ports: tuple[tuple[str, ...], tuple[str, ...]]
     Raises:
         ConversionError: TFLite Micro refuses the file whatever the arena.
     """
-    high = roomy_arena(content)
-    TFLMModel(content, *ports, arena_bytes=high)
-    low = 0
-    while high - low > ARENA_STEP:
-        middle = (low + high) // 2 // ARENA_STEP * ARENA_STEP
-        try:
-            TFLMModel(content, *ports, arena_bytes=max(middle, ARENA_STEP))
-            high = middle
-        except ConversionError:
-            low = middle
-    return high
+    found = smallest_arena(content, roomy_arena(content))
+    if found is None:
+        TFLMModel(content, *ports)  # says why
+        raise ConversionError("TFLite Micro crashes on the file", "Choose another recipe for this model.")
+    return found
 
 
 def roomy_arena(content: bytes) -> int:

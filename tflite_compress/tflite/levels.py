@@ -2,8 +2,8 @@
 
 Per-channel quantization scales each channel by its own largest weight, so that the few values clustering
 left in a layer become other integers in every channel, and a code for them grows. Scaled by the layer's
-largest value instead, 16 values stay 16 integers. Each channel still has its own scale, into which
-BatchNorm is folded.
+largest value instead, 16 values stay 16 integers (and their negatives, where BatchNorm flips a channel's
+sign). Each channel still has its own scale, into which BatchNorm is folded.
 """
 
 from __future__ import annotations

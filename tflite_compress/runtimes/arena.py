@@ -1,0 +1,76 @@
+"""The smallest tensor arena of a model, found in a child process.
+
+Some models crash the interpreter, rather than being refused, in an arena a little too small; the search
+then goes on in a new child.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ARENA_STEP = 16  # the arena is aligned to 16 bytes
+
+
+def smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
+    """Bisect between nothing and ``roomy_bytes``.
+
+    Args:
+        content: A ``.tflite``.
+        roomy_bytes: An arena that should be large enough.
+
+    Returns:
+        Bytes, exact to 16; None where the model cannot be allocated even in ``roomy_bytes``.
+    """
+    low, high = 0, roomy_bytes
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        fits = False
+        while high - low > ARENA_STEP or not fits:
+            found = _children_answers(path, low, high, fits)
+            for size, fitted in found:
+                low, high = (low, size) if fitted else (max(low, size), high)
+                fits = fits or fitted
+            if not fits:
+                return None
+    return high
+
+
+def _children_answers(path: Path, low: int, high: int, fits: bool) -> list[tuple[int, bool]]:
+    """Sizes one child tried; the one it died of counts as too small."""
+    command = [sys.executable, "-m", __name__, str(path), str(low), str(high), str(int(fits))]
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\n")
+    words = [line.split() for line in lines if line.strip()]
+    answers = [(int(size), verdict == "fits") for verdict, size in words if verdict != "try"]
+    if not words:
+        return [(high, False)]
+    if words[-1][0] == "try":
+        answers.append((int(words[-1][1]), False))
+    return answers
+
+
+def _search(path: str, low: int, high: int, fits: bool) -> None:
+    """The child: try arenas until the answer is exact, saying each before it may be the last."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    content = Path(path).read_bytes()
+    while high - low > ARENA_STEP or not fits:
+        size = high if not fits else max(ARENA_STEP, (low + high) // 2 // ARENA_STEP * ARENA_STEP)
+        print("try", size, flush=True)
+        try:
+            runtime.Interpreter.from_bytes(content, arena_size=size)
+        except (RuntimeError, ValueError):
+            print("refused", size, flush=True)
+            if not fits:
+                return
+            low = size
+        else:
+            print("fits", size, flush=True)
+            high, fits = size, True
+
+
+if __name__ == "__main__":
+    _search(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1")
