@@ -177,7 +177,7 @@ def lossless(folder: Path) -> None:
         ).report
         encoding = report["encoding"]
         if encoding is None:
-            lines.append(f"| {name} | {report['size']['result']['bytes']:,} | no gain | | | |")
+            lines.append(f"| {name} | no gain | {report['size']['result']['bytes']:,} | | | | | | |")
             continue
         saved = 1 - encoding["bytes"] / encoding["plain_bytes"]
         lines.append(decode_row(name, report).replace(" | ", f" | {saved:.1%} | ", 1))
