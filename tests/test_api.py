@@ -213,6 +213,7 @@ def test_unknown_options_are_refused(digits: Path) -> None:
         tflite_compress.compress(digits, "android-gpu", colour=1)
 
 
+@pytest.mark.slow
 def test_an_encoded_file_comes_with_the_plain_one(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     quick = {"epochs": 1, "least_steps": 40, "recovery_steps": 10, "rounds": 1, "target_macs": 0.7}
     result = tflite_compress.compress(

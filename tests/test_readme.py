@@ -25,6 +25,7 @@ def test_light_commands(run: Callable[..., tuple[int, str, str]], line: str) -> 
     assert run(*shlex.split(line)[1:])[0] == 0
 
 
+@pytest.mark.slow
 def test_commands_that_compress(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     heavy = [line for line in COMMANDS if line not in LIGHT]
     assert len(heavy) >= 5

@@ -106,6 +106,7 @@ def test_excluded_layers_keep_their_channels(keras2: Any) -> None:
     assert [layer.output_shape[-1] for layer in smaller.layers[1:]] == [8, 4, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetB0"])
 def test_small_applications(keras: Any, name: str) -> None:
     check_application(keras, name)

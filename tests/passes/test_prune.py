@@ -103,6 +103,7 @@ def small_context(model: Any, x: Any, y: Any = None, metric: str | None = None) 
     return Context(reference, 0, Silent()), Model(source.network)
 
 
+@pytest.mark.slow
 def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> None:
     layers = keras.layers
     model = keras.Sequential(

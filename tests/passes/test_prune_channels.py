@@ -47,6 +47,7 @@ def test_size_and_other_criteria(context: Context, start: Model, criterion: Any)
     assert share(smaller, start, "bytes") <= 0.51
 
 
+@pytest.mark.slow
 def test_latency_is_measured(context: Context, start: Model) -> None:
     said = apply(PruneChannels(target_latency_ratio=0.6, numeric="float32", **QUICK), start, context)
     assert share(said, start, "macs") < 0.95  # how far depends on the machine; that it acts does not
