@@ -9,6 +9,22 @@ import numpy as np
 from tflite_compress.errors import ConversionError
 
 FILE_IDENTIFIER = b"TFL3"
+_PACKED_BYTES = {"INT4": 0.5, "UINT4": 0.5, "INT2": 0.25}
+_NUMPY_TYPES: dict[str, type] = {
+    "FLOAT32": np.float32,
+    "FLOAT16": np.float16,
+    "FLOAT64": np.float64,
+    "INT8": np.int8,
+    "UINT8": np.uint8,
+    "INT16": np.int16,
+    "UINT16": np.uint16,
+    "INT32": np.int32,
+    "UINT32": np.uint32,
+    "INT64": np.int64,
+    "UINT64": np.uint64,
+    "BOOL": np.bool_,
+    "COMPLEX64": np.complex64,
+}
 BUFFER_ALIGNMENT = 16  # schema.fbs: force_align 16, which the generated Python packer ignores
 
 
@@ -62,6 +78,25 @@ def operator_names(content: bytes) -> list[str]:
 def tensor_name(tensor: Any) -> str:
     """A tensor's name as text."""
     return _text(tensor.name)
+
+
+def type_name(number: int) -> str:
+    """Name of a tensor type as in ``schema.fbs`` (``INT8``)."""
+    names = {value: name for name, value in vars(schema().TensorType).items() if isinstance(value, int)}
+    return names.get(number, f"TYPE_{number}")
+
+
+def numpy_type(name: str) -> type:
+    """NumPy's type for a tensor type's name; bytes for types that NumPy lacks."""
+    return _NUMPY_TYPES.get(name, np.uint8)
+
+
+def element_bytes(number: int) -> float:
+    """Bytes an element of a tensor type takes; 0 where elements differ in size."""
+    name = type_name(number)
+    if name in _PACKED_BYTES:
+        return _PACKED_BYTES[name]
+    return float(np.dtype(_NUMPY_TYPES[name]).itemsize) if name in _NUMPY_TYPES else 0.0
 
 
 def _operator_names() -> dict[int, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import operator_name, schema, tensor_name, unpack
+from tflite_compress.tflite.flatbuffer import numpy_type, operator_name, tensor_name, type_name, unpack
 
 # Operators whose work is multiply-accumulates over weights; value: index of the weight tensor.
 _WEIGHT_INPUT = {
@@ -17,6 +17,9 @@ _WEIGHT_INPUT = {
     "TRANSPOSE_CONV": 1,
     "CONV_3D": 1,
 }
+
+
+CONSTANT_TYPES = ("FLOAT32", "FLOAT16", "INT8", "UINT8", "INT16", "INT32", "INT64")
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,10 @@ def _weights(name: str, op: Any, graph: Any, model: Any) -> list[LayerWeights]:
 def constant(tensor: Any, model: Any) -> np.ndarray | None:
     """A constant tensor's values in its own dtype, or None where it has none (or packed int4)."""
     data = model.buffers[tensor.buffer].data
-    dtype = _dtypes().get(tensor.type)
-    if data is None or len(data) == 0 or dtype is None:
+    name = type_name(tensor.type)
+    if data is None or len(data) == 0 or name not in CONSTANT_TYPES:
         return None
-    values: np.ndarray = np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype)
+    values: np.ndarray = np.frombuffer(np.asarray(data, np.uint8).tobytes(), numpy_type(name))
     shape = _shape(tensor)
     return values.reshape(shape) if values.size == np.prod(shape) else None
 
@@ -139,19 +142,6 @@ def _zeros(values: np.ndarray, tensor: Any) -> int:
     if len(points) > 1:
         shape[quantization.quantizedDimension] = len(points)
     return int(np.sum(values == np.asarray(points).reshape(shape)))
-
-
-def _dtypes() -> dict[int, type]:
-    types = schema().TensorType
-    return {
-        types.FLOAT32: np.float32,
-        types.FLOAT16: np.float16,
-        types.INT8: np.int8,
-        types.UINT8: np.uint8,
-        types.INT16: np.int16,
-        types.INT32: np.int32,
-        types.INT64: np.int64,
-    }
 
 
 def _shape(tensor: Any) -> list[int]:

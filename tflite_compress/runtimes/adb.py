@@ -1,0 +1,242 @@
+"""An Android phone over adb, with the official ``benchmark_model`` binary: what the model costs there.
+
+The binary comes from the user (ai.google.dev/edge/litert/models/measurement has prebuilt ones). Model and
+binary are pushed into a folder of their own below ``/data/local/tmp``, which is removed afterwards.
+Source of the output format: tensorflow/lite/tools/benchmark/README.md and recorded logs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tflite_compress.errors import CompressError, UsageError
+from tflite_compress.runtimes.answer import Answer, Arrays, Cost, Runtime
+from tflite_compress.runtimes.child import last_line
+
+Delegate = Literal["cpu", "gpu", "nnapi"]
+DELEGATES: tuple[Delegate, ...] = ("cpu", "gpu", "nnapi")
+REMOTE = "/data/local/tmp"
+ADB_S = 60
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What ``benchmark_model`` printed; times in ms, memory in bytes, None where it did not say.
+
+    Attributes:
+        init_ms: Loading and preparing, delegate included.
+        first_ms: The first inference.
+        mean_ms: Mean of the timed inferences.
+        median_ms: Their median (newer binaries only).
+        std_ms: Their standard deviation.
+        runs: How many.
+        memory_bytes: Memory the model added.
+        delegated: Operators the delegate took and all there are.
+    """
+
+    init_ms: float
+    first_ms: float
+    mean_ms: float
+    median_ms: float | None
+    std_ms: float | None
+    runs: int | None
+    memory_bytes: float | None
+    delegated: tuple[int, int] | None
+
+
+def adb_runtime(
+    binary: str | Path,
+    delegate: Delegate = "cpu",
+    threads: int = 4,
+    serial: str | None = None,
+    limit_s: float = 600,
+) -> Runtime:
+    """A phone as a runtime; it computes no outputs.
+
+    Args:
+        binary: The official ``benchmark_model`` for the phone's processor.
+        delegate: ``cpu``, ``gpu`` or ``nnapi``.
+        threads: CPU threads.
+        serial: Which phone, as ``adb devices`` lists it; needed only where there are several.
+        limit_s: Longest time for the run.
+    """
+    if delegate not in DELEGATES:
+        raise UsageError(f"no delegate is called '{delegate}'", f"Choose one of {', '.join(DELEGATES)}.")
+    if not Path(binary).is_file():
+        raise UsageError(f"{binary}: no such benchmark_model binary", "Download it from the LiteRT site.")
+
+    def ask(content: bytes, inputs: Arrays) -> Answer:
+        adb = find_phone(serial)
+        log = _run_on_phone(adb, Path(binary), content, delegate, threads, limit_s)
+        timing = parse_log(log)
+        if timing is None:
+            raise CompressError(
+                f"the phone did not finish the run: {last_line(log)}",
+                "Try another delegate, or run it by hand.",
+            )
+        return _answer(timing, log, delegate, threads, adb)
+
+    return ask
+
+
+def find_phone(serial: str | None) -> list[str]:
+    """The start of an adb command line for the phone.
+
+    Raises:
+        UsageError: adb is missing.
+        CompressError: There is no phone, several, or one that does not let us in.
+    """
+    adb = shutil.which("adb")
+    if adb is None:
+        raise UsageError("adb is missing", "Install Android's platform tools: apt-get install adb")
+    listing = _call([adb, "devices"], ADB_S)
+    found = dict(line.split()[:2] for line in listing.splitlines()[1:] if len(line.split()) >= 2)
+    if serial is None and len(found) > 1:
+        raise UsageError(f"several phones are connected: {', '.join(found)}", "Name one: --serial=")
+    if serial is None and not found:
+        raise CompressError("adb finds no phone", "Connect one, with USB debugging on (Developer options).")
+    chosen = serial or next(iter(found))
+    state = found.get(chosen)
+    if state is None:
+        raise CompressError(f"adb finds no phone '{chosen}'", f"Connected: {', '.join(found) or 'none'}.")
+    if state == "unauthorized":
+        raise CompressError(
+            f"{chosen} does not trust this computer", "Accept the question on the phone's screen."
+        )
+    if "permission" in state or state == "no":
+        raise CompressError(
+            f"{chosen}: no permission for the USB device", "See developer.android.com: udev rules."
+        )
+    if state != "device":
+        raise CompressError(f"{chosen} is {state}", "Reconnect it, or restart adb: adb kill-server")
+    return [adb, "-s", chosen]
+
+
+def command_line(folder: str, delegate: Delegate, threads: int) -> list[str]:
+    """What runs on the phone."""
+    flags = {
+        "cpu": ["--use_xnnpack=true"],
+        "gpu": ["--use_gpu=true", "--gpu_precision_loss_allowed=true"],
+        "nnapi": ["--use_nnapi=true"],
+    }[delegate]
+    return [
+        f"{folder}/benchmark_model",
+        f"--graph={folder}/model.tflite",
+        f"--num_threads={int(threads)}",
+        "--warmup_runs=5",
+        "--num_runs=50",
+        *flags,
+    ]
+
+
+def _run_on_phone(
+    adb: Sequence[str], binary: Path, content: bytes, delegate: Delegate, threads: int, limit_s: float
+) -> str:
+    """Push, run, and remove everything again; gives the run's log."""
+    folder = f"{REMOTE}/tflite-compress-{secrets.token_hex(4)}"
+    try:
+        _adb(adb, "shell", "mkdir", "-p", folder)
+        with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
+            file.write(content)
+            file.flush()
+            _adb(adb, "push", file.name, f"{folder}/model.tflite")
+        _adb(adb, "push", str(binary), f"{folder}/benchmark_model")
+        _adb(adb, "shell", "chmod", "755", f"{folder}/benchmark_model")
+        return _adb(adb, "shell", *command_line(folder, delegate, threads), seconds=limit_s)
+    finally:
+        with contextlib.suppress(CompressError):
+            _adb(adb, "shell", "rm", "-rf", folder)
+
+
+def _adb(adb: Sequence[str], *arguments: str, seconds: float = ADB_S) -> str:
+    return _call([*adb, *arguments], seconds)
+
+
+def _call(command: Sequence[str], seconds: float) -> str:
+    """Run adb; its output and errors together.
+
+    Raises:
+        CompressError: It failed; says why.
+    """
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CompressError(
+            f"the phone did not answer in {seconds:g} s", "Reconnect it and run it again."
+        ) from error
+    text = done.stdout + done.stderr
+    if done.returncode == 0:
+        return text
+    reasons = (
+        ("device offline", "the phone is offline", "Reconnect it."),
+        ("not found", "the phone was disconnected", "Reconnect it and run it again."),
+        ("no devices", "the phone was disconnected", "Reconnect it and run it again."),
+        ("closed", "the phone was disconnected", "Reconnect it and run it again."),
+        ("No space left", "the phone's storage is full", "Free some space on it."),
+        ("Permission denied", "the phone does not allow it", f"Check that adb may write to {REMOTE}."),
+        ("not executable", "the binary is for another processor", "Use android_aarch64_benchmark_model."),
+    )
+    for sign, meaning, step in reasons:
+        if sign in text:
+            raise CompressError(meaning, step)
+    raise CompressError(f"adb failed: {last_line(text)}", "Try the same by hand.")
+
+
+def parse_log(log: str) -> Timing | None:
+    """Read what ``benchmark_model`` printed; None where it did not get to the end."""
+    summary = re.search(
+        r"Inference timings in us: Init: ([\d.e+]+), First inference: ([\d.e+]+), "
+        r"Warmup \(avg\): [\d.e+]+, Inference \(avg\): ([\d.e+]+)",
+        log,
+    )
+    if summary is None:
+        return None
+    init, first, mean = (float(text) / 1000 for text in summary.groups())
+    runs = re.findall(r"count=(\d+) .*?std=([\d.e+]+)(?:.*?median=([\d.e+]+))?", log)
+    count, std, median = runs[-1] if runs else ("", "", "")
+    memory = re.search(r"(?:Memory footprint delta|Peak memory footprint)[^\n]*overall=([\d.]+)", log)
+    taken = re.findall(r"Replacing (\d+) out of (\d+) node\(s\) with delegate", log)
+    return Timing(
+        init,
+        first,
+        mean,
+        float(median) / 1000 if median else None,
+        float(std) / 1000 if std else None,
+        int(count) if count else None,
+        float(memory.group(1)) * 2**20 if memory else None,
+        (sum(int(n) for n, _ in taken), int(taken[0][1])) if taken else None,
+    )
+
+
+def _answer(timing: Timing, log: str, delegate: Delegate, threads: int, adb: Sequence[str]) -> Answer:
+    how = f"benchmark_model on {adb[-1]}, {delegate}, {threads} threads"
+    best = timing.mean_ms if timing.median_ms is None else timing.median_ms
+    middle = "mean" if timing.median_ms is None else "median"
+    costs = [
+        Cost("latency", best, "ms", "measured", f"{middle} of {timing.runs} runs, {how}"),
+        Cost("first inference", timing.first_ms, "ms", "measured", how),
+        Cost("load", timing.init_ms, "ms", "measured", how),
+    ]
+    if timing.memory_bytes is not None:
+        costs.append(Cost("process memory", timing.memory_bytes, "bytes", "measured", how))
+    notes = []
+    if timing.delegated:
+        taken, all_ = timing.delegated
+        costs.append(Cost("operators delegated", taken / max(1, all_), "share", "measured", how))
+        notes.append(f"{taken} of {all_} operators run on the delegate")
+    if delegate != "cpu" and (
+        timing.delegated is None or "will not be executed by the delegate" in log or "Falling back" in log
+    ):
+        notes.append(f"the {delegate} delegate may not have taken the model: the phone's CPU may have run it")
+    return Answer(f"benchmark_model over adb ({delegate})", None, tuple(costs), tuple(notes))

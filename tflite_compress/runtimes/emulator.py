@@ -1,0 +1,195 @@
+"""A 64-bit Raspberry Pi's LiteRT on this machine: the real aarch64 binaries under QEMU's user mode.
+
+Set up once, from Debian's and PyPI's packages, into the user's cache folder; no root is needed:
+
+    python -m tflite_compress.runtimes.emulator
+
+Outputs are those of a Pi; the time emulation takes says nothing about the device's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from tflite_compress.errors import UsageError
+from tflite_compress.progress import Progress, Silent
+from tflite_compress.runtimes.answer import Answer, Arrays, Cost
+from tflite_compress.runtimes.child import RUNNER, job_folder, last_line, run_child, runner_reply
+
+VERSION = "1"
+CPU = "cortex-a72"  # Raspberry Pi 4
+PYTHON = "python3.11"
+QEMU = "qemu-aarch64-static"
+LITERT = "2.1.5"  # 2.3.0 crashes in Debian 12's QEMU 7.2
+ARM_PACKAGES = (
+    "python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libc6 libstdc++6 libgcc-s1 libexpat1 "
+    "zlib1g libffi8 libssl3 libbz2-1.0 liblzma5 libuuid1 libgomp1"
+).split()
+ARM_WHEELS = (f"ai-edge-litert=={LITERT}", "numpy>=2.0,<2.3")
+PURE_WHEELS = ("flatbuffers", "typing-extensions", "tqdm", "backports.strenum")
+PLATFORMS = (
+    "manylinux_2_17_aarch64",
+    "manylinux2014_aarch64",
+    "manylinux_2_27_aarch64",
+    "manylinux_2_28_aarch64",
+)
+
+
+def folder() -> Path:
+    """Where the emulated system lies."""
+    cache = os.environ.get("TFLITE_COMPRESS_EMULATOR")
+    if cache:
+        return Path(cache)
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "tflite-compress" / f"aarch64-{VERSION}"
+
+
+def installed() -> bool:
+    """True once :func:`set_up` has finished."""
+    return (folder() / "complete").exists()
+
+
+def python_command(script: Path | str, *arguments: str) -> list[str]:
+    """The command that runs a script with the emulated Python.
+
+    Raises:
+        UsageError: It has not been set up.
+    """
+    if not installed():
+        raise UsageError(
+            "the aarch64 emulator is not set up", "Run 'tflite-compress setup-emulator' once (110 MB)."
+        )
+    root = folder() / "root"
+    qemu = folder() / "bin" / QEMU
+    return [str(qemu), "-cpu", CPU, "-L", str(root), str(root / "usr/bin" / PYTHON), str(script), *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Environment of the emulated Python: nothing of this machine's leaks in."""
+    root = folder() / "root"
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONHOME": str(root / "usr"),
+        "PYTHONPATH": str(folder() / "site"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def emulated_runtime(content: bytes, inputs: Arrays) -> Answer:
+    """Ask the aarch64 LiteRT; outputs only, since emulated time is not device time.
+
+    Raises:
+        UsageError: The emulator is not set up.
+        ModelError: LiteRT refuses the model or crashes on it.
+    """
+    with job_folder(content, inputs) as job:
+        arguments = [f"--vectors={job / 'inputs.npz'}", "--seconds=0", "--json"]
+        command = python_command(RUNNER, str(job / "model.tflite"), *arguments)
+        done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
+        reply, outputs = runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
+    where = reply["where"]
+    note = f"emulated {CPU} ({where['machine']}); the time it takes says nothing about a device"
+    cost = Cost("load", reply["load_ms"], "ms", "simulated", "emulated, not the device's")
+    return Answer(f"{where['runtime']} on {where['machine']}", outputs, (cost,), (note,))
+
+
+def set_up(progress: Progress | None = None) -> Path:
+    """Fetch Debian's arm64 Python and QEMU, and PyPI's aarch64 wheels.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: This is not Debian or Ubuntu, or something cannot be fetched.
+    """
+    progress = progress or Silent()
+    if installed():
+        return folder()
+    for tool in ("apt-get", "dpkg-deb"):
+        if not shutil.which(tool):
+            raise UsageError(
+                f"{tool} is missing", "The emulator is set up from Debian packages: use Debian or Ubuntu."
+            )
+    target = folder()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".emulator-", dir=target.parent) as name:
+        work = Path(name)
+        with progress.step("fetching Debian's arm64 Python and QEMU"):
+            _debian(work, "arm64", ARM_PACKAGES, work / "new" / "root")
+            _qemu(work)
+        with progress.step("fetching the aarch64 wheels of LiteRT and NumPy"):
+            _wheels(work)
+        for waste in ("usr/share/doc", "usr/share/man"):
+            shutil.rmtree(work / "new" / "root" / waste, ignore_errors=True)
+        (work / "new" / "complete").write_text(VERSION)
+        if not target.exists():
+            (work / "new").rename(target)
+    return target
+
+
+def _debian(work: Path, architecture: str, packages: tuple[str, ...] | list[str], root: Path) -> None:
+    """Unpack packages of an architecture into a folder, with package lists of our own."""
+    state = work / f"apt-{architecture}"
+    debs = state / "debs"
+    for part in ("lists/partial", "cache/archives/partial", "debs"):
+        (state / part).mkdir(parents=True)
+    options = {
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+        "Dir::State::Lists": state / "lists",
+        "Dir::Cache": state / "cache",
+        "Dir::State::status": "/dev/null",
+        "APT::Sandbox::User": "root" if os.geteuid() == 0 else "",
+        "Debug::NoLocking": "1",
+    }
+    apt = ["apt-get", *(f"-o{key}={value}" for key, value in options.items()), "-qq"]
+    _fetch([*apt, "update"], debs)
+    _fetch([*apt, "download", *packages], debs)
+    root.mkdir(parents=True, exist_ok=True)
+    for package in sorted(debs.glob("*.deb")):
+        _fetch(["dpkg-deb", "-x", str(package), str(root)], debs)
+
+
+def _qemu(work: Path) -> None:
+    """QEMU's static user-mode emulator: this machine's, or Debian's."""
+    binaries = work / "new" / "bin"
+    binaries.mkdir(parents=True)
+    found = shutil.which(QEMU)
+    if found is None:
+        machine = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
+        _debian(work, machine.stdout.strip(), ["qemu-user-static"], work / "qemu")
+        found = str(work / "qemu" / "usr" / "bin" / QEMU)
+    shutil.copy2(found, binaries / QEMU)
+
+
+def _wheels(work: Path) -> None:
+    """Unpack wheels for aarch64."""
+    wheels, site = work / "wheels", work / "new" / "site"
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels)]
+    binary = ["--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--abi=cp311"]
+    _fetch([*pip, *binary, *(f"--platform={p}" for p in PLATFORMS), *ARM_WHEELS], work)
+    _fetch([*pip, *PURE_WHEELS], work)
+    for wheel in sorted(wheels.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(site)
+
+
+def _fetch(command: list[str], where: Path) -> None:
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = last_line(done.stderr) or last_line(done.stdout)
+        raise UsageError(
+            f"{command[0]} failed while setting up the emulator: {reason}",
+            "Check the network, then run it again.",
+        )
+
+
+if __name__ == "__main__":
+    print(set_up())

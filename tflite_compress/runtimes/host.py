@@ -1,0 +1,44 @@
+"""LiteRT on this machine as a runtime to ask: in a child process, on any file that looks intact."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tflite_compress.runtimes.answer import Answer, Arrays, Cost, Runtime
+from tflite_compress.runtimes.child import RUNNER, job_folder, run_child, runner_reply
+
+
+def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5) -> Runtime:
+    """LiteRT here.
+
+    Args:
+        threads: CPU threads.
+        reference: The plain reference kernels instead of XNNPACK.
+        seconds: How long to measure latency.
+    """
+
+    def ask(content: bytes, inputs: Arrays) -> Answer:
+        options = [f"--threads={threads}", f"--seconds={seconds}", "--json"]
+        options += ["--reference"] if reference else []
+        kernels = "reference kernels" if reference else "XNNPACK"
+        with job_folder(content, inputs) as folder:
+            command = [sys.executable, str(RUNNER), str(folder / "model.tflite")]
+            command += [f"--vectors={folder / 'inputs.npz'}", *options]
+            environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+            done = run_child(command, "LiteRT", environment=environment)
+            reply, outputs = runner_reply(done.stdout, done.stderr, "LiteRT")
+        where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
+        costs = (
+            Cost("latency", reply["latency"]["median_ms"], "ms", "measured", where),
+            Cost(
+                "process memory",
+                reply["peak_kb"] * 1024.0,
+                "bytes",
+                "measured",
+                f"peak of the process, {where}",
+            ),
+        )
+        return Answer(f"{reply['where']['runtime']} ({kernels})", outputs, costs)
+
+    return ask

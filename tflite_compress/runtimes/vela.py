@@ -1,0 +1,134 @@
+"""Arm's Vela compiler for Ethos-U NPUs: the compiled model, what runs on the NPU, cycles and memory.
+
+Vela's cycle and time figures come from its performance model of the NPU, not from a device; operators left to
+the CPU are not in them.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tflite_compress.errors import ModelError, UsageError
+from tflite_compress.runtimes.answer import Answer, Arrays, Cost, Runtime
+from tflite_compress.runtimes.child import job_folder, last_line, run_child
+
+ACCELERATORS = (
+    "ethos-u55-32",
+    "ethos-u55-64",
+    "ethos-u55-128",
+    "ethos-u55-256",
+    "ethos-u65-256",
+    "ethos-u65-512",
+    "ethos-u85-128",
+    "ethos-u85-256",
+    "ethos-u85-512",
+    "ethos-u85-1024",
+    "ethos-u85-2048",
+)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What Vela made.
+
+    Attributes:
+        content: The compiled ``.tflite``, for the NPU's driver.
+        answer: Its figures.
+        left_to_cpu: Operators the NPU does not take, with Vela's reason.
+    """
+
+    content: bytes
+    answer: Answer
+    left_to_cpu: tuple[str, ...]
+
+
+def vela_runtime(accelerator: str, system_config: str = "", memory_mode: str = "") -> Runtime:
+    """Vela for one NPU as a runtime; it computes no outputs."""
+    return lambda content, inputs: compile_for(content, accelerator, system_config, memory_mode).answer
+
+
+def compile_for(content: bytes, accelerator: str, system_config: str = "", memory_mode: str = "") -> Compiled:
+    """Compile a model for an Ethos-U.
+
+    Args:
+        content: A ``.tflite``.
+        accelerator: For example ``ethos-u55-256``.
+        system_config: A section of Vela's ``vela.ini``; Vela's default if empty.
+        memory_mode: Likewise.
+
+    Raises:
+        UsageError: There is no such NPU, or Vela is not installed.
+        ModelError: Vela fails on the model.
+    """
+    if accelerator not in ACCELERATORS:
+        raise UsageError(f"no NPU is called '{accelerator}'", f"Choose one of {', '.join(ACCELERATORS)}.")
+    inputs: Arrays = ()
+    with job_folder(content, inputs) as folder:
+        command = [_vela(), str(folder / "model.tflite"), f"--output-dir={folder / 'out'}"]
+        command += [f"--accelerator-config={accelerator}"]
+        if system_config:
+            command += ["--config=Arm/vela.ini", f"--system-config={system_config}"]
+            command += [f"--memory-mode={memory_mode}"] if memory_mode else []
+        done = run_child(command, "Vela", limit_memory=False)
+        summaries = list((folder / "out").glob("*_summary_*.csv")) if done.returncode == 0 else []
+        if not summaries:
+            raise ModelError(
+                f"Vela does not compile the model: {last_line(done.stderr) or last_line(done.stdout)}",
+                "The NPU takes int8 and int16 operators of fixed shapes; try --recipe=int8.",
+            )
+        compiled = (folder / "out" / "model_vela.tflite").read_bytes()
+        row = next(csv.DictReader(summaries[0].read_text().splitlines()))
+    text = done.stdout + done.stderr
+    return Compiled(compiled, _answer(row, text, compiled, accelerator), left_to_cpu(text))
+
+
+def _vela() -> str:
+    beside = Path(sys.executable).with_name("vela")
+    found = str(beside) if beside.exists() else shutil.which("vela", path=os.environ.get("PATH"))
+    if not found:
+        raise UsageError("Arm's Vela compiler is not installed", "pip install 'tflite-compress[vela]'")
+    return found
+
+
+def _answer(row: dict[str, str], text: str, compiled: bytes, accelerator: str) -> Answer:
+    from importlib.metadata import version
+
+    name = f"Vela {version('ethos-u-vela')} ({accelerator})"
+    clock = float(row["core_clock"]) / 1e6
+    how = f"Vela's performance model of {accelerator} at {clock:g} MHz"
+    storage = row["weights_storage_area"]
+    flash = 1024 * float(row[storage.lower().replace(" ", "_").replace("-", "_") + "_memory_used"])
+    costs = [
+        Cost("latency", 1000 * float(row["inference_time"]), "ms", "simulated", how),
+        Cost("cycles", float(row["cycles_total"]), "cycles", "simulated", how),
+        Cost("sram", 1024 * float(row["sram_memory_used"]), "bytes", "simulated", "Vela's memory plan"),
+        Cost("flash", flash, "bytes", "simulated", f"Vela's memory plan: weights and commands, in {storage}"),
+        Cost("file", len(compiled), "bytes", "measured", "the compiled .tflite"),
+    ]
+    share = npu_share(text)
+    if share is not None:
+        costs.append(Cost("operators on the NPU", share, "share", "measured", "counted by Vela"))
+    return Answer(name, None, tuple(costs), left_to_cpu(text))
+
+
+def npu_share(text: str) -> float | None:
+    """Share of operators that run on the NPU, from Vela's report; None where it does not say."""
+    counts = {side: re.search(rf"{side} operators = (\d+)", text) for side in ("CPU", "NPU")}
+    if counts["NPU"] is None:
+        return None
+    npu = int(counts["NPU"].group(1))
+    cpu = int(counts["CPU"].group(1)) if counts["CPU"] else 0
+    return npu / max(1, npu + cpu)
+
+
+def left_to_cpu(text: str) -> tuple[str, ...]:
+    """Operators the NPU does not take, each with Vela's reason."""
+    pattern = r"operator: (\w+), ofm: '([^']*)'\s*Reason: ([^\n]*)"
+    found = [f"{op} '{name}' runs on the CPU: {why.strip()}" for op, name, why in re.findall(pattern, text)]
+    return tuple(dict.fromkeys(found))
