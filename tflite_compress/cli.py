@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import Any
 
+from tflite_compress import cli_fit
+from tflite_compress.cli_values import flag, names_of, plain_settings, quietly, refuse_extra, text
 from tflite_compress.errors import CompressError, UsageError, closest
 from tflite_compress.helptext import HELP, command_help
 
@@ -60,7 +62,7 @@ def compress(
         json: Print the reports as JSON instead of a table.
         settings: Settings of the recipe.
     """
-    _refuse_extra(extra)
+    refuse_extra(extra)
     if model is None:
         raise UsageError(
             "no model named", "For example: tflite-compress compress model.keras --device=rp2040"
@@ -69,33 +71,33 @@ def compress(
     from tflite_compress.plan import make_plan
     from tflite_compress.report import table
 
-    settings = _plain_settings(settings)
-    names = _names(device)
-    plans = [make_plan(name, _text(recipe), settings) for name in names]
-    if _flag(dry_run, "dry-run"):
+    settings = plain_settings(settings)
+    names = names_of(device)
+    plans = [make_plan(name, text(recipe), settings) for name in names]
+    if flag(dry_run, "dry-run"):
         table.print_plans(plans)
         return 0
     options = api._options(
         {
             "max_drop": max_drop,
-            "metric": _text(metric),
-            "loss": _text(loss),
-            "custom_objects": _text(custom_objects),
-            "trust_model": _flag(trust_model, "trust-model"),
+            "metric": text(metric),
+            "loss": text(loss),
+            "custom_objects": text(custom_objects),
+            "trust_model": flag(trust_model, "trust-model"),
             "seed": seed,
         }
     )
     kinds = {"data": data, "train": train, "calibrate": calibrate, "evaluate": eval}
-    sources = {kind: _text(source) for kind, source in kinds.items()}
+    sources = {kind: text(source) for kind, source in kinds.items()}
 
     def work(progress: Any) -> Any:
         from tflite_compress.data.gather import DataSpec
 
-        spec = DataSpec(**sources, preprocess=str(preprocess), resize=_flag(resize, "resize"))  # type: ignore[arg-type]
-        return api.run_plans(str(model), plans, spec, options, _text(out), progress)
+        spec = DataSpec(**sources, preprocess=str(preprocess), resize=flag(resize, "resize"))  # type: ignore[arg-type]
+        return api.run_plans(str(model), plans, spec, options, text(out), progress)
 
-    results = _quietly(work)
-    if _flag(json, "json"):
+    results = quietly(work)
+    if flag(json, "json"):
         table.print_json(results)
     else:
         table.print_results(results)
@@ -110,12 +112,12 @@ def repeat(manifest: Any = None, *extra: str, out: Any = None) -> int:
         extra: Nothing else is expected.
         out: Folder for the new result; the old one's name with -repeated by default.
     """
-    _refuse_extra(extra)
+    refuse_extra(extra)
     if manifest is None:
         raise UsageError("no manifest named", "Give the manifest.json in a result's folder.")
     from tflite_compress import api
 
-    result, same = _quietly(lambda progress: api.repeat(str(manifest), _text(out), progress))
+    result, same = quietly(lambda progress: api.repeat(str(manifest), text(out), progress))
     print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
     return 0 if same else 1
 
@@ -127,7 +129,7 @@ def devices(name: Any = None, *extra: str) -> int:
         name: A profile's name or the path of a TOML file.
         extra: Nothing else is expected.
     """
-    _refuse_extra(extra)
+    refuse_extra(extra)
     from tflite_compress.devices import all_devices, load_device
     from tflite_compress.report import table
 
@@ -145,7 +147,7 @@ def recipes(name: Any = None, *extra: str) -> int:
         name: A recipe's name or the path of a TOML file.
         extra: Nothing else is expected.
     """
-    _refuse_extra(extra)
+    refuse_extra(extra)
     from tflite_compress.recipes import all_recipes, load_recipe
     from tflite_compress.report import table
 
@@ -156,7 +158,16 @@ def recipes(name: Any = None, *extra: str) -> int:
     return 0
 
 
-COMMANDS = {"compress": compress, "repeat": repeat, "devices": devices, "recipes": recipes}
+COMMANDS = {
+    "compress": compress,
+    "repeat": repeat,
+    "check": cli_fit.check,
+    "verify": cli_fit.verify,
+    "bundle": cli_fit.bundle,
+    "setup-emulator": cli_fit.setup_emulator,
+    "devices": devices,
+    "recipes": recipes,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -235,47 +246,6 @@ def _dispatch(arguments: list[str]) -> int:
     except FireExit as exit_:
         return int(exit_.code or 0)
     return code[0] if code else 2
-
-
-def _quietly(work: Any) -> Any:
-    """Run work with progress bars on the terminal and native log noise kept off it."""
-    from tflite_compress.backend import native_noise_captured
-    from tflite_compress.progress import Terminal
-
-    with native_noise_captured():
-        return work(Terminal())
-
-
-def _refuse_extra(extra: tuple[Any, ...]) -> None:
-    if extra:
-        raise UsageError(f"unexpected: {' '.join(map(str, extra))}", "Options start with two dashes.")
-
-
-def _names(device: Any) -> list[str]:
-    """Device names from ``a``, ``a,b`` or what fire made of it."""
-    if device is None:
-        device = ""
-    parts = device if isinstance(device, list | tuple) else str(device).split(",")
-    names = list(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
-    if not names or device is True:
-        raise UsageError("--device: no device named", "'tflite-compress devices' lists them.")
-    return names
-
-
-def _flag(value: Any, name: str) -> bool:
-    """True or false as given: ``--name``, ``--name=false``, ``--noname``."""
-    if isinstance(value, bool) or str(value).lower() in ("true", "false"):
-        return str(value).lower() == "true"
-    raise UsageError(f"--{name}={value}: expected true or false", f"Write --{name} or leave it out.")
-
-
-def _text(value: Any) -> str | None:
-    """Undo fire's reading of values as Python: paths and names are text."""
-    return None if value is None else str(value)
-
-
-def _plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items()}
 
 
 def _complain(message: str, next_step: str) -> None:

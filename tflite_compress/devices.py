@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.tomlfiles import bundled_names, find, read
+from tflite_compress.tomlfiles import bundled_folder, bundled_names, find, read
 
 Positive = Annotated[int, Meta(gt=0)]
 NumericType = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -20,6 +20,7 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: Its type.
         count: How many of it.
         clock_mhz: Highest rated clock; None where the maker does not publish it.
+        cycles: Row of ``tables/cycles.toml`` to estimate latency with; None where there is none.
         features: Instruction sets and units that matter for inference.
     """
 
@@ -27,6 +28,21 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: Positive
     features: tuple[str, ...]
     clock_mhz: Positive | None = None
+    cycles: str | None = None
+
+
+class Npu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An Arm Ethos-U beside the processor, which Vela compiles for.
+
+    Attributes:
+        accelerator: Vela's name for it (``ethos-u55-256``).
+        system_config: Section of Vela's configuration file with clocks and bandwidths.
+        memory_mode: Likewise, where weights and activations lie.
+    """
+
+    accelerator: str
+    system_config: str = ""
+    memory_mode: str = ""
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,12 +80,14 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: ``litert``, ``tflm`` (TFLite Micro) or ``edgetpu``.
         delegate: The kernels or delegate it hands work to.
         version: The versions these facts hold for.
+        operators: Its list in ``tables/operators.toml``; None where it has all builtin operators.
         decodes_weights: The runtime has TFLite Micro's DECODE operator, at least in its recent versions.
     """
 
     name: Literal["litert", "tflm", "edgetpu"]
     delegate: str
     version: str
+    operators: str | None = None
     decodes_weights: bool = False
 
 
@@ -92,6 +110,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kind: What sort of thing it is.
         default_recipe: The recipe taken where none is named.
         limits: What to know before relying on it.
+        npu: A neural processor beside the core.
     """
 
     name: str
@@ -104,6 +123,59 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runtime: Runtime
     limits: tuple[str, ...]
     sources: Sources
+    npu: Npu | None = None
+
+
+class OperatorSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Operators a runtime or delegate has kernels for.
+
+    Attributes:
+        title: What it is called in sentences.
+        source: Where the list comes from.
+        missing_means: What happens to a model with another operator.
+        operators: Their names as in ``schema.fbs``, separated by white space.
+    """
+
+    title: str
+    source: str
+    missing_means: Literal["fails", "falls back to the CPU"]
+    operators: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The operators."""
+        return frozenset(self.operators.split())
+
+
+class Cycles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Processor cycles of one int8 multiply-accumulate, by kind of operator.
+
+    Attributes:
+        title: The core.
+        source: Where the figures come from.
+        conv, depthwise, dense: Cycles a MAC.
+        other: Cycles an output element of every other operator.
+        low, high: Range of the result, as factors.
+    """
+
+    title: str
+    source: str
+    conv: float
+    depthwise: float
+    dense: float
+    other: float
+    low: float
+    high: float
+
+
+def operator_sets() -> dict[str, OperatorSet]:
+    """The bundled lists of operators."""
+    return read(bundled_folder("devices") / "tables" / "operators.toml", dict[str, OperatorSet])
+
+
+def cycle_table() -> dict[str, Cycles]:
+    """The bundled cycles per multiply-accumulate, by core."""
+    return read(bundled_folder("devices") / "tables" / "cycles.toml", dict[str, Cycles])
 
 
 def load_device(name: str) -> Device:

@@ -12,12 +12,16 @@ tflite-compress: a Keras model goes in, the smallest .tflite that keeps its accu
 usage:
   tflite-compress compress MODEL --device=NAME[,NAME...] [--recipe=NAME|FILE] [--data=SOURCE] [...]
   tflite-compress repeat MANIFEST [--out=DIR]     run again what a manifest.json records
+  tflite-compress check MODEL.tflite --device=NAME|all   does it fit: operators, flash, RAM, latency
+  tflite-compress verify MODEL.tflite [--runtime=...] [--emulate]   do the runtimes compute the same
+  tflite-compress bundle MODEL.tflite --device=NAME      C++, Kotlin or Python to put it on the device
+  tflite-compress setup-emulator                  fetch the emulated Raspberry Pi for verify --emulate
   tflite-compress devices [NAME]                  device profiles
   tflite-compress recipes [NAME]                  recipes and their settings
   tflite-compress --version
 
 'tflite-compress COMMAND --help' explains a command. --debug shows tracebacks.
-exit codes: 0 done, 1 accuracy lost or result differs, 2 a mistake to correct, 130 interrupted.
+exit codes: 0 done, 1 accuracy lost, result differs or does not fit, 2 a mistake to correct, 130 interrupted.
 """
 
 

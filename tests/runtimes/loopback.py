@@ -57,7 +57,9 @@ class Server:
 
     def cut(self) -> None:
         """Break off every connection, as a device does that loses power or network."""
-        listing = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True)
+        listing = subprocess.run(
+            ["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True
+        )
         rows = [line.split(None, 2) for line in listing.stdout.splitlines()]
         doomed = {str(self._process.pid)}
         for _ in range(3):  # sshd's children and theirs, but not the shells they started

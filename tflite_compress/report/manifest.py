@@ -66,6 +66,12 @@ def data_record(splits: Splits) -> dict[str, dict[str, Any]]:
     }
 
 
+def files_manifest(files: dict[str, bytes]) -> str:
+    """A manifest that only lists files, for a folder that no run made."""
+    outputs = {name: fingerprint(content) for name, content in sorted(files.items())}
+    return json.dumps({"schema": SCHEMA, "versions": versions(), "outputs": outputs}, indent=2) + "\n"
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read a manifest written by this tool.
 

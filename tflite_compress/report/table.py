@@ -18,14 +18,21 @@ if TYPE_CHECKING:
 WIDE = 100  # columns a table of results needs
 
 
-def _console() -> Any:
+def console() -> Any:
+    """Standard output, at least 80 columns wide."""
     from rich.console import Console
 
     width = shutil.get_terminal_size((120, 24)).columns
     return Console(file=sys.stdout, highlight=False, width=max(80, width))
 
 
-def _grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
+def grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
+    """An empty table.
+
+    Args:
+        columns: Their headings.
+        right: Numbers of the columns set flush right.
+    """
     from rich import box
     from rich.table import Table
 
@@ -43,19 +50,19 @@ def _grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
 
 def print_devices(devices: list[Device]) -> None:
     """List profiles, one a line."""
-    table = _grid("device", "is", "clock MHz", "flash", "RAM", "runtime", "recipe", right=(2, 3, 4))
+    table = grid("device", "is", "clock MHz", "flash", "RAM", "runtime", "recipe", right=(2, 3, 4))
     for d in devices:
         flash = "card" if d.memory.flash_bytes is None else size(d.memory.flash_bytes)
         clock = str(d.core.clock_mhz or "?")
         table.add_row(
             d.name, d.title, clock, flash, size(d.memory.ram_bytes), d.runtime.name, d.default_recipe
         )
-    _console().print(table)
+    console().print(table)
 
 
 def print_device(d: Device) -> None:
     """Show one profile with the source of each group of facts."""
-    table = _grid("fact", "value", "source")
+    table = grid("fact", "value", "source")
     s = d.sources
     features = f" ({', '.join(d.core.features)})" if d.core.features else ""
     clock = f"{d.core.clock_mhz} MHz" if d.core.clock_mhz else "clock not published"
@@ -68,71 +75,69 @@ def print_device(d: Device) -> None:
     table.add_row("runtime", f"{d.runtime.name}, {d.runtime.version}; {d.runtime.delegate}", s.runtime)
     for limit in d.limits:
         table.add_row("limit", limit, s.limits)
-    console = _console()
-    console.print(f"[bold]{d.title}[/bold]  ({d.name}; recipe if none is named: {d.default_recipe})")
-    console.print(table)
+    out = console()
+    out.print(f"[bold]{d.title}[/bold]  ({d.name}; recipe if none is named: {d.default_recipe})")
+    out.print(table)
 
 
 def print_recipes(recipes: list[Recipe]) -> None:
     """List recipes, one a line."""
-    table = _grid("recipe", "what it gives", "if that loses too much")
+    table = grid("recipe", "what it gives", "if that loses too much")
     for r in recipes:
         table.add_row(r.name, r.summary, "; ".join(_in_words(g) for g in r.gentler) or "nothing")
-    _console().print(table)
+    console().print(table)
 
 
 def print_recipe(recipe: Recipe) -> None:
     """Show one recipe with every setting and what it accepts."""
-    table = _grid("pass", "setting", "value", "accepts")
+    table = grid("pass", "setting", "value", "accepts")
     last = ""
     for name, key, value, accepts in settings(recipe):
         table.add_row(name if name != last else "", f"--{key.replace('_', '-')}", _plain(value), accepts)
         last = name
-    console = _console()
-    console.print(f"[bold]{recipe.name}[/bold]: {recipe.summary}")
-    console.print(table)
+    out = console()
+    out.print(f"[bold]{recipe.name}[/bold]: {recipe.summary}")
+    out.print(table)
     for gentler in recipe.gentler:
-        console.print(f"if that loses too much: {_in_words(gentler)}")
+        out.print(f"if that loses too much: {_in_words(gentler)}")
 
 
 def print_plans(plans: list[Plan]) -> None:
     """Print what would be done."""
-    console = _console()
+    out = console()
     for plan in plans:
-        console.print(f"[bold]{plan.device.name}[/bold] ({plan.device.title}), recipe {plan.rungs[0].name}")
+        out.print(f"[bold]{plan.device.name}[/bold] ({plan.device.title}), recipe {plan.rungs[0].name}")
         for name, key, value, _ in settings(plan.rungs[0]):
-            console.print(f"  {name}.{key} = {_plain(value)}", markup=False)
+            out.print(f"  {name}.{key} = {_plain(value)}", markup=False)
         for rung in plan.rungs[1:]:
-            console.print(f"  if that loses too much: {describe(rung)}", markup=False)
+            out.print(f"  if that loses too much: {describe(rung)}", markup=False)
         for note in plan.notes:
-            console.print(f"  note: {note}", markup=False)
-    console.print("nothing was run (--dry-run)")
+            out.print(f"  note: {note}", markup=False)
+    out.print("nothing was run (--dry-run)")
 
 
 def print_results(results: list[Result]) -> None:
     """Print what came out, one row a device, then what to know about it."""
-    console = _console()
+    out = console()
     columns = ("device", "result", "bytes", "gzip", "accuracy", "ms here")
     rows = [_result_row(result) for result in results]
-    if console.width < WIDE:
+    if out.width < WIDE:
         for row in rows:
-            console.print(
-                "\n".join(f"{name:>8}  {cell}" for name, cell in zip(columns, row, strict=True)) + "\n"
-            )
+            out.print("\n".join(f"{name:>8}  {cell}" for name, cell in zip(columns, row, strict=True)) + "\n")
     else:
-        table = _grid(*columns, right=(2, 3, 4, 5))
+        table = grid(*columns, right=(2, 3, 4, 5))
         for row in rows:
             table.add_row(*row)
-        console.print(table)
+        out.print(table)
     first = results[0].report
-    console.print(
+    out.print(
         f"accuracy: {first['accuracy']['metric']} on {first['accuracy']['samples']} samples, LiteRT; "
         f"before: the original model; sizes and latency against its plain float32 .tflite",
         markup=False,
     )
-    console.print(f"latency: {first['latency']['where']}; not the device's", markup=False)
+    out.print(f"latency: {first['latency']['where']}; not the device's", markup=False)
     for result in results:
-        _print_notes(console, result)
+        _print_notes(out, result)
 
 
 def _result_row(result: Result) -> tuple[str, ...]:
@@ -154,16 +159,16 @@ def print_json(results: list[Result]) -> None:
     print(json.dumps([result.report for result in results], indent=2))
 
 
-def _print_notes(console: Any, result: Result) -> None:
+def _print_notes(out: Any, result: Result) -> None:
     for note in result.report["notes"]:
-        console.print(f"{result.device}: {note}", markup=False)
+        out.print(f"{result.device}: {note}", markup=False)
     if not result.passed:
-        console.print(f"{result.device}: accuracy lost where:", markup=False)
+        out.print(f"{result.device}: accuracy lost where:", markup=False)
         for attempt in result.report["attempts"]:
             steps = ", ".join(f"{p['pass']} {p['accuracy_after']:.4f}" for p in attempt["passes"])
             problem = f" ({attempt['error']})" if attempt["error"] else ""
-            console.print(f"  {attempt['in_short']}: after {steps or 'nothing'}{problem}", markup=False)
-    console.print(f"{result.device}: {result.tflite}", markup=False)
+            out.print(f"  {attempt['in_short']}: after {steps or 'nothing'}{problem}", markup=False)
+    out.print(f"{result.device}: {result.tflite}", markup=False)
 
 
 def size(count: int) -> str:

@@ -46,15 +46,13 @@ def micro_runtime(content: bytes, inputs: Arrays) -> Answer:
         done = run_child(command, "TFLite Micro", environment={**os.environ, "PYTHONPATH": _search_path()})
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
-        raise ModelError(
-            f"TFLite Micro refuses the model: {complaint(done.stderr)}", "See 'check' for what to do."
-        )
+        raise ModelError(f"TFLite Micro refuses the model: {complaint(done.stderr)}", "Try --recipe=int8.")
     reply = json.loads(lines[-1])
     outputs = tuple(decoded(entry) for entry in reply["outputs"])
     name = f"tflite-micro {version('tflite-micro')} (reference kernels)"
     smallest = smallest_arena(content, roomy)
     if smallest is None:
-        raise ModelError("TFLite Micro does not allocate the model's tensors", "See 'check' for what to do.")
+        raise ModelError("TFLite Micro does not allocate the model's tensors", "Try a smaller model.")
     return Answer(name, outputs, arena_costs(content, smallest, allocations(done.stderr)))
 
 

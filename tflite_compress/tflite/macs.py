@@ -74,7 +74,7 @@ def count_work(content: bytes) -> Work:
         for op in graph.operators or []:
             name = operator_name(model, op)
             operators[name] = operators.get(name, 0) + 1
-            counted = _macs(name, op, graph)
+            counted = operator_macs(name, op, graph)
             if counted is None:
                 uncounted.add(name)
             macs += counted or 0
@@ -82,7 +82,7 @@ def count_work(content: bytes) -> Work:
     return Work(macs, tuple(sorted(uncounted)), tuple(layers), operators)
 
 
-def _macs(name: str, op: Any, graph: Any) -> int | None:
+def operator_macs(name: str, op: Any, graph: Any) -> int | None:
     """MACs of one operator, 0 for one without weights, None where the file does not tell."""
     tensors = graph.tensors
     output = _elements(tensors[op.outputs[0]])

@@ -1,0 +1,48 @@
+"""The bundle for a Linux board such as a Raspberry Pi: a runner, vectors, requirements, a systemd unit."""
+
+from __future__ import annotations
+
+from tflite_compress.bundle.text import filled, identifier
+from tflite_compress.bundle.vectors import as_npz, make_vectors
+from tflite_compress.data.raw import FileData
+from tflite_compress.devices import Device
+from tflite_compress.runtimes.child import RUNNER
+from tflite_compress.runtimes.host import host_runtime
+
+
+def board_bundle(
+    content: bytes, device: Device, data: FileData, name: str, labels: tuple[str, ...]
+) -> dict[str, bytes]:
+    """Files for a Linux board; see ``make_bundle``."""
+    vectors = make_vectors(content, data, host_runtime(seconds=0))
+    name = identifier(name)
+    values = {
+        "name": name,
+        "device": device.title,
+        "threads": device.core.count,
+        "vectors": len(vectors),
+        "origin": vectors.origin,
+        "tolerance": ", ".join(f"{t:g}" for t in vectors.tolerance),
+        "npu": "",
+    }
+    files = {
+        f"{name}.tflite": content,
+        "run_model.py": RUNNER.read_bytes(),
+        "vectors.npz": as_npz(vectors),
+        "requirements.txt": filled("board_requirements.txt"),
+        f"{name}.service": filled("board.service", **values),
+    }
+    if labels:
+        files["labels.txt"] = ("\n".join(labels) + "\n").encode()
+    if device.npu is not None:
+        from tflite_compress.runtimes.vela import compile_for
+
+        npu = device.npu
+        compiled = compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
+        files[f"{name}_vela.tflite"] = compiled.content
+        values["npu"] = (
+            f"\n`{name}_vela.tflite` is the model compiled by Arm's Vela for {npu.accelerator}; "
+            "run it with the board's Ethos-U delegate.\n"
+        )
+    files["README.md"] = filled("board_readme.md", **values)
+    return files

@@ -1,0 +1,16 @@
+// Lines for your app's build.gradle.kts.
+android {
+    defaultConfig {
+        minSdk = 26
+        testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
+    }
+    androidResources {
+        noCompress += "tflite" // mapped into memory, not unpacked
+    }
+}
+
+dependencies {
+    implementation("com.google.ai.edge.litert:litert:2.3.0")
+    androidTestImplementation("androidx.test.ext:junit:1.2.1")
+    androidTestImplementation("androidx.test:runner:1.6.2")
+}

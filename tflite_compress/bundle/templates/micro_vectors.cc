@@ -1,0 +1,11 @@
+#include "@@{name}_vectors.h"
+
+namespace @@name {
+
+@@arrays
+
+const float kTolerance[kOutputs] = {@@tolerance};
+
+@@tables
+
+}  // namespace @@name

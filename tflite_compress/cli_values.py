@@ -1,0 +1,50 @@
+"""Reading what fire makes of a command line's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tflite_compress.errors import UsageError
+
+
+def quietly(work: Any) -> Any:
+    """Run work with progress bars on the terminal and native log noise kept off it."""
+    from tflite_compress.backend import native_noise_captured
+    from tflite_compress.progress import Terminal
+
+    with native_noise_captured():
+        return work(Terminal())
+
+
+def refuse_extra(extra: tuple[Any, ...]) -> None:
+    """Refuse words that belong to no option."""
+    if extra:
+        raise UsageError(f"unexpected: {' '.join(map(str, extra))}", "Options start with two dashes.")
+
+
+def names_of(device: Any) -> list[str]:
+    """Device names from ``a``, ``a,b`` or what fire made of it."""
+    if device is None:
+        device = ""
+    parts = device if isinstance(device, list | tuple) else str(device).split(",")
+    names = list(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
+    if not names or device is True:
+        raise UsageError("--device: no device named", "'tflite-compress devices' lists them.")
+    return names
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or false as given: ``--name``, ``--name=false``, ``--noname``."""
+    if isinstance(value, bool) or str(value).lower() in ("true", "false"):
+        return str(value).lower() == "true"
+    raise UsageError(f"--{name}={value}: expected true or false", f"Write --{name} or leave it out.")
+
+
+def text(value: Any) -> str | None:
+    """Undo fire's reading of values as Python: paths and names are text."""
+    return None if value is None else str(value)
+
+
+def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Lists instead of the tuples fire makes."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items()}

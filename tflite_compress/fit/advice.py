@@ -1,0 +1,42 @@
+"""What to use instead of an operator a runtime lacks."""
+
+from __future__ import annotations
+
+_INSTEAD = {
+    "GELU": "use activation 'relu6' or 'hard_silu' (hard_swish), or spell GELU out with tanh and fine-tune",
+    "ERF": "use the tanh form of GELU: keras.activations.gelu(x, approximate=True)",
+    "POW": "multiply, or use sqrt and square",
+    "TILE": "use Concatenate, or let a broadcasting Add or Multiply repeat the values",
+    "TOPK_V2": "leave the search for the largest entries to the application",
+    "WHERE": "multiply by a mask",
+    "SELECT": "multiply by a mask",
+    "RANGE": "make the positions a constant input",
+    "ONE_HOT": "use an Embedding or a Dense layer on class numbers",
+    "REVERSE_SEQUENCE": "use keras.ops.flip on a fixed length",
+    "BIDIRECTIONAL_SEQUENCE_LSTM": "use two LSTM layers, one with go_backwards=True",
+    "UNIDIRECTIONAL_SEQUENCE_RNN": "use an LSTM layer, or unroll=True",
+    "CONV_3D": "use Conv2D on frames joined as channels, or DepthwiseConv2D over time",
+    "CONV_3D_TRANSPOSE": "use Conv2DTranspose on frames joined as channels",
+    "REDUCE_PROD": "add logarithms",
+    "SEGMENT_SUM": "use a Dense layer with constant weights",
+    "SCATTER_ND": "use Concatenate and Pad",
+    "LOCAL_RESPONSE_NORMALIZATION": "use BatchNormalization, which folds into the convolution",
+    "RFFT2D": "compute the spectrum before the model, in the firmware's DSP library",
+    "STABLEHLO_COMPOSITE": "convert without composites",
+    "TRANSPOSE": "keep the channels last, so that nothing has to be turned",
+    "BATCH_MATMUL": "use Dense layers instead of attention",
+    "GATHER": "use a Dense layer on one-hot rows instead of an Embedding",
+    "SOFTMAX": "end the model before softmax and take the largest entry",
+    "HARD_SWISH": "use activation 'relu6'",
+    "TFLM_DECODE": "take the plain file beside it (*.plain.tflite), or --encode=none",
+}
+
+
+def instead_of(operator: str) -> str:
+    """One sentence on what to do about a missing operator."""
+    known = _INSTEAD.get(operator)
+    if known:
+        return known
+    if operator.startswith("Flex"):
+        return "this is a TensorFlow operator outside TFLite: rewrite the layer with built-in Keras layers"
+    return "replace the layer by one made of convolutions, dense layers, pooling or simple arithmetic"
