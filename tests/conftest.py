@@ -65,3 +65,29 @@ def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]
         return code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def compressed(tmp_path_factory: pytest.TempPathFactory, digits: Path, digits_data: Path) -> Path:
+    """The example compressed for a board, a phone and two microcontrollers, one of them with an NPU."""
+    import tflite_compress
+    from tflite_compress.data.gather import DataSpec
+
+    out = tmp_path_factory.mktemp("compressed") / "digits"
+    devices = ["raspberry-pi-4", "android-gpu", "arduino-nano-33-ble", "alif-ensemble-e7"]
+    tflite_compress.compress_many(digits, devices, None, DataSpec(digits_data), out=out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def int8_file(compressed: Path) -> Path:
+    """The example as int8 with integer inputs and outputs."""
+    return compressed / "arduino-nano-33-ble" / "digits.tflite"
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Path:
+    """The emulated aarch64 LiteRT, set up once for all sessions of this machine."""
+    from tflite_compress.runtimes import emulator as module
+
+    return module.set_up()

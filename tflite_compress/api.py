@@ -29,6 +29,7 @@ class Options:
         trust_model: Run code that comes in the model file (Lambda layers).
         seed: Seed of everything random.
         latency_seconds: How long to measure latency.
+        bundle: Write what the device's developer needs into the result's folder ``bundle``.
     """
 
     max_drop: float = 0.01
@@ -38,6 +39,7 @@ class Options:
     trust_model: bool = False
     seed: int = 0
     latency_seconds: float = 1.0
+    bundle: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Result:
     tflite: Path
     report: dict[str, Any]
     manifest: dict[str, Any]
+
+    @property
+    def fits(self) -> bool:
+        """True where nothing stands against running the file on the device; see ``report["fit"]``."""
+        return bool(self.report["fit"]["fits"])
 
 
 def compress(

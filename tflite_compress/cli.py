@@ -31,6 +31,7 @@ def compress(
     custom_objects: Any = None,
     trust_model: bool = False,
     seed: int = 0,
+    bundle: bool = True,
     dry_run: bool = False,
     json: bool = False,
     **settings: Any,
@@ -58,6 +59,7 @@ def compress(
         custom_objects: module:dict with the custom classes of the model.
         trust_model: Run code that is in the model file, such as Lambda layers.
         seed: Seed of the split and of training.
+        bundle: Write sources and test vectors for the device too; --bundle=false leaves them out.
         dry_run: Print the plan and stop.
         json: Print the reports as JSON instead of a table.
         settings: Settings of the recipe.
@@ -85,6 +87,7 @@ def compress(
             "custom_objects": text(custom_objects),
             "trust_model": flag(trust_model, "trust-model"),
             "seed": seed,
+            "bundle": flag(bundle, "bundle"),
         }
     )
     kinds = {"data": data, "train": train, "calibrate": calibrate, "evaluate": eval}
@@ -101,7 +104,7 @@ def compress(
         table.print_json(results)
     else:
         table.print_results(results)
-    return 0 if all(result.passed for result in results) else 1
+    return 0 if all(result.passed and result.fits for result in results) else 1
 
 
 def repeat(manifest: Any = None, *extra: str, out: Any = None) -> int:

@@ -16,6 +16,7 @@ import msgspec
 from tflite_compress.api import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.errors import ConversionError
+from tflite_compress.fit.result import fit_and_bundle
 from tflite_compress.models.load import Source, load_model, resolve_reference
 from tflite_compress.output import MANIFEST, write_file
 from tflite_compress.passes import Convert, Slim, apply_pass
@@ -25,6 +26,7 @@ from tflite_compress.plan import Plan
 from tflite_compress.progress import Progress
 from tflite_compress.reference import make_reference
 from tflite_compress.report.build import build_report, measure
+from tflite_compress.report.fit_table import verdict_record
 from tflite_compress.report.manifest import build_manifest, versions
 
 BASELINE = (Convert(numeric="float32", io="float32"), Slim())
@@ -96,12 +98,42 @@ class Session:
             self.options.max_drop,
             self.spec.given,
         )
+        with clock.step("fit and bundle"), self.context.progress.step("asking the device's runtime"):
+            bundle = self._fit(plan, chosen, report)
         report["model"] = {"name": self.source.network.name, "format": self.source.format}
         report["seconds"] = clock.seconds
-        return self._write(plan, chosen, report, folder)
+        return self._write(plan, chosen, report, bundle, folder)
 
-    def _write(self, plan: Plan, chosen: Attempt, report: dict[str, Any], folder: Path) -> Result:
-        """Write ``.tflite``, report and manifest."""
+    def _fit(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
+        """Put the device's verdict into the report; gives the bundle's files."""
+        assert chosen.model.flatbuffer is not None
+        network, passed = self.source.network, report["verdict"] != "failed"
+        verdict, files, why_none = fit_and_bundle(
+            chosen.model.flatbuffer,
+            plan.device,
+            self.context.reference.splits.evaluate,
+            tuple(port.name for port in network.inputs),
+            network.name,
+            self.spec.preprocess,
+            self.options.bundle and passed,
+        )
+        report["fit"] = verdict_record(verdict)
+        latency = verdict.cost("latency")
+        if latency is not None:
+            report["device_latency"] = latency.as_json()
+        if why_none:
+            report["notes"].append(f"no bundle: {why_none}")
+        return {f"bundle/{name}": content for name, content in files.items()}
+
+    def _write(
+        self,
+        plan: Plan,
+        chosen: Attempt,
+        report: dict[str, Any],
+        bundle: dict[str, bytes],
+        folder: Path,
+    ) -> Result:
+        """Write ``.tflite``, report, manifest and bundle."""
         content = chosen.model.flatbuffer
         assert content is not None
         passed = report["verdict"] != "failed"
@@ -121,12 +153,12 @@ class Session:
             self.options.seed,
             files,
         )
-        for file, written in files.items():
+        for file, written in {**files, **bundle}.items():
             write_file(folder / file, written)
         text = json.dumps(report, indent=2) + "\n"
         write_file(folder / "report.json", text)
         # The report holds timings, so its hash is no part of what a repeated run must match.
-        listed = {**manifest, "files": [*files, "report.json", MANIFEST]}
+        listed = {**manifest, "files": [*files, *bundle, "report.json", MANIFEST]}
         write_file(folder / MANIFEST, json.dumps(listed, indent=2) + "\n")
         return Result(plan.device.name, passed, folder / name, report, listed)
 

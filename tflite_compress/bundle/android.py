@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tflite_compress.bundle.metadata import with_metadata
 from tflite_compress.bundle.text import class_name, filled, identifier
 from tflite_compress.bundle.vectors import Preprocessing, as_json, make_vectors
@@ -116,10 +118,10 @@ def _to_raw(index: int, port: TensorPort, array: str, cast: str, preprocessing: 
     value = f"input{index}[it]"
     real = port.dtype.kind == "f" or port.quantized
     if real and preprocessing.known and (preprocessing.mean, preprocessing.std) != (0.0, 1.0):
-    value = f"({value} - {preprocessing.mean}f) / {preprocessing.std}f"
+        value = f"({value} - {preprocessing.mean}f) / {preprocessing.std}f"
     if port.quantized:
         low, high = (-128, 127) if port.type == "INT8" else (-32768, 32767)
-        step = f"Math.rint(({value}) / {port.scale!r}).toInt() + {port.zero_point}"
+        step = f"Math.rint((({value}) / {_float(port.scale)}).toDouble()).toInt() + {port.zero_point}"
         return f"{array}(input{index}.size) {{ ({step}).coerceIn({low}, {high}).{cast}() }}"
     return f"{array}(input{index}.size) {{ {value if cast == 'toFloat' else f'{value}.{cast}()'} }}"
 
@@ -128,6 +130,11 @@ def _to_real(index: int, port: TensorPort, kind: str) -> str:
     """Kotlin that turns an output into real numbers."""
     raw = f"outputs[{index}].read{kind}()"
     if port.quantized:
-        scale = f"{port.scale!r}f"
+        scale = _float(port.scale)
         return f"{raw}.let {{ raw -> FloatArray(raw.size) {{ (raw[it] - ({port.zero_point})) * {scale} }} }}"
     return raw if kind == "Float" else f"{raw}.let {{ raw -> FloatArray(raw.size) {{ raw[it].toFloat() }} }}"
+
+
+def _float(value: float) -> str:
+    """A float32 literal that reads back as the same number."""
+    return f"{np.float32(value)!s}f"

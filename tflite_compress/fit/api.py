@@ -20,18 +20,20 @@ from tflite_compress.tflite.integrity import read_verified
 from tflite_compress.tflite.ports import Ports, ports_of
 
 SAMPLES = 8
+NO_LIMITS = Limits()
+DEFAULTS = Remote()
 
 
 def check_file(
     path: str | os.PathLike[str],
     devices: Sequence[str],
-    limits: Limits = Limits(),
+    limits: Limits = NO_LIMITS,
     min_accuracy: float | None = None,
     data: str | None = None,
     preprocess: str = "none",
     metric: str | None = None,
     on_device: str | None = None,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULTS,
     progress: Progress | None = None,
 ) -> list[Verdict]:
     """Check a file against device profiles.
@@ -76,7 +78,7 @@ def verify_file(
     data: str | None = None,
     preprocess: str = "none",
     samples: int = SAMPLES,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULTS,
     progress: Progress | None = None,
 ) -> list[Comparison]:
     """Run a file on several runtimes and compare what they compute.
@@ -160,11 +162,10 @@ def _samples(ports: Ports, data: str | None, preprocess: str, count: int = SAMPL
 
 def _accuracy(content: bytes, data: FileData, ports: Ports, metric: str | None, least: float) -> Finding:
     """Score the file in LiteRT, or in TFLite Micro where LiteRT cannot run it."""
-    remote = Remote()
     try:
-        answer = runtime_named("litert", remote)(content, data.raw)
+        answer = runtime_named("litert", DEFAULTS)(content, data.raw)
     except CompressError:
-        answer = runtime_named("tflm", remote)(content, data.raw)
+        answer = runtime_named("tflm", DEFAULTS)(content, data.raw)
     return accuracy_finding(accuracy(answer, data, ports, metric), least)
 
 

@@ -162,13 +162,35 @@ def print_json(results: list[Result]) -> None:
 def _print_notes(out: Any, result: Result) -> None:
     for note in result.report["notes"]:
         out.print(f"{result.device}: {note}", markup=False)
+    if result.fits:
+        out.print(f"{result.device}: fits: {_memory(result.report['fit']['findings'])}", markup=False)
+    for finding in result.report["fit"]["findings"]:
+        if finding["fits"] is False:
+            out.print(f"{result.device}: does NOT fit: {finding['text']}", markup=False)
+            out.print(f"  {finding.get('do', '')}", markup=False)
+    device_latency = result.report["device_latency"]
+    if device_latency["kind"] != "unknown":
+        out.print(f"{result.device}: {_on_device(device_latency)}", markup=False)
     if not result.passed:
         out.print(f"{result.device}: accuracy lost where:", markup=False)
         for attempt in result.report["attempts"]:
             steps = ", ".join(f"{p['pass']} {p['accuracy_after']:.4f}" for p in attempt["passes"])
             problem = f" ({attempt['error']})" if attempt["error"] else ""
             out.print(f"  {attempt['in_short']}: after {steps or 'nothing'}{problem}", markup=False)
-    out.print(f"{result.device}: {result.tflite}", markup=False)
+    bundle = result.tflite.parent / "bundle"
+    beside = f", and for the developer {bundle}/README.md" if bundle.is_dir() else ""
+    out.print(f"{result.device}: {result.tflite}{beside}", markup=False)
+
+
+def _memory(findings: list[dict[str, Any]]) -> str:
+    """Flash and RAM in a few words, each with how it is known."""
+    costs = {f["subject"]: f["cost"] for f in findings if f["subject"] in ("flash", "RAM") and "cost" in f}
+    return ", ".join(f"{name} {c['value'] / 1024:,.0f} KB ({c['kind']})" for name, c in costs.items())
+
+
+def _on_device(latency: dict[str, Any]) -> str:
+    spread = f" ({latency['low']:.3g} to {latency['high']:.3g})" if "low" in latency else ""
+    return f"about {latency['value']:.3g} ms{spread} on the device, {latency['kind']}: {latency['how']}"
 
 
 def size(count: int) -> str:

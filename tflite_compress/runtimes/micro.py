@@ -74,7 +74,7 @@ def arena_costs(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[C
         )
         if parts
     ]
-    how = f"smallest arena and {scratch:,} bytes of CMSIS-NN scratch, in KB; 32-bit structures are smaller"
+    how = f"smallest arena plus {scratch:,} bytes of CMSIS-NN scratch, rounded up; 32-bit needs less"
     costs.append(Cost("arena to reserve", reserve, "bytes", "estimated", how, smallest * 0.75, reserve))
     return tuple(costs)
 
@@ -122,7 +122,7 @@ def _answer(folder: Path, arena_bytes: int) -> None:
 
 
 def _outputs(interpreter: Any) -> list[np.ndarray]:
-    found = []
+    found: list[np.ndarray] = []
     while True:  # the interpreter does not tell how many there are
         try:
             found.append(np.array(interpreter.get_output(len(found))))

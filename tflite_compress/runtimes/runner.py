@@ -110,7 +110,8 @@ def timings(model: Model, seconds: float) -> list[float]:
     deadline = time.perf_counter() + seconds / 5
     while time.perf_counter() < deadline:
         model.invoke()
-    found, deadline = [], time.perf_counter() + seconds
+    found: list[float] = []
+    deadline = time.perf_counter() + seconds
     while len(found) < 5 or (time.perf_counter() < deadline and len(found) < 100000):
         start = time.perf_counter()
         model.invoke()

@@ -82,7 +82,8 @@ def tensor_name(tensor: Any) -> str:
 
 def type_name(number: int) -> str:
     """Name of a tensor type as in ``schema.fbs`` (``INT8``)."""
-    names = {value: name for name, value in vars(schema().TensorType).items() if isinstance(value, int)}
+    types = vars(schema().TensorType).items()
+    names: dict[int, str] = {value: name for name, value in types if isinstance(value, int)}
     return names.get(number, f"TYPE_{number}")
 
 

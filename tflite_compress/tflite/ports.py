@@ -50,7 +50,7 @@ class TensorPort:
         if self.quantized:
             info = np.iinfo(self.dtype)
             steps = np.rint(np.asarray(values, np.float32) / np.float32(self.scale)) + self.zero_point
-            return np.clip(steps, info.min, info.max).astype(self.dtype)
+            return np.asarray(np.clip(steps, info.min, info.max), self.dtype)
         return np.asarray(values).astype(self.dtype)
 
     def to_real(self, raw: np.ndarray) -> np.ndarray:

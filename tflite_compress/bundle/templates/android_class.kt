@@ -3,13 +3,14 @@ package tflitecompress.@@name
 import android.content.Context
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
+import java.io.Closeable
 
 /**
  * The model @@name, with normalization and quantization done inside. Not thread-safe; close it after use.
  *
  * It asks for the @@accelerator and falls back to the CPU where the phone has none that takes the model.
  */
-class @@Class private constructor(private val model: CompiledModel) : AutoCloseable {
+class @@Class private constructor(private val model: CompiledModel) : Closeable {
     private val inputs = model.createInputBuffers()
     private val outputs = model.createOutputBuffers()
 

@@ -1,0 +1,65 @@
+"""The fit and the bundle of a file that was just made, with the samples it was evaluated on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.bundle import make_bundle, preprocessing_of
+from tflite_compress.data.raw import FileData, from_samples, random_data
+from tflite_compress.data.samples import Samples
+from tflite_compress.devices import Device
+from tflite_compress.errors import CompressError
+from tflite_compress.fit.check import Verdict, check
+from tflite_compress.fit.evidence import Evidence
+from tflite_compress.tflite.ports import Ports, ports_of
+
+VECTORS = 8
+
+
+def fit_and_bundle(
+    content: bytes,
+    device: Device,
+    samples: Samples,
+    input_names: tuple[str, ...],
+    name: str,
+    preprocess: Any,
+    bundle: bool,
+) -> tuple[Verdict, dict[str, bytes], str]:
+    """Ask the device's runtime about a file, and make its bundle.
+
+    Args:
+        content: The ``.tflite``.
+        device: What it was made for.
+        samples: The evaluation samples.
+        input_names: The network's inputs, in the order of the samples.
+        name: Name of the model.
+        preprocess: The user's preprocessing.
+        bundle: False leaves the bundle out.
+
+    Returns:
+        The verdict, the bundle's files, and why there are none.
+    """
+    ports = ports_of(content)
+    data = vector_data(samples, input_names, ports)
+    verdict = check(Evidence(content, data.raw), device)
+    if not bundle:
+        return verdict, {}, ""
+    try:
+        preprocessing = preprocessing_of(str(preprocess))
+        return verdict, make_bundle(content, device, data, name, samples.class_names, preprocessing), ""
+    except CompressError as error:
+        return verdict, {}, error.message
+
+
+def vector_data(samples: Samples, input_names: tuple[str, ...], ports: Ports) -> FileData:
+    """A few samples in the order of the file's inputs; random ones where they do not fit the file."""
+    few = samples.take(np.arange(min(VECTORS, len(samples))))
+    by_name = dict(zip(input_names, few.inputs, strict=True))
+    if {p.name for p in ports.inputs} == set(by_name):
+        few = Samples(tuple(by_name[p.name] for p in ports.inputs), None, few.origin, few.class_names)
+    try:
+        return from_samples(few, ports)
+    except CompressError:
+        return random_data(ports, VECTORS)
