@@ -122,5 +122,5 @@ def test_the_kotlin_compiles_and_converts(
         raw = [int(v) for v in ran.stdout.splitlines()[0].split()]
         assert raw == port.to_raw(pixels / 255).tolist()
         outputs = ports_of(content).outputs[0]
-        expected = outputs.to_real(np.arange(10, dtype=np.int8) - 128)
+        expected = outputs.to_real(np.arange(-128, -118, dtype=np.int8))
         assert [float(v) for v in ran.stdout.splitlines()[1].split()] == pytest.approx(expected.tolist())

@@ -99,7 +99,8 @@ def find_phone(serial: str | None) -> list[str]:
     if adb is None:
         raise UsageError("adb is missing", "Install Android's platform tools: apt-get install adb")
     listing = _call([adb, "devices"], ADB_S)
-    found = dict(line.split()[:2] for line in listing.splitlines()[1:] if len(line.split()) >= 2)
+    lines = listing.partition("List of devices attached")[2].splitlines()  # adb says before it if it starts
+    found = dict(line.split()[:2] for line in lines if len(line.split()) >= 2 and line[0] != "*")
     if serial is None and len(found) > 1:
         raise UsageError(f"several phones are connected: {', '.join(found)}", "Name one: --serial=")
     if serial is None and not found:

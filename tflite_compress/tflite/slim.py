@@ -114,10 +114,17 @@ def layer_name(name: str) -> str:
 
     >>> layer_name("digits_1/conv_1/Relu;digits_1/bn_1/FusedBatchNormV3;digits_1/conv_1/Conv2D")
     'conv_1'
+    >>> layer_name("functional/smooth/Gelu/mul_2;functional/smooth/Gelu/Erfc")
+    'smooth'
     """
     first = name.split(";")[0]
     parts = [part for part in first.split("/") if part and not _NOISE.match(part)]
-    return parts[-2] if len(parts) > 1 else (parts[0] if parts else "")
+    if len(parts) < 2:
+        return parts[0] if parts else ""
+    place = len(parts) - 2
+    while place > 1 and parts[place][0].isupper():  # a function's own scope within the layer
+        place -= 1
+    return parts[place]
 
 
 def _name_ports_after_signature(model: Any) -> None:

@@ -1,0 +1,141 @@
+"""LiteRT, TFLite Micro, Vela and the emulated Pi, asked about the same file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tflite_compress.data.raw import random_data
+from tflite_compress.errors import ModelError, UsageError
+from tflite_compress.fit.compare import compare
+from tflite_compress.runtimes import child, vela
+from tflite_compress.runtimes import emulator as emulation
+from tflite_compress.runtimes.answer import Arrays
+from tflite_compress.runtimes.host import host_runtime
+from tflite_compress.runtimes.micro import micro_runtime
+from tflite_compress.runtimes.named import Remote, runtime_named
+from tflite_compress.runtimes.tflm import TFLMModel
+from tflite_compress.tflite.ports import ports_of
+from tflite_compress.tflite.scratch import largest_scratch
+
+
+@pytest.fixture(scope="module")
+def content(int8_file: Path) -> bytes:
+    return int8_file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def inputs(content: bytes) -> Arrays:
+    return random_data(ports_of(content), 16).raw
+
+
+def test_litert_with_either_kernels(content: bytes, inputs: Arrays) -> None:
+    fast, plain = host_runtime(threads=2)(content, inputs), host_runtime(reference=True)(content, inputs)
+    assert fast.outputs is not None and plain.outputs is not None
+    assert fast.outputs[0].shape == (16, 1, 10) and fast.outputs[0].dtype == np.int8
+    assert np.mean(fast.outputs[0].argmax(-1) == plain.outputs[0].argmax(-1)) > 0.8
+    latency = fast.cost("latency")
+    assert latency is not None and latency.kind == "measured" and latency.unit == "ms"
+
+
+def test_tflite_micro_computes_what_litert_does(content: bytes, inputs: Arrays) -> None:
+    micro, plain = micro_runtime(content, inputs), host_runtime(reference=True)(content, inputs)
+    assert micro.outputs is not None and plain.outputs is not None
+    assert np.array_equal(micro.outputs[0], plain.outputs[0])
+    arena, head, tail = (micro.cost(what) for what in ("arena", "arena head", "arena tail"))
+    assert arena and head and tail and abs(head.value + tail.value - arena.value) <= 64
+    TFLMModel(content, ("image",), ("digit",), arena_bytes=int(arena.value))
+
+
+def test_the_arena_to_reserve_has_room_for_optimized_kernels(content: bytes, inputs: Arrays) -> None:
+    answer = micro_runtime(content, inputs[:1])
+    arena, reserve = answer.cost("arena"), answer.cost("arena to reserve")
+    assert arena and reserve and reserve.kind == "estimated"
+    assert (
+        arena.value + largest_scratch(content)
+        <= reserve.value
+        < arena.value + largest_scratch(content) + 1024
+    )
+    assert largest_scratch(content) >= 2 * 2 * 9  # two columns of a 3x3 kernel in 16 bits at the least
+
+
+def test_the_emulated_pi_computes_what_this_machine_does(
+    content: bytes, inputs: Arrays, compressed: Path, emulator: Path
+) -> None:
+    here, there = host_runtime(seconds=0)(content, inputs), emulation.emulated_runtime(content, inputs)
+    assert here.outputs is not None and there.outputs is not None and "aarch64" in there.runtime
+    assert np.array_equal(here.outputs[0], there.outputs[0])
+    assert there.cost("latency") is None  # emulated time is not device time
+    float16 = (compressed / "android-gpu" / "digits.tflite").read_bytes()
+    real = random_data(ports_of(float16), 4).raw
+    pair = [r(float16, real).outputs for r in (host_runtime(seconds=0), emulation.emulated_runtime)]
+    assert pair[0] is not None and pair[1] is not None and np.allclose(pair[0][0], pair[1][0], atol=1e-6)
+
+
+def test_without_set_up_the_emulator_says_what_to_do(
+    content: bytes, inputs: Arrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFLITE_COMPRESS_EMULATOR", str(tmp_path / "none"))
+    with pytest.raises(UsageError) as caught:
+        emulation.emulated_runtime(content, inputs)
+    assert "setup-emulator" in caught.value.next_step
+
+
+@pytest.mark.parametrize("npu", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
+def test_vela(content: bytes, npu: str) -> None:
+    compiled = vela.compile_for(content, npu)
+    share, cycles, sram = (compiled.answer.cost(w) for w in ("operators on the NPU", "cycles", "sram"))
+    assert share and share.value == 1 and not compiled.left_to_cpu
+    assert cycles and cycles.kind == "simulated" and cycles.value > 1000
+    assert sram and 1000 < sram.value < 100_000
+    flash = compiled.answer.cost("flash")
+    assert flash and 20_000 < flash.value < 60_000
+
+
+def test_vela_names_what_stays_on_the_cpu(compressed: Path) -> None:
+    floats_around = (compressed / "raspberry-pi-4" / "digits.tflite").read_bytes()
+    compiled = vela.compile_for(floats_around, "ethos-u55-128")
+    assert any("QUANTIZE" in line and "runs on the CPU" in line for line in compiled.left_to_cpu)
+    share = compiled.answer.cost("operators on the NPU")
+    assert share and 0 < share.value < 1
+
+
+def test_unknown_npu_and_runtime(content: bytes) -> None:
+    with pytest.raises(UsageError, match="ethos-u99"):
+        vela.compile_for(content, "ethos-u99")
+    with pytest.raises(UsageError, match="Did you mean 'emulate'"):
+        runtime_named("emulat", Remote())
+    with pytest.raises(UsageError, match="benchmark-model"):
+        runtime_named("adb", Remote())
+
+
+def test_what_a_runtime_refuses(keras: object) -> None:
+    with pytest.raises(ModelError, match="LiteRT refuses"):
+        host_runtime()(b"\x20\0\0\0TFL3" + bytes(40), ())
+
+
+def test_a_crash_in_the_child_is_an_error_here() -> None:
+    with pytest.raises(ModelError, match="crashes on the model \\(SIGSEGV\\)"):
+        child.run_child([sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"], "It")
+    with pytest.raises(ModelError, match="did not finish"):
+        child.run_child([sys.executable, "-c", "import time; time.sleep(60)"], "It", seconds=0.5)
+    done = child.run_child([sys.executable, "-c", "bytearray(1 << 36)"], "It")
+    assert done.returncode == 1 and "MemoryError" in done.stderr
+
+
+def test_comparison_tells_equal_from_different(content: bytes, inputs: Arrays) -> None:
+    def spoilt(model: bytes, arrays: Arrays) -> object:
+        answer = host_runtime(seconds=0)(model, arrays)
+        assert answer.outputs is not None
+        from dataclasses import replace
+
+        return replace(answer, outputs=tuple(y + np.int8(3) for y in answer.outputs))
+
+    runtimes = {"tflm": micro_runtime, "spoilt": spoilt, "litert": host_runtime(seconds=0)}
+    found = {c.runtime: c for c in compare(content, inputs, ports_of(content), runtimes)}  # type: ignore[arg-type]
+    assert found["tflm"].same is True and found["tflm"].largest == 0
+    assert found["spoilt"].same is False
+    assert found["litert"].same is None

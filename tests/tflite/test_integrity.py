@@ -1,0 +1,135 @@
+"""Files from elsewhere: every damage gives one clear error, and never a crash."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tflite_compress.errors import CompressError, ModelError
+from tflite_compress.runtimes.host import host_runtime
+from tflite_compress.runtimes.micro import micro_runtime
+from tflite_compress.tflite.flatbuffer import pack, unpack
+from tflite_compress.tflite.integrity import read_verified, verify
+from tflite_compress.tflite.ports import ports_of
+
+
+@pytest.fixture(scope="module")
+def content(int8_file: Path) -> bytes:
+    return int8_file.read_bytes()
+
+
+def test_a_good_file_is_good(content: bytes, int8_file: Path) -> None:
+    assert verify(content).subgraphs and read_verified(int8_file) == content
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda c: b"", "not a .tflite"),
+        (lambda c: random.Random(0).randbytes(5000), "not a .tflite"),
+        (lambda c: c[:4] + b"TFL3" + random.Random(0).randbytes(5000), "damaged"),
+        (lambda c: c[: len(c) // 2], "damaged"),
+        (lambda c: c[:1000], "damaged"),
+        (lambda c: struct.pack("<I", 0x7FFFFFFF) + c[4:], "damaged"),
+        (lambda c: struct.pack("<I", 4) + c[4:], "damaged"),
+    ],
+)
+def test_broken_bytes(content: bytes, damage: Callable[[bytes], bytes], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        verify(damage(content))
+
+
+def edited(content: bytes, edit: Callable[[object], None]) -> bytes:
+    model = unpack(content)
+    edit(model)
+    return pack(model)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda m: setattr(m.subgraphs[0].operators[0], "opcodeIndex", 99), "its kind refers to number 99"),
+        (
+            lambda m: setattr(m.subgraphs[0].operators[0], "inputs", [0, 5000, 1]),
+            "inputs refers to number 5000",
+        ),
+        (lambda m: setattr(m.subgraphs[0].operators[0], "outputs", [-7]), "outputs refers to number -7"),
+        (lambda m: setattr(m.subgraphs[0], "inputs", [12345]), "inputs refers to number 12345"),
+        (lambda m: setattr(m.subgraphs[0].tensors[1], "buffer", 4000), "buffer refers to number 4000"),
+        (lambda m: setattr(m.subgraphs[0].tensors[0], "shape", [1, -5, 8, 1]), "negative dimension"),
+        (lambda m: setattr(m.subgraphs[0].tensors[0], "shape", [2**30, 2**30]), "more than any runtime"),
+        (lambda m: setattr(m.signatureDefs[0].inputs[0], "tensorIndex", 777), "tensor refers to number 777"),
+        (lambda m: setattr(m, "subgraphs", []), "no graph"),
+        (lambda m: truncate_weights(m), "bytes of data for a shape"),
+        (lambda m: spoil_scales(m), "scales do not fit"),
+    ],
+)
+def test_indices_that_point_nowhere(content: bytes, edit: Callable[[object], None], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        verify(edited(content, edit))
+
+
+def largest(model: object) -> object:
+    return max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))  # type: ignore[attr-defined]
+
+
+def truncate_weights(model: object) -> None:
+    buffer = largest(model)
+    buffer.data = buffer.data[:10]  # type: ignore[attr-defined]
+
+
+def spoil_scales(model: object) -> None:
+    tensors = model.subgraphs[0].tensors  # type: ignore[attr-defined]
+    tensor = next(t for t in tensors if len(scales_of(t)) > 1)
+    tensor.quantization.scale = np.append(tensor.quantization.scale, [1.0, 2.0])
+
+
+def test_a_list_that_claims_billions_of_entries_is_refused_at_once(content: bytes) -> None:
+    root = struct.unpack_from("<I", content, 0)[0]
+    vtable = root - struct.unpack_from("<i", content, root)[0]
+    field = root + struct.unpack_from("<H", content, vtable + 4 + 2 * 4)[0]
+    vector = field + struct.unpack_from("<I", content, field)[0]
+    spoilt = content[:vector] + struct.pack("<I", 0xFFFFFFF0) + content[vector + 4 :]
+    with pytest.raises(ModelError, match="reaches beyond the end"):
+        verify(spoilt)
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.tflite", tmp_path):
+        with pytest.raises(ModelError):
+            read_verified(path)
+
+
+def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
+    """Each file is refused, or looks intact; what looks intact runs, or is refused by the child process."""
+    rng = random.Random(7)
+    intact = []
+    for _ in range(300):
+        spoilt = bytearray(content)
+        for _ in range(rng.choice((1, 1, 3, 10))):
+            where = rng.randrange(len(spoilt) if rng.random() < 0.5 else 3000)
+            spoilt[where] = rng.randrange(256)
+        try:
+            verify(bytes(spoilt))
+            intact.append(bytes(spoilt))
+        except ModelError:
+            pass
+    assert 50 < len(intact) < 290
+    for spoilt in intact[:8]:
+        ports = ports_of(spoilt)
+        inputs = tuple(np.zeros((1, *p.fixed_shape), p.dtype) for p in ports.inputs)
+        for runtime in (host_runtime(seconds=0), micro_runtime):
+            try:
+                runtime(spoilt, inputs)
+            except CompressError as error:
+                assert error.message
+
+
+def scales_of(tensor: object) -> list[float]:
+    quantization = tensor.quantization  # type: ignore[attr-defined]
+    return [] if quantization is None or quantization.scale is None else list(quantization.scale)
