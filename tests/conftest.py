@@ -88,6 +88,12 @@ def int8_file(compressed: Path) -> Path:
 @pytest.fixture(scope="session")
 def emulator() -> Path:
     """The emulated aarch64 LiteRT, set up once for all sessions of this machine."""
+    from tflite_compress.errors import UsageError
     from tflite_compress.runtimes import emulator as module
 
-    return module.set_up()
+    try:
+        return module.set_up()
+    except UsageError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
