@@ -44,5 +44,7 @@ def board_bundle(
             f"\n`{name}_vela.tflite` is the model compiled by Arm's Vela for {npu.accelerator}; "
             "run it with the board's Ethos-U delegate.\n"
         )
+    if device.runtime.name == "edgetpu":
+        values["npu"] = filled("board_edgetpu.md", name=name).decode()
     files["README.md"] = filled("board_readme.md", **values)
     return files

@@ -11,7 +11,7 @@ from tflite_compress.data.raw import FileData, file_data, random_data
 from tflite_compress.devices import all_devices, load_device
 from tflite_compress.errors import CompressError, UsageError
 from tflite_compress.fit.accuracy import accuracy
-from tflite_compress.fit.check import Finding, Limits, Verdict, accuracy_finding, check
+from tflite_compress.fit.check import NO_LIMITS, Finding, Limits, Verdict, accuracy_finding, check
 from tflite_compress.fit.compare import Comparison, compare
 from tflite_compress.fit.evidence import Evidence
 from tflite_compress.progress import Progress, Silent
@@ -20,7 +20,6 @@ from tflite_compress.tflite.integrity import read_verified
 from tflite_compress.tflite.ports import Ports, ports_of
 
 SAMPLES = 8
-NO_LIMITS = Limits()
 DEFAULTS = Remote()
 
 

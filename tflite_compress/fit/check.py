@@ -36,6 +36,9 @@ class Limits:
     latency_ms: float | None = None
 
 
+NO_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was checked.
@@ -79,7 +82,7 @@ class Verdict:
         return next((f.cost for f in self.findings if f.subject == subject and f.cost), None)
 
 
-def check(evidence: Evidence, device: Device, limits: Limits = Limits()) -> Verdict:
+def check(evidence: Evidence, device: Device, limits: Limits = NO_LIMITS) -> Verdict:
     """Check a file against a device.
 
     Args:

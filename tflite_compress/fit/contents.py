@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tflite_compress.devices import NumericType
@@ -78,6 +78,7 @@ def contents_of(model: Any, size: int) -> Contents:
         decoded = _after_decode(model, graph)
         for op in graph.operators or []:
             operators.append(_operator(model, graph, op, decoded))
+    operators = [_named_after_reader(op, operators[i + 1 :]) for i, op in enumerate(operators)]
     numerics = frozenset(op.numeric for op in operators if op.numeric)
     if any(type_name(t.type) == "FLOAT16" for g in model.subgraphs for t in g.tensors):
         numerics = (numerics - {"float32"}) | {"float16"}
@@ -102,6 +103,13 @@ def _operator(model: Any, graph: Any, op: Any, decoded: set[int]) -> Operator:
     macs = operator_macs(name, op, graph) or 0
     idle = 0 if name in _FREE or name == "TFLM_DECODE" else elements
     return Operator(name, layer, kind, macs, idle, _numeric(name, graph, op, decoded))
+
+
+def _named_after_reader(op: Operator, later: list[Operator]) -> Operator:
+    """DECODE stands before the layer whose weights it decodes, and makes tensors without a name."""
+    if op.name != "TFLM_DECODE" or op.layer:
+        return op
+    return replace(op, layer=next((o.layer for o in later if o.name != "TFLM_DECODE"), ""))
 
 
 def _numeric(name: str, graph: Any, op: Any, decoded: set[int]) -> NumericType | None:

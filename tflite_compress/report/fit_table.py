@@ -22,7 +22,7 @@ def print_verdicts(verdicts: list[Verdict]) -> None:
     table = grid("device", "fits", "flash", "RAM", "latency", "because", right=(2, 3, 4))
     for verdict in verdicts:
         stops = [f for f in verdict.findings if f.stops]
-        because = stops[0].text.split(";")[0] if stops else ""
+        because = f"{stops[0].subject}: {stops[0].text}" if stops else ""
         costs = (_short(verdict.cost("flash")), _short(verdict.cost("RAM")), _short(verdict.cost("latency")))
         table.add_row(verdict.device.name, _MARKS[verdict.fits], *costs, because)
     out = console()

@@ -11,6 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tflite_compress.errors import ModelError
+
+TIME_LIMIT_S = 300
 ARENA_STEP = 16  # the arena is aligned to 16 bytes
 
 
@@ -42,7 +45,11 @@ def smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
 def _children_answers(path: Path, low: int, high: int, fits: bool) -> list[tuple[int, bool]]:
     """Sizes one child tried; the one it died of counts as too small."""
     command = [sys.executable, "-m", __name__, str(path), str(low), str(high), str(int(fits))]
-    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\n")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIME_LIMIT_S)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"no arena was found in {TIME_LIMIT_S} s", "The model is broken.") from error
+    lines = done.stdout.split("\n")
     words = [line.split() for line in lines if line.strip()]
     answers = [(int(size), verdict == "fits") for verdict, size in words if verdict != "try"]
     if not words:

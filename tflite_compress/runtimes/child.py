@@ -20,7 +20,7 @@ from tflite_compress.errors import ModelError
 from tflite_compress.runtimes.answer import Arrays
 
 RUNNER = Path(__file__).with_name("runner.py")
-TIME_LIMIT_S = 600
+TIME_LIMIT_S = 300
 MEMORY_LIMIT_BYTES = 16 << 30  # address space; interpreters map far more than they use
 
 
