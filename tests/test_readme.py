@@ -17,7 +17,14 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 COMMANDS = [
     line for block in BLOCKS for line in block.strip().splitlines() if line.startswith("tflite-compress")
 ]
-LIGHT = [line for line in COMMANDS if "compress examples" not in line and " repeat " not in line]
+LIGHT = [line for line in COMMANDS if " examples/" not in line and " out/" not in line]
+GUIDE = (ROOT / "docs" / "on-the-device.md").read_text()
+AT_HAND = [  # commands of the guide that need no Pi and no phone
+    line
+    for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
+    for line in block.strip().splitlines()
+    if "pi@" not in line and "benchmark_model" not in line
+]
 
 
 @pytest.mark.parametrize("line", LIGHT)
@@ -33,6 +40,16 @@ def test_commands_that_compress(run: Callable[..., tuple[int, str, str]], tmp_pa
     for line in heavy:
         code, _, err = run(*shlex.split(line)[1:])
         assert code == 0, (line, err)
+
+
+@pytest.mark.parametrize("line", AT_HAND)
+def test_the_guides_commands(
+    run: Callable[..., tuple[int, str, str]], int8_file: Path, digits_data: Path, emulator: Path, line: str
+) -> None:
+    Path("model.tflite").write_bytes(int8_file.read_bytes())
+    Path("test.npz").write_bytes(digits_data.read_bytes())
+    code, out, err = run(*shlex.split(line)[1:])
+    assert code == 0 and out, (line, err)
 
 
 def test_the_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

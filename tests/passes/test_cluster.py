@@ -39,6 +39,7 @@ def test_zeros_stay_zero(context: Context, start: Model) -> None:
     assert zeros.mean() > 0.59 and np.all(kernel[zeros] == 0) and len(np.unique(kernel)) <= 8
 
 
+@pytest.mark.slow
 def test_values_of_its_own_for_each_channel(context: Context, start: Model) -> None:
     config = Cluster(clusters=4, per_channel=True, preserve_sparsity=False, **QUICK)
     clustered = apply(config, start, context)
@@ -58,6 +59,7 @@ def test_few_values_survive_the_conversion_to_int8(context: Context, start: Mode
     assert len(np.unique(largest)) <= 16
 
 
+@pytest.mark.slow
 def test_layers_tf_mot_does_not_cluster_are_named(keras: Any) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers

@@ -123,6 +123,7 @@ def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> 
     assert any("both_ways" in note and "Bidirectional" in note for note in pruned.notes)
 
 
+@pytest.mark.slow
 def test_attention_with_several_inputs_and_outputs(keras: Any) -> None:
     layers = keras.layers
     a, b = keras.Input((6, 8), name="a"), keras.Input((4,), name="b")

@@ -99,6 +99,7 @@ def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
     assert smaller.channels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["multi_input", "nested_and_shared", "multi_output"])
 def test_kinds_of_model(keras: Any, name: str) -> None:
     context, start = random_context(models(keras)[name]())

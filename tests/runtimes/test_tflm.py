@@ -48,7 +48,7 @@ def test_ports_by_name_and_equal_to_litert(content: bytes) -> None:
 
 
 def test_the_minimal_arena_is_minimal(content: bytes) -> None:
-    arena = minimal_arena(content, PORTS)
+    arena = minimal_arena(content)
     assert predict_raw(content, inputs(1), PORTS)
     TFLMModel(content, *PORTS, arena_bytes=arena).run(inputs(1))
     assert 512 < arena < 20_000
@@ -68,3 +68,39 @@ def test_different_files_are_told_apart(keras: Any, content: bytes) -> None:
 def test_what_is_no_model_is_refused(content: bytes) -> None:
     with pytest.raises(ConversionError):
         TFLMModel(b"no model at all, but long enough", *PORTS)
+
+
+def test_a_crash_of_the_interpreter_is_an_error_here(content: bytes) -> None:
+    """TFLite Micro aborts where a Softmax has a scale far below what int8 can hold."""
+    from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+
+    model = unpack(content)
+    generated = schema()
+    code = generated.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = generated.BuiltinOperator.SOFTMAX
+    code.version = 2
+    model.operatorCodes.append(code)
+    graph = model.subgraphs[0]
+    source = graph.tensors[graph.outputs[0]]
+    source.quantization.scale = [7.8e-9]
+    target = generated.TensorT()
+    target.shape, target.type, target.buffer, target.name = (
+        list(source.shape),
+        source.type,
+        0,
+        b"probabilities",
+    )
+    target.quantization = generated.QuantizationParametersT()
+    target.quantization.scale, target.quantization.zeroPoint = [1 / 256], [-128]
+    graph.tensors.append(target)
+    op = generated.OperatorT()
+    op.opcodeIndex = len(model.operatorCodes) - 1
+    op.inputs, op.outputs = [int(graph.outputs[0])], [len(graph.tensors) - 1]
+    op.builtinOptionsType = generated.BuiltinOptions.SoftmaxOptions
+    op.builtinOptions = generated.SoftmaxOptionsT()
+    op.builtinOptions.beta = 1.0
+    graph.operators.append(op)
+    graph.outputs = [len(graph.tensors) - 1, *(int(i) for i in graph.outputs[1:])]
+    model.signatureDefs = None
+    with pytest.raises(ConversionError, match="crashes on the model"):
+        predict_raw(pack(model), inputs(1), PORTS)

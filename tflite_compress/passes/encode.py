@@ -53,7 +53,8 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
     """
     from tflite_compress.decode.choose import choose_encodings
     from tflite_compress.decode.insert import encodable
-    from tflite_compress.runtimes.tflm import LARGEST_ARENA, minimal_arena
+    from tflite_compress.runtimes.arena import LARGEST_ARENA
+    from tflite_compress.runtimes.tflm import minimal_arena
 
     if model.flatbuffer is None:
         raise ConversionError("pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe.")
@@ -62,13 +63,13 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
     ports = model.network.port_names
     with context.progress.step("encoding weights"):
         try:
-            arena = minimal_arena(model.flatbuffer, ports)
+            arena = minimal_arena(model.flatbuffer)
         except ConversionError as error:
             return model.noting(f"weights are not encoded: {error.message}")
         tensors = encodable(model.flatbuffer)
         chosen = choose_encodings(tensors, config.encode)
         limit = max(arena, config.arena_limit_bytes) if config.arena_limit_bytes else LARGEST_ARENA
-        found = _largest_within(model.flatbuffer, chosen, tensors, ports, limit)
+        found = _largest_within(model.flatbuffer, chosen, tensors, limit)
     if found is not None and len(found.content) < len(model.flatbuffer):
         return _verified(config, model, context, ports, found, arena)
     if chosen and found is None:
@@ -94,7 +95,7 @@ class _Candidate:
 
 
 def _largest_within(
-    plain: bytes, chosen: dict[int, Encoded], tensors: dict[int, Weights], ports: Ports, arena_limit: int
+    plain: bytes, chosen: dict[int, Encoded], tensors: dict[int, Weights], arena_limit: int
 ) -> _Candidate | None:
     """The encoded file, with the largest tensors left plain until it runs in the arena allowed.
 
@@ -106,7 +107,7 @@ def _largest_within(
     left = dict(sorted(chosen.items(), key=lambda item: tensors[item[0]].values.nbytes))
     while left:
         content = with_decode(plain, left)
-        arena = minimal_arena(content, ports)
+        arena = minimal_arena(content)
         if arena <= arena_limit:
             return _Candidate(content, left, arena, len(chosen) - len(left))
         left.popitem()

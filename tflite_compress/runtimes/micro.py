@@ -17,7 +17,7 @@ import numpy as np
 
 from tflite_compress.errors import ModelError
 from tflite_compress.runtimes.answer import Answer, Arrays, Cost
-from tflite_compress.runtimes.arena import smallest_arena
+from tflite_compress.runtimes.arena import roomy_arena, smallest_arena
 from tflite_compress.runtimes.child import decoded, job_folder, last_line, run_child
 from tflite_compress.tflite.scratch import largest_scratch
 
@@ -38,22 +38,34 @@ def micro_runtime(content: bytes, inputs: Arrays) -> Answer:
     Raises:
         ModelError: It refuses the model, or crashes on it; names what it complains about.
     """
-    from tflite_compress.runtimes.tflm import roomy_arena
+    outputs, log = run_micro(content, inputs)
+    smallest = smallest_arena(content, roomy_arena(content))
+    if smallest is None:
+        raise ModelError("TFLite Micro does not allocate the model's tensors", "Try a smaller model.")
+    name = f"tflite-micro {version('tflite-micro')} (reference kernels)"
+    return Answer(name, outputs, arena_costs(content, smallest, allocations(log)))
 
-    roomy = roomy_arena(content)
+
+def run_micro(content: bytes, inputs: Arrays) -> tuple[Arrays, str]:
+    """Run a file in a child process, in an arena with room to spare.
+
+    Args:
+        content: A ``.tflite``.
+        inputs: One raw array for each input in the file's order, shape (samples, ...).
+
+    Returns:
+        One raw array for each output, shape (samples, ...), and what the interpreter logged.
+
+    Raises:
+        ModelError: It refuses the model, or crashes on it; names what it complains about.
+    """
     with job_folder(content, inputs) as folder:
-        command = [sys.executable, "-m", __name__, str(folder), str(roomy)]
+        command = [sys.executable, "-m", __name__, str(folder), str(roomy_arena(content))]
         done = run_child(command, "TFLite Micro", environment={**os.environ, "PYTHONPATH": _search_path()})
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
         raise ModelError(f"TFLite Micro refuses the model: {complaint(done.stderr)}", "Try --recipe=int8.")
-    reply = json.loads(lines[-1])
-    outputs = tuple(decoded(entry) for entry in reply["outputs"])
-    name = f"tflite-micro {version('tflite-micro')} (reference kernels)"
-    smallest = smallest_arena(content, roomy)
-    if smallest is None:
-        raise ModelError("TFLite Micro does not allocate the model's tensors", "Try a smaller model.")
-    return Answer(name, outputs, arena_costs(content, smallest, allocations(done.stderr)))
+    return tuple(decoded(entry) for entry in json.loads(lines[-1])["outputs"]), done.stderr
 
 
 def arena_costs(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[Cost, ...]:

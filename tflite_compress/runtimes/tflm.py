@@ -11,12 +11,12 @@ from typing import Any, TextIO
 import numpy as np
 
 from tflite_compress.backend import native_noise_captured
-from tflite_compress.errors import ConversionError
-from tflite_compress.runtimes.arena import smallest_arena
+from tflite_compress.errors import ConversionError, ModelError
+from tflite_compress.runtimes.arena import roomy_arena, smallest_arena
 from tflite_compress.runtimes.litert import dequantized, quantized
+from tflite_compress.runtimes.micro import run_micro
 from tflite_compress.tflite.flatbuffer import unpack
-
-LARGEST_ARENA = 1 << 30
+from tflite_compress.tflite.ports import ports_of
 
 
 class TFLMModel:
@@ -100,8 +100,16 @@ def predict_raw(
     Raises:
         ConversionError: TFLite Micro refuses the file.
     """
-    model = TFLMModel(content, *ports)
-    return [model.run(tuple(x[i : i + 1] for x in inputs)) for i in range(len(inputs[0]))]
+    places = [place for place, _ in _ports(content, ports[0], "inputs")]
+    wanted = [place for place, _ in _ports(content, ports[1], "outputs")]
+    file_ports = ports_of(content)
+    by_place = dict(zip(places, inputs, strict=True))
+    raw = tuple(port.to_raw(by_place[i])[:, np.newaxis] for i, port in enumerate(file_ports.inputs))
+    try:
+        outputs, _ = run_micro(content, raw)
+    except ModelError as error:
+        raise ConversionError(error.message, error.next_step) from error
+    return [tuple(outputs[place][index] for place in wanted) for index in range(len(inputs[0]))]
 
 
 def same_outputs(
@@ -116,7 +124,7 @@ def same_outputs(
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
 
 
-def minimal_arena(content: bytes, ports: tuple[tuple[str, ...], tuple[str, ...]]) -> int:
+def minimal_arena(content: bytes) -> int:
     """Smallest tensor arena in bytes with which the model can be allocated, by bisection.
 
     Raises:
@@ -124,16 +132,13 @@ def minimal_arena(content: bytes, ports: tuple[tuple[str, ...], tuple[str, ...]]
     """
     found = smallest_arena(content, roomy_arena(content))
     if found is None:
-        TFLMModel(content, *ports)  # says why
+        blank = tuple(np.zeros((1, *port.fixed_shape), port.dtype) for port in ports_of(content).inputs)
+        try:
+            run_micro(content, blank)  # says why
+        except ModelError as error:
+            raise ConversionError(error.message, error.next_step) from error
         raise ConversionError("TFLite Micro crashes on the file", "Choose another recipe for this model.")
     return found
-
-
-def roomy_arena(content: bytes) -> int:
-    """More arena than a model needs: all its tensors at once, eightfold, and some more."""
-    tensors = [t for g in unpack(content).subgraphs for t in g.tensors]
-    elements = sum(int(np.prod([max(1, d) for d in ([] if t.shape is None else t.shape)])) for t in tensors)
-    return min(LARGEST_ARENA, 8 * elements + 512 * len(tensors) + (1 << 16))
 
 
 def _ports(content: bytes, names: tuple[str, ...], which: str) -> list[tuple[int, str]]:

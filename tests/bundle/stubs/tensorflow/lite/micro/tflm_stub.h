@@ -22,6 +22,19 @@ class MicroMutableOpResolver : public MicroOpResolver {
  public:
   static_assert(tOpCount > 0, "no operators");
   TfLiteStatus AddAdd();
+  TfLiteStatus AddExpandDims();
+  TfLiteStatus AddTranspose();
+  TfLiteStatus AddUnidirectionalSequenceLSTM();
+  TfLiteStatus AddLogistic();
+  TfLiteStatus AddTanh();
+  TfLiteStatus AddShape();
+  TfLiteStatus AddPack();
+  TfLiteStatus AddStridedSlice();
+  TfLiteStatus AddPad();
+  TfLiteStatus AddMul();
+  TfLiteStatus AddCast();
+  TfLiteStatus AddConcatenation();
+  TfLiteStatus AddGather();
   TfLiteStatus AddAveragePool2D();
   TfLiteStatus AddConv2D();
   TfLiteStatus AddDecode();
