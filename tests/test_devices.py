@@ -12,7 +12,7 @@ from tflite_compress.tomlfiles import bundled_folder, bundled_names
 PROMISED = (
     "raspberry-pi-zero-2-w raspberry-pi-3b-plus raspberry-pi-4 raspberry-pi-5 android-cpu android-gpu "
     "android-npu arduino-nano-33-ble esp32 esp32-s3 stm32f746 stm32h743 rp2040 rp2350 alif-ensemble-e7 "
-    "coral-edge-tpu"
+    "coral-edge-tpu nxp-imx93"
 ).split()
 
 
@@ -41,6 +41,14 @@ def test_a_users_profile_by_path_and_its_mistakes(tmp_path: Path) -> None:
     assert load_device("board.toml").name == "rp2040"
     (tmp_path / "board.toml").write_text(text.replace("clock_mhz = 133", "clock_mhz = -1"))
     with pytest.raises(ConfigError, match=r"board\.toml: core\.clock_mhz: expected `int`"):
+        load_device("board.toml")
+
+
+@pytest.mark.parametrize(("key", "right"), [("operators", "tflm"), ("cycles", "cortex-m0plus")])
+def test_tables_a_profile_names_must_exist(tmp_path: Path, key: str, right: str) -> None:
+    text = (bundled_folder("devices") / "rp2040.toml").read_text()
+    (tmp_path / "board.toml").write_text(text.replace(f'{key} = "{right}"', f'{key} = "{right}x"'))
+    with pytest.raises(ConfigError, match=f"there is no table '{right}x'. Did you mean '{right}'"):
         load_device("board.toml")
 
 

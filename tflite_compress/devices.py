@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from tflite_compress.errors import ConfigError, closest
 from tflite_compress.tomlfiles import bundled_folder, bundled_names, find, read
 
 Positive = Annotated[int, Meta(gt=0)]
@@ -184,7 +186,19 @@ def load_device(name: str) -> Device:
     Raises:
         ConfigError: There is no such profile, or it has a mistake.
     """
-    return read(find("devices", name), Device)
+    path = find("devices", name)
+    device = read(path, Device)
+    tables: tuple[tuple[str, str | None, Collection[str]], ...] = (
+        ("runtime.operators", device.runtime.operators, operator_sets()),
+        ("core.cycles", device.core.cycles, cycle_table()),
+    )
+    for key, value, known in tables:
+        if value is not None and value not in known:
+            raise ConfigError(
+                f"{path}: {key}: there is no table '{value}'.{closest(value, list(known))}",
+                f"Use one of {', '.join(known)}, or leave the key out.",
+            )
+    return device
 
 
 def all_devices() -> list[Device]:
