@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Any
 
-from tflite_compress import cli_fit
+from tflite_compress import cli_diagnose, cli_fit
 from tflite_compress.cli_values import flag, names_of, plain_settings, quietly, refuse_extra, text
 from tflite_compress.errors import CompressError, UsageError, closest
 from tflite_compress.helptext import HELP, command_help
@@ -164,6 +164,7 @@ def recipes(name: Any = None, *extra: str) -> int:
 COMMANDS = {
     "compress": compress,
     "repeat": repeat,
+    "diagnose": cli_diagnose.diagnose,
     "check": cli_fit.check,
     "verify": cli_fit.verify,
     "bundle": cli_fit.bundle,

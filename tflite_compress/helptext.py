@@ -12,6 +12,7 @@ tflite-compress: a Keras model goes in, the smallest .tflite that keeps its accu
 usage:
   tflite-compress compress MODEL --device=NAME[,NAME...] [--recipe=NAME|FILE] [--data=SOURCE] [...]
   tflite-compress repeat MANIFEST [--out=DIR]     run again what a manifest.json records
+  tflite-compress diagnose MODEL --device=NAME --data=SOURCE   why int8 loses accuracy, layer by layer
   tflite-compress check MODEL.tflite --device=NAME|all   does it fit: operators, flash, RAM, latency
   tflite-compress verify MODEL.tflite [--runtime=...] [--emulate]   do the runtimes compute the same
   tflite-compress bundle MODEL.tflite --device=NAME      C++, Kotlin or Python to put it on the device
