@@ -8,7 +8,7 @@ import msgspec
 
 from tflite_compress.devices import Device, load_device
 from tflite_compress.errors import UsageError
-from tflite_compress.passes import Convert, Encode, PruneChannels, needs_training
+from tflite_compress.passes import BiasCorrect, Convert, Encode, Equalize, PruneChannels, needs_training
 from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, rungs
 
 
@@ -89,6 +89,10 @@ def _fitted(recipe: Recipe, device: Device) -> Recipe:
             multiple = step.multiple or device.numerics.channel_multiple
             numeric = recipe.conversion.numeric if step.numeric == "auto" else step.numeric
             step = msgspec.structs.replace(step, multiple=multiple, numeric=numeric)
+        if isinstance(step, Equalize | BiasCorrect):
+            conversion = recipe.conversion
+            numeric = conversion.numeric if step.numeric == "auto" else step.numeric
+            step = msgspec.structs.replace(step, numeric=numeric, per_channel=conversion.per_channel)
         if isinstance(step, Convert):
             io = step.io
             if io == "auto":

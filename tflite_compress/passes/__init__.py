@@ -5,21 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tflite_compress.passes import cluster, convert, encode, prune, prune_channels, slim
+from tflite_compress.passes import (
+    bias_correct,
+    cluster,
+    convert,
+    encode,
+    equalize,
+    prune,
+    prune_channels,
+    slim,
+)
 from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.passes.bias_correct import BiasCorrect
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.encode import Encode
+from tflite_compress.passes.equalize import Equalize
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.passes.slim import Slim
 
-AnyPass = PruneChannels | Prune | Cluster | Convert | Slim | Encode
+AnyPass = PruneChannels | Prune | Cluster | Equalize | BiasCorrect | Convert | Slim | Encode
 
 _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
     PruneChannels: prune_channels.apply,
     Prune: prune.apply,
     Cluster: cluster.apply,
+    Equalize: equalize.apply,
+    BiasCorrect: bias_correct.apply,
     Convert: convert.apply,
     Slim: slim.apply,
     Encode: encode.apply,
@@ -28,10 +41,12 @@ _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
 
 __all__ = [
     "AnyPass",
+    "BiasCorrect",
     "Cluster",
     "Context",
     "Convert",
     "Encode",
+    "Equalize",
     "Model",
     "PassConfig",
     "Prune",

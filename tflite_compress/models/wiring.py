@@ -1,0 +1,53 @@
+"""Who feeds whom in a flat functional tf_keras model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Neighbours of each layer, by name.
+
+    Attributes:
+        layers: The layers.
+        readers: Layers that read a layer's output, one entry for each use.
+        sources: Layers a layer reads.
+        outputs: Layers whose output is one of the model's.
+        shared: Layers used more than once.
+    """
+
+    layers: dict[str, Any]
+    readers: dict[str, tuple[str, ...]]
+    sources: dict[str, tuple[str, ...]]
+    outputs: frozenset[str]
+    shared: frozenset[str]
+
+    def only_reader(self, name: str) -> str | None:
+        """The one layer that reads a layer, if there is just one and the output goes nowhere else."""
+        readers = self.readers.get(name, ())
+        if len(readers) != 1 or name in self.outputs or name in self.shared or readers[0] in self.shared:
+            return None
+        return readers[0] if len(self.sources[readers[0]]) == 1 else None
+
+
+def wiring(model: Any) -> Wiring:
+    """The wiring of a functional tf_keras model without nested models."""
+    readers: dict[str, list[str]] = {layer.name: [] for layer in model.layers}
+    sources: dict[str, list[str]] = {layer.name: [] for layer in model.layers}
+    uses: dict[str, int] = {}
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
+            name = node.layer.name
+            uses[name] = uses.get(name, 0) + 1
+            for parent in node.parent_nodes:
+                readers[parent.layer.name].append(name)
+                sources[name].append(parent.layer.name)
+    return Wiring(
+        {layer.name: layer for layer in model.layers},
+        {name: tuple(found) for name, found in readers.items()},
+        {name: tuple(found) for name, found in sources.items()},
+        frozenset(layer.name for layer in model._output_layers),
+        frozenset(name for name, count in uses.items() if count > 1),
+    )
