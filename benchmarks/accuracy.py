@@ -92,8 +92,8 @@ def main(folder: Path) -> None:
             rows.append(f"| {' | '.join(row)} | {int(runs[0]['bytes']):,} | {seconds:.0f} |")
     text = [
         "Written by `benchmarks/accuracy.py`. The Fashion-MNIST network with every channel between two "
-        + "layers scaled by a random power of two from 1/16 to 16, and the next layer by the inverse: the same function. "
-        + "256 calibration samples, no labels, no training; 10,000 test images.",
+        + "layers scaled by a random power of two from 1/16 to 16, and the next layer by the inverse: the "
+        + "same function. 256 calibration samples, no labels, no training; 10,000 test images.",
         "",
     ]
     write_section("Repairing int8", text + rows)

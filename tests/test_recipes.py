@@ -7,7 +7,7 @@ import pytest
 from tflite_compress.errors import ConfigError, UsageError
 from tflite_compress.passes import Convert, Encode, Prune, PruneChannels
 from tflite_compress.plan import make_plan
-from tflite_compress.recipes import all_recipes, load_recipe, override, rungs
+from tflite_compress.recipes import all_recipes, describe, load_recipe, override, repaired, rungs
 from tflite_compress.tomlfiles import bundled_names
 
 GOOD = """
@@ -119,7 +119,7 @@ def test_unknown_recipes() -> None:
 def test_plans_fill_in_what_the_device_settles() -> None:
     arduino = make_plan("arduino-nano-33-ble", None, {})
     assert arduino.rungs[0].conversion.io == "integer"
-    assert [r.conversion.numeric for r in arduino.rungs] == ["int8", "int16x8"]
+    assert [describe(r) for r in arduino.rungs] == ["int8", "repaired + int8", "int16x8"]
     assert make_plan("raspberry-pi-4", None, {}).rungs[0].conversion.io == "float32"
     assert make_plan("android-gpu", None, {}).rungs[0].conversion.numeric == "float16"
     assert not make_plan("coral-edge-tpu", None, {}).rungs[0].conversion.float_fallback
@@ -154,3 +154,12 @@ def test_gentler_channel_pruning_never_removes_more_than_the_user_asked_for() ->
 def test_a_recipe_the_device_cannot_run_is_refused() -> None:
     with pytest.raises(UsageError, match="rp2040 does not run float16"):
         make_plan("rp2040", "float16", {})
+
+
+def test_repairs_come_before_anything_gentler_and_only_where_they_fit() -> None:
+    mended = repaired(load_recipe("prune-int8"))
+    assert mended is not None and describe(mended) == "80% sparsity + repaired + int8"
+    for name in ("float16", "dynamic", "int16x8", "repair-int8", "tiny-mcu", "deep-compression-int8"):
+        assert repaired(load_recipe(name)) is None, name
+    plan = make_plan("rp2040", None, {"per_channel": False})
+    assert [(p.numeric, p.per_channel) for p in plan.rungs[1].passes[:2]] == [("int8", False)] * 2  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import msgspec
 from tflite_compress.devices import Device, load_device
 from tflite_compress.errors import UsageError
 from tflite_compress.passes import BiasCorrect, Convert, Encode, Equalize, PruneChannels, needs_training
-from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, rungs
+from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, repaired, rungs
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides) -
             f"{', '.join(device.numerics.supported)})",
             f"Choose another recipe, for example --recipe={device.default_recipe}.",
         )
-    candidates = rungs(recipe)
+    first, *gentler = rungs(recipe)
+    mended = repaired(first)  # without training: cheaper than anything gentler
+    candidates = [first, *([mended] if mended is not None else []), *gentler]
     kept = tuple(_fitted(r, device) for r in candidates if _runs(r, device))
     notes = []
     if len(kept) < len(candidates):

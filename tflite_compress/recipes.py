@@ -9,7 +9,17 @@ import msgspec
 import msgspec.inspect
 
 from tflite_compress.errors import UsageError, closest
-from tflite_compress.passes import AnyPass, Cluster, Convert, Encode, Prune, PruneChannels, pass_name
+from tflite_compress.passes import (
+    AnyPass,
+    BiasCorrect,
+    Cluster,
+    Convert,
+    Encode,
+    Equalize,
+    Prune,
+    PruneChannels,
+    pass_name,
+)
 from tflite_compress.tomlfiles import bundled_names, find, read, typed
 
 Overrides = dict[str, Any]
@@ -110,6 +120,21 @@ def rungs(recipe: Recipe) -> tuple[Recipe, ...]:
     return tuple(found)
 
 
+def repaired(recipe: Recipe) -> Recipe | None:
+    """The recipe with what repairs int8 put before its conversion; None where that has no place.
+
+    Clusters would not survive it, since channels are scaled one by one, and only integer types need it.
+    """
+    kinds = {type(step) for step in recipe.passes}
+    if recipe.conversion.numeric != "int8" or kinds & {Equalize, BiasCorrect, Cluster}:
+        return None
+    if any(isinstance(step, Encode) and step.encode != "none" for step in recipe.passes):
+        return None
+    place = recipe.passes.index(recipe.conversion)
+    passes = (*recipe.passes[:place], Equalize(), BiasCorrect(), *recipe.passes[place:])
+    return msgspec.structs.replace(recipe, passes=passes)
+
+
 def describe(recipe: Recipe) -> str:
     """A recipe in a few words: what it prunes to and converts to."""
     parts = []
@@ -125,6 +150,8 @@ def describe(recipe: Recipe) -> str:
             parts.append("2:4 sparsity" if config.pattern == "2:4" else f"{config.sparsity:.0%} sparsity")
         if isinstance(config, Cluster):
             parts.append(f"{config.clusters} clusters")
+        if isinstance(config, Equalize):
+            parts.append("repaired")
         if isinstance(config, Convert):
             parts.append(config.numeric + (", sparse" if config.sparse else ""))
         if isinstance(config, Encode) and config.encode != "none":

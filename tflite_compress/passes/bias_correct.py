@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+from tflite_compress.passes.base import Context, Model, PassConfig
 from tflite_compress.passes.convert import Numeric
 from tflite_compress.passes.fold import FOLDABLE, without_batchnorm
 from tflite_compress.passes.repair import keep_if_better
@@ -36,13 +36,12 @@ def apply(config: BiasCorrect, model: Model, context: Context) -> Model:
 
     Args:
         config: The pass's settings.
-        model: A model with an editable network.
+        model: A model; one whose network cannot be edited stays as it is, with a note.
         context: Gives the calibration samples.
-
-    Raises:
-        ModelError: The network cannot be edited.
     """
-    network = editable_network(model, "bias-correct")
+    network = model.network
+    if not network.editable:
+        return model.noting(f"bias-correct left out: {network.why_not_editable}")
     folded = without_batchnorm(network.handle)
     layers = [layer for layer in folded.layers if type(layer).__name__ in FOLDABLE and layer.use_bias]
     if not layers:

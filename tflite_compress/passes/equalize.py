@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network
+from tflite_compress.passes.base import Context, Model, PassConfig
 from tflite_compress.passes.convert import Numeric
 from tflite_compress.passes.fold import scaled_inputs, scaled_outputs, without_batchnorm
 from tflite_compress.passes.repair import keep_if_better, same_function
@@ -58,13 +58,12 @@ def apply(config: Equalize, model: Model, context: Context) -> Model:
 
     Args:
         config: The pass's settings.
-        model: A model with an editable network.
+        model: A model; one whose network cannot be edited stays as it is, with a note.
         context: Gives the calibration samples.
-
-    Raises:
-        ModelError: The network cannot be edited.
     """
-    network = editable_network(model, "equalize")
+    network = model.network
+    if not network.editable:
+        return model.noting(f"equalize left out: {network.why_not_editable}")
     folded = without_batchnorm(network.handle)
     pairs = equalizable(folded)
     if not pairs:
