@@ -14,8 +14,10 @@ from tests.needs import tool
 from tflite_compress.bundle import make_bundle
 from tflite_compress.data.raw import random_data
 from tflite_compress.devices import load_device
+from tflite_compress.errors import UsageError
 from tflite_compress.models.load import load_model
 from tflite_compress.passes.convert import Convert, convert
+from tflite_compress.runtimes import vela
 from tflite_compress.tflite.ports import ports_of
 
 
@@ -72,6 +74,21 @@ def test_cpp_compiles_and_its_helpers_are_right(files: dict[str, bytes], tmp_pat
     settings = (tmp_path / "src/model_1_my_model_settings.h").read_text()
     assert f"kInputs = {len(ports_of(content).inputs)};" in settings
     assert ("using Input0 = int32_t" in settings) == (name == "words")
+
+
+@pytest.mark.parametrize("device", ["alif-ensemble-e7", "nxp-imx93"])
+def test_without_vela_the_rest_of_the_bundle_is_there(
+    files: dict[str, bytes], device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> str:
+        raise UsageError("Arm's Vela compiler is not installed", "Install it.")
+
+    data = random_data(ports_of(files["two"]), 8)
+    whole = make_bundle(files["two"], load_device(device), data, "two")
+    monkeypatch.setattr(vela, "_vela", missing)
+    rest = make_bundle(files["two"], load_device(device), data, "two")
+    assert "Vela compiler is not installed. Install it." in rest["README.md"].decode()
+    assert set(rest) < set(whole) and all("vela" in p or p.startswith("npu/") for p in set(whole) - set(rest))
 
 
 @pytest.mark.parametrize("device", ["android-npu", "raspberry-pi-5"])

@@ -6,6 +6,7 @@ from tflite_compress.bundle.text import filled, identifier
 from tflite_compress.bundle.vectors import as_npz, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.devices import Device
+from tflite_compress.errors import CompressError
 from tflite_compress.runtimes.child import RUNNER
 from tflite_compress.runtimes.host import host_runtime
 
@@ -35,16 +36,26 @@ def board_bundle(
     if labels:
         files["labels.txt"] = ("\n".join(labels) + "\n").encode()
     if device.npu is not None:
-        from tflite_compress.runtimes.vela import compile_for
-
-        npu = device.npu
-        compiled = compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
-        files[f"{name}_vela.tflite"] = compiled.content
-        values["npu"] = (
-            f"\n`{name}_vela.tflite` is the model compiled by Arm's Vela for {npu.accelerator}; "
-            "run it with the board's Ethos-U delegate.\n"
-        )
+        npu_files, values["npu"] = _npu(name, content, device)
+        files |= npu_files
     if device.runtime.name == "edgetpu":
         values["npu"] = filled("board_edgetpu.md", name=name).decode()
     files["README.md"] = filled("board_readme.md", **values)
     return files
+
+
+def _npu(name: str, content: bytes, device: Device) -> tuple[dict[str, bytes], str]:
+    """The model compiled for the NPU, or why it is not."""
+    from tflite_compress.runtimes.vela import compile_for
+
+    npu = device.npu
+    assert npu is not None
+    try:
+        compiled = compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
+    except CompressError as error:
+        return {}, f"\nNot compiled for the NPU: {error.message}. {error.next_step}\n"
+    note = (
+        f"\n`{name}_vela.tflite` is the model compiled by Arm's Vela for {npu.accelerator}; "
+        "run it with the board's Ethos-U delegate.\n"
+    )
+    return {f"{name}_vela.tflite": compiled.content}, note

@@ -8,7 +8,7 @@ from tflite_compress.bundle.text import filled, identifier
 from tflite_compress.bundle.vectors import Vectors, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.devices import Device
-from tflite_compress.errors import ModelError
+from tflite_compress.errors import CompressError, ModelError
 from tflite_compress.runtimes.answer import Answer, Arrays
 from tflite_compress.runtimes.micro import ARENA_ROUNDING, micro_runtime
 from tflite_compress.tflite.flatbuffer import operator_names
@@ -241,7 +241,10 @@ def _npu(name: str, content: bytes, device: Device) -> tuple[dict[str, bytes], s
 
     npu = device.npu
     assert npu is not None
-    compiled = compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
+    try:
+        compiled = compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
+    except CompressError as error:
+        return {}, f"\n## On the NPU\n\nNot compiled for it: {error.message}. {error.next_step}\n"
     sram = compiled.answer.cost("sram")
     planned = sram.value if sram else 0
     arena = -(-int(planned + 4096) // ARENA_ROUNDING) * ARENA_ROUNDING
