@@ -170,6 +170,7 @@ def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
     assert result.report["distance_from_original"]["cosine"] > 0.99
 
 
+@pytest.mark.slow
 def test_a_run_from_the_manifest_gives_the_same_bytes(
     digits: Path, digits_data: Path, tmp_path: Path
 ) -> None:

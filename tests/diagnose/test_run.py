@@ -182,11 +182,15 @@ def test_layers_that_add_nothing_are_not_blamed() -> None:
     assert [c.layer for c in found] == ["c", "a"]
 
 
+@pytest.mark.slow
+def test_as_json(run: Run, digits: Path, digits_data: Path) -> None:
+    code, out, _ = run("diagnose", digits, f"--device={DEVICE}", f"--data={digits_data}", "--json")
+    assert code == 0 and json.loads(out)["metric"] == "top1" and len(json.loads(out)["layers"]) >= 7
+
+
 def test_from_the_command_line(run: Run, digits: Path, digits_data: Path) -> None:
     code, out, _ = run("diagnose", digits, f"--device={DEVICE}", f"--data={digits_data}")
     assert code == 0 and "conv_2" in out and "nothing needs repair" in out
-    code, out, _ = run("diagnose", digits, f"--device={DEVICE}", f"--data={digits_data}", "--json")
-    assert json.loads(out)["metric"] == "top1" and len(json.loads(out)["layers"]) >= 7
     for arguments, message in (
         (["diagnose"], "no model named"),
         (["diagnose", digits, f"--device={DEVICE}"], "needs data"),

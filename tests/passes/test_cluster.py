@@ -31,6 +31,7 @@ def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: 
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_zeros_stay_zero(context: Context, start: Model) -> None:
     pruned = prune(Prune(sparsity=0.6, epochs=1, least_steps=60, frequency=3), start, context)
     clustered = apply(Cluster(clusters=8, **QUICK), pruned, context)

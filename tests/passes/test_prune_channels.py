@@ -58,6 +58,7 @@ def test_what_cannot_be_reached_is_said(context: Context, start: Model) -> None:
     assert any("came down to" in note and "of the MACs" in note for note in smaller.notes)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_continues_in_its_round(
     context: Context, start: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_an_interrupted_run_continues_in_its_round(
 _real_ticker = finetune._ticker
 
 
+@pytest.mark.slow
 def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
     layers = keras.layers
     keras.utils.set_random_seed(0)

@@ -162,6 +162,7 @@ def test_equalization_repairs_uneven_channels(uneven: Network, context: Context,
     assert spread[1] < spread[0]
 
 
+@pytest.mark.slow
 def test_nothing_is_changed_where_it_does_not_help(uneven: Network, context: Context) -> None:
     once = apply_pass(Equalize(numeric="int8"), Model(uneven), context)
     twice = apply_pass(Equalize(numeric="int8"), replace(once, notes=()), context)
