@@ -250,3 +250,30 @@ def test_latency_with_and_without_sparse_storage(digits: Path, digits_data: Path
     dense = latency["result_stored_densely"]["median_ms"]
     assert latency["sparse_ratio"] == pytest.approx(latency["result"]["median_ms"] / dense)
     assert report["size"]["ratio"] < 0.7 and any("that of the dense file" in n for n in report["notes"])
+
+
+@pytest.mark.slow
+def test_a_limit_takes_the_cheapest_way_that_keeps_it(
+    digits: Path, digits_data: Path, tmp_path: Path
+) -> None:
+    def run(kilobytes: int) -> tflite_compress.Result:
+        return tflite_compress.compress(
+            digits,
+            "rp2040",
+            data=digits_data,
+            out=tmp_path / str(kilobytes),
+            max_flash_bytes=kilobytes * 1024,
+            overrides={"epochs": 1},
+            bundle=False,
+            **FAST,
+        )
+
+    roomy, tight, hopeless = run(200), run(95), run(20)
+    assert roomy.fits and [a["in_short"] for a in roomy.report["attempts"]] == ["int8"]
+    tried = [a["in_short"] for a in tight.report["attempts"]]
+    assert tight.fits and tight.passed and tried == ["int8", "50% of the MACs + int8"]
+    assert any(
+        n.startswith("went beyond int8: flash") and "limit 97,280 bytes" in n for n in tight.report["notes"]
+    )
+    assert not hopeless.fits and len(hopeless.report["attempts"]) == 3
+    assert all(a["misfit"] or a["drop"] > 0.01 for a in hopeless.report["attempts"])

@@ -163,3 +163,18 @@ def test_repairs_come_before_anything_gentler_and_only_where_they_fit() -> None:
         assert repaired(load_recipe(name)) is None, name
     plan = make_plan("rp2040", None, {"per_channel": False})
     assert [(p.numeric, p.per_channel) for p in plan.rungs[1].passes[:2]] == [("int8", False)] * 2  # type: ignore[union-attr]
+
+
+def test_limits_without_a_recipe_add_recipes_that_train() -> None:
+    named = [describe(r) for r in make_plan("rp2040", None, {}, limited=True).rungs]
+    assert named[:3] == ["int8", "repaired + int8", "50% of the MACs + int8"] and named[-1] == "int16x8"
+    assert any("encoded" in name for name in named)
+    pi = [describe(r) for r in make_plan("raspberry-pi-4", None, {}, limited=True).rungs]
+    assert not any("encoded" in name for name in pi)  # LiteRT decodes no weights
+    assert len(make_plan("rp2040", "int8", {}, limited=True).rungs) == len(
+        make_plan("rp2040", "int8", {}).rungs
+    )
+    trained = make_plan("rp2040", None, {"epochs": 2}, limited=True).rungs[2].passes[0]
+    assert trained.epochs == 2  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match="has no such setting"):
+        make_plan("rp2040", None, {"nonsense": 2}, limited=True)

@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tflite_compress.errors import DataError, UsageError
 from tflite_compress.plan import Plan, make_plan
 from tflite_compress.progress import Progress, Silent
 from tflite_compress.recipes import Overrides
+
+if TYPE_CHECKING:
+    from tflite_compress.fit.check import Limits
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Options:
         trust_model: Run code that comes in the model file (Lambda layers).
         seed: Seed of everything random.
         latency_seconds: How long to measure latency.
+        max_flash_bytes, max_ram_bytes: Limits besides the device's own; None sets none.
         bundle: Write what the device's developer needs into the result's folder ``bundle``.
     """
 
@@ -39,7 +43,16 @@ class Options:
     trust_model: bool = False
     seed: int = 0
     latency_seconds: float = 1.0
+    max_flash_bytes: int | None = None
+    max_ram_bytes: int | None = None
     bundle: bool = True
+
+    @property
+    def limits(self) -> Limits:
+        """Limits on memory besides the device's own."""
+        from tflite_compress.fit.check import Limits
+
+        return Limits(self.max_flash_bytes, self.max_ram_bytes)
 
 
 @dataclass(frozen=True)
@@ -142,8 +155,10 @@ def compress_many(
     Raises:
         CompressError: Something the user can mend.
     """
-    plans = [make_plan(name, recipe, overrides or {}) for name in devices]
-    return run_plans(model, plans, spec, _options(options), out, progress or Silent())
+    settled = _options(options)
+    limited = settled.max_flash_bytes is not None or settled.max_ram_bytes is not None
+    plans = [make_plan(name, recipe, overrides or {}, limited) for name in devices]
+    return run_plans(model, plans, spec, settled, out, progress or Silent())
 
 
 def run_plans(

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from tflite_compress import cli_diagnose, cli_fit
-from tflite_compress.cli_values import flag, names_of, plain_settings, quietly, refuse_extra, text
+from tflite_compress.cli_values import bytes_of, flag, names_of, plain_settings, quietly, refuse_extra, text
 from tflite_compress.errors import CompressError, UsageError, closest
 from tflite_compress.helptext import HELP, command_help
 
@@ -23,6 +23,8 @@ def compress(
     calibrate: Any = None,
     eval: Any = None,
     max_drop: float = 0.01,
+    max_flash: Any = None,
+    max_ram: Any = None,
     out: Any = None,
     preprocess: Any = "none",
     resize: bool = False,
@@ -51,6 +53,8 @@ def compress(
         calibrate: Calibration data (representative dataset), if it comes separately.
         eval: Evaluation data, if it comes separately.
         max_drop: Accuracy that may be lost; 0.01 is one point of top-1.
+        max_flash: Most flash for model and runtime, such as 256KB. Without --recipe, goes as far as needed.
+        max_ram: Most RAM, such as 64KB; likewise.
         out: Folder for the result; compressed/MODEL-DEVICE by default.
         preprocess: none, unit (0 to 1), symmetric (-1 to 1), or module:function on the input arrays.
         resize: Resize images to the model's input.
@@ -75,7 +79,8 @@ def compress(
 
     settings = plain_settings(settings)
     names = names_of(device)
-    plans = [make_plan(name, text(recipe), settings) for name in names]
+    limits = bytes_of(max_flash, "max-flash"), bytes_of(max_ram, "max-ram")
+    plans = [make_plan(name, text(recipe), settings, limits != (None, None)) for name in names]
     if flag(dry_run, "dry-run"):
         table.print_plans(plans)
         return 0
@@ -88,6 +93,8 @@ def compress(
             "trust_model": flag(trust_model, "trust-model"),
             "seed": seed,
             "bundle": flag(bundle, "bundle"),
+            "max_flash_bytes": limits[0],
+            "max_ram_bytes": limits[1],
         }
     )
     kinds = {"data": data, "train": train, "calibrate": calibrate, "evaluate": eval}

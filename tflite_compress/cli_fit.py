@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from tflite_compress.cli_values import flag, names_of, quietly, refuse_extra, text
+from tflite_compress.cli_values import bytes_of, flag, names_of, quietly, refuse_extra, text
 from tflite_compress.errors import UsageError
-
-_UNITS = {
-    "": 1,
-    "b": 1,
-    "kb": 1024,
-    "kib": 1024,
-    "mb": 1024**2,
-    "mib": 1024**2,
-    "gb": 1024**3,
-    "gib": 1024**3,
-}
 
 
 def check(
@@ -72,7 +60,9 @@ def check(
     path = _tflite(model, "check model.tflite --device=rp2040")
     names = names_of(device)
     limits = Limits(
-        _bytes(max_flash, "max-flash"), _bytes(max_ram, "max-ram"), _number(max_latency_ms, "max-latency-ms")
+        bytes_of(max_flash, "max-flash"),
+        bytes_of(max_ram, "max-ram"),
+        _number(max_latency_ms, "max-latency-ms"),
     )
     least = _number(min_accuracy, "min-accuracy")
     if least is not None and data is None:
@@ -218,16 +208,6 @@ def _remote(
         text(serial),
         _whole(threads, "threads"),
     )
-
-
-def _bytes(value: Any, name: str) -> int | None:
-    """Bytes from ``262144``, ``256KB`` or ``1.5MB`` (powers of 1024)."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(value))
-    if match is None or match.group(2).lower() not in _UNITS:
-        raise UsageError(f"--{name}={value}: expected a size", f"For example --{name}=256KB.")
-    return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
 
 
 def _number(value: Any, name: str) -> float | None:

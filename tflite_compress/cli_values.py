@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tflite_compress.errors import UsageError
+
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 1024,
+    "kib": 1024,
+    "mb": 1024**2,
+    "mib": 1024**2,
+    "gb": 1024**3,
+    "gib": 1024**3,
+}
 
 
 def quietly(work: Any) -> Any:
@@ -48,3 +60,13 @@ def text(value: Any) -> str | None:
 def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Lists instead of the tuples fire makes."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items()}
+
+
+def bytes_of(value: Any, name: str) -> int | None:
+    """Bytes from ``262144``, ``256KB`` or ``1.5MB`` (powers of 1024)."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(value))
+    if match is None or match.group(2).lower() not in _UNITS:
+        raise UsageError(f"--{name}={value}: expected a size", f"For example --{name}=256KB.")
+    return int(float(match.group(1)) * _UNITS[match.group(2).lower()])

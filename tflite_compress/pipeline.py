@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tflite_compress.errors import ConversionError
-from tflite_compress.passes import Encode, PassConfig, Slim, apply_pass, pass_name
+from tflite_compress.passes import (
+    BiasCorrect,
+    Encode,
+    Equalize,
+    PassConfig,
+    Slim,
+    apply_pass,
+    needs_training,
+    pass_name,
+)
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.plan import Plan
 from tflite_compress.recipes import Recipe, describe
@@ -46,12 +55,14 @@ class Attempt:
         steps: Its passes as far as they went.
         outputs: The finished file's outputs on the evaluation samples; None if it got none.
         error: Why it ended early, or an empty string.
+        misfit: Which limit of the user's the file breaks, or an empty string.
     """
 
     recipe: Recipe
     steps: tuple[Step, ...]
     outputs: Outputs | None
     error: str = ""
+    misfit: str = ""
 
     @property
     def drop(self) -> float:
@@ -90,9 +101,15 @@ class Memo:
 
 
 def run_plan(
-    plan: Plan, start: Model, context: Context, memo: Memo, max_drop: float, check: bool
+    plan: Plan,
+    start: Model,
+    context: Context,
+    memo: Memo,
+    max_drop: float,
+    check: bool,
+    misfit: Callable[[Model], str] = lambda model: "",
 ) -> list[Attempt]:
-    """Try a plan's recipes in order until one loses at most ``max_drop``.
+    """Try a plan's recipes in order until one loses at most ``max_drop`` and keeps the user's limits.
 
     Args:
         plan: Recipes for a device.
@@ -101,22 +118,40 @@ def run_plan(
         memo: Results to share with other plans.
         max_drop: Accuracy that may be lost.
         check: False where there is no data to check accuracy on; the first recipe then counts.
+        misfit: Says which limit a file breaks; an empty string where it breaks none.
 
     Returns:
         The attempts; the last one passed if any did.
     """
     attempts: list[Attempt] = []
     for index, recipe in enumerate(plan.rungs):
+        if attempts and attempts[-1].misfit and _as_large(recipe, attempts[-1].recipe):
+            continue
         attempt = run_recipe(recipe, start, context, memo)
+        good = attempt.outputs is not None and (not check or attempt.drop <= max_drop)
+        if good:
+            attempt = replace(attempt, misfit=misfit(attempt.model))
         attempts.append(attempt)
-        if attempt.outputs is not None and (not check or attempt.drop <= max_drop):
+        if good and not attempt.misfit:
             break
-        if index + 1 < len(plan.rungs):
-            reason = attempt.error or f"loses {attempt.drop:.4f}, more than {max_drop:g}"
+        left = [r for r in plan.rungs[index + 1 :] if not (attempt.misfit and _as_large(r, recipe))]
+        if left:
+            lost = f"loses {attempt.drop:.4f}, more than {max_drop:g}"
+            reason = attempt.error or attempt.misfit or lost
             context.progress.say(
-                f"{plan.device.name}: {describe(recipe)} {reason}; trying {describe(plan.rungs[index + 1])}"
+                f"{plan.device.name}: {describe(recipe)}: {reason}; trying {describe(left[0])}"
             )
     return attempts
+
+
+def _as_large(recipe: Recipe, before: Recipe) -> bool:
+    """True where a recipe gives a file no smaller: the one before with repairs, or with wider numbers."""
+    mends = (Equalize, BiasCorrect)
+    rest, earlier = (tuple(p for p in r.passes if not isinstance(p, mends)) for r in (recipe, before))
+    wider = ("int8", "int16x8", "dynamic", "float16", "float32")
+    types = [wider.index(r.conversion.numeric) for r in (recipe, before)]
+    trains = any(needs_training(p) for p in rest)
+    return rest == earlier or (not trains and types[0] > types[1])
 
 
 def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> Attempt:
@@ -143,9 +178,17 @@ def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> At
     return Attempt(recipe, tuple(steps), outputs)
 
 
-def best(attempts: list[Attempt]) -> Attempt | None:
-    """The attempt that lost least, among those that gave a file."""
+def best(attempts: list[Attempt], max_drop: float) -> Attempt | None:
+    """The attempt to keep: the last, if it is accurate enough and fits; else the one that lost least.
+
+    Args:
+        attempts: What was tried, in order.
+        max_drop: Accuracy that may be lost.
+    """
     finished = [a for a in attempts if a.outputs is not None]
+    fitting = [a for a in finished if a.drop <= max_drop and not a.misfit]
+    if fitting:
+        return fitting[-1]
     return min(finished, key=lambda a: a.drop) if finished else None
 
 

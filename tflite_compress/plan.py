@@ -37,20 +37,27 @@ class Plan:
         return self.rungs[0].conversion.needs_calibration
 
 
-def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides) -> Plan:
+# What goes further than quantization, cheapest first; the later ones only where the runtime decodes weights.
+FURTHER = ("channel-prune-int8", "tiny-mcu")
+
+
+def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, limited: bool = False) -> Plan:
     """Settle what to do for a device.
 
     Args:
         device_name: A bundled profile or a path.
         recipe_name: A bundled recipe or a path; None takes the profile's.
         overrides: Settings of the recipe changed by the user.
+        limited: The user set limits on memory. Where no recipe is named, recipes that train follow those
+            that do not: the first result within the limits counts.
 
     Raises:
         ConfigError: Device or recipe have a mistake.
         UsageError: The device cannot run what the recipe makes.
     """
     device = load_device(device_name)
-    recipe = override(load_recipe(recipe_name or device.default_recipe), overrides)
+    further = _further(device) if limited and recipe_name is None else []
+    recipe, *further = _overridden([load_recipe(recipe_name or device.default_recipe), *further], overrides)
     if not _runs(recipe, device):
         numeric = recipe.conversion.numeric
         raise UsageError(
@@ -60,7 +67,7 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides) -
         )
     first, *gentler = rungs(recipe)
     mended = repaired(first)  # without training: cheaper than anything gentler
-    candidates = [first, *([mended] if mended is not None else []), *gentler]
+    candidates = [first, *([mended] if mended is not None else []), *further, *gentler]
     kept = tuple(_fitted(r, device) for r in candidates if _runs(r, device))
     notes = []
     if len(kept) < len(candidates):
@@ -72,6 +79,30 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides) -
     if recipe_name is None:
         notes.append(f"recipe '{recipe.name}' chosen by the profile of {device.name}")
     return Plan(device, kept, tuple(notes))
+
+
+def _further(device: Device) -> list[Recipe]:
+    """Recipes that train, for a device too small for what quantization alone gives."""
+    found = [load_recipe(name) for name in FURTHER]
+    if device.runtime.decodes_weights:
+        return found
+    return [r for r in found if all(not isinstance(p, Encode) or p.encode == "none" for p in r.passes)]
+
+
+def _overridden(recipes: list[Recipe], overrides: Overrides) -> list[Recipe]:
+    """Each setting changed in the recipes that have it; one that none has is a mistake."""
+    for key, value in overrides.items():
+        changed, problem = [], None
+        for recipe in recipes:
+            try:
+                changed.append(override(recipe, {key: value}))
+            except UsageError as error:
+                changed.append(recipe)
+                problem = problem or error
+        if problem is not None and changed == recipes:
+            raise problem
+        recipes = changed
+    return recipes
 
 
 def _runs(recipe: Recipe, device: Device) -> bool:

@@ -16,7 +16,8 @@ import msgspec
 from tflite_compress.api import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.errors import ConversionError
-from tflite_compress.fit.result import fit_and_bundle
+from tflite_compress.fit.check import NO_LIMITS
+from tflite_compress.fit.result import broken_limit, fit_and_bundle
 from tflite_compress.models.load import Source, load_model, resolve_reference
 from tflite_compress.output import MANIFEST, write_file
 from tflite_compress.passes import Convert, Slim, apply_pass
@@ -79,8 +80,16 @@ class Session:
         clock = Clock(dict(self.clock.seconds))
         start = Model(self.source.network)
         with clock.step("passes"):
-            attempts = run_plan(plan, start, self.context, self.memo, self.options.max_drop, self.spec.given)
-        chosen = best(attempts)
+            attempts = run_plan(
+                plan,
+                start,
+                self.context,
+                self.memo,
+                self.options.max_drop,
+                self.spec.given,
+                lambda model: self._misfit(model, plan),
+            )
+        chosen = best(attempts, self.options.max_drop)
         if chosen is None:
             raise ConversionError(
                 f"nothing could be made for {plan.device.name}: {attempts[-1].error}",
@@ -104,6 +113,16 @@ class Session:
         report["seconds"] = clock.seconds
         return self._write(plan, chosen, report, bundle, folder)
 
+    def _misfit(self, model: Model, plan: Plan) -> str:
+        """Which of the user's limits a file breaks; an empty string where it breaks none."""
+        limits = self.options.limits
+        if limits == NO_LIMITS:
+            return ""
+        assert model.flatbuffer is not None
+        names = tuple(port.name for port in self.source.network.inputs)
+        samples = self.context.reference.splits.evaluate
+        return broken_limit(model.flatbuffer, plan.device, samples, names, limits)
+
     def _fit(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
         """Put the device's verdict into the report; gives the bundle's files."""
         assert chosen.model.flatbuffer is not None
@@ -116,6 +135,7 @@ class Session:
             network.name,
             self.spec.preprocess,
             self.options.bundle and passed,
+            self.options.limits,
         )
         report["fit"] = verdict_record(verdict)
         latency = verdict.cost("latency")

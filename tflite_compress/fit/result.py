@@ -11,7 +11,7 @@ from tflite_compress.data.raw import FileData, from_samples, random_data
 from tflite_compress.data.samples import Samples
 from tflite_compress.devices import Device
 from tflite_compress.errors import CompressError
-from tflite_compress.fit.check import Verdict, check
+from tflite_compress.fit.check import NO_LIMITS, Finding, Limits, Verdict, check
 from tflite_compress.fit.evidence import Evidence
 from tflite_compress.tflite.ports import Ports, ports_of
 
@@ -26,6 +26,7 @@ def fit_and_bundle(
     name: str,
     preprocess: Any,
     bundle: bool,
+    limits: Limits = NO_LIMITS,
 ) -> tuple[Verdict, dict[str, bytes], str]:
     """Ask the device's runtime about a file, and make its bundle.
 
@@ -37,13 +38,14 @@ def fit_and_bundle(
         name: Name of the model.
         preprocess: The user's preprocessing.
         bundle: False leaves the bundle out.
+        limits: What the user demands besides the device's own limits.
 
     Returns:
         The verdict, the bundle's files, and why there are none.
     """
     ports = ports_of(content)
     data = vector_data(samples, input_names, ports)
-    verdict = check(Evidence(content, data.raw), device)
+    verdict = check(Evidence(content, data.raw), device, limits)
     if not bundle:
         return verdict, {}, ""
     try:
@@ -51,6 +53,30 @@ def fit_and_bundle(
         return verdict, make_bundle(content, device, data, name, samples.class_names, preprocessing), ""
     except CompressError as error:
         return verdict, {}, error.message
+
+
+def broken_limit(
+    content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...], limits: Limits
+) -> str:
+    """Which of the user's limits a file breaks, in words; an empty string where it breaks none.
+
+    Args:
+        content: The ``.tflite``.
+        device: What it was made for.
+        samples: The evaluation samples.
+        input_names: The network's inputs, in the order of the samples.
+        limits: What the user demands.
+    """
+    data = vector_data(samples, input_names, ports_of(content))
+    found = check(Evidence(content, data.raw[:VECTORS]), device, limits).findings
+    stops = [f for f in found if f.stops and f.subject in ("flash", "RAM", "latency")]
+    return "; ".join(
+        f"{f.subject} {f.text.split(', ' + _kind(f))[0]}, {f.text.rpartition('; ')[2]}" for f in stops
+    )
+
+
+def _kind(finding: Finding) -> str:
+    return finding.cost.kind if finding.cost is not None else "unknown"
 
 
 def vector_data(samples: Samples, input_names: tuple[str, ...], ports: Ports) -> FileData:

@@ -105,7 +105,11 @@ def build_report(
         "passes": [_step(s) for s in chosen.steps],
     }
     data_notes = _data_notes(reference.splits)
-    report["notes"] = [*plan.notes, *data_notes, *chosen.model.notes, *_honest_notes(report)]
+    further = [
+        f"went beyond {describe(a.recipe)}: {a.error or a.misfit or f'loses {a.drop:.4f}'}"
+        for a in attempts[: attempts.index(chosen)]
+    ]
+    report["notes"] = [*plan.notes, *further, *data_notes, *chosen.model.notes, *_honest_notes(report)]
     return report
 
 
@@ -161,8 +165,9 @@ def _attempt(attempt: Attempt, max_drop: float) -> dict[str, Any]:
     return {
         "in_short": describe(attempt.recipe),
         "drop": attempt.drop if finished else None,
-        "passed": finished and attempt.drop <= max_drop,
+        "passed": finished and attempt.drop <= max_drop and not attempt.misfit,
         "error": attempt.error or None,
+        "misfit": attempt.misfit or None,
         "passes": [_step(s) for s in attempt.steps],
     }
 
