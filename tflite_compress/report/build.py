@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from dataclasses import asdict
 from typing import Any
 
@@ -107,7 +108,7 @@ def build_report(
     data_notes = _data_notes(reference.splits)
     further = [
         f"went beyond {describe(a.recipe)}: {a.error or a.misfit or f'loses {a.drop:.4f}'}"
-        for a in attempts[: attempts.index(chosen)]
+        for a in itertools.takewhile(lambda a: a is not chosen, attempts)
     ]
     report["notes"] = [*plan.notes, *further, *data_notes, *chosen.model.notes, *_honest_notes(report)]
     return report
