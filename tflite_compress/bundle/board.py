@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tflite_compress.bundle.npu import compiled_for
 from tflite_compress.bundle.text import filled, identifier
 from tflite_compress.bundle.vectors import as_npz, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.devices import Device
-from tflite_compress.errors import CompressError
 from tflite_compress.runtimes.child import RUNNER
 from tflite_compress.runtimes.host import host_runtime
 
@@ -46,16 +46,12 @@ def board_bundle(
 
 def _npu(name: str, content: bytes, device: Device) -> tuple[dict[str, bytes], str]:
     """The model compiled for the NPU, or why it is not."""
-    from tflite_compress.runtimes.vela import compile_for
-
-    npu = device.npu
-    assert npu is not None
-    try:
-        compiled = compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
-    except CompressError as error:
-        return {}, f"\nNot compiled for the NPU: {error.message}. {error.next_step}\n"
+    compiled, why_not = compiled_for(device, content)
+    if compiled is None:
+        return {}, f"\n{why_not}\n"
+    assert device.npu is not None
     note = (
-        f"\n`{name}_vela.tflite` is the model compiled by Arm's Vela for {npu.accelerator}; "
+        f"\n`{name}_vela.tflite` is the model compiled by Arm's Vela for {device.npu.accelerator}; "
         "run it with the board's Ethos-U delegate.\n"
     )
     return {f"{name}_vela.tflite": compiled.content}, note

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tflite_compress.bundle.npu import compiled_for
 from tflite_compress.bundle.text import filled, identifier
 from tflite_compress.bundle.vectors import Vectors, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.devices import Device
-from tflite_compress.errors import CompressError, ModelError
+from tflite_compress.errors import ModelError
 from tflite_compress.runtimes.answer import Answer, Arrays
 from tflite_compress.runtimes.micro import ARENA_ROUNDING, micro_runtime
 from tflite_compress.tflite.flatbuffer import operator_names
@@ -237,14 +238,9 @@ def _decode_note(content: bytes) -> str:
 
 def _npu(name: str, content: bytes, device: Device) -> tuple[dict[str, bytes], str]:
     """The model compiled for the NPU, with its own operators."""
-    from tflite_compress.runtimes.vela import compile_for
-
-    npu = device.npu
-    assert npu is not None
-    try:
-        compiled = compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
-    except CompressError as error:
-        return {}, f"\n## On the NPU\n\nNot compiled for it: {error.message}. {error.next_step}\n"
+    compiled, why_not = compiled_for(device, content)
+    if compiled is None:
+        return {}, f"\n## On the NPU\n\n{why_not}\n"
     sram = compiled.answer.cost("sram")
     planned = sram.value if sram else 0
     arena = -(-int(planned + 4096) // ARENA_ROUNDING) * ARENA_ROUNDING

@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, unpack
-from tflite_compress.tflite.macs import constant
+from tflite_compress.diagnose.loaded import WEIGHTED, LoadedModel, LoadedOperator
+from tflite_compress.tflite.flatbuffer import tensor_name, unpack
 from tflite_compress.tflite.slim import layer_name
 
-_MOVES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "PAD")
-_WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0, "CONV_3D": 4}
 OUTLIER_FACTOR = 8.0
 NOISELESS_DB = 120.0
 
@@ -116,7 +114,7 @@ def compare_layers(
     Returns:
         One entry for each operator that computes something, in order of execution.
     """
-    reference, tested = _Model(plain), _Model(quantized)
+    reference, tested = LoadedModel(plain), LoadedModel(quantized)
     pairs = [(op, tested.computing(op.name)) for op in reference.operators if op.name in tested.of_name]
     sums = {op.name: _Sums() for op, _ in pairs}
     for index in range(len(inputs[0])):
@@ -135,115 +133,12 @@ def compare_layers(
     ]
 
 
-@dataclass(frozen=True)
-class _Operator:
-    name: str  # of its output tensor
-    layer: str
-    kind: str
-    output: int
-    inputs: tuple[int, ...]
-
-    @property
-    def computes(self) -> bool:
-        return self.kind not in _MOVES
-
-
-class _Model:
-    """A file loaded with all its tensors kept."""
-
-    def __init__(self, content: bytes) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        self.tree = unpack(content)
-        self.graph = self.tree.subgraphs[0]
-        ends = [e for s in self.tree.signatureDefs or [] for e in s.outputs or []]
-        self._ends = {int(entry.tensorIndex): entry.name.decode() for entry in ends}
-        self.operators = [self._operator(op) for op in self.graph.operators]
-        self.of_name = {op.name: op for op in self.operators}
-        self._interpreter = Interpreter(
-            model_content=content,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        self._interpreter.allocate_tensors()
-        self._details = {d["index"]: d for d in self._interpreter.get_tensor_details()}
-        signatures = self._interpreter._get_full_signature_list()
-        self._inputs = next(iter(signatures.values()))["inputs"]
-
-    def _operator(self, op: Any) -> _Operator:
-        output = int(op.outputs[0])
-        name = tensor_name(self.graph.tensors[output])
-        inputs = tuple(int(i) for i in op.inputs if i >= 0)
-        kind = operator_name(self.tree, op)
-        layer = _own_name(name, kind) or self._ends.get(output, name)
-        return _Operator(name, layer, kind, output, inputs)
-
-    def computing(self, name: str) -> _Operator:
-        """The operator of that name; a model's output is named after the conversion to float behind it."""
-        found = self.of_name[name]
-        by_output = {op.output: op for op in self.operators}
-        while found.kind == "DEQUANTIZE" and found.inputs[0] in by_output:
-            found = by_output[found.inputs[0]]
-        return found
-
-    def run(self, sample: tuple[np.ndarray, ...], names: tuple[str, ...]) -> None:
-        """Run once from a fresh state."""
-        from tflite_compress.runtimes.litert import quantized
-
-        self._interpreter.reset_all_variables()
-        for name, array in zip(names, sample, strict=True):
-            index = self._inputs[name]
-            self._interpreter.set_tensor(index, quantized(array, self._details[index]))
-        self._interpreter.invoke()
-
-    def value(self, index: int) -> np.ndarray:
-        """A tensor after the last run, as real numbers."""
-        from tflite_compress.runtimes.litert import dequantized
-
-        return dequantized(self._interpreter.get_tensor(index), self._details[index])
-
-    def represented(self, index: int, real: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-        """Real numbers as this tensor would hold them, and the range it can hold."""
-        from tflite_compress.runtimes.litert import dequantized, quantized
-
-        bounds = self.bounds(index)
-        if bounds is None:
-            return real, (-np.inf, np.inf)
-        detail = self._details[index]
-        half = detail["quantization"][0] / 2
-        return dequantized(quantized(real, detail), detail), (bounds[0] - half, bounds[1] + half)
-
-    def bounds(self, index: int) -> tuple[float, float] | None:
-        """Smallest and largest number a quantized tensor can hold."""
-        detail = self._details[index]
-        scale, point = detail["quantization"]
-        if not scale or not np.issubdtype(detail["dtype"], np.integer):
-            return None
-        info = np.iinfo(detail["dtype"])
-        return (info.min - point) * scale, (info.max - point) * scale
-
-    def weights(self, op: _Operator) -> tuple[np.ndarray, bool] | None:
-        """An operator's weights as real numbers, and whether each channel has a scale of its own."""
-        if op.kind not in _WEIGHTED or len(op.inputs) < 2:
-            return None
-        tensor = self.graph.tensors[op.inputs[1]]
-        values = constant(tensor, self.tree)
-        if values is None:
-            return None
-        quantization = tensor.quantization
-        scales = None if quantization is None else quantization.scale
-        if values.dtype.kind == "f" or scales is None or not len(scales):
-            return values.astype(np.float64), False
-        shape = [1] * values.ndim
-        if len(scales) > 1:
-            shape[quantization.quantizedDimension] = len(scales)
-        points = np.asarray(quantization.zeroPoint, np.float64)
-        points = points.reshape(shape) if len(points) > 1 else points
-        return (values.astype(np.float64) - points) * np.asarray(scales).reshape(shape), len(scales) > 1
-
-
 def _layer(
-    op: _Operator, other: _Operator, sums: dict[str, _Sums], reference: _Model, tested: _Model
+    op: LoadedOperator,
+    other: LoadedOperator,
+    sums: dict[str, _Sums],
+    reference: LoadedModel,
+    tested: LoadedModel,
 ) -> Layer:
     found = sums[op.name]
     sources = [source for source in _sources(op, reference) if source.name in sums]
@@ -274,15 +169,6 @@ def _layer(
     )
 
 
-def _own_name(name: str, kind: str) -> str:
-    """The layer with the weights, where an activation behind it is fused and gave the tensor its name."""
-    if kind in _WEIGHTED:
-        for part in name.split(";"):
-            if part.rpartition("/")[2].split("_")[0] in ("Conv2D", "depthwise", "MatMul", "convolution"):
-                return layer_name(part)
-    return layer_name(name)
-
-
 def _median_db(sums: _Sums) -> float:
     """Signal-to-noise ratio of the median channel, dead ones aside."""
     pairs = zip(sums.channel_signal, sums.channel_noise, strict=True)
@@ -290,10 +176,10 @@ def _median_db(sums: _Sums) -> float:
     return float(np.median(found)) if found else NOISELESS_DB
 
 
-def _sources(op: _Operator, model: _Model) -> list[_Operator]:
+def _sources(op: LoadedOperator, model: LoadedModel) -> list[LoadedOperator]:
     """Operators that make what an operator reads, looked for behind those that only move values."""
     by_output = {o.output: o for o in model.operators}
-    found: list[_Operator] = []
+    found: list[LoadedOperator] = []
     for index in op.inputs:
         source = by_output.get(index)
         while source is not None and not source.computes and source.inputs:
@@ -303,12 +189,14 @@ def _sources(op: _Operator, model: _Model) -> list[_Operator]:
     return found
 
 
-def _weights(op: _Operator, other: _Operator, reference: _Model, tested: _Model) -> dict[str, Any]:
+def _weights(
+    op: LoadedOperator, other: LoadedOperator, reference: LoadedModel, tested: LoadedModel
+) -> dict[str, Any]:
     real, found = reference.weights(op), tested.weights(other)
     if real is None or found is None or real[0].shape != found[0].shape:
         return {"weights_snr_db": None, "weights_cosine": None, "per_channel": False, "weight_spread": 1.0}
     a, b = real[0].reshape(-1), found[0].reshape(-1)
-    axis = _WEIGHTED[op.kind]
+    axis = WEIGHTED[op.kind]
     others = tuple(i for i in range(real[0].ndim) if i != axis)
     widths = np.abs(real[0]).max(axis=others)
     median = float(np.median(widths))
