@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tflite_compress.errors import ConfigError, UsageError
-from tflite_compress.passes import Convert, Encode, Prune, PruneChannels
+from tflite_compress.passes import Convert, Encode, Int4, Mixed, Prune, PruneChannels
 from tflite_compress.plan import make_plan
 from tflite_compress.recipes import all_recipes, describe, load_recipe, override, repaired, rungs
 from tflite_compress.tomlfiles import bundled_names
@@ -119,7 +120,12 @@ def test_unknown_recipes() -> None:
 def test_plans_fill_in_what_the_device_settles() -> None:
     arduino = make_plan("arduino-nano-33-ble", None, {})
     assert arduino.rungs[0].conversion.io == "integer"
-    assert [describe(r) for r in arduino.rungs] == ["int8", "repaired + int8", "int16x8"]
+    assert [describe(r) for r in arduino.rungs] == [
+        "int8",
+        "repaired + int8",
+        "repaired + learned rounding + mixed precision + int8",
+        "int16x8",
+    ]
     assert make_plan("raspberry-pi-4", None, {}).rungs[0].conversion.io == "float32"
     assert make_plan("android-gpu", None, {}).rungs[0].conversion.numeric == "float16"
     assert not make_plan("coral-edge-tpu", None, {}).rungs[0].conversion.float_fallback
@@ -157,24 +163,39 @@ def test_a_recipe_the_device_cannot_run_is_refused() -> None:
 
 
 def test_repairs_come_before_anything_gentler_and_only_where_they_fit() -> None:
-    mended = repaired(load_recipe("prune-int8"))
-    assert mended is not None and describe(mended) == "80% sparsity + repaired + int8"
-    for name in ("float16", "dynamic", "int16x8", "repair-int8", "tiny-mcu", "deep-compression-int8"):
-        assert repaired(load_recipe(name)) is None, name
+    quick, thorough = repaired(load_recipe("prune-int8"))
+    assert describe(quick) == "80% sparsity + repaired + int8"
+    assert describe(thorough) == "80% sparsity + repaired + learned rounding + mixed precision + int8"
+    for name in ("float16", "dynamic", "int16x8", "repair-int8", "int4", "tiny-mcu", "deep-compression-int8"):
+        assert repaired(load_recipe(name)) == (), name
     plan = make_plan("rp2040", None, {"per_channel": False})
     assert [(p.numeric, p.per_channel) for p in plan.rungs[1].passes[:2]] == [("int8", False)] * 2  # type: ignore[union-attr]
 
 
+def test_repairs_use_only_what_the_device_runs() -> None:
+    def step(device: str, recipe: str, kind: type) -> Any:
+        return next(p for p in make_plan(device, recipe, {}).rungs[0].passes if isinstance(p, kind))
+
+    assert step("rp2040", "repair-mixed", Mixed).types == ("int16x8", "float32")
+    assert step("coral-edge-tpu", "repair-mixed", Mixed).types == ()
+    assert step("raspberry-pi-4", "int4", Int4).operators == ("CONV_2D", "FULLY_CONNECTED")
+    assert step("rp2040", "int4", Int4).operators == ("CONV_2D",)
+    assert step("coral-edge-tpu", "int4", Int4).operators == ()
+
+
 def test_limits_without_a_recipe_add_recipes_that_train() -> None:
     named = [describe(r) for r in make_plan("rp2040", None, {}, limited=True).rungs]
-    assert named[:3] == ["int8", "repaired + int8", "50% of the MACs + int8"] and named[-1] == "int16x8"
+    assert named[:2] == ["int8", "repaired + int8"] and named[-1] == "int16x8"
+    assert named[3:5] == ["4-bit weights + learned rounding + int8", "50% of the MACs + int8"]
+    coral = [describe(r) for r in make_plan("coral-edge-tpu", None, {}, limited=True).rungs]
+    assert not any("4-bit" in name for name in coral)
     assert any("encoded" in name for name in named)
     pi = [describe(r) for r in make_plan("raspberry-pi-4", None, {}, limited=True).rungs]
     assert not any("encoded" in name for name in pi)  # LiteRT decodes no weights
     assert len(make_plan("rp2040", "int8", {}, limited=True).rungs) == len(
         make_plan("rp2040", "int8", {}).rungs
     )
-    trained = make_plan("rp2040", None, {"epochs": 2}, limited=True).rungs[2].passes[0]
-    assert trained.epochs == 2  # type: ignore[union-attr]
+    rung = make_plan("rp2040", None, {"epochs": 2}, limited=True).rungs[4]
+    assert isinstance(rung.passes[0], PruneChannels) and rung.passes[0].epochs == 2
     with pytest.raises(UsageError, match="has no such setting"):
         make_plan("rp2040", None, {"nonsense": 2}, limited=True)

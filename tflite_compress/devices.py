@@ -84,6 +84,7 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         version: The versions these facts hold for.
         operators: Its list in ``tables/operators.toml``; None where it has all builtin operators.
         decodes_weights: The runtime has TFLite Micro's DECODE operator, at least in its recent versions.
+        four_bit: Operators with kernels for 4-bit weights, a scale for each channel.
     """
 
     name: Literal["litert", "tflm", "edgetpu"]
@@ -91,6 +92,7 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
     operators: str | None = None
     decodes_weights: bool = False
+    four_bit: tuple[str, ...] = ()
 
 
 class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,10 +9,10 @@ from typing import Any
 
 from tflite_compress.errors import ConversionError
 from tflite_compress.passes import (
-    BiasCorrect,
     Encode,
-    Equalize,
+    Int4,
     PassConfig,
+    Repair,
     Slim,
     apply_pass,
     needs_training,
@@ -146,12 +146,16 @@ def run_plan(
 
 def _as_large(recipe: Recipe, before: Recipe) -> bool:
     """True where a recipe gives a file no smaller: the one before with repairs, or with wider numbers."""
-    mends = (Equalize, BiasCorrect)
-    rest, earlier = (tuple(p for p in r.passes if not isinstance(p, mends)) for r in (recipe, before))
+    rest, earlier = (tuple(p for p in r.passes if not _mends(p)) for r in (recipe, before))
     wider = ("int8", "int16x8", "dynamic", "float16", "float32")
     types = [wider.index(r.conversion.numeric) for r in (recipe, before)]
     trains = any(needs_training(p) for p in rest)
     return rest == earlier or (not trains and types[0] > types[1])
+
+
+def _mends(step: PassConfig) -> bool:
+    """True for passes that change accuracy and not the size."""
+    return isinstance(step, Repair) and not isinstance(step, Int4)
 
 
 def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> Attempt:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from tflite_compress.devices import Device, load_device
 from tflite_compress.errors import UsageError
-from tflite_compress.passes import BiasCorrect, Convert, Encode, Equalize, PruneChannels, needs_training
+from tflite_compress.passes import Convert, Encode, Int4, Mixed, PruneChannels, Repair, needs_training
 from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, repaired, rungs
 
 
@@ -37,8 +38,9 @@ class Plan:
         return self.rungs[0].conversion.needs_calibration
 
 
-# What goes further than quantization, cheapest first; the later ones only where the runtime decodes weights.
-FURTHER = ("channel-prune-int8", "tiny-mcu")
+# What goes further than int8, cheapest first: without training where the runtime has 4-bit kernels, then with
+# training, last what only runtimes that decode weights can run.
+FURTHER = ("int4", "channel-prune-int8", "tiny-mcu")
 
 
 def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, limited: bool = False) -> Plan:
@@ -66,8 +68,7 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, l
             f"Choose another recipe, for example --recipe={device.default_recipe}.",
         )
     first, *gentler = rungs(recipe)
-    mended = repaired(first)  # without training: cheaper than anything gentler
-    candidates = [first, *([mended] if mended is not None else []), *further, *gentler]
+    candidates = [first, *repaired(first), *further, *gentler]  # repairs do not train: cheaper than the rest
     kept = tuple(_fitted(r, device) for r in candidates if _runs(r, device))
     notes = []
     if len(kept) < len(candidates):
@@ -82,8 +83,8 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, l
 
 
 def _further(device: Device) -> list[Recipe]:
-    """Recipes that train, for a device too small for what quantization alone gives."""
-    found = [load_recipe(name) for name in FURTHER]
+    """Recipes for a device too small for what int8 alone gives."""
+    found = [load_recipe(name) for name in FURTHER if name != "int4" or device.runtime.four_bit]
     if device.runtime.decodes_weights:
         return found
     return [r for r in found if all(not isinstance(p, Encode) or p.encode == "none" for p in r.passes)]
@@ -109,6 +110,20 @@ def _runs(recipe: Recipe, device: Device) -> bool:
     return recipe.conversion.numeric in device.numerics.supported
 
 
+def _fitted_repair(step: Any, recipe: Recipe, device: Device) -> Any:
+    """Fill in how it will be converted, and what the device runs besides that."""
+    conversion = recipe.conversion
+    numeric = conversion.numeric if step.numeric == "auto" else step.numeric
+    step = msgspec.structs.replace(step, numeric=numeric, per_channel=conversion.per_channel)
+    if isinstance(step, Mixed):
+        wider = tuple(t for t in step.types if t in device.numerics.supported)
+        step = msgspec.structs.replace(step, types=wider)
+    if isinstance(step, Int4):
+        able = tuple(op for op in step.operators if op in device.runtime.four_bit)
+        step = msgspec.structs.replace(step, operators=able)
+    return step
+
+
 def _fitted(recipe: Recipe, device: Device) -> Recipe:
     """Fill in what the device settles: type of inputs and outputs, and whether float may remain."""
     passes = []
@@ -122,10 +137,8 @@ def _fitted(recipe: Recipe, device: Device) -> Recipe:
             multiple = step.multiple or device.numerics.channel_multiple
             numeric = recipe.conversion.numeric if step.numeric == "auto" else step.numeric
             step = msgspec.structs.replace(step, multiple=multiple, numeric=numeric)
-        if isinstance(step, Equalize | BiasCorrect):
-            conversion = recipe.conversion
-            numeric = conversion.numeric if step.numeric == "auto" else step.numeric
-            step = msgspec.structs.replace(step, numeric=numeric, per_channel=conversion.per_channel)
+        if isinstance(step, Repair):
+            step = _fitted_repair(step, recipe, device)
         if isinstance(step, Convert):
             io = step.io
             if io == "auto":

@@ -10,14 +10,19 @@ import msgspec.inspect
 
 from tflite_compress.errors import UsageError, closest
 from tflite_compress.passes import (
+    AdaRound,
     AnyPass,
     BiasCorrect,
     Cluster,
     Convert,
     Encode,
     Equalize,
+    Int4,
+    Mixed,
     Prune,
     PruneChannels,
+    Ranges,
+    Repair,
     pass_name,
 )
 from tflite_compress.tomlfiles import bundled_names, find, read, typed
@@ -31,6 +36,13 @@ _GENTLER_OF: dict[str, Callable[[list[Any]], Any]] = {
     "target_size": max,
     "target_latency_ratio": max,
     "clusters": max,
+    "most_loss": min,
+}
+_WORDS: dict[type, str] = {
+    Equalize: "repaired",
+    AdaRound: "learned rounding",
+    Mixed: "mixed precision",
+    Int4: "4-bit weights",
 }
 _GENTLENESS = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
 
@@ -120,19 +132,22 @@ def rungs(recipe: Recipe) -> tuple[Recipe, ...]:
     return tuple(found)
 
 
-def repaired(recipe: Recipe) -> Recipe | None:
-    """The recipe with what repairs int8 put before its conversion; None where that has no place.
+def repaired(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipe with what repairs int8 put before its conversion, quick repairs first; none without a place.
 
     Clusters would not survive it, since channels are scaled one by one, and only integer types need it.
     """
-    kinds = {type(step) for step in recipe.passes}
-    if recipe.conversion.numeric != "int8" or kinds & {Equalize, BiasCorrect, Cluster}:
-        return None
+    if recipe.conversion.numeric != "int8" or any(isinstance(p, Repair | Cluster) for p in recipe.passes):
+        return ()
     if any(isinstance(step, Encode) and step.encode != "none" for step in recipe.passes):
-        return None
+        return ()
     place = recipe.passes.index(recipe.conversion)
-    passes = (*recipe.passes[:place], Equalize(), BiasCorrect(), *recipe.passes[place:])
-    return msgspec.structs.replace(recipe, passes=passes)
+    quick: tuple[AnyPass, ...] = (Equalize(), Ranges(), BiasCorrect())
+    thorough: tuple[AnyPass, ...] = (Equalize(), Ranges(), AdaRound(), BiasCorrect(), Mixed())
+    return tuple(
+        msgspec.structs.replace(recipe, passes=(*recipe.passes[:place], *repairs, *recipe.passes[place:]))
+        for repairs in (quick, thorough)
+    )
 
 
 def describe(recipe: Recipe) -> str:
@@ -150,8 +165,8 @@ def describe(recipe: Recipe) -> str:
             parts.append("2:4 sparsity" if config.pattern == "2:4" else f"{config.sparsity:.0%} sparsity")
         if isinstance(config, Cluster):
             parts.append(f"{config.clusters} clusters")
-        if isinstance(config, Equalize):
-            parts.append("repaired")
+        if type(config) in _WORDS:
+            parts.append(_WORDS[type(config)])
         if isinstance(config, Convert):
             parts.append(config.numeric + (", sparse" if config.sparse else ""))
         if isinstance(config, Encode) and config.encode != "none":

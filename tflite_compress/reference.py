@@ -63,6 +63,11 @@ class Reference:
         return self.network.predict(self.splits.evaluate.inputs)
 
     @functools.cached_property
+    def calibration_outputs(self) -> Outputs:
+        """The original's outputs on the calibration samples: what repairs are measured against."""
+        return self.network.predict(self.splits.calibrate.inputs)
+
+    @functools.cached_property
     def training_outputs(self) -> Outputs:
         """The original's outputs on the training samples: what distillation imitates."""
         return self.network.predict(self.splits.train.inputs)

@@ -151,7 +151,8 @@ def test_equalization_repairs_uneven_channels(uneven: Network, context: Context,
     assert done.network is not uneven and any("equalize helped" in note for note in done.notes)
     inputs = context.reference.splits.evaluate.inputs
     assert np.allclose(uneven.predict(inputs)[0], done.network.predict(inputs)[0], rtol=1e-3, atol=1e-3)
-    before, after = (quality(n, "int8", per_channel, context) for n in (uneven, done.network))
+    config = Equalize(numeric="int8", per_channel=per_channel)
+    before, after = (quality(m, config, context) for m in (start, done))
     assert after.better_than(before) and after.snr_db > before.snr_db + 3
     folded = without_batchnorm(uneven.handle)
     ranges = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.decode.ancillary import Encoded
 from tflite_compress.decode.choose import Weights
-from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.flatbuffer import pack, schema, type_name, unpack
 from tflite_compress.tflite.macs import constant
 
 OPERATOR = "TFLM_DECODE"
@@ -31,7 +31,7 @@ def encodable(content: bytes) -> dict[int, Weights]:
     graph = model.subgraphs[0]
     found = {}
     for index, tensor in enumerate(graph.tensors):
-        values = constant(tensor, model)
+        values = None if type_name(tensor.type) == "INT4" else constant(tensor, model)
         if values is None or values.nbytes < LEAST_BYTES or index in {int(i) for i in graph.outputs}:
             continue
         if constant_inputs.find_uses(edited, edited.tensors[index]):

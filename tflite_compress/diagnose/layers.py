@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.diagnose.loaded import WEIGHTED, LoadedModel, LoadedOperator
+from tflite_compress.runtimes.loaded import WEIGHTED, LoadedModel, LoadedOperator
 from tflite_compress.tflite.flatbuffer import tensor_name, unpack
 from tflite_compress.tflite.slim import layer_name
 

@@ -133,6 +133,13 @@ def _types(contents: Contents, device: Device) -> list[Finding]:
     if unknown:
         text = f"computes in {', '.join(unknown)}; the device runs {', '.join(device.numerics.supported)}"
         return [Finding("types", False, text, f"Convert it with --recipe={device.default_recipe}.")]
+    packed = [op for op in contents.operators if op.four_bit and op.name not in device.runtime.four_bit]
+    if packed:
+        kinds, layers = ", ".join(sorted({op.name for op in packed})), [op.layer for op in packed]
+        text = (
+            f"4-bit weights, for which there is no known kernel: {kinds} ({', '.join(layers[:MOST_NAMED])})"
+        )
+        return [Finding("types", False, text, "Keep 8 bits there: --recipe=int8.")]
     slow = [t for t in used if t not in device.numerics.fast]
     if slow:
         text = f"computes in {', '.join(used)}; fast here: {', '.join(device.numerics.fast)}"

@@ -35,6 +35,7 @@ class Operator:
         macs: Multiply-accumulates.
         elements: Elements of its first output.
         numeric: Type it computes in; None for operators that only convert or move values.
+        four_bit: Its weights take 4 bits each.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Operator:
     macs: int
     elements: int
     numeric: NumericType | None
+    four_bit: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def _operator(model: Any, graph: Any, op: Any, decoded: set[int]) -> Operator:
     kind = _WEIGHTED.get(name, "other")
     macs = operator_macs(name, op, graph) or 0
     idle = 0 if name in _FREE or name == "TFLM_DECODE" else elements
-    return Operator(name, layer, kind, macs, idle, _numeric(name, graph, op, decoded))
+    four = any(i >= 0 and type_name(graph.tensors[i].type) == "INT4" for i in op.inputs[1:2])
+    return Operator(name, layer, kind, macs, idle, _numeric(name, graph, op, decoded), four)
 
 
 def _named_after_reader(op: Operator, later: list[Operator]) -> Operator:

@@ -6,33 +6,59 @@ from collections.abc import Callable
 from typing import Any
 
 from tflite_compress.passes import (
+    adaround,
     bias_correct,
     cluster,
     convert,
     encode,
     equalize,
+    int4,
+    mixed,
     prune,
     prune_channels,
+    ranges,
     slim,
 )
+from tflite_compress.passes.adaround import AdaRound
 from tflite_compress.passes.base import Context, Model, PassConfig
 from tflite_compress.passes.bias_correct import BiasCorrect
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.equalize import Equalize
+from tflite_compress.passes.int4 import Int4
+from tflite_compress.passes.mixed import Mixed
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
+from tflite_compress.passes.ranges import Ranges
+from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.slim import Slim
 
-AnyPass = PruneChannels | Prune | Cluster | Equalize | BiasCorrect | Convert | Slim | Encode
+AnyPass = (
+    PruneChannels
+    | Prune
+    | Cluster
+    | Equalize
+    | Int4
+    | Ranges
+    | AdaRound
+    | BiasCorrect
+    | Mixed
+    | Convert
+    | Slim
+    | Encode
+)
 
 _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
     PruneChannels: prune_channels.apply,
     Prune: prune.apply,
     Cluster: cluster.apply,
     Equalize: equalize.apply,
+    Int4: int4.apply,
+    Ranges: ranges.apply,
+    AdaRound: adaround.apply,
     BiasCorrect: bias_correct.apply,
+    Mixed: mixed.apply,
     Convert: convert.apply,
     Slim: slim.apply,
     Encode: encode.apply,
@@ -40,6 +66,7 @@ _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
 
 
 __all__ = [
+    "AdaRound",
     "AnyPass",
     "BiasCorrect",
     "Cluster",
@@ -47,10 +74,14 @@ __all__ = [
     "Convert",
     "Encode",
     "Equalize",
+    "Int4",
+    "Mixed",
     "Model",
     "PassConfig",
     "Prune",
     "PruneChannels",
+    "Ranges",
+    "Repair",
     "Slim",
     "apply_pass",
     "needs_training",

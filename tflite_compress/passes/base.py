@@ -15,6 +15,7 @@ from tflite_compress.progress import Progress
 
 if TYPE_CHECKING:
     from tflite_compress.models.network import Network
+    from tflite_compress.quantization import LayerType, Method
     from tflite_compress.reference import Reference
 
 
@@ -32,6 +33,8 @@ class Model:
         sparsity: Share of zeros in each pruned weight, by layer name.
         channels: Output channels before and after channel pruning, by layer name.
         clusters: Number of shared values, by name of clustered layer.
+        types: Numeric type of single layers that differs from the recipe's, by layer name.
+        ranges: How activation ranges are chosen; see ``quantization.ranges``.
         plain: The flatbuffer without weight encoding, where the one with it does not run everywhere.
         encoding: What encoding did; see ``passes.encode``.
         notes: What a user should know about how it came to be.
@@ -42,6 +45,8 @@ class Model:
     sparsity: dict[str, float] = field(default_factory=dict)
     channels: dict[str, tuple[int, int]] = field(default_factory=dict)
     clusters: dict[str, int] = field(default_factory=dict)
+    types: dict[str, LayerType] = field(default_factory=dict)
+    ranges: Method = "minmax"
     plain: bytes | None = None
     encoding: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

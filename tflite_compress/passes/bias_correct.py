@@ -1,34 +1,36 @@
 """Bias correction: take back what rounding the weights shifts each channel by on average.
 
 With W the weights, W' the rounded ones and E[x] the mean of a layer's inputs, its outputs shift by
-(W' - W) E[x]; the bias is corrected by that. Source: Nagel et al., arXiv:1906.04721, section 4.2, with E[x]
-measured on calibration samples. Rounding is the converter's: symmetric, the largest weight of a channel (or
-kernel) at 127.
+(W' - W) E[x]; the bias is corrected by that. Source: Nagel et al., arXiv:1906.04721, section 4.2: E[x]
+measured on calibration samples ("empirical"), or computed from the BatchNorm before the layer
+("analytic", for Gaussian pre-activations, appendix C). Rounding is the converter's: symmetric, the
+largest weight of a channel (or kernel) at 127.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 
-from tflite_compress.passes.base import Context, Model, PassConfig
-from tflite_compress.passes.convert import Numeric
+from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.fold import FOLDABLE, without_batchnorm
-from tflite_compress.passes.repair import keep_if_better
+from tflite_compress.passes.repair import Repair, keep_if_better, with_handle
 
 STEPS = 127
+_KEEP_MEANS = "ZeroPadding2D ZeroPadding1D Dropout SpatialDropout2D AveragePooling2D GlobalAveragePooling2D"
 
 
-class BiasCorrect(PassConfig, frozen=True, tag="bias-correct"):
+class BiasCorrect(Repair, frozen=True, tag="bias-correct"):
     """Correct biases for the mean error of rounded weights; kept only if the quantized model gets better.
 
     Attributes:
-        numeric, per_channel: How it will be converted; filled in from the ``convert`` pass.
+        means: Means of each layer's inputs: ``empirical``, measured on calibration samples, or ``analytic``,
+            computed from the BatchNorm before it; layers without one keep their biases.
     """
 
-    numeric: Numeric | Literal["auto"] = "auto"
-    per_channel: bool = True
+    means: Literal["empirical", "analytic"] = "empirical"
 
 
 def apply(config: BiasCorrect, model: Model, context: Context) -> Model:
@@ -44,15 +46,18 @@ def apply(config: BiasCorrect, model: Model, context: Context) -> Model:
         return model.noting(f"bias-correct left out: {network.why_not_editable}")
     folded = without_batchnorm(network.handle)
     layers = [layer for layer in folded.layers if type(layer).__name__ in FOLDABLE and layer.use_bias]
+    analytic = analytic_means(network.handle) if config.means == "analytic" else {}
+    if config.means == "analytic":
+        layers = [layer for layer in layers if layer.name in analytic]
     if not layers:
-        return model.noting("bias-correct found no layer with a bias")
+        return model.noting(f"bias-correct found no layer with a bias and {config.means} means")
     with context.progress.step("correcting biases"):
-        means = input_means(folded, layers, context.reference.splits.calibrate.inputs)
+        means = analytic or input_means(folded, layers, context.reference.splits.calibrate.inputs)
         for layer in layers:
             kernel, bias = layer.get_weights()
             error = rounded(layer, kernel, config.per_channel) - kernel
             layer.set_weights([kernel, bias - shift(layer, error, means[layer.name])])
-    return keep_if_better("bias-correct", model, folded, config, context)
+    return keep_if_better("bias-correct", model, with_handle(model, folded), config, context)
 
 
 def input_means(model: Any, layers: list[Any], inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
@@ -69,13 +74,60 @@ def input_means(model: Any, layers: list[Any], inputs: tuple[np.ndarray, ...]) -
     }
 
 
+def analytic_means(model: Any) -> dict[str, np.ndarray]:
+    """Mean of each input channel of layers behind a BatchNorm, with or without a ReLU between.
+
+    A BatchNorm's outputs have mean beta and deviation gamma; of a Gaussian rectified, the mean is
+    gamma pdf(-beta/gamma) + beta (1 - cdf(-beta/gamma)).
+    """
+    from tflite_compress.models.wiring import wiring
+
+    wires = wiring(model)
+    found = {}
+    for name, norm in wires.layers.items():
+        if type(norm).__name__ != "BatchNormalization":
+            continue
+        beta = norm.beta.numpy() if norm.center else np.zeros(norm.moving_mean.shape)
+        gamma = norm.gamma.numpy() if norm.scale else np.ones(norm.moving_mean.shape)
+        reader, mean = wires.only_reader(name), np.asarray(beta, np.float64)
+        while reader is not None and type(wires.layers[reader]).__name__ not in FOLDABLE:
+            layer = wires.layers[reader]
+            if _rectifies(layer):
+                mean = _rectified_mean(beta, np.abs(gamma))
+            elif type(layer).__name__ not in _KEEP_MEANS.split():
+                reader = None
+                break
+            reader = wires.only_reader(reader)
+        if reader is not None:
+            found[reader] = mean.astype(np.float32)
+    return found
+
+
+def _rectifies(layer: Any) -> bool:
+    if type(layer).__name__ == "ReLU":
+        return layer.max_value is None and not layer.negative_slope and not layer.threshold
+    return type(layer).__name__ == "Activation" and getattr(layer.activation, "__name__", "") == "relu"
+
+
+def _rectified_mean(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    deviation = np.maximum(deviation, 1e-12)
+    ratio = mean / deviation
+    density = np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    above = np.vectorize(lambda r: 0.5 * (1 + math.erf(r / math.sqrt(2))))(ratio)
+    return np.asarray(deviation * density + mean * above)
+
+
+def scale_axes(layer: Any, kernel: np.ndarray, per_channel: bool) -> tuple[int, ...]:
+    """The axes of a kernel that share one scale."""
+    if not per_channel:
+        return tuple(range(kernel.ndim))
+    kinds = {"DepthwiseConv2D": (0, 1), "Conv2DTranspose": (0, 1, 3)}
+    return kinds.get(type(layer).__name__, tuple(range(kernel.ndim - 1)))
+
+
 def rounded(layer: Any, kernel: np.ndarray, per_channel: bool) -> np.ndarray:
     """The kernel as the converter will round it to int8."""
-    kind = type(layer).__name__
-    axes: tuple[int, ...] = tuple(range(kernel.ndim))
-    if per_channel:
-        axes = {"DepthwiseConv2D": (0, 1), "Conv2DTranspose": (0, 1, 3)}.get(kind, axes[:-1])
-    widest = np.max(np.abs(kernel), axis=axes, keepdims=True)
+    widest = np.max(np.abs(kernel), axis=scale_axes(layer, kernel, per_channel), keepdims=True)
     scale = np.maximum(widest, 1e-12) / STEPS
     return np.asarray(np.rint(kernel / scale) * scale, kernel.dtype)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tflite_compress import backend
 from tflite_compress.errors import ConversionError
 from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.quantization import Method
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,10 @@ class Convert(PassConfig, frozen=True, tag="convert"):
         per_channel: One scale for each output channel of a weight rather than one for all.
         float_fallback: Let operators without an integer kernel stay in float32.
         free_batch: Leave the batch dimension free; otherwise it is 1.
+        ranges: How activation ranges are chosen from the calibration samples: ``minmax``, ``percentile``,
+            ``mse`` or ``kl`` (see ``quantization.ranges``).
+        layers: Types of single layers, each as ``REGEX=TYPE`` with ``int4`` (weights), ``int8``, ``int16x8``
+            or ``float32``; integer recipes only.
         sparse: Store pruned float weights sparsely (the converter's EXPERIMENTAL_SPARSITY), if the file gets
             smaller, runs, and gives the same outputs.
     """
@@ -44,6 +49,8 @@ class Convert(PassConfig, frozen=True, tag="convert"):
     per_channel: bool = True
     float_fallback: bool = True
     free_batch: bool = False
+    ranges: Method = "minmax"
+    layers: tuple[str, ...] = ()
     sparse: bool = False
 
     @property
@@ -65,16 +72,67 @@ def apply(config: Convert, model: Model, context: Context) -> Model:
     """
     from tflite_compress.tflite.levels import with_shared_levels
 
-    network = model.network
-    if config.needs_calibration:
-        network = unrolled(network)
     samples = context.reference.splits.calibrate.inputs
     with context.progress.step(f"converting to {config.numeric}", len(samples[0])) as advance:
-        content, notes = convert(network, config, samples, advance)
+        content, notes = flatbuffer(config, model, samples, advance)
+    network = model.network
     if model.clusters and config.needs_calibration and config.per_channel:
         content = with_shared_levels(content, _clustered_kernels(network, model.clusters))
     dense = replace(model, flatbuffer=content).noting(*notes)
     return _sparse(config, dense, network, context) if config.sparse else dense
+
+
+def flatbuffer(
+    config: Convert, model: Model, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
+) -> tuple[bytes, tuple[str, ...]]:
+    """Convert a model's network, with whatever passes before have settled.
+
+    Args:
+        config: How.
+        model: A model with a network.
+        samples: Calibration inputs, one array for each input port.
+        advance: Called once for each calibration sample.
+
+    Returns:
+        The flatbuffer, and notes on what did not go as asked.
+
+    Raises:
+        ConversionError: The converter refuses the model.
+    """
+    network = unrolled(model.network) if config.needs_calibration else model.network
+    if config.needs_calibration and _is_finer(config, model):
+        return _by_layer(config, model, network, samples, advance)
+    return convert(network, config, samples, advance)
+
+
+def _is_finer(config: Convert, model: Model) -> bool:
+    """True where the converter cannot do what is asked, and litert-quantizer can."""
+    return bool(config.layers or model.types or ranges_of(config, model) != "minmax")
+
+
+def ranges_of(config: Convert, model: Model) -> Method:
+    """How activation ranges are chosen: as the recipe says, else as a pass before found best."""
+    return config.ranges if config.ranges != "minmax" else model.ranges
+
+
+def _by_layer(
+    config: Convert,
+    model: Model,
+    network: Network,
+    samples: tuple[np.ndarray, ...],
+    advance: Callable[[int], None],
+) -> tuple[bytes, tuple[str, ...]]:
+    """Quantize with a type for each layer or other activation ranges."""
+    from tflite_compress.quantization.per_layer import layer_types, prepare, quantized
+
+    method = ranges_of(config, model)
+    plain = prepare(network, samples, method != "minmax", advance)
+    types = {**model.types, **layer_types(config.layers, plain.layers)}
+    integer_io = config.io == "integer" and all(port.dtype == "float32" for port in network.inputs)
+    content, notes = quantized(plain, config.numeric, types, method, integer_io, config.per_channel)
+    if notes and not config.float_fallback:
+        raise ConversionError(notes[0], "Leave out settings 'ranges' and 'layers', or choose another recipe.")
+    return content, notes
 
 
 def _clustered_kernels(network: Network, clusters: dict[str, int]) -> list[np.ndarray]:

@@ -13,10 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tflite_compress.passes.base import Context, Model, PassConfig
-from tflite_compress.passes.convert import Numeric
+from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.fold import scaled_inputs, scaled_outputs, without_batchnorm
-from tflite_compress.passes.repair import keep_if_better, same_function
+from tflite_compress.passes.repair import Repair, keep_if_better, same_function, with_handle
 
 SWEEPS = 4
 LARGEST_FACTOR = 1e4
@@ -28,20 +27,17 @@ _HOMOGENEOUS = (
 ).split()
 
 
-class Equalize(PassConfig, frozen=True, tag="equalize"):
+class Equalize(Repair, frozen=True, tag="equalize"):
     """Bring channels to one range before quantization; kept only if the quantized model gets better.
 
     Attributes:
         balance: What to even out: ranges of ``activations`` on calibration data, of the ``weights`` as in
             the paper, or ``auto``: weights where one scale holds all of a kernel, else activations.
         absorb_bias: Move what all samples of a channel have in common into the next layer's bias.
-        numeric, per_channel: How it will be converted; filled in from the ``convert`` pass.
     """
 
     balance: Literal["auto", "activations", "weights"] = "auto"
     absorb_bias: bool = True
-    numeric: Numeric | Literal["auto"] = "auto"
-    per_channel: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def apply(config: Equalize, model: Model, context: Context) -> Model:
             absorb(folded, pairs, inputs)
     if not same_function(network.handle, folded, context):
         return model.noting("equalize left out: the function would have changed by more than rounding")
-    return keep_if_better("equalize", model, folded, config, context)
+    return keep_if_better("equalize", model, with_handle(model, folded), config, context)
 
 
 def equalizable(model: Any) -> list[Pair]:

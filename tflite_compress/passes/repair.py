@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tflite_compress.errors import ConversionError
 from tflite_compress.models.network import keras_network
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.passes.convert import Convert, Numeric, flatbuffer
 
 if TYPE_CHECKING:
     from tflite_compress.models.network import Network
 
 SAME_FUNCTION = 1e-3
+
+
+class Repair(PassConfig, frozen=True):
+    """What every repair must know of the conversion to come.
+
+    Attributes:
+        numeric, per_channel: How it will be converted; filled in from the ``convert`` pass.
+    """
+
+    numeric: Numeric | Literal["auto"] = "auto"
+    per_channel: bool = True
+
+    @property
+    def conversion(self) -> Convert:
+        """The conversion that repairs are measured with."""
+        numeric: Numeric = "int8" if self.numeric == "auto" else self.numeric
+        return Convert(numeric=numeric, io="float32", per_channel=self.per_channel)
 
 
 @dataclass(frozen=True)
@@ -37,55 +55,65 @@ class Quality:
         return (round(self.score, 6), self.snr_db) > (round(other.score, 6), other.snr_db)
 
 
-def quality(network: Network, numeric: Any, per_channel: bool, context: Context) -> Quality:
-    """Quantize a network and measure it.
+def quality(model: Model, config: Repair, context: Context) -> Quality:
+    """Quantize a model and measure it.
 
     Raises:
         ConversionError: The converter refuses it.
     """
+    samples = context.reference.splits.calibrate
+    content, _ = flatbuffer(config.conversion, model, samples.inputs, lambda n: None)
+    return quality_of(content, model.network, context)
+
+
+def quality_of(content: bytes, network: Network, context: Context) -> Quality:
+    """How good a quantized file is, on the calibration samples.
+
+    Raises:
+        ConversionError: The runtime refuses it.
+    """
     from tflite_compress.metrics import apply_metric, decisions
-    from tflite_compress.passes.convert import Convert, convert, unrolled
     from tflite_compress.reference import distance
     from tflite_compress.runtimes.litert import predict
 
     reference = context.reference
     samples = reference.splits.calibrate
-    config = Convert(numeric=numeric, io="float32", per_channel=per_channel)
-    content, _ = convert(unrolled(network), config, samples.inputs, lambda n: None)
     outputs = predict(content, samples.inputs, *network.port_names)
-    originals = reference.network.predict(samples.inputs)
+    originals = reference.calibration_outputs
     targets = samples.labels
     if targets is None or not reference.labelled:
         targets = tuple(decisions(h, o) for h, o in zip(reference.heads, originals, strict=True))
     rows = zip(reference.metrics, targets, outputs, strict=True)
     signed = [apply_metric(m, t, o) * (1 if m.higher_is_better else -1) for m, t, o in rows]
-    score = float(np.mean(signed))
-    return Quality(score, distance(originals, outputs)["snr_db"])
+    return Quality(float(np.mean(signed)), distance(originals, outputs)["snr_db"])
 
 
-def keep_if_better(name: str, model: Model, repaired: Any, config: Any, context: Context) -> Model:
+def with_handle(model: Model, handle: Any) -> Model:
+    """The model with another tf_keras model of the same inputs and outputs."""
+    network = model.network
+    changed = keras_network(handle, network.name, True)
+    return replace(model, network=replace(changed, inputs=network.inputs, outputs=network.outputs))
+
+
+def keep_if_better(name: str, model: Model, changed: Model, config: Repair, context: Context) -> Model:
     """The repaired model, if quantized it is better than the unrepaired one; else that with a note.
 
     Args:
         name: The pass.
         model: The model as it was.
-        repaired: The changed tf_keras model.
-        config: The pass's settings, with ``numeric`` and ``per_channel``.
+        changed: The repaired one.
+        config: The pass's settings.
         context: Data and progress.
     """
-    network = model.network
-    changed = keras_network(repaired, network.name, True)
-    changed = replace(changed, inputs=network.inputs, outputs=network.outputs)
     with context.progress.step(f"{name}: measuring with and without"):
         try:
-            before = quality(network, config.numeric, config.per_channel, context)
-            after = quality(changed, config.numeric, config.per_channel, context)
+            before, after = (quality(m, config, context) for m in (model, changed))
         except ConversionError as error:
             return model.noting(f"{name} left out: {error.message}")
     figures = f"{before} before, {after} after"
     if not after.better_than(before):
         return model.noting(f"{name} left out, it did not help on the calibration samples: {figures}")
-    return replace(model, network=changed).noting(f"{name} helped on the calibration samples: {figures}")
+    return changed.noting(f"{name} helped on the calibration samples: {figures}")
 
 
 def same_function(first: Any, second: Any, context: Context) -> bool:

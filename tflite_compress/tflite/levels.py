@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import operator_name, pack, schema, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, pack, schema, type_name, unpack
 from tflite_compress.tflite.macs import constant
 
 LEVELS = 127
@@ -42,7 +42,7 @@ def with_shared_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
         if operator_name(model, op) not in ("CONV_2D", "FULLY_CONNECTED") or int(op.inputs[1]) in done:
             continue
         tensor = graph.tensors[op.inputs[1]]
-        values = constant(tensor, model)
+        values = None if type_name(tensor.type) == "INT4" else constant(tensor, model)
         scales = None if tensor.quantization is None else tensor.quantization.scale
         if (
             values is None

@@ -19,7 +19,7 @@ _WEIGHT_INPUT = {
 }
 
 
-CONSTANT_TYPES = ("FLOAT32", "FLOAT16", "INT8", "UINT8", "INT16", "INT32", "INT64")
+CONSTANT_TYPES = ("FLOAT32", "FLOAT16", "INT4", "INT8", "UINT8", "INT16", "INT32", "INT64")
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,21 @@ def _weights(name: str, op: Any, graph: Any, model: Any) -> list[LayerWeights]:
 
 
 def constant(tensor: Any, model: Any) -> np.ndarray | None:
-    """A constant tensor's values in its own dtype, or None where it has none (or packed int4)."""
+    """A constant tensor's values in its own dtype, packed int4 as int8; None where it has none."""
     data = model.buffers[tensor.buffer].data
     name = type_name(tensor.type)
     if data is None or len(data) == 0 or name not in CONSTANT_TYPES:
         return None
-    values: np.ndarray = np.frombuffer(np.asarray(data, np.uint8).tobytes(), numpy_type(name))
+    raw = np.asarray(data, np.uint8)
     shape = _shape(tensor)
+    values = _nibbles(raw, int(np.prod(shape))) if name == "INT4" else np.frombuffer(raw, numpy_type(name))
     return values.reshape(shape) if values.size == np.prod(shape) else None
+
+
+def _nibbles(raw: np.ndarray, count: int) -> np.ndarray:
+    """Signed 4-bit numbers, two in a byte, the first in the lower half."""
+    both = np.stack([raw & 15, raw >> 4], axis=1).reshape(-1)[:count].astype(np.int8)
+    return np.where(both > 7, both - 16, both).astype(np.int8)
 
 
 def _zeros(values: np.ndarray, tensor: Any) -> int:

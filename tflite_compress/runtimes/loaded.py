@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +52,13 @@ class LoadedModel:
         self._ends = {int(entry.tensorIndex): entry.name.decode() for entry in ends}
         self.operators = [self._operator(op) for op in self.graph.operators]
         self.of_name = {op.name: op for op in self.operators}
-        self._interpreter = Interpreter(
-            model_content=content,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # keeping all tensors is what it warns of
+            self._interpreter = Interpreter(
+                model_content=content,
+                experimental_preserve_all_tensors=True,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
         self._interpreter.allocate_tensors()
         self._details = {d["index"]: d for d in self._interpreter.get_tensor_details()}
         signatures = self._interpreter._get_full_signature_list()

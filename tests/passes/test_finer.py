@@ -1,0 +1,177 @@
+"""Ranges, mixed precision, 4-bit weights, learned rounding: each helps where it should, or says why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.data.gather import DataSpec, gather
+from tflite_compress.models.load import load_model
+from tflite_compress.models.network import Network
+from tflite_compress.passes import AdaRound, BiasCorrect, Convert, Int4, Mixed, PassConfig, Ranges, apply_pass
+from tflite_compress.passes.adaround import LEARNED, step_grid
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.bias_correct import analytic_means, input_means
+from tflite_compress.passes.fold import without_batchnorm
+from tflite_compress.passes.repair import quality
+from tflite_compress.progress import Silent
+from tflite_compress.reference import make_reference
+
+CONVERT = Convert(numeric="int8", io="float32")
+
+
+def score(model: Model, context: Context, *passes: PassConfig) -> tuple[float, int, Model]:
+    """Accuracy on the evaluation samples and bytes after some passes and the conversion."""
+    from tflite_compress.runtimes.litert import predict
+
+    for config in (*passes, CONVERT):
+        model = apply_pass(config, model, context)
+    assert model.flatbuffer is not None
+    outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.port_names)
+    return context.reference.score_of(outputs).value, len(model.flatbuffer), model
+
+
+@pytest.fixture(scope="module")
+def spiked(start: Model, context: Context) -> Context:
+    """The example with calibration samples of which one is broken: a hundred times too bright."""
+    splits = context.reference.splits
+    x = splits.calibrate.inputs[0].copy()
+    x[0] *= 100
+    calibrate = replace(splits.calibrate, inputs=(x,))
+    reference = replace(context.reference, splits=replace(splits, calibrate=calibrate))
+    return replace(context, reference=reference)
+
+
+def test_ranges_leave_a_broken_sample_out(start: Model, spiked: Context) -> None:
+    before, _, _ = score(start, spiked)
+    after, _, model = score(start, spiked, Ranges(numeric="int8"))
+    assert model.ranges != "minmax" and any(note.startswith("ranges by") for note in model.notes)
+    assert after > before + 0.05 and after > spiked.reference.score.value - 0.05
+
+
+def test_ranges_that_do_not_help_stay_out(start: Model, context: Context) -> None:
+    model = apply_pass(Ranges(numeric="int8", method="kl"), start, context)
+    helped = model.ranges == "kl"
+    assert any(note.startswith("ranges by kl" if helped else "ranges left out") for note in model.notes)
+
+
+@pytest.fixture(scope="module")
+def wide() -> tuple[Model, Context]:
+    """A network in which one sum holds numbers sixty times as large as what is left of it."""
+    from tflite_compress.backend import keras3
+
+    keras = keras3()
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inputs = keras.Input((8,), name="x")
+    x = layers.Dense(16, activation="relu", name="before")(inputs)
+    big = layers.Dense(16, name="big")(x)
+    small = layers.Dense(16, name="small")(x)
+    joined = layers.Subtract(name="differ")([layers.Add(name="sum")([big, small]), big])
+    outputs = layers.Dense(4, name="last")(joined)
+    network: Network = load_model(keras.Model(inputs, outputs)).network
+    layer = network.handle.get_layer("big")
+    layer.set_weights([w * 60 for w in layer.get_weights()])
+    data = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)
+    context = Context(
+        make_reference(network, gather(DataSpec(data), network, 0), None, None, None), 0, Silent()
+    )
+    return Model(network), context
+
+
+def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]) -> None:
+    model, context = wide
+    before, _, _ = score(model, context)
+    after, _, mended = score(model, context, Mixed(numeric="int8", most=4))
+    assert {"sum", "differ"} <= {*mended.types} and {*mended.types.values()} == {"int16x8"}
+    assert after > before + 0.05
+    none = apply_pass(Mixed(numeric="int8", types=()), model, context)
+    assert not none.types and any("no wider type" in note for note in none.notes)
+
+
+def test_mixed_precision_that_does_not_help_stays_out(start: Model, context: Context) -> None:
+    model = apply_pass(Mixed(numeric="int8"), start, context)
+    assert model.types or any("did not rise" in note for note in model.notes)
+
+
+def test_four_bits_shrink_and_learned_rounding_gives_the_accuracy_back(
+    start: Model, context: Context
+) -> None:
+    _, bytes8, _ = score(start, context)
+    four = Int4(numeric="int8", most_loss=1.0)
+    _, bytes4, model = score(start, context, four)
+    assert bytes4 < bytes8 and "int4" in model.types.values()
+    _, same_bytes, done = score(start, context, four, AdaRound(numeric="int8", steps=150))
+    assert same_bytes == bytes4 and any("adaround helped" in note for note in done.notes)
+    config = AdaRound(numeric="int8")
+    closeness = [quality(m, config, context).snr_db for m in (model, done)]
+    assert closeness[1] > closeness[0] + 1
+
+
+def test_four_bits_only_as_far_as_asked(start: Model, context: Context) -> None:
+    for config, why in (
+        (Int4(numeric="int16x8"), "go with int8 activations"),
+        (Int4(numeric="int8", operators=()), "no kernels"),
+        (Int4(numeric="int8", exclude=(".*",)), "fit into 4 bits"),
+    ):
+        model = apply_pass(config, start, context)
+        assert not model.types and any(why in note for note in model.notes), why
+    allowed = apply_pass(Int4(numeric="int8", most_loss=1.0, operators=("CONV_2D",)), start, context)
+    layers = start.network.handle
+    assert allowed.types
+    assert {type(layers.get_layer(name)).__name__ for name in allowed.types} == {"Conv2D"}
+
+
+def test_rounded_weights_are_on_the_converters_grid(start: Model, context: Context) -> None:
+    done = apply_pass(AdaRound(numeric="int8", steps=20), start, context)
+    plain = without_batchnorm(start.network.handle)
+    for layer in done.network.handle.layers if done.network is not start.network else []:
+        if type(layer).__name__ in LEARNED:
+            grid = step_grid(plain.get_layer(layer.name), 8, True)
+            steps = layer.get_weights()[0] / grid.scale
+            assert np.allclose(steps, np.rint(steps), atol=1e-2)
+            moved = np.abs(layer.get_weights()[0] - plain.get_layer(layer.name).get_weights()[0])
+            assert np.all(moved <= grid.scale * 1.01)
+
+
+def test_four_bit_grids_give_extremes_up_where_that_pays(keras2: Any) -> None:
+    layer = keras2.layers.Dense(2)
+    layer.build((None, 400))
+    kernel = np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32)
+    kernel[0, 0] = 6.0
+    layer.set_weights([kernel, np.zeros(2)])
+    four, eight = step_grid(layer, 4, True), step_grid(layer, 8, True)
+    assert four.most == 7 and eight.most == 127
+    assert np.allclose(eight.scale * 127, np.abs(kernel).max(axis=0))
+    assert four.scale[0, 0] * 7 < 0.8 * 6.0
+
+
+def test_analytic_means_are_near_the_measured_ones(keras: Any) -> None:
+    layers = keras.layers
+    x = inputs = keras.Input((12, 12, 3))
+    for layer in (
+        layers.Conv2D(8, 3, name="a"),
+        layers.BatchNormalization(name="n"),
+        layers.ReLU(),
+        layers.Conv2D(4, 1, name="b"),
+    ):
+        x = layer(x)
+    model = load_model(keras.Model(inputs, x)).network.handle
+    samples = np.random.default_rng(0).normal(size=(200, 12, 12, 3)).astype(np.float32)
+    probe = np.asarray(type(model)(model.inputs, model.get_layer("a").output)(samples)).reshape(-1, 8)
+    gamma, beta = np.linspace(0.5, 2, 8), np.linspace(-1, 1, 8)
+    model.get_layer("n").set_weights([gamma, beta, probe.mean(axis=0), probe.var(axis=0)])
+    found = analytic_means(model)
+    assert set(found) == {"b"}
+    folded = without_batchnorm(model)
+    measured = input_means(folded, [folded.get_layer("b")], (samples,))["b"]
+    assert np.allclose(found["b"], measured, atol=0.05)
+
+
+def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: Model, context: Context) -> None:
+    done = apply_pass(BiasCorrect(numeric="int8", means="analytic"), start, context)
+    note = next(n for n in done.notes if n.startswith("bias-correct"))
+    assert ("helped" in note) == (done.network is not start.network)

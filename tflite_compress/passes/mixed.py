@@ -1,0 +1,115 @@
+"""Mixed precision: the few layers that cost most accuracy get wider numbers.
+
+As in TFLite's quantization debugger ("Inspecting Quantization Errors", tensorflow.org), layers are tried
+one by one and the outputs looked at; here also each together with those that read it, since what lies
+between two layers is only wide if both are. They are added greedily while that is worth it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from tflite_compress.errors import ConversionError
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.repair import Quality, Repair, quality_of
+from tflite_compress.quantization import LayerType
+
+if TYPE_CHECKING:
+    from tflite_compress.quantization.per_layer import Plain
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+WORTH = 0.001
+WORTH_DB = 1.0
+
+
+class Mixed(Repair, frozen=True, tag="mixed"):
+    """Give the worst layers int16 activations or float; kept only if accuracy on calibration samples rises.
+
+    Attributes:
+        types: What to try, the cheaper first; types the device does not run are left out.
+        most: At most this many layers.
+    """
+
+    types: tuple[LayerType, ...] = ("int16x8", "float32")
+    most: Count = 4
+
+
+def apply(config: Mixed, model: Model, context: Context) -> Model:
+    """Find the worst layers and settle their types.
+
+    Args:
+        config: The pass's settings.
+        model: A model with a network.
+        context: Gives the calibration samples.
+    """
+    from tflite_compress.passes.convert import unrolled
+    from tflite_compress.quantization.per_layer import prepare
+
+    if not config.types:
+        return model.noting("mixed left out: the device runs no wider type")
+    samples = context.reference.splits.calibrate.inputs
+    try:
+        with context.progress.step("mixed: trying wider numbers layer by layer"):
+            plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
+            before = measure(plain, model.types, config, model, context)
+            found = [_greedy(plain, kind, before, config, model, context) for kind in config.types]
+    except ConversionError as error:
+        return model.noting(f"mixed left out: {error.message}")
+    top = max(quality.score for quality, _ in found)
+    best, types = next(entry for entry in found if entry[0].score >= top - WORTH)  # the cheapest type
+    if round(best.score, 6) <= round(before.score, 6):
+        return model.noting(f"mixed left out, accuracy on the calibration samples did not rise: {before}")
+    added = ", ".join(f"{name} in {kind}" for name, kind in types.items())
+    return replace(model, types={**model.types, **types}).noting(
+        f"{added}: on the calibration samples {before} before, {best} after"
+    )
+
+
+def _greedy(
+    plain: Plain, kind: LayerType, before: Quality, config: Mixed, model: Model, context: Context
+) -> tuple[Quality, dict[str, LayerType]]:
+    """Add the layer, or layer with its readers, that helps most, until none helps or there are enough."""
+    able = [layer for layer in plain.layers if layer.name not in model.types]
+    readers = {layer.name: [r.name for r in able if layer.name in r.reads] for layer in able}
+    groups = {frozenset(g) for name in readers for g in ((name,), (name, *readers[name]))}
+    chosen: frozenset[str] = frozenset()
+    quality = before
+    while True:
+        options = [chosen | g for g in sorted(groups, key=sorted) if len(chosen | g) <= config.most]
+        tried = {
+            names: measure(plain, {**model.types, **dict.fromkeys(names, kind)}, config, model, context)
+            for names in options
+            if names != chosen
+        }
+        best = max(tried, key=lambda names: (round(tried[names].score, 6), tried[names].snr_db), default=None)
+        if best is None or not _worth_it(quality, tried[best]):
+            return quality, dict.fromkeys(sorted(chosen), kind)
+        chosen, quality = best, tried[best]
+
+
+def _worth_it(before: Quality, after: Quality) -> bool:
+    """True where accuracy rises, or stays and the outputs come clearly closer to the original's."""
+    closer = after.score >= before.score and after.snr_db > before.snr_db + WORTH_DB
+    return after.score > before.score + WORTH or closer
+
+
+def measure(
+    plain: Plain, types: dict[str, LayerType], config: Repair, model: Model, context: Context
+) -> Quality:
+    """How good a float file is, quantized with these types.
+
+    Raises:
+        ConversionError: Some operator would stay in float32 unasked, or the quantizer refuses.
+    """
+    from tflite_compress.quantization.per_layer import quantized
+
+    numeric = config.conversion.numeric
+    content, notes = quantized(plain, numeric, types, model.ranges, False, config.per_channel)
+    if notes:
+        raise ConversionError(notes[0])
+    return quality_of(content, model.network, context)
