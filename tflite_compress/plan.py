@@ -9,7 +9,7 @@ import msgspec
 
 from tflite_compress.devices import Device, load_device
 from tflite_compress.errors import UsageError
-from tflite_compress.passes import Convert, Encode, Int4, Mixed, PruneChannels, Repair, needs_training
+from tflite_compress.passes import Convert, Encode, Int4, Mixed, PruneChannels, Qat, Repair, needs_training
 from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, repaired, rungs
 
 
@@ -137,6 +137,8 @@ def _fitted(recipe: Recipe, device: Device) -> Recipe:
             multiple = step.multiple or device.numerics.channel_multiple
             numeric = recipe.conversion.numeric if step.numeric == "auto" else step.numeric
             step = msgspec.structs.replace(step, multiple=multiple, numeric=numeric)
+        if isinstance(step, Qat) and step.numeric == "auto":
+            step = msgspec.structs.replace(step, numeric=recipe.conversion.numeric)
         if isinstance(step, Repair):
             step = _fitted_repair(step, recipe, device)
         if isinstance(step, Convert):

@@ -21,6 +21,7 @@ from tflite_compress.passes import (
     Mixed,
     Prune,
     PruneChannels,
+    Qat,
     Ranges,
     Repair,
     pass_name,
@@ -43,6 +44,7 @@ _WORDS: dict[type, str] = {
     AdaRound: "learned rounding",
     Mixed: "mixed precision",
     Int4: "4-bit weights",
+    Qat: "QAT",
 }
 _GENTLENESS = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
 
@@ -137,7 +139,8 @@ def repaired(recipe: Recipe) -> tuple[Recipe, ...]:
 
     Clusters would not survive it, since channels are scaled one by one, and only integer types need it.
     """
-    if recipe.conversion.numeric != "int8" or any(isinstance(p, Repair | Cluster) for p in recipe.passes):
+    settled = any(isinstance(step, Repair | Cluster | Qat) for step in recipe.passes)
+    if recipe.conversion.numeric != "int8" or settled:
         return ()
     if any(isinstance(step, Encode) and step.encode != "none" for step in recipe.passes):
         return ()
@@ -225,6 +228,14 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
             f"{where}: passes: after 'convert' come 'slim' and 'encode', in this order and nothing else, "
             f"got {names}",
             "Reorder the passes.",
+        )
+    trained = next((p for p in recipe.passes if isinstance(p, Qat)), None)
+    finer = [n for n in ("int4", "adaround", "bias-correct", "ranges", "mixed") if n in names]
+    if trained is not None and (recipe.passes.index(trained) != at - 1 or finer):
+        raise ConfigError(
+            f"{where}: passes: 'qat' comes right before 'convert' and settles all rounding"
+            + (f", so that '{finer[0]}' has no place beside it" if finer else ""),
+            "Move or remove one.",
         )
     try:
         rungs(recipe)

@@ -16,6 +16,7 @@ from tflite_compress.passes import (
     mixed,
     prune,
     prune_channels,
+    qat,
     ranges,
     slim,
 )
@@ -30,6 +31,7 @@ from tflite_compress.passes.int4 import Int4
 from tflite_compress.passes.mixed import Mixed
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
+from tflite_compress.passes.qat import Qat
 from tflite_compress.passes.ranges import Ranges
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.slim import Slim
@@ -44,6 +46,7 @@ AnyPass = (
     | AdaRound
     | BiasCorrect
     | Mixed
+    | Qat
     | Convert
     | Slim
     | Encode
@@ -59,6 +62,7 @@ _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
     AdaRound: adaround.apply,
     BiasCorrect: bias_correct.apply,
     Mixed: mixed.apply,
+    Qat: qat.apply,
     Convert: convert.apply,
     Slim: slim.apply,
     Encode: encode.apply,
@@ -80,6 +84,7 @@ __all__ = [
     "PassConfig",
     "Prune",
     "PruneChannels",
+    "Qat",
     "Ranges",
     "Repair",
     "Slim",
@@ -110,4 +115,4 @@ def pass_name(config: PassConfig) -> str:
 
 def needs_training(config: PassConfig) -> bool:
     """True for passes that change the float network."""
-    return isinstance(config, PruneChannels | Prune | Cluster)
+    return isinstance(config, PruneChannels | Prune | Cluster | Qat)

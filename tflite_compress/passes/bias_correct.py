@@ -92,7 +92,7 @@ def analytic_means(model: Any) -> dict[str, np.ndarray]:
         reader, mean = wires.only_reader(name), np.asarray(beta, np.float64)
         while reader is not None and type(wires.layers[reader]).__name__ not in FOLDABLE:
             layer = wires.layers[reader]
-            if _rectifies(layer):
+            if rectifies(layer):
                 mean = _rectified_mean(beta, np.abs(gamma))
             elif type(layer).__name__ not in _KEEP_MEANS.split():
                 reader = None
@@ -103,7 +103,8 @@ def analytic_means(model: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def _rectifies(layer: Any) -> bool:
+def rectifies(layer: Any) -> bool:
+    """True for a layer that is a plain ReLU."""
     if type(layer).__name__ == "ReLU":
         return layer.max_value is None and not layer.negative_slope and not layer.threshold
     return type(layer).__name__ == "Activation" and getattr(layer.activation, "__name__", "") == "relu"

@@ -139,7 +139,7 @@ def _clustered_kernels(network: Network, clusters: dict[str, int]) -> list[np.nd
     """Kernels whose values are shared over the whole layer."""
     import numpy as np
 
-    layers = [layer for layer in network.handle.layers if layer.name in clusters]
+    layers = [layer for layer in network.handle.layers if layer.name.removeprefix("quant_") in clusters]
     kernels = [w.numpy() for layer in layers for w in layer.trainable_weights if len(w.shape) > 1]
     most = max(clusters.values())
     return [kernel for kernel in kernels if len(np.unique(kernel)) <= most]

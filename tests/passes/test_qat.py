@@ -1,0 +1,110 @@
+"""Quantization-aware training: int8 throughout, zeros and shared values kept, odd layers left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.data.gather import DataSpec, gather
+from tflite_compress.errors import ConfigError, ModelError
+from tflite_compress.models.load import load_model
+from tflite_compress.passes import Cluster, Convert, PassConfig, Prune, Qat, Slim, apply_pass
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.progress import Silent
+from tflite_compress.recipes import load_recipe
+from tflite_compress.reference import make_reference
+from tflite_compress.runtimes.litert import predict
+from tflite_compress.tflite.flatbuffer import type_name, unpack
+from tflite_compress.tflite.macs import constant
+
+SHORT: dict[str, Any] = {"epochs": 1, "least_steps": 60}
+
+
+def after(start: Model, context: Context, *passes: PassConfig) -> Model:
+    model = start
+    for config in (*passes, Convert(numeric="int8", io="integer"), Slim()):
+        model = apply_pass(config, model, context)
+    return model
+
+
+def accuracy(model: Model, context: Context) -> float:
+    assert model.flatbuffer is not None
+    outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.port_names)
+    return context.reference.score_of(outputs).value
+
+
+def kernels(model: Model) -> list[np.ndarray]:
+    assert model.flatbuffer is not None
+    tree = unpack(model.flatbuffer)
+    graph = tree.subgraphs[0]
+    found = [constant(t, tree) for t in graph.tensors if type_name(t.type) == "INT8"]
+    return [values for values in found if values is not None and values.size >= 512]
+
+
+def test_training_gives_a_full_int8_file_no_worse(start: Model, context: Context) -> None:
+    done = after(start, context, Qat(**SHORT))
+    assert done.flatbuffer is not None
+    graph = unpack(done.flatbuffer).subgraphs[0]
+    assert {type_name(graph.tensors[op.outputs[0]].type) for op in graph.operators} == {"INT8"}
+    assert accuracy(done, context) > context.reference.score.value - 0.02
+    weights = [w.numpy() for w in start.network.handle.weights]
+    assert all(np.isfinite(w).all() for w in weights)  # the original is not touched
+
+
+def test_zeros_are_kept(start: Model, context: Context) -> None:
+    done = after(start, context, Prune(sparsity=0.7, **SHORT), Qat(**SHORT))
+    assert all(share == pytest.approx(0.7, abs=0.02) for share in done.sparsity.values())
+    assert any("zeros kept" in note for note in done.notes)
+    assert not any("did not keep" in note for note in done.notes)
+    assert np.mean([np.mean(k == 0) for k in kernels(done)]) > 0.4
+
+
+@pytest.mark.slow
+def test_zeros_and_shared_values_are_kept(start: Model, context: Context) -> None:
+    done = after(start, context, Prune(sparsity=0.6, **SHORT), Cluster(clusters=16, **SHORT), Qat(**SHORT))
+    assert all(share == pytest.approx(0.6, abs=0.03) for share in done.sparsity.values())
+    assert any("zeros and shared values kept" in note for note in done.notes)
+    assert accuracy(done, context) > context.reference.score.value - 0.03
+
+
+@pytest.mark.slow
+def test_shared_values_are_kept_in_layers_without_batchnorm(start: Model, context: Context) -> None:
+    done = after(start, context, Cluster(clusters=16, **SHORT), Qat(**SHORT))
+    handle = done.network.handle
+    dense = next(layer for layer in handle.layers if layer.name == "quant_hidden")
+    kernel = next(w.numpy() for w in dense.trainable_weights if len(w.shape) == 2)
+    assert len(np.unique(kernel)) <= 16
+
+
+def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any) -> None:
+    layers = keras.layers
+    inputs = keras.Input((12, 3), name="steps")
+    x = layers.Conv1D(4, 3, activation="relu", name="conv")(inputs)
+    x = layers.LSTM(6, name="memory")(x)
+    network = load_model(keras.Model(inputs, layers.Dense(2, name="last")(x))).network
+    data = np.random.default_rng(0).normal(size=(200, 12, 3)).astype(np.float32)
+    context = Context(
+        make_reference(network, gather(DataSpec(data), network, 0), None, None, None), 0, Silent()
+    )
+    done = after(Model(network), context, Qat(epochs=1, least_steps=5))
+    note = next(n for n in done.notes if "without simulated rounding" in n)
+    assert "LSTM" in note and "Conv1D" in note and "conv, memory" in note
+    assert np.isfinite(accuracy(done, context))
+
+
+def test_nothing_to_train_is_refused(start: Model, context: Context) -> None:
+    with pytest.raises(ModelError, match="can train none of the layers"):
+        apply_pass(Qat(exclude=(".*",)), start, context)
+    same = apply_pass(Qat(numeric="float16"), start, context)
+    assert same.network is start.network and any("qat left out" in n for n in same.notes)
+
+
+@pytest.mark.parametrize("order", [("qat", "prune", "convert"), ("int4", "qat", "convert")])
+def test_recipes_that_cannot_work_are_refused(order: tuple[str, ...], tmp_path: Any) -> None:
+    passes = "".join(f'[[passes]]\npass = "{name}"\n' for name in order)
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(f'name = "mine"\nsummary = "x"\n{passes}')
+    with pytest.raises(ConfigError, match="'qat' comes right before 'convert'"):
+        load_recipe(str(recipe))

@@ -1,0 +1,229 @@
+"""Quantization-aware training with TF-MOT: the network learns with the rounding it will be run with.
+
+Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
+(arXiv:1712.05877). After pruning or clustering, zeros and shared values are kept while it learns (TF-MOT's
+collaborative optimization: PQAT, CQAT, PCQAT).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tflite_compress.errors import ModelError
+from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns, named
+from tflite_compress.passes.convert import Numeric
+
+Count = Annotated[int, Meta(ge=1)]
+LOST = 0.01
+
+
+class Qat(PassConfig, frozen=True, tag="qat"):
+    """Fine-tune with simulated int8 rounding; goes right before the conversion.
+
+    Attributes:
+        preserve: What training must keep: ``sparsity`` (PQAT), ``clusters`` (CQAT), ``both`` (PCQAT),
+            ``nothing``, or ``auto``: what passes before have made.
+        exclude: Regular expressions; layers whose name matches one learn without simulated rounding.
+        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        numeric: How it will be converted; ``auto`` takes the recipe's. Other types than int8 need no such
+            training, and the pass then does nothing.
+    """
+
+    preserve: Literal["auto", "nothing", "sparsity", "clusters", "both"] = "auto"
+    exclude: tuple[str, ...] = ()
+    epochs: Count = 2
+    least_steps: Count = 400
+    batch_size: Count = 128
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.0003
+    distill: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    numeric: Numeric | Literal["auto"] = "auto"
+
+
+def apply(config: Qat, model: Model, context: Context) -> Model:
+    """Train with simulated rounding.
+
+    Args:
+        config: The pass's settings.
+        model: A model with an editable network; unchanged.
+        context: Data, teacher, seed and progress.
+
+    Raises:
+        ModelError: The network cannot be edited, or TF-MOT can quantize none of its layers.
+        ConfigError: A regular expression is wrong.
+    """
+    from tflite_compress.backend import seed_everything
+    from tflite_compress.passes.finetune import Schedule, finetune
+    from tflite_compress.passes.fold import without_batchnorm
+    from tflite_compress.passes.repair import with_handle
+
+    if config.numeric not in ("auto", "int8"):
+        return model.noting(f"qat left out: it trains for int8, not for {config.numeric}")
+    network = editable_network(model, "qat")
+    folded = without_batchnorm(network.handle)
+    chosen, notes = _choose(config, folded)
+    keep_zeros, keep_clusters = _kept(config, model)
+    seed_everything(context.seed)
+    training = _annotated(folded, chosen, keep_zeros, keep_clusters)
+    schedule = Schedule(
+        config.epochs, config.least_steps, config.batch_size, config.learning_rate, config.distill
+    )
+    key = msgspec.json.encode(config).decode()
+    finetune(training, context, schedule, "quantization-aware training", [], key)
+    if keep_clusters:
+        training = _without_cluster_variables(training)
+    if keep_zeros:
+        _put_zeros_back(training, folded)
+    kept = [word for word, on in (("zeros", keep_zeros), ("shared values", keep_clusters)) if on]
+    said = [f"{' and '.join(kept)} kept while training"] if kept else []
+    sparsity = _sparsity(training, model.sparsity)
+    lost = [name for name, share in sparsity.items() if keep_zeros and share < model.sparsity[name] - LOST]
+    if lost:
+        said.append(f"TF-MOT did not keep all zeros of {named(lost)}")
+    return replace(with_handle(model, training), sparsity=sparsity).noting(*notes, *said)
+
+
+def _kept(config: Qat, model: Model) -> tuple[bool, bool]:
+    """Whether zeros and whether shared values stay."""
+    if config.preserve == "auto":
+        return bool(model.sparsity), bool(model.clusters)
+    return config.preserve in ("sparsity", "both"), config.preserve in ("clusters", "both")
+
+
+def _choose(config: Qat, model: Any) -> tuple[frozenset[str], list[str]]:
+    """Layers to train with rounding, and a note on those with weights that cannot be."""
+    registry = _default_registry()
+    patterns = layer_patterns(config.exclude, "exclude")
+    able = {layer.name for layer in model.layers if registry.supports(layer)}
+    chosen = {name for name in able if not any(p.search(name) for p in patterns)}
+    weighted = [layer for layer in model.layers if layer.trainable_weights]
+    left_out = [layer for layer in weighted if layer.name not in able]
+    if not any(layer.name in chosen for layer in weighted):
+        raise ModelError(
+            f"TF-MOT can train none of the layers of '{model.name}' for int8",
+            "Use --recipe=repair-int8, which needs no training, or make --exclude narrower.",
+        )
+    notes = []
+    if left_out:
+        kinds = ", ".join(sorted({type(layer).__name__ for layer in left_out}))
+        names = named([layer.name for layer in left_out])
+        notes.append(
+            f"trained without simulated rounding, as TF-MOT has none for {kinds}: {names}; they are "
+            "quantized after training like in recipe int8"
+        )
+    return frozenset(chosen), notes
+
+
+def _annotated(model: Any, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool) -> Any:
+    """A copy with TF-MOT's wrappers around the chosen layers."""
+    from tflite_compress.backend import tfmot
+    from tflite_compress.models.copying import copied, rebuild
+
+    quantization = tfmot().quantization.keras
+    fused = _fused(model)
+    copy = copied(model, lambda layer: {"activation": "relu"} if layer.name in fused else {})
+    copy.trainable = True
+    gone = {*fused.values()}
+
+    def wrapped(layer: Any) -> Any:
+        # What a folded BatchNorm left is a layer that TF-MOT cannot load.
+        if layer.name in gone or type(layer).__name__ == "Through":
+            return lambda inputs, **_: inputs
+        return quantization.quantize_annotate_layer(layer) if layer.name in chosen else layer
+
+    with quantization.quantize_scope():
+        return quantization.quantize_apply(rebuild(copy, wrapped), _scheme(keep_zeros, keep_clusters))
+
+
+def _fused(model: Any) -> dict[str, str]:
+    """ReLU layers that become the activation of the layer before, by that layer.
+
+    TF-MOT recognizes the pair as well, and then forgets what the layer's weights had to keep.
+    """
+    from tflite_compress.models.wiring import wiring
+    from tflite_compress.passes.bias_correct import rectifies
+    from tflite_compress.passes.fold import FOLDABLE
+
+    wires = wiring(model)
+    found = {}
+    for name, layer in wires.layers.items():
+        linear = getattr(getattr(layer, "activation", None), "__name__", "") == "linear"
+        if type(layer).__name__ not in FOLDABLE or not linear:
+            continue
+        reader = wires.only_reader(name)
+        while reader is not None and type(wires.layers[reader]).__name__ == "Through":
+            reader = wires.only_reader(reader)
+        if reader is not None and rectifies(wires.layers[reader]):
+            found[name] = reader
+    return found
+
+
+def _scheme(keep_zeros: bool, keep_clusters: bool) -> Any:
+    from tflite_compress.backend import tfmot
+
+    combine = tfmot().experimental.combine
+    if not (keep_zeros or keep_clusters):
+        from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+            default_8bit_quantize_scheme,
+        )
+
+        return default_8bit_quantize_scheme.Default8BitQuantizeScheme()
+    scheme = (
+        combine.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=keep_zeros)
+        if keep_clusters
+        else combine.Default8BitPrunePreserveQuantizeScheme()
+    )
+    registry, default = scheme.get_quantize_registry(), _default_registry()
+    registry.supports = default.supports  # their own says yes to every layer without weights
+    scheme.get_quantize_registry = lambda: registry
+    return scheme
+
+
+def _default_registry() -> Any:
+    from tflite_compress.backend import tfmot
+
+    tfmot()
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantize_registry,
+    )
+
+    return default_8bit_quantize_registry.Default8BitQuantizeRegistry()
+
+
+def _without_cluster_variables(model: Any) -> Any:
+    """Put the shared values into the kernels and drop what training them needed."""
+    from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve import (
+        cluster_utils,
+    )
+
+    return cluster_utils.strip_clustering_cqat(model)
+
+
+def _put_zeros_back(trained: Any, before: Any) -> None:
+    """Make zero again what was: with shared values TF-MOT lets a zero drift along with its value."""
+    originals = {layer.name: layer for layer in before.layers if layer.trainable_weights}
+    for layer in trained.layers:
+        source = originals.get(layer.name.removeprefix("quant_"))
+        if source is None:
+            continue
+        shapes = {tuple(w.shape): w.numpy() for w in source.trainable_weights if len(w.shape) > 1}
+        for weight in layer.trainable_weights:
+            if (original := shapes.get(tuple(weight.shape))) is not None:
+                weight.assign(weight.numpy() * (original != 0))
+
+
+def _sparsity(model: Any, before: dict[str, float]) -> dict[str, float]:
+    """Share of zeros in each pruned layer after training; layers carry TF-MOT's prefix now."""
+    import numpy as np
+
+    found = dict(before)
+    for layer in model.layers:
+        name = layer.name.removeprefix("quant_")
+        kernels = [w.numpy() for w in layer.trainable_weights if len(w.shape) > 1]
+        if name in before and kernels:
+            zeros = sum(int(np.sum(k == 0)) for k in kernels)
+            found[name] = zeros / sum(k.size for k in kernels)
+    return found
