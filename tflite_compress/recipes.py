@@ -172,6 +172,8 @@ def describe(recipe: Recipe) -> str:
             parts.append(_WORDS[type(config)])
         if isinstance(config, Convert):
             parts.append(config.numeric + (", sparse" if config.sparse else ""))
+            if config.layers:
+                parts[-1] += f" but {', '.join(config.layers)}"
         if isinstance(config, Encode) and config.encode != "none":
             parts.append("encoded" if config.encode == "auto" else f"{config.encode}-encoded")
     return " + ".join(parts)

@@ -78,6 +78,7 @@ def test_shared_values_are_kept_in_layers_without_batchnorm(start: Model, contex
     assert len(np.unique(kernel)) <= 16
 
 
+@pytest.mark.slow
 def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any) -> None:
     layers = keras.layers
     inputs = keras.Input((12, 3), name="steps")

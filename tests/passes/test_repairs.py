@@ -252,6 +252,7 @@ def test_better_means_more_accurate_then_closer() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_recipe(run: Callable[..., tuple[int, str, str]], digits: Path, digits_data: Path) -> None:
     arguments = (f"--data={digits_data}", "--device=rp2040", "--recipe=repair-int8", "--bundle=false")
     code, out, _ = run("compress", digits, *arguments)

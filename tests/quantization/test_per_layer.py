@@ -85,6 +85,12 @@ def test_inputs_and_outputs_have_the_type_asked_for(plain: Plain, integer: bool)
     assert kinds == ({"INT8"} if integer else {"FLOAT32"})
 
 
+def test_rules_come_one_by_one_or_with_commas_between(plain: Plain) -> None:
+    apart = layer_types(("^conv_1$=int4", "digit{1,1}=float32"), plain.layers)
+    assert apart == {"conv_1": "int4", "digit": "float32"}
+    assert layer_types(("^conv_1$=int4,digit{1,1}=float32",), plain.layers) == apart
+
+
 @pytest.mark.parametrize("rule", ["dense", "dense=int5", "=int8x", "(=int8", "nothing_like_it=int4"])
 def test_wrong_rules_are_explained(plain: Plain, rule: str) -> None:
     with pytest.raises(ConfigError, match="layers: "):
@@ -103,6 +109,7 @@ def test_layers_without_integer_form_are_named(keras: object) -> None:
     assert len(notes) == 1 and "UNIDIRECTIONAL_SEQUENCE_LSTM" in notes[0]
 
 
+@pytest.mark.slow
 def test_from_the_command_line(
     run: Callable[..., tuple[int, str, str]], digits: Path, digits_data: Path, plain: Plain, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ many variants can be measured. Operators it does not know, LSTM among them, stay
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ def layer_types(rules: tuple[str, ...], layers: tuple[PlainLayer, ...]) -> dict[
         ConfigError: A rule is not of that form, or no layer has such a name.
     """
     found: dict[str, LayerType] = {}
-    for rule in rules:
+    for rule in _separate(rules):
         pattern, equals, kind = rule.rpartition("=")
         wanted = next((t for t in LAYER_TYPES if t == kind.strip()), None)
         if not equals or wanted is None:
@@ -130,6 +131,12 @@ def layer_types(rules: tuple[str, ...], layers: tuple[PlainLayer, ...]) -> dict[
             raise ConfigError(f"layers: no layer is called like '{pattern}'", f"There are {known}.")
         found |= dict.fromkeys(names, wanted)
     return found
+
+
+def _separate(rules: tuple[str, ...]) -> list[str]:
+    """Rules one by one: a command line gives several in one text, with commas between."""
+    ends = "|".join(LAYER_TYPES)
+    return [part for rule in rules for part in re.sub(f"=({ends}),", r"=\1\n", rule).split("\n")]
 
 
 def quantized(
@@ -161,7 +168,8 @@ def quantized(
 
     granularity = qtyping.QuantGranularity["CHANNELWISE" if per_channel else "TENSORWISE"]
     steps = 65536 if default == "int16x8" else 256
-    with backend.native_noise_captured():
+    with backend.native_noise_captured(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             work = Quantizer(bytearray(plain.content))
             work.add_static_config(".*", "*", *BITS[default], granularity)
