@@ -127,13 +127,15 @@ def top_1(content: bytes, x: np.ndarray, y: np.ndarray) -> float:
     """Share of samples classified right by a file."""
     from ai_edge_litert.interpreter import Interpreter
 
+    from tflite_compress.runtimes.litert import quantized
+
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     right = 0
     for sample, label in zip(x, y, strict=True):
         interpreter.reset_all_variables()
-        interpreter.set_tensor(taken["index"], sample[np.newaxis])
+        interpreter.set_tensor(taken["index"], quantized(sample[np.newaxis], taken))
         interpreter.invoke()
         right += int(interpreter.get_tensor(given["index"])[0].argmax() == label)
     return right / len(y)

@@ -83,6 +83,7 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any
     layers = keras.layers
     inputs = keras.Input((12, 3), name="steps")
     x = layers.Conv1D(4, 3, activation="relu", name="conv")(inputs)
+    x = layers.GRU(5, return_sequences=True, name="gate")(x)
     x = layers.LSTM(6, name="memory")(x)
     network = load_model(keras.Model(inputs, layers.Dense(2, name="last")(x))).network
     data = np.random.default_rng(0).normal(size=(200, 12, 3)).astype(np.float32)
@@ -91,7 +92,7 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any
     )
     done = after(Model(network), context, Qat(epochs=1, least_steps=5))
     note = next(n for n in done.notes if "without simulated rounding" in n)
-    assert "LSTM" in note and "Conv1D" in note and "conv, memory" in note
+    assert "LSTM" in note and "Conv1D" in note and "GRU" in note and "conv, gate, memory" in note
     assert np.isfinite(accuracy(done, context))
 
 

@@ -80,7 +80,8 @@ def diagnose(
     Raises:
         CompressError: Something the user can mend.
     """
-    from tflite_compress.passes.convert import convert, unrolled
+    from tflite_compress.models.unroll import unrolled
+    from tflite_compress.passes.convert import convert
     from tflite_compress.runtimes.litert import predict
     from tflite_compress.session import open_session
 

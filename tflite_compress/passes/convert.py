@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tflite_compress.models.network import Network
 
 Numeric = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-MOST_UNROLLED_STEPS = 128
 CHECKED_SAMPLES = 8
 
 
@@ -99,6 +98,8 @@ def flatbuffer(
     Raises:
         ConversionError: The converter refuses the model.
     """
+    from tflite_compress.models.unroll import unrolled
+
     network = unrolled(model.network) if config.needs_calibration else model.network
     if config.needs_calibration and _is_finer(config, model):
         return _by_layer(config, model, network, samples, advance)
@@ -191,8 +192,10 @@ def convert(
     Raises:
         ConversionError: The converter refuses the model.
     """
+    from tflite_compress.models.trace import traced
+
     with backend.native_noise_captured():
-        concrete, owner = _concrete_function(network, None if config.free_batch else 1)
+        concrete, owner = traced(network, None if config.free_batch else 1)
         if config.needs_calibration:
             _refuse_loops(concrete, owner, config.numeric)
         converter = _converter(concrete, owner, config, network, samples, advance, sparse)
@@ -211,75 +214,6 @@ def convert(
         except Exception as error:
             raise _refusal(error, config.numeric) from error
     return content, (f"some operators have no {config.numeric} kernel and stay in float32",)
-
-
-def unrolled(network: Network) -> Network:
-    """A copy whose GRU and SimpleRNN layers are unrolled, for integer quantization.
-
-    The converter turns them into loops otherwise, and crashes when it calibrates a loop. LSTM layers
-    become one fused operator and stay as they are.
-    """
-    if not network.editable or not any(_unrollable(layer) for layer in network.handle.layers):
-        return network
-    from tflite_compress.models.copying import copied
-    from tflite_compress.models.network import keras_network
-
-    handle = copied(network.handle, lambda layer: _unroll_change(layer) if _unrollable(layer) else {})
-    return keras_network(handle, network.name, True)
-
-
-def _unrollable(layer: Any) -> bool:
-    recurrent = getattr(layer, "forward_layer", layer)  # the layer inside Bidirectional
-    if type(recurrent).__name__ not in ("GRU", "SimpleRNN"):
-        return False
-    shape = layer.input_shape
-    steps = (shape[0] if isinstance(shape, list) else shape)[1]
-    return steps is not None and steps <= MOST_UNROLLED_STEPS
-
-
-def _unroll_change(layer: Any) -> dict[str, Any]:
-    config = layer.get_config()
-    changes: dict[str, Any] = {}
-    for key in ("layer", "backward_layer"):
-        if key in config:
-            inner = config[key]
-            changes[key] = {**inner, "config": {**inner["config"], "unroll": True}}
-    return changes or {"unroll": True}
-
-
-def _concrete_function(network: Network, batch: int | None) -> tuple[Any, Any]:
-    """Trace the network with named inputs and outputs, and the object that owns its variables."""
-    tf = backend.tensorflow()
-    specs = [tf.TensorSpec([batch, *port.shape[1:]], port.dtype, name=port.name) for port in network.inputs]
-    names = [port.name for port in network.outputs]
-    try:
-        function = tf.function(lambda *xs: _named(names, network.call(xs)), autograph=False)
-        concrete = function.get_concrete_function(*specs)
-        if network.editable:
-            return concrete, network.handle
-        # The converter finds only the variables of tf_keras models; others are frozen into constants.
-        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-        frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
-        owner = tf.Module()
-        # Freezing flattens the outputs, and TensorFlow flattens dictionaries in the order of their keys.
-        owner.function = tf.function(
-            lambda *xs: _named(sorted(names), _as_list(frozen(*xs))), autograph=False
-        )
-        return owner.function.get_concrete_function(*specs), owner
-    except Exception as error:
-        raise ConversionError(
-            f"model '{network.name}' cannot be traced: {_short(error)}",
-            "Fix its input shape (a None dimension besides the batch often is the cause).",
-        ) from error
-
-
-def _named(names: list[str], outputs: Any) -> dict[str, Any]:
-    return dict(zip(names, outputs, strict=True))
-
-
-def _as_list(outputs: Any) -> list[Any]:
-    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _converter(
@@ -346,6 +280,8 @@ def _refuse_loops(concrete: Any, owner: Any, numeric: str) -> None:
     except Exception as error:
         raise _refusal(error, numeric) from error
     if "WHILE" in operator_names(content):
+        from tflite_compress.models.unroll import MOST_UNROLLED_STEPS
+
         raise ConversionError(
             f"the model keeps a loop (a recurrent layer other than LSTM, or over {MOST_UNROLLED_STEPS} time "
             f"steps), which {numeric} quantization cannot calibrate",
@@ -354,14 +290,9 @@ def _refuse_loops(concrete: Any, owner: Any, numeric: str) -> None:
 
 
 def _refusal(error: Exception, numeric: str) -> ConversionError:
+    from tflite_compress.models.trace import shortened
+
     return ConversionError(
-        f"the TFLite converter refuses {numeric}: {_short(error)}",
+        f"the TFLite converter refuses {numeric}: {shortened(error)}",
         "Choose another recipe, or replace the operator it names.",
     )
-
-
-def _short(error: Exception) -> str:
-    """The telling part of a converter's error, which may run to pages."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or "tf." in line or "not supported" in line]
-    return " ".join((telling or lines or [type(error).__name__])[:2])[:300]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
@@ -12,6 +12,9 @@ from tflite_compress.passes.base import Context, Model, layer_patterns
 from tflite_compress.passes.mixed import measure
 from tflite_compress.passes.repair import Quality, Repair
 from tflite_compress.quantization import LayerType
+
+if TYPE_CHECKING:
+    from tflite_compress.quantization.per_layer import Plain
 
 LEAST_WEIGHTS = 256  # fewer save less than a scale's worth
 
@@ -43,7 +46,7 @@ def apply(config: Int4, model: Model, context: Context) -> Model:
     Raises:
         ConfigError: A regular expression is wrong.
     """
-    from tflite_compress.passes.convert import unrolled
+    from tflite_compress.models.unroll import unrolled
     from tflite_compress.quantization.per_layer import FOUR_BIT, prepare
 
     patterns = layer_patterns(config.exclude, "exclude")
@@ -53,16 +56,9 @@ def apply(config: Int4, model: Model, context: Context) -> Model:
     if not able:
         return model.noting("no 4-bit weights: the device's runtime has no kernels for them")
     samples = context.reference.splits.calibrate.inputs
-    four: LayerType = "int4"
     try:
         with context.progress.step("int4: measuring each layer"):
             plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
-
-            def tried(names: list[str]) -> Quality:
-                types = {**model.types, **dict.fromkeys(names, four)}
-                return measure(plain, types, config, model, context)
-
-            before = tried([])
             weights = {
                 layer.name: layer.weights
                 for layer in plain.layers
@@ -71,20 +67,36 @@ def apply(config: Int4, model: Model, context: Context) -> Model:
                 and layer.name not in model.types
                 and not any(p.search(layer.name) for p in patterns)
             }
-            noise = {name: 10 ** (-tried([name]).snr_db / 10) / count for name, count in weights.items()}
-            chosen: list[str] = []
-            found = before
-            for name in sorted(noise, key=lambda n: noise[n]):
-                quality = tried([*chosen, name])
-                if quality.score >= before.score - config.most_loss:
-                    chosen, found = [*chosen, name], quality
+            before, found, chosen = _chosen(plain, weights, config, model, context)
     except ConversionError as error:
         return model.noting(f"int4 left out: {error.message}")
     if not chosen:
         return model.noting(f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples")
     share = sum(weights[name] for name in chosen) / max(1, sum(layer.weights for layer in plain.layers))
-    types = {**model.types, **dict.fromkeys(chosen, four)}
-    return replace(model, types=types).noting(
+    return replace(model, types=_with_four_bits(model, chosen)).noting(
         f"4 bits for {share:.0%} of the weights ({', '.join(chosen)}), on the calibration samples {before} "
         f"before, {found} after"
     )
+
+
+def _with_four_bits(model: Model, names: list[str]) -> dict[str, LayerType]:
+    four: LayerType = "int4"
+    return {**model.types, **dict.fromkeys(names, four)}
+
+
+def _chosen(
+    plain: Plain, weights: dict[str, int], config: Int4, model: Model, context: Context
+) -> tuple[Quality, Quality, list[str]]:
+    """Quality with 8 bits and with 4 where it may be, and the layers that get 4, the best first."""
+
+    def tried(names: list[str]) -> Quality:
+        return measure(plain, _with_four_bits(model, names), config, model, context)
+
+    before = found = tried([])
+    noise = {name: 10 ** (-tried([name]).snr_db / 10) / count for name, count in weights.items()}
+    chosen: list[str] = []
+    for name in sorted(noise, key=lambda n: noise[n]):
+        quality = tried([*chosen, name])
+        if quality.score >= before.score - config.most_loss:
+            chosen, found = [*chosen, name], quality
+    return before, found, chosen

@@ -56,6 +56,7 @@ def apply(config: Qat, model: Model, context: Context) -> Model:
         ConfigError: A regular expression is wrong.
     """
     from tflite_compress.backend import seed_everything
+    from tflite_compress.models.unroll import unrolled
     from tflite_compress.passes.finetune import Schedule, finetune
     from tflite_compress.passes.fold import without_batchnorm
     from tflite_compress.passes.repair import with_handle
@@ -63,7 +64,7 @@ def apply(config: Qat, model: Model, context: Context) -> Model:
     if config.numeric not in ("auto", "int8"):
         return model.noting(f"qat left out: it trains for int8, not for {config.numeric}")
     network = editable_network(model, "qat")
-    folded = without_batchnorm(network.handle)
+    folded = without_batchnorm(unrolled(network).handle)
     chosen, notes = _choose(config, folded)
     keep_zeros, keep_clusters = _kept(config, model)
     seed_everything(context.seed)

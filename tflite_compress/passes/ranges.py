@@ -30,7 +30,7 @@ def apply(config: Ranges, model: Model, context: Context) -> Model:
         model: A model with a network.
         context: Gives the calibration samples.
     """
-    from tflite_compress.passes.convert import unrolled
+    from tflite_compress.models.unroll import unrolled
     from tflite_compress.quantization.per_layer import prepare, quantized
 
     network = unrolled(model.network)

@@ -1,0 +1,62 @@
+"""A network as one concrete TensorFlow function, as the converter takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tflite_compress import backend
+from tflite_compress.errors import ConversionError
+from tflite_compress.models.network import Network
+
+
+def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
+    """Trace a network with named inputs and outputs.
+
+    Args:
+        network: What to trace.
+        batch: Its batch size; None leaves it free.
+
+    Returns:
+        The concrete function, and the object that owns its variables.
+
+    Raises:
+        ConversionError: It cannot be traced.
+    """
+    tf = backend.tensorflow()
+    specs = [tf.TensorSpec([batch, *port.shape[1:]], port.dtype, name=port.name) for port in network.inputs]
+    names = [port.name for port in network.outputs]
+    try:
+        function = tf.function(lambda *xs: _named(names, network.call(xs)), autograph=False)
+        concrete = function.get_concrete_function(*specs)
+        if network.editable:
+            return concrete, network.handle
+        # The converter finds only the variables of tf_keras models; others are frozen into constants.
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+        owner = tf.Module()
+        # Freezing flattens the outputs, and TensorFlow flattens dictionaries in the order of their keys.
+        owner.function = tf.function(
+            lambda *xs: _named(sorted(names), _as_list(frozen(*xs))), autograph=False
+        )
+        return owner.function.get_concrete_function(*specs), owner
+    except Exception as error:
+        raise ConversionError(
+            f"model '{network.name}' cannot be traced: {shortened(error)}",
+            "Fix its input shape (a None dimension besides the batch often is the cause).",
+        ) from error
+
+
+def _named(names: list[str], outputs: Any) -> dict[str, Any]:
+    return dict(zip(names, outputs, strict=True))
+
+
+def _as_list(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def shortened(error: Exception) -> str:
+    """The telling part of a converter's error, which may run to pages."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "error:" in line or "tf." in line or "not supported" in line]
+    return " ".join((telling or lines or [type(error).__name__])[:2])[:300]

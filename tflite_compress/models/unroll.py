@@ -1,0 +1,41 @@
+"""Recurrent layers written out step by step, which the converter can calibrate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tflite_compress.models.copying import copied
+from tflite_compress.models.network import Network, keras_network
+
+MOST_UNROLLED_STEPS = 128
+
+
+def unrolled(network: Network) -> Network:
+    """A copy whose GRU and SimpleRNN layers are unrolled, for integer quantization.
+
+    The converter turns them into loops otherwise, and crashes when it calibrates a loop. LSTM layers
+    become one fused operator and stay as they are.
+    """
+    if not network.editable or not any(_unrollable(layer) for layer in network.handle.layers):
+        return network
+    handle = copied(network.handle, lambda layer: _unroll_change(layer) if _unrollable(layer) else {})
+    return keras_network(handle, network.name, True)
+
+
+def _unrollable(layer: Any) -> bool:
+    recurrent = getattr(layer, "forward_layer", layer)  # the layer inside Bidirectional
+    if type(recurrent).__name__ not in ("GRU", "SimpleRNN") or recurrent.unroll:
+        return False
+    shape = layer.input_shape
+    steps = (shape[0] if isinstance(shape, list) else shape)[1]
+    return steps is not None and steps <= MOST_UNROLLED_STEPS
+
+
+def _unroll_change(layer: Any) -> dict[str, Any]:
+    config = layer.get_config()
+    changes: dict[str, Any] = {}
+    for key in ("layer", "backward_layer"):
+        if key in config:
+            inner = config[key]
+            changes[key] = {**inner, "config": {**inner["config"], "unroll": True}}
+    return changes or {"unroll": True}
