@@ -103,16 +103,19 @@ def beside_others(folder: Path, name: str, seed: int) -> dict[str, float]:
 
 
 def converter_alone(folder: Path, name: str, samples: np.ndarray) -> tuple[bytes, bytes]:
-    """What TFLiteConverter and litert-quantizer make of the model, used as their tutorials do."""
+    """What TFLiteConverter and litert-quantizer make of the model, used as their tutorials do.
+
+    Batch 1 and tf_keras, as the converter refuses an LSTM of Keras 3 and any with a free batch.
+    """
     import tensorflow as tf
     from litert_quantizer import quantizer, recipe
 
-    from tflite_compress.backend import keras3
+    from tflite_compress.models.load import load_model
+    from tflite_compress.models.trace import traced
 
-    model = keras3().models.load_model(folder / f"{name}.keras")
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    plain = converter.convert()
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    concrete, owner = traced(load_model(folder / f"{name}.keras").network, 1)
+    plain = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([x[np.newaxis]] for x in samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
