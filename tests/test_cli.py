@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_nothing(digits: Path, digits_data: Path, tmp_path: Path) 
             break
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)  # a busy machine saves its checkpoint slowly
     assert process.returncode == 130 and "interrupted" in err and "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
 

@@ -125,7 +125,7 @@ def run_plan(
     """
     attempts: list[Attempt] = []
     for index, recipe in enumerate(plan.rungs):
-        if attempts and attempts[-1].misfit and _as_large(recipe, attempts[-1].recipe):
+        if attempts and _pointless(recipe, attempts[-1], max_drop, check):
             continue
         attempt = run_recipe(recipe, start, context, memo)
         good = attempt.outputs is not None and (not check or attempt.drop <= max_drop)
@@ -134,7 +134,7 @@ def run_plan(
         attempts.append(attempt)
         if good and not attempt.misfit:
             break
-        left = [r for r in plan.rungs[index + 1 :] if not (attempt.misfit and _as_large(r, recipe))]
+        left = [r for r in plan.rungs[index + 1 :] if not _pointless(r, attempt, max_drop, check)]
         if left:
             lost = f"loses {attempt.drop:.4f}, more than {max_drop:g}"
             reason = attempt.error or attempt.misfit or lost
@@ -142,6 +142,17 @@ def run_plan(
                 f"{plan.device.name}: {describe(recipe)}: {reason}; trying {describe(left[0])}"
             )
     return attempts
+
+
+def _pointless(recipe: Recipe, before: Attempt, max_drop: float, check: bool) -> bool:
+    """True for a recipe that cannot mend what the attempt before it failed on."""
+    if before.misfit:
+        return _as_large(recipe, before.recipe)
+    if not check or not any(isinstance(p, Repair) for p in recipe.passes):
+        return False
+    trained = [tuple(p for p in r.passes if needs_training(p)) for r in (recipe, before.recipe)]
+    in_training = [step.drop for step in before.steps if needs_training(step.config)]
+    return trained[0] == trained[1] and any(drop > max_drop for drop in in_training[-1:])
 
 
 def _as_large(recipe: Recipe, before: Recipe) -> bool:

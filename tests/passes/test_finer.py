@@ -97,6 +97,7 @@ def test_mixed_precision_that_does_not_help_stays_out(start: Model, context: Con
     assert model.types or any("did not rise" in note for note in model.notes)
 
 
+@pytest.mark.slow
 def test_four_bits_shrink_and_learned_rounding_gives_the_accuracy_back(
     start: Model, context: Context
 ) -> None:

@@ -71,7 +71,7 @@ def test_constant_schedule(context: Context, start: Model) -> None:
 @pytest.mark.parametrize(
     ("settings", "names"),
     [
-        ({"include": ("conv",)}, {"conv_1", "conv_2", "conv_3"}),
+        pytest.param({"include": ("conv",)}, {"conv_1", "conv_2", "conv_3"}, marks=pytest.mark.slow),
         ({"exclude": ("conv_2", "hid")}, {"conv_3"}),
         ({"keep_ends": False}, {"conv_1", "conv_2", "conv_3", "hidden", "digit"}),
     ],

@@ -52,7 +52,8 @@ def observe(
         What was seen, by tensor name.
     """
     model = LoadedModel(content)
-    tensors = _watched(model)
+    model.run(_samples(inputs)[0], names)
+    tensors = {index: kind for index, kind in _watched(model).items() if model.holds(index)}
     low, high = dict.fromkeys(tensors, np.inf), dict.fromkeys(tensors, -np.inf)
     counts = {index: np.zeros(BINS if histograms else 0, np.int64) for index in tensors}
     for sample in _samples(inputs):

@@ -96,6 +96,14 @@ class LoadedModel:
 
         return dequantized(self._interpreter.get_tensor(index), self._details[index])
 
+    def holds(self, index: int) -> bool:
+        """True for a tensor that has values after a run; some in branches and loops never get any."""
+        try:
+            self._interpreter.get_tensor(index)
+        except ValueError:
+            return False
+        return True
+
     def represented(self, index: int, real: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """Real numbers as this tensor would hold them, and the range it can hold."""
         from tflite_compress.runtimes.litert import dequantized, quantized
