@@ -83,3 +83,18 @@ def test_divergence_is_reported(context: Context, start: Model) -> None:
     with pytest.raises(DataError, match="diverged") as caught:
         finetune(model, context, Schedule(1, 50, 64, 1e30, 1.0), "t", [], "k")
     assert "--learning-rate" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("epochs", "least_steps", "steps", "parts"), [(0, 5, 5, 1), (1, 25, 25, 3), (2, 1, 20, 2), (0, 0, 0, 0)]
+)
+def test_a_training_may_end_within_an_epoch(
+    epochs: int, least_steps: int, steps: int, parts: int, context: Context, start: Model
+) -> None:
+    schedule = Schedule(epochs, least_steps, 10, 0.001, 0.5)
+    assert (schedule.total_steps(100), schedule.epochs_for(100)) == (steps, parts)
+    few = context.reference.splits.train.take(np.arange(100))
+    reference = replace(context.reference, splits=replace(context.reference.splits, train=few))
+    model = copied(start.network.handle)
+    finetune(model, replace(context, reference=reference, checkpoints=None), schedule, "t", [], "k")
+    assert int(model.optimizer.iterations.numpy()) == steps

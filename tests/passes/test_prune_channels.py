@@ -53,6 +53,20 @@ def test_latency_is_measured(context: Context, start: Model) -> None:
     assert share(said, start, "macs") < 0.95  # how far depends on the machine; that it acts does not
 
 
+def test_single_layers_keep_what_they_are_asked_to(context: Context, start: Model) -> None:
+    config = PruneChannels(
+        keep=("^conv_2$=0.5",), multiple=4, rounds=2, recovery_steps=0, epochs=0, least_steps=0
+    )
+    smaller = apply(config, start, context)
+    was, now = smaller.channels["conv_2"]
+    assert now == was // 2 and set(smaller.channels) <= {"conv_2", *_depthwise(start)}
+    assert len([key for key in context.tables if key.startswith("taylor")]) >= 1
+
+
+def _depthwise(start: Model) -> set[str]:
+    return {layer.name for layer in start.network.handle.layers if "depthwise" in layer.name}
+
+
 def test_what_cannot_be_reached_is_said(context: Context, start: Model) -> None:
     smaller = apply(PruneChannels(target_macs=0.001, **QUICK), start, context)
     assert any("came down to" in note and "of the MACs" in note for note in smaller.notes)

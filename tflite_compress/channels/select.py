@@ -13,7 +13,12 @@ LEAST_SHARE = 0.1  # of a group's channels always stay: an empty layer would cut
 
 
 def choose(
-    costs: Costs, saliency: np.ndarray, targets: Mapping[Quantity, float], multiple: int, bundles: int
+    costs: Costs,
+    saliency: np.ndarray,
+    targets: Mapping[Quantity, float],
+    multiple: int,
+    bundles: int,
+    most: np.ndarray | None = None,
 ) -> np.ndarray:
     """Remove channels until every cost has fallen to its target.
 
@@ -26,6 +31,7 @@ def choose(
         targets: Costs to reach, each in its own unit; where one cannot be reached everything removable goes.
         multiple: Groups keep a multiple of this many channels, or all they have.
         bundles: Number of bundles.
+        most: float, shape (groups,): how many bundles each group may keep from the start; None limits none.
 
     Returns:
         bool, shape (bundles,): True stays.
@@ -33,6 +39,8 @@ def choose(
     ranked = [group[np.argsort(saliency[group], kind="stable")] for group in costs.groups]
     sums = [np.concatenate([[0.0], np.cumsum(saliency[group])]) for group in ranked]
     kept = costs.sizes.astype(np.float64)
+    if most is not None:
+        kept = np.asarray([_at_most(int(n), m, multiple) for n, m in zip(kept, most, strict=True)], float)
     for what, target in targets.items():
         kept = _lowered(costs, sums, what, target, multiple, kept)
     keep = np.ones(bundles, bool)
@@ -79,6 +87,14 @@ def _step(
     saved = costs.saving(what, kept, group, count)
     lost = float(sums[group][gone + count] - sums[group][gone])
     return (lost / saved, group) if saved > 0 else None
+
+
+def _at_most(size: int, most: float, multiple: int) -> int:
+    """The multiple nearest to what a group may keep; never none, and never more than it has."""
+    if most >= size:
+        return size
+    least = -(-max(1, int(np.ceil(size * LEAST_SHARE))) // multiple) * multiple
+    return min(size, max(least, round(most / multiple) * multiple))
 
 
 def _removed(kept: int, size: int, multiple: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,7 @@ class Context:
         progress: Where to report progress.
         checkpoints: Folder for training checkpoints of interrupted runs, or None to keep none.
         fingerprint: Hash of model, data, seed and versions, which checkpoints are keyed by.
+        tables: Figures about the original model that several runs of a pass share; see :meth:`once`.
     """
 
     reference: Reference
@@ -78,6 +79,13 @@ class Context:
     progress: Progress
     checkpoints: Path | None = None
     fingerprint: str = ""
+    tables: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, key: str, compute: Callable[[], Any]) -> Any:
+        """What ``compute`` gives, computed the first time only; ``key`` names all it depends on."""
+        if key not in self.tables:
+            self.tables[key] = compute()
+        return self.tables[key]
 
 
 def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:

@@ -28,7 +28,7 @@ class Schedule:
     """How long and how fast to train.
 
     Attributes:
-        epochs: Passes over the training data.
+        epochs: Passes over the training data; 0 leaves it to ``least_steps``, which may be part of one.
         least_steps: Train at least this many batches, so that small data sets get enough.
         batch_size: Samples in a batch.
         learning_rate: Adam's first learning rate; it falls to 2 % of that along a cosine.
@@ -42,8 +42,8 @@ class Schedule:
     distill: float
 
     def epochs_for(self, samples: int) -> int:
-        """Epochs to train on so many samples."""
-        return max(self.epochs, math.ceil(self.least_steps / self.steps_in_epoch(samples)))
+        """Epochs to train on so many samples; the last one may be shorter than the others."""
+        return math.ceil(self.total_steps(samples) / self.steps_in_epoch(samples))
 
     def steps_in_epoch(self, samples: int) -> int:
         """Batches in one epoch."""
@@ -51,7 +51,7 @@ class Schedule:
 
     def total_steps(self, samples: int) -> int:
         """Batches in the whole training."""
-        return self.epochs_for(samples) * self.steps_in_epoch(samples)
+        return max(self.epochs * self.steps_in_epoch(samples), self.least_steps)
 
 
 def finetune(
@@ -98,6 +98,8 @@ def finetune(
         for epoch in range(first_epoch, epochs):
             # A permutation of its own for each epoch: a resumed run sees the same batches.
             order = np.random.default_rng((context.seed, epoch)).permutation(len(train))
+            left = steps - epoch * schedule.steps_in_epoch(len(train))
+            order = order[: left * schedule.batch_size]
             inputs = [x[order] for x in train.inputs]
             wanted = [y[order] for y in targets]
             model.fit(

@@ -25,7 +25,8 @@ class Int4(Repair, frozen=True, tag="int4"):
     The accuracy is that on the calibration samples, before rounding is learned (pass ``adaround``).
 
     Attributes:
-        most_loss: Accuracy that may be lost on the calibration samples.
+        most_loss: Accuracy that may be lost on the calibration samples; with 1 every layer that can gets
+            4 bits, unmeasured.
         exclude: Regular expressions; layers whose name matches one keep 8 bits.
         operators: What runs with 4-bit weights, as in ``schema.fbs``; the device's.
     """
@@ -92,6 +93,8 @@ def _chosen(
     def tried(names: list[str]) -> Quality:
         return measure(plain, _with_four_bits(model, names), config, model, context)
 
+    if config.most_loss == 1:
+        return tried([]), tried([*weights]), [*weights]
     before = found = tried([])
     noise = {name: 10 ** (-tried([name]).snr_db / 10) / count for name, count in weights.items()}
     chosen: list[str] = []

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from tflite_compress.channels.cost import Costs, Quantity
     from tflite_compress.channels.dependencies import Dependencies
+    from tflite_compress.channels.groups import Wanted
     from tflite_compress.passes.finetune import Schedule
 
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
+Whole = Annotated[int, Meta(ge=0)]
 WITHIN = 1.02  # a target counts as reached this close: channels go in steps
 
 
@@ -36,6 +38,8 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
         target_macs: Multiply-accumulates that may remain, as a share of the original's.
         target_size: Bytes of weights that may remain, likewise, as they will be converted.
         target_latency_ratio: Latency on this machine that may remain, likewise, measured.
+        keep: Shares of channels single layers keep, each as ``REGEX=SHARE``; what hangs together keeps the
+            smallest share asked of any of its layers. The targets then take more where they must.
         criterion: How channels are ranked: ``taylor`` (on data), ``l1``, ``l2`` or ``bn_gamma``.
         samples: Training samples the Taylor criterion looks at.
         rounds: In how many rounds channels go; the network recovers after each.
@@ -49,14 +53,15 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
     target_macs: Ratio = 1.0
     target_size: Ratio = 1.0
     target_latency_ratio: Ratio = 1.0
+    keep: tuple[str, ...] = ()
     criterion: Literal["taylor", "l1", "l2", "bn_gamma"] = "taylor"
     samples: Count = 2048
     rounds: Count = 3
-    multiple: Annotated[int, Meta(ge=0)] = 0
+    multiple: Whole = 0
     exclude: tuple[str, ...] = ()
-    recovery_steps: Annotated[int, Meta(ge=0)] = 400
-    epochs: Count = 5
-    least_steps: Count = 600
+    recovery_steps: Whole = 400
+    epochs: Whole = 5
+    least_steps: Whole = 600
     batch_size: Count = 128
     learning_rate: Annotated[float, Meta(gt=0)] = 0.002
     distill: Annotated[float, Meta(ge=0, le=1)] = 0.7
@@ -76,12 +81,14 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
         ConfigError: A regular expression is wrong.
     """
     from tflite_compress.backend import seed_everything
+    from tflite_compress.channels.groups import shares_asked
     from tflite_compress.models.copying import copied
     from tflite_compress.models.network import keras_network
     from tflite_compress.passes.finetune import discard_checkpoint, finetune
 
     network = editable_network(model, "prune_channels")
     excluded = layer_patterns(config.exclude, "exclude")
+    wanted = shares_asked(config.keep)
 
     def stays(name: str) -> bool:
         return any(p.search(name) for p in excluded)
@@ -93,12 +100,14 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
     targets = _targets(config, handle, first, context)
     keys = []
     for done in range(1, config.rounds + 1):
-        shares = {what: share ** (done / config.rounds) for what, share in targets.items()}
-        handle = _smaller(handle, first[1], shares, config, context, stays)
+        part = done / config.rounds
+        shares = {what: share**part for what, share in targets.items()}
+        kept = [(pattern, share**part) for pattern, share in wanted]
+        handle = _smaller(handle, first, shares, kept, config, context, stays)
         last = done == config.rounds
         schedule = _schedule(config, last)
         keys.append(f"{msgspec.json.encode(config).decode()}:{done}")
-        if schedule.least_steps:
+        if schedule.epochs or schedule.least_steps:
             title = "fine-tuning" if last else f"recovering, round {done} of {config.rounds}"
             finetune(handle, context, schedule, title, [], keys[-1], keep_checkpoint=True)
         _reestimate(handle, context)
@@ -157,21 +166,24 @@ def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Contex
 
 def _smaller(
     handle: Any,
-    original: Costs,
+    original: Traced,
     shares: dict[Quantity, float],
+    wanted: Wanted,
     config: PruneChannels,
     context: Context,
     stays: Callable[[str], bool],
 ) -> Any:
     """One round: rank the channels, remove those that matter least, and mend the statistics."""
+    from tflite_compress.channels.groups import groups, most_kept
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
 
     dependencies, costs = _traced(handle, context, stays, config)
     saliency = _saliency(handle, dependencies, config, context)
-    everything = original.sizes.astype(float)
-    targets = {what: share * original.total(what, everything) for what, share in shares.items()}
-    keep = choose(costs, saliency, targets, max(1, config.multiple), dependencies.count)
+    everything = original[1].sizes.astype(float)
+    targets = {what: share * original[1].total(what, everything) for what, share in shares.items()}
+    most = most_kept(wanted, groups(*original), groups(dependencies, costs)) if wanted else None
+    keep = choose(costs, saliency, targets, max(1, config.multiple), dependencies.count, most)
     if keep.all():
         return handle
     smaller = without_channels(handle, dependencies, keep)
@@ -180,13 +192,27 @@ def _smaller(
 
 
 def _saliency(handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context) -> np.ndarray:
-    import numpy as np
+    """What each bundle matters; of the original model ranked once, however many recipes are tried."""
+    import hashlib
 
-    from tflite_compress.channels.saliency import from_weights, taylor
-    from tflite_compress.passes.finetune import training_losses, training_targets
+    from tflite_compress.channels.saliency import from_weights
 
     if config.criterion != "taylor":
         return from_weights(dependencies, config.criterion)
+    digest = hashlib.sha256()
+    for weight in handle.get_weights():
+        digest.update(weight.tobytes())
+    key = f"taylor:{digest.hexdigest()}:{config.samples}:{config.distill}:{config.exclude}"
+    found: np.ndarray = context.once(key, lambda: _ranked(handle, dependencies, config, context))
+    return found
+
+
+def _ranked(handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context) -> np.ndarray:
+    import numpy as np
+
+    from tflite_compress.channels.saliency import taylor
+    from tflite_compress.passes.finetune import training_losses, training_targets
+
     train = context.reference.splits.train
     chosen = np.random.default_rng(context.seed).permutation(len(train))[: config.samples]
     targets = tuple(y[chosen] for y in training_targets(context, config.distill))
