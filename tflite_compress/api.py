@@ -155,7 +155,7 @@ def compress_many(
     Raises:
         CompressError: Something the user can mend.
     """
-    settled = _options(options)
+    settled = settled_options(options)
     limited = settled.max_flash_bytes is not None or settled.max_ram_bytes is not None
     plans = [make_plan(name, recipe, overrides or {}, limited) for name in devices]
     return run_plans(model, plans, spec, settled, out, progress or Silent())
@@ -232,7 +232,7 @@ def repeat(
     device = typed(record["device"], Device, f"{path}: device")
     recipe = typed(record["recipe"], Recipe, f"{path}: recipe")
     arguments = record["arguments"]
-    options = _options({**arguments["options"], "seed": record["seed"]})
+    options = settled_options({**arguments["options"], "seed": record["seed"]})
     target = (
         out
         if out is not None
@@ -251,7 +251,7 @@ def default_out(model: Any, devices: Sequence[str]) -> Path:
     return Path("compressed") / (f"{stem}-{Path(devices[0]).stem}" if len(devices) == 1 else stem)
 
 
-def _options(values: dict[str, Any]) -> Options:
+def settled_options(values: dict[str, Any]) -> Options:
     """Check option names and values.
 
     Raises:

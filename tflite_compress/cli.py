@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Any
 
-from tflite_compress import cli_diagnose, cli_fit
+from tflite_compress import cli_diagnose, cli_fit, cli_search
 from tflite_compress.cli_values import bytes_of, flag, names_of, plain_settings, quietly, refuse_extra, text
 from tflite_compress.errors import CompressError, UsageError, closest
 from tflite_compress.helptext import HELP, command_help
@@ -84,7 +84,7 @@ def compress(
     if flag(dry_run, "dry-run"):
         table.print_plans(plans)
         return 0
-    options = api._options(
+    options = api.settled_options(
         {
             "max_drop": max_drop,
             "metric": text(metric),
@@ -172,6 +172,7 @@ COMMANDS = {
     "compress": compress,
     "repeat": repeat,
     "diagnose": cli_diagnose.diagnose,
+    "search": cli_search.search,
     "check": cli_fit.check,
     "verify": cli_fit.verify,
     "bundle": cli_fit.bundle,

@@ -58,7 +58,7 @@ def diagnose(
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.diagnose.run import diagnose as run
 
-    options = api._options(
+    options = api.settled_options(
         {
             "metric": text(metric),
             "custom_objects": text(custom_objects),

@@ -70,3 +70,20 @@ def bytes_of(value: Any, name: str) -> int | None:
     if match is None or match.group(2).lower() not in _UNITS:
         raise UsageError(f"--{name}={value}: expected a size", f"For example --{name}=256KB.")
     return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
+
+
+def seconds_of(value: Any, name: str) -> float:
+    """Seconds from ``90``, ``90s``, ``30m`` or ``1.5h``."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", str(value))
+    if match is None:
+        raise UsageError(f"--{name}={value}: expected a time", f"For example --{name}=30m.")
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
+
+
+def words_of(value: Any, name: str) -> tuple[str, ...]:
+    """Words from ``a,b`` or what fire made of it."""
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    words = tuple(str(part).strip() for part in parts if str(part).strip())
+    if not words or value is True:
+        raise UsageError(f"--{name}: nothing named", f"For example --{name}=size,latency.")
+    return words

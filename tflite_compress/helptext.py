@@ -13,6 +13,7 @@ usage:
   tflite-compress compress MODEL --device=NAME[,NAME...] [--recipe=NAME|FILE] [--data=SOURCE] [...]
   tflite-compress repeat MANIFEST [--out=DIR]     run again what a manifest.json records
   tflite-compress diagnose MODEL --device=NAME --data=SOURCE   why int8 loses accuracy, layer by layer
+  tflite-compress search MODEL --device=NAME --data=SOURCE [--minimize=size,latency] [--budget=30m]
   tflite-compress check MODEL.tflite --device=NAME|all   does it fit: operators, flash, RAM, latency
   tflite-compress verify MODEL.tflite [--runtime=...] [--emulate]   do the runtimes compute the same
   tflite-compress bundle MODEL.tflite --device=NAME      C++, Kotlin or Python to put it on the device

@@ -69,7 +69,7 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, l
         )
     first, *gentler = rungs(recipe)
     candidates = [first, *repaired(first), *further, *gentler]  # repairs do not train: cheaper than the rest
-    kept = tuple(_fitted(r, device) for r in candidates if _runs(r, device))
+    kept = tuple(settled(r, device) for r in candidates if _runs(r, device))
     notes = []
     if len(kept) < len(candidates):
         left_out = sorted({r.conversion.numeric for r in candidates if not _runs(r, device)})
@@ -124,7 +124,7 @@ def _fitted_repair(step: Any, recipe: Recipe, device: Device) -> Any:
     return step
 
 
-def _fitted(recipe: Recipe, device: Device) -> Recipe:
+def settled(recipe: Recipe, device: Device) -> Recipe:
     """Fill in what the device settles: type of inputs and outputs, and whether float may remain."""
     passes = []
     for step in recipe.passes:

@@ -188,6 +188,17 @@ def settings(recipe: Recipe) -> list[tuple[str, str, Any, str]]:
     return rows
 
 
+def as_toml(recipe: Recipe) -> str:
+    """A recipe as the text of a ``.toml`` file; settings at their defaults are left out."""
+    import tomli_w
+
+    passes = []
+    for step in recipe.passes:
+        plain, usual = msgspec.to_builtins(step), msgspec.to_builtins(type(step)())
+        passes.append({k: v for k, v in plain.items() if k == "pass" or v != usual[k]})
+    return tomli_w.dumps({"name": recipe.name, "summary": recipe.summary, "passes": passes})
+
+
 def type_name(annotation: Any) -> str:
     """What a setting accepts, in words: ``one of a, b``, ``number 0 to 1``, ``true or false``."""
     info = msgspec.inspect.type_info(annotation)

@@ -20,6 +20,7 @@ from tflite_compress.tflite.macs import constant
 QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 60}
 
 
+@pytest.mark.slow
 def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: Model) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
     clustered = apply(Cluster(clusters=16), start, context)

@@ -29,6 +29,7 @@ def score(model: Model, context: Context) -> float:
     return context.reference.score_of(outputs).value
 
 
+@pytest.mark.slow
 def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context, start: Model) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
     pruned = apply(Prune(sparsity=0.7), start, context)

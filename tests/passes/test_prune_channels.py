@@ -29,6 +29,7 @@ def score(model: Model, context: Context) -> float:
     return context.reference.score_of(outputs).value
 
 
+@pytest.mark.slow
 def test_macs_come_down_and_the_accuracy_stays(context: Context, start: Model) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
     smaller = apply(PruneChannels(target_macs=0.5, multiple=4), start, context)

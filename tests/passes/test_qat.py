@@ -53,6 +53,7 @@ def test_training_gives_a_full_int8_file_no_worse(start: Model, context: Context
     assert all(np.isfinite(w).all() for w in weights)  # the original is not touched
 
 
+@pytest.mark.slow
 def test_zeros_are_kept(start: Model, context: Context) -> None:
     done = after(start, context, Prune(sparsity=0.7, **SHORT), Qat(**SHORT))
     assert all(share == pytest.approx(0.7, abs=0.02) for share in done.sparsity.values())

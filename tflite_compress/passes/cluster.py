@@ -39,7 +39,7 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
     per_channel: bool = False
     centroids: Literal["KMEANS_PLUS_PLUS", "LINEAR", "DENSITY_BASED", "RANDOM"] = "KMEANS_PLUS_PLUS"
     exclude: tuple[str, ...] = ()
-    epochs: Count = 3
+    epochs: Annotated[int, Meta(ge=0)] = 3
     least_steps: Count = 400
     batch_size: Count = 128
     learning_rate: Annotated[float, Meta(gt=0)] = 0.0005

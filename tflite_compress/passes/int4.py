@@ -61,12 +61,9 @@ def apply(config: Int4, model: Model, context: Context) -> Model:
         with context.progress.step("int4: measuring each layer"):
             plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
             weights = {
-                layer.name: layer.weights
-                for layer in plain.layers
-                if layer.weights >= LEAST_WEIGHTS
-                and {*layer.kinds} & able
-                and layer.name not in model.types
-                and not any(p.search(layer.name) for p in patterns)
+                name: count
+                for name, count in _able(plain, able).items()
+                if name not in model.types and not any(p.search(name) for p in patterns)
             }
             before, found, chosen = _chosen(plain, weights, config, model, context)
     except ConversionError as error:
@@ -78,6 +75,43 @@ def apply(config: Int4, model: Model, context: Context) -> Model:
         f"4 bits for {share:.0%} of the weights ({', '.join(chosen)}), on the calibration samples {before} "
         f"before, {found} after"
     )
+
+
+def noise_of_layers(
+    plain: Plain, config: Int4, model: Model, context: Context
+) -> dict[str, tuple[float, int]]:
+    """What 4 bits in one layer alone do to the outputs.
+
+    Args:
+        plain: The model as float, observed.
+        config: Says which operators can.
+        model: What it was made from.
+        context: Gives the calibration samples.
+
+    Returns:
+        By layer, noise as a share of the outputs' power, for each weight; and the number of weights.
+
+    Raises:
+        ConversionError: The quantizer refuses the model.
+    """
+    weights = _able(plain, {*config.operators})
+    return {
+        name: (_noise(measure(plain, _with_four_bits(model, [name]), config, model, context)) / count, count)
+        for name, count in weights.items()
+    }
+
+
+def _able(plain: Plain, operators: set[str]) -> dict[str, int]:
+    """Weights of each layer that runs with 4 bits and is large enough to gain by it."""
+    return {
+        layer.name: layer.weights
+        for layer in plain.layers
+        if layer.weights >= LEAST_WEIGHTS and {*layer.kinds} & operators
+    }
+
+
+def _noise(quality: Quality) -> float:
+    return float(10 ** (-quality.snr_db / 10))
 
 
 def _with_four_bits(model: Model, names: list[str]) -> dict[str, LayerType]:
@@ -93,10 +127,10 @@ def _chosen(
     def tried(names: list[str]) -> Quality:
         return measure(plain, _with_four_bits(model, names), config, model, context)
 
-    if config.most_loss == 1:
-        return tried([]), tried([*weights]), [*weights]
     before = found = tried([])
-    noise = {name: 10 ** (-tried([name]).snr_db / 10) / count for name, count in weights.items()}
+    if config.most_loss == 1:
+        return before, tried([*weights]), [*weights]
+    noise = {name: _noise(tried([name])) / count for name, count in weights.items()}
     chosen: list[str] = []
     for name in sorted(noise, key=lambda n: noise[n]):
         quality = tried([*chosen, name])

@@ -49,7 +49,7 @@ class Prune(PassConfig, frozen=True, tag="prune"):
     initial_sparsity: Share = 0.0
     ramp: Annotated[float, Meta(gt=0, le=1)] = 0.5
     frequency: Annotated[int, Meta(ge=1)] = 10
-    epochs: Annotated[int, Meta(ge=1)] = 4
+    epochs: Annotated[int, Meta(ge=0)] = 4
     least_steps: Annotated[int, Meta(ge=1)] = 600
     batch_size: Annotated[int, Meta(ge=1)] = 128
     learning_rate: Annotated[float, Meta(gt=0)] = 0.002

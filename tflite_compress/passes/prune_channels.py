@@ -96,7 +96,7 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
     seed_everything(context.seed)
     handle = copied(network.handle)
     handle.trainable = True
-    first = _traced(handle, context, stays, config)
+    first = traced(handle, context, stays, config)
     targets = _targets(config, handle, first, context)
     keys = []
     for done in range(1, config.rounds + 1):
@@ -115,7 +115,7 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
         discard_checkpoint(context, key)
     result = replace(model, network=keras_network(handle, network.name, True))
     widths = _widths(network.handle, handle)
-    after = _traced(handle, context, stays, config)
+    after = traced(handle, context, stays, config)
     return replace(result, channels={**model.channels, **widths}).noting(*_notes(first, after, targets))
 
 
@@ -130,8 +130,18 @@ def _schedule(config: PruneChannels, last: bool) -> Schedule:
 Traced = tuple["Dependencies", "Costs"]
 
 
-def _traced(handle: Any, context: Context, stays: Callable[[str], bool], config: PruneChannels) -> Traced:
-    """Dependencies and costs; a free input size is taken from the data, as MACs depend on it."""
+def traced(handle: Any, context: Context, stays: Callable[[str], bool], config: PruneChannels) -> Traced:
+    """Dependencies and costs; a free input size is taken from the data, as MACs depend on it.
+
+    Args:
+        handle: A tf_keras model.
+        context: Gives the data.
+        stays: Tells by name which layers keep their channels.
+        config: The type costs are counted for.
+
+    Raises:
+        ModelError: All channels must stay.
+    """
     from tflite_compress.channels.cost import costs
     from tflite_compress.channels.dependencies import trace
     from tflite_compress.models.graph import replay
@@ -155,7 +165,7 @@ def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Contex
     if config.target_latency_ratio < 1:
         from tflite_compress.channels.latency import macs_for_latency
 
-        saliency = _saliency(handle, traced[0], config, context)
+        saliency = saliency_of(handle, traced[0], config, context)
         numeric: Any = "int8" if config.numeric == "auto" else config.numeric
         found = macs_for_latency(
             handle, *traced, saliency, config.target_latency_ratio, max(1, config.multiple), numeric, context
@@ -178,8 +188,8 @@ def _smaller(
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
 
-    dependencies, costs = _traced(handle, context, stays, config)
-    saliency = _saliency(handle, dependencies, config, context)
+    dependencies, costs = traced(handle, context, stays, config)
+    saliency = saliency_of(handle, dependencies, config, context)
     everything = original[1].sizes.astype(float)
     targets = {what: share * original[1].total(what, everything) for what, share in shares.items()}
     most = most_kept(wanted, groups(*original), groups(dependencies, costs)) if wanted else None
@@ -191,8 +201,20 @@ def _smaller(
     return smaller
 
 
-def _saliency(handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context) -> np.ndarray:
-    """What each bundle matters; of the original model ranked once, however many recipes are tried."""
+def saliency_of(
+    handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context
+) -> np.ndarray:
+    """What each bundle matters; of the original model ranked once, however many recipes are tried.
+
+    Args:
+        handle: A tf_keras model.
+        dependencies: Its channels.
+        config: Criterion and samples.
+        context: Data and teacher.
+
+    Returns:
+        float64, shape (bundles,).
+    """
     import hashlib
 
     from tflite_compress.channels.saliency import from_weights

@@ -1,0 +1,225 @@
+"""Where trials run: in this process, in worker processes of this machine, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+from tflite_compress.errors import CompressError, UsageError
+from tflite_compress.progress import Progress
+from tflite_compress.search.job import Setup, Worker
+
+
+class WorkerDiedError(Exception):
+    """A worker's process ended in the middle of a job."""
+
+
+class Slot(Protocol):
+    """One worker."""
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Call a method of :class:`search.job.Worker`; one call at a time.
+
+        The future raises :class:`WorkerDiedError` where the process ended; :meth:`restart` brings a new one.
+        """
+
+    def restart(self) -> None:
+        """Put a new worker in the place of one that died."""
+
+    def close(self) -> None:
+        """End the worker, whatever it is doing."""
+
+
+class Inline:
+    """A worker in this process: for models and data that only exist here."""
+
+    def __init__(self, setup: Setup, progress: Progress) -> None:
+        self._worker = Worker(setup, progress)
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Do it at once."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(getattr(self._worker, method)(*arguments))
+        except CompressError as error:
+            future.set_exception(error)
+        return future
+
+    def restart(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class Process:
+    """A worker in a process of its own: a crash in native code costs one trial."""
+
+    def __init__(self, setup: Setup, threads: int) -> None:
+        self._setup, self._threads = setup, threads
+        self._pool = ThreadPoolExecutor(1)
+        self._child = self._started()
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Send the call and wait for the answer in a thread."""
+        return self._pool.submit(self._exchange, self._child, method, arguments)
+
+    def restart(self) -> None:
+        """Start another process."""
+        self._child.kill()
+        self._child.wait()
+        self._child = self._started()
+
+    def close(self) -> None:
+        """Kill the process."""
+        self._child.kill()
+        self._child.wait()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for stream in (self._child.stdin, self._child.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        count = str(self._threads)
+        limits = {"TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": count, "OMP_NUM_THREADS": count}
+        paths = os.pathsep.join(p or os.getcwd() for p in sys.path)  # module:function must be found there too
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tflite_compress.search.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **limits, "PYTHONPATH": paths},
+        )
+        self._opening: BaseException | None = None
+        self._pool.submit(self._exchange, child, "open", (self._setup,)).add_done_callback(self._keep_error)
+        return child
+
+    def _keep_error(self, future: Future[Any]) -> None:
+        if not future.cancelled():
+            self._opening = future.exception()
+
+    def _exchange(self, child: subprocess.Popen[bytes], method: str, arguments: tuple[Any, ...]) -> Any:
+        if method != "open" and self._opening is not None:
+            raise self._opening
+        assert child.stdin is not None and child.stdout is not None
+        try:
+            pickle.dump((method, arguments), child.stdin)
+            child.stdin.flush()
+            state, value = pickle.load(child.stdout)
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+            raise WorkerDiedError(f"a worker process ended ({child.poll()})") from error
+        if state == "failed":
+            raise value
+        return value
+
+
+class RayActor:
+    """A worker on a Ray cluster."""
+
+    def __init__(self, setup: Setup, cpus: float) -> None:
+        self._setup, self._cpus = setup, cpus
+        self._actor = self._started()
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Call the actor."""
+        future: Future[Any] = Future()
+
+        def pass_on(done: Future[Any]) -> None:
+            error = done.exception()
+            if error is None:
+                state, value = done.result()
+                future.set_result(value) if state == "done" else future.set_exception(value)
+            else:
+                future.set_exception(WorkerDiedError(f"a Ray worker ended: {type(error).__name__}"))
+
+        self._actor.call.remote(method, arguments).future().add_done_callback(pass_on)
+        return future
+
+    def restart(self) -> None:
+        """Start another actor."""
+        self.close()
+        self._actor = self._started()
+
+    def close(self) -> None:
+        """Kill the actor."""
+        import ray
+
+        ray.kill(self._actor)
+
+    def _started(self) -> Any:
+        import ray
+
+        @ray.remote(num_cpus=self._cpus)
+        class Actor:
+            def __init__(self, setup: Setup) -> None:
+                from tflite_compress.progress import Silent
+
+                self._worker = Worker(setup, Silent())
+
+            def call(self, method: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
+                try:
+                    return "done", getattr(self._worker, method)(*arguments)
+                except CompressError as error:
+                    return "failed", error
+
+        remote: Any = Actor
+        return remote.remote(self._setup)
+
+
+def open_slots(engine: str, workers: int, setup: Setup, progress: Progress) -> list[Slot]:
+    """Start workers.
+
+    Args:
+        engine: ``local``, or ``ray``: the cluster named by ``RAY_ADDRESS``, else one started here.
+        workers: How many.
+        setup: What each begins with.
+        progress: Where a worker in this process reports to.
+
+    Raises:
+        UsageError: Ray is not installed, or model or data cannot be sent to another process.
+    """
+    sendable = isinstance(setup.model, str) and _pickles(setup)
+    if engine == "ray":
+        if not sendable:
+            raise UsageError(
+                "--engine=ray: the model lives in this process only", "Save it and give the path."
+            )
+        return _ray_slots(workers, setup)
+    if not sendable:
+        if workers > 1:
+            raise UsageError(
+                "--workers: the model or its data live in this process only",
+                "Save the model and give its path; give data as a file, arrays or module:function.",
+            )
+        return [Inline(setup, progress)]
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    return [Process(setup, threads) for _ in range(workers)]
+
+
+def _ray_slots(workers: int, setup: Setup) -> list[Slot]:
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            "--engine=ray: Ray is not installed", "pip install 'tflite-compress[cluster]'"
+        ) from error
+    if not ray.is_initialized():
+        address = os.environ.get("RAY_ADDRESS")
+        local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
+        paths = os.pathsep.join(p or os.getcwd() for p in sys.path)
+        environment = {"env_vars": {"PYTHONPATH": paths, "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}}
+        ray.init(address=address, log_to_driver=False, runtime_env=environment, **local)
+    return [RayActor(setup, 1) for _ in range(workers)]
+
+
+def _pickles(setup: Setup) -> bool:
+    try:
+        pickle.dumps(setup)
+    except Exception:
+        return False
+    return True

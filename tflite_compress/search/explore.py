@@ -1,0 +1,225 @@
+"""The search itself: work is handed out until the time is up; cheap trials first, training where it pays."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tflite_compress.errors import CompressError
+from tflite_compress.progress import Advance, Progress
+from tflite_compress.search.engine import Slot, WorkerDiedError
+from tflite_compress.search.job import Job, Outcome
+from tflite_compress.search.ladder import Candidate, Goal, describe, finished, front, most_promising
+from tflite_compress.search.space import Space
+from tflite_compress.search.study import MOST_ATTEMPTS, Study
+
+COLD = 10  # trials without training before the first training
+FRESH_BETWEEN = 2  # and between two trainings
+TICK_S = 1.0
+WORTH_STARTING = 0.8  # of the time a stage is expected to take must be left
+
+Keep = Callable[[Candidate, Outcome], None]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may be spent.
+
+    Attributes:
+        seconds: Time, that of earlier runs of the same search included.
+        spent: Time of those.
+        trials: Most trials; None sets no limit.
+        started: ``time.monotonic()`` when this run began.
+    """
+
+    seconds: float
+    spent: float = 0.0
+    trials: int | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def used(self) -> float:
+        """Seconds used, earlier runs included."""
+        return self.spent + time.monotonic() - self.started
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.seconds - self.used
+
+
+@dataclass
+class State:
+    """Where a search stands.
+
+    Attributes:
+        ended: Candidates that need no more work and have a file.
+        waiting: Candidates between two stages.
+        asked: Points asked for, in all runs.
+        fresh: Trials since the last training began.
+        seconds: How long each stage took, by effort.
+    """
+
+    ended: list[Candidate]
+    waiting: list[Candidate]
+    asked: int
+    fresh: int = 0
+    seconds: dict[tuple[int, bool], list[float]] = field(default_factory=dict)
+
+    @property
+    def known(self) -> Iterable[Candidate]:
+        """Every candidate with an outcome."""
+        return [*self.ended, *(c for c in self.waiting if c.outcomes)]
+
+
+def explore(
+    study: Study,
+    space: Space,
+    goal: Goal,
+    slots: list[Slot],
+    budget: Budget,
+    keep: Keep,
+    progress: Progress,
+) -> State:
+    """Search until time or trials are used up, or nothing is left to do.
+
+    Args:
+        study: Where trials are recorded.
+        space: What may be set.
+        goal: What is wanted.
+        slots: The workers.
+        budget: How much may be spent.
+        keep: Called with each good file, to store it.
+        progress: Where to report progress.
+
+    Returns:
+        Where the search stands; candidates still waiting go on when it is continued.
+    """
+    ended, waiting = study.candidates()
+    waiting = [c for c in waiting if not _given_up(study, c)]
+    state = State(ended, waiting, len(study.records()))
+    running: dict[Future[Any], tuple[Slot, Candidate]] = {}
+    free = list(slots)
+    with progress.step("searching", int(budget.seconds)) as advance:
+        shown = _show(advance, 0.0, budget)
+        while budget.left > 0:
+            while free and (candidate := _next(state, study, space, goal, budget)) is not None:
+                slot = free.pop()
+                running[_submit(slot, study.note_attempt(candidate), goal)] = (slot, candidate)
+            if not running:
+                break
+            done, _ = wait(running, timeout=min(TICK_S, max(0.01, budget.left)), return_when=FIRST_COMPLETED)
+            for future in done:
+                slot, candidate = running.pop(future)
+                _take(future, slot, candidate, state, study, goal, keep, progress)
+                study.set_attribute("spent_s", budget.used)
+                free.append(slot)
+            shown = _show(advance, shown, budget)
+    for _, candidate in running.values():  # stopped by the clock, not by a crash
+        study.forget_attempt(candidate)
+        state.waiting.append(candidate)
+    return state
+
+
+def _show(advance: Advance, shown: float, budget: Budget) -> float:
+    now = min(budget.used, budget.seconds)
+    advance(int(now) - int(shown))
+    return now
+
+
+def _given_up(study: Study, candidate: Candidate) -> bool:
+    """End a candidate whose next stage took the process down before."""
+    if candidate.attempts < MOST_ATTEMPTS:
+        return False
+    study.conclude(replace(candidate, outcomes=()), "took its worker down twice")
+    return True
+
+
+def _submit(slot: Slot, candidate: Candidate, goal: Goal) -> Future[Any]:
+    stage = len(candidate.outcomes)
+    effort = candidate.stages(goal.efforts)[stage]
+    return slot.call("run", Job(candidate.trial, stage, dict(candidate.values), effort))
+
+
+def _next(state: State, study: Study, space: Space, goal: Goal, budget: Budget) -> Candidate | None:
+    """The next piece of work: a point not tried yet, or one worth more; None where nothing fits the time."""
+    unfinished = next((c for c in state.waiting if not c.outcomes), None)
+    if unfinished is not None:
+        state.waiting.remove(unfinished)
+        return unfinished
+    may_ask = budget.trials is None or state.asked < budget.trials
+    may_ask = may_ask and _expected(state, 0, False) * WORTH_STARTING <= budget.left
+    affordable = [
+        c for c in state.waiting if _seconds_of_next(state, c, goal) * WORTH_STARTING <= budget.left
+    ]
+    training = most_promising(goal, affordable, front(goal, state.known))
+    if training is not None and (not may_ask or (state.asked >= COLD and state.fresh >= FRESH_BETWEEN)):
+        state.fresh = 0
+        state.waiting.remove(training)
+        return training
+    if not may_ask:
+        return None
+    state.asked += 1
+    state.fresh += 1
+    return study.ask(space)
+
+
+def _seconds_of_next(state: State, candidate: Candidate, goal: Goal) -> float:
+    effort = candidate.stages(goal.efforts)[len(candidate.outcomes)]
+    return _expected(state, effort.steps, effort.repairs)
+
+
+def _expected(state: State, steps: int, repairs: bool) -> float:
+    """Seconds a stage is likely to take: the median of its like, else by its steps from the next shorter."""
+    known = {effort: statistics.median(times) for effort, times in state.seconds.items()}
+    if (steps, repairs) in known:
+        return known[(steps, repairs)]
+    shorter = [(effort[0], seconds) for effort, seconds in known.items() if effort[0] < steps]
+    if not shorter:
+        return 0.0
+    before, seconds = max(shorter)
+    return seconds * (steps / before if before else 2.0)
+
+
+def _take(
+    future: Future[Any],
+    slot: Slot,
+    candidate: Candidate,
+    state: State,
+    study: Study,
+    goal: Goal,
+    keep: Keep,
+    progress: Progress,
+) -> None:
+    """Record what came out of a job and decide how its point goes on."""
+    name = f"trial {candidate.trial}"
+    try:
+        outcome: Outcome = future.result()
+    except WorkerDiedError as error:
+        slot.restart()
+        again = replace(candidate, attempts=candidate.attempts + 1)
+        progress.say(f"{name}: {error}; a new one was started")
+        if not _given_up(study, again):
+            state.waiting.append(again)
+        return
+    except CompressError as error:
+        outcome = Outcome({}, float("inf"), "", 0.0, "", error.message)
+    effort = candidate.stages(goal.efforts)[len(candidate.outcomes)]
+    state.seconds.setdefault((effort.steps, effort.repairs), []).append(outcome.seconds)
+    known = study.note_outcome(candidate, outcome)
+    if goal.feasible(outcome):
+        keep(known, outcome)
+    why = finished(goal, known, front(goal, state.known))
+    found = outcome.error or outcome.misfit or describe(goal, outcome)
+    after = f" after {effort.steps} steps" if effort.steps else ""
+    progress.say(f"{name}: {outcome.in_short}{after}: {found}" + (f" ({why})" if why else ""))
+    if not why:
+        state.waiting.append(known)
+        return
+    study.conclude(known, why)
+    if outcome.figures:
+        state.ended.append(known)

@@ -1,0 +1,122 @@
+"""What is known before the first trial: how much channels and bits of each part matter, measured once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.devices import Device
+from tflite_compress.errors import ConversionError, ModelError
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.search.space import (
+    MOST_NARROW,
+    MOST_WIDTHS,
+    NARROWEST,
+    REST,
+    WIDTH_STEP,
+    Narrow,
+    Space,
+    Width,
+)
+
+TARGETS = (1.0, 0.6, 0.4, 0.25)
+LEAST_CHANNELS = 8
+
+
+def measure_space(start: Model, device: Device, objectives: tuple[str, ...], context: Context) -> Space:
+    """Find out what of a model can be made smaller for a device, and how much each part can stand.
+
+    Args:
+        start: The original model.
+        device: What files are made for.
+        objectives: What is minimized; values are shared between weights only where that pays.
+        context: Data and progress.
+    """
+    encodes = device.runtime.decodes_weights
+    shares = (encodes or "gzip" in objectives) and start.network.editable
+    order = {name: index for index, name in enumerate(device.numerics.fast)}
+    numerics = sorted(device.numerics.supported, key=lambda name: order.get(name, len(order)))
+    kept = tuple(n for n in numerics if n != "float32") or ("float32",)
+    narrow = _narrow(start, device, context) if "int8" in kept else ()
+    return Space(device, _widths(start, device, context), narrow, TARGETS, shares, encodes, kept)
+
+
+def _widths(start: Model, device: Device, context: Context) -> tuple[Width, ...]:
+    """Groups of channels, those with the most weights one by one; empty where none can be removed."""
+    from tflite_compress.channels.groups import groups
+    from tflite_compress.channels.select import choose
+    from tflite_compress.models.copying import copied
+    from tflite_compress.passes.prune_channels import PruneChannels, saliency_of, traced
+
+    if not start.network.editable:
+        return ()
+    handle, config = copied(start.network.handle), PruneChannels()
+    try:
+        dependencies, costs = traced(handle, context, lambda name: False, config)
+    except ModelError:
+        return ()
+    saliency = saliency_of(handle, dependencies, config, context)
+    full = costs.total("bytes", costs.sizes.astype(float))
+    multiple = device.numerics.channel_multiple
+    shares = []
+    for target in TARGETS:
+        keep = choose(costs, saliency, {"bytes": target * full}, multiple, dependencies.count)
+        shares.append([float(keep[bundles].mean()) for bundles in costs.groups])
+    everything = costs.sizes.astype(float)
+    saved = [costs.saving("bytes", everything, g, int(n // 2)) for g, n in enumerate(costs.sizes)]
+    found = [g for g, group in enumerate(groups(dependencies, costs)) if group.size >= LEAST_CHANNELS]
+    found = sorted((g for g in found if groups(dependencies, costs)[g].layers), key=lambda g: -saved[g])
+    named = groups(dependencies, costs)
+    widths = [
+        Width(named[g].layers[0], named[g].layers, tuple(_on_grid(row[g]) for row in shares))
+        for g in found[:MOST_WIDTHS]
+    ]
+    rest = found[MOST_WIDTHS:]
+    if rest:
+        layers = tuple(layer for g in rest for layer in named[g].layers)
+        widths.append(
+            Width(REST, layers, tuple(_on_grid(float(np.mean([r[g] for g in rest]))) for r in shares))
+        )
+    return tuple(widths)
+
+
+def _on_grid(share: float) -> float:
+    return float(np.clip(round(share / WIDTH_STEP) * WIDTH_STEP, NARROWEST, 1.0))
+
+
+def _narrow(start: Model, device: Device, context: Context) -> tuple[Narrow, ...]:
+    """Layers that run with 4-bit weights, the least sensitive first."""
+    from tflite_compress.models.unroll import unrolled
+    from tflite_compress.passes.int4 import Int4, noise_of_layers
+    from tflite_compress.quantization.per_layer import FOUR_BIT, prepare
+
+    able = {*device.runtime.four_bit} & {*FOUR_BIT}
+    if not able:
+        return ()
+    try:
+        with context.progress.step("measuring what 4 bits cost each layer"):
+            plain = prepare(unrolled(start.network), context.reference.splits.calibrate.inputs, False)
+            config = Int4(numeric="int8", operators=tuple(sorted(able)))
+            noise = noise_of_layers(plain, config, start, context)
+    except ConversionError:
+        return ()
+    order = sorted(noise, key=lambda name: noise[name][0])
+    large = sorted(noise, key=lambda name: -noise[name][1])[:MOST_NARROW]
+    found = [Narrow(name, (name,), noise[name][0]) for name in order if name in large]
+    rest = tuple(name for name in order if name not in large)
+    if rest:
+        found.append(Narrow(REST, rest, float(np.mean([noise[name][0] for name in rest]))))
+    return tuple(sorted(found, key=lambda n: n.noise))
+
+
+def as_json(space: Space) -> dict[str, Any]:
+    """The table as plain data."""
+    return {
+        "channels": [
+            {"layers": list(w.layers), "kept": dict(zip(map(str, space.targets), w.starts, strict=True))}
+            for w in space.widths
+        ],
+        "four_bits": [{"layers": list(n.layers), "noise_a_weight": n.noise} for n in space.narrow],
+        "numeric_types": list(space.numerics),
+    }

@@ -1,0 +1,211 @@
+"""The space that is searched: what may be set, how a point of it becomes a recipe, and where to start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tflite_compress.devices import Device
+from tflite_compress.passes import (
+    AdaRound,
+    AnyPass,
+    BiasCorrect,
+    Cluster,
+    Convert,
+    Encode,
+    Equalize,
+    Int4,
+    Prune,
+    PruneChannels,
+    Ranges,
+    Slim,
+)
+from tflite_compress.plan import settled
+from tflite_compress.recipes import Recipe
+
+Values = Mapping[str, Any]
+
+MOST_WIDTHS = 8  # groups of layers with a width of their own; the rest share one
+MOST_NARROW = 8  # layers that are given 4 or 8 bits one by one; the rest go together
+NARROWEST, WIDTH_STEP = 0.125, 0.125
+CLUSTERS = (0, 8, 16, 32)
+SPARSITIES = (0.0, 0.5, 0.65, 0.8)
+REST = "the rest"
+
+
+@dataclass(frozen=True)
+class Width:
+    """Layers whose channels are removed together, or in the same proportion.
+
+    Attributes:
+        name: How the parameter is called.
+        layers: The layers that make the channels.
+        starts: The share kept at each of ``Space.targets``, as ranking the channels by saliency has it.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    starts: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """Layers whose weights may have 4 bits.
+
+    Attributes:
+        name: How the parameter is called.
+        layers: The layers.
+        noise: What 4 bits here alone add to the outputs, as a share of their power, for each weight.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    noise: float
+
+
+@dataclass(frozen=True)
+class Space:
+    """What may be set, and what is known before the first trial: the sensitivity of each part.
+
+    Attributes:
+        device: What files are made for.
+        widths: Channels that can be removed; empty where there are none.
+        narrow: Layers that can have 4-bit weights, the least sensitive first; empty without kernels for them.
+        targets: Shares of the weights that ``Width.starts`` come down to.
+        shares: Weights may share values and be zero, since something makes the file smaller for it.
+        encodes: The runtime decodes weights.
+        numerics: Types the whole model can be converted to, the device's favourite first.
+    """
+
+    device: Device
+    widths: tuple[Width, ...]
+    narrow: tuple[Narrow, ...]
+    targets: tuple[float, ...]
+    shares: bool
+    encodes: bool
+    numerics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a trial is given.
+
+    Attributes:
+        steps: Batches of training for points that need training.
+        repairs: Repairs for integer types, and learned rounding for 4-bit weights.
+    """
+
+    steps: int
+    repairs: bool
+
+
+def suggest(trial: Any, space: Space) -> dict[str, Any]:
+    """Ask Optuna for a point.
+
+    Args:
+        trial: An Optuna trial.
+        space: What may be set.
+    """
+    values: dict[str, Any] = {}
+
+    def one_of(name: str, choices: tuple[Any, ...]) -> Any:
+        values[name] = trial.suggest_categorical(name, choices)
+        return values[name]
+
+    for width in space.widths:
+        name = f"keep:{width.name}"
+        values[name] = trial.suggest_float(name, NARROWEST, 1.0, step=WIDTH_STEP)
+    numeric = one_of("numeric", space.numerics) if len(space.numerics) > 1 else space.numerics[0]
+    if space.shares and one_of("clusters", CLUSTERS):
+        one_of("sparsity", SPARSITIES)
+    elif numeric == "int8":
+        for narrow in space.narrow:
+            one_of(f"bits:{narrow.name}", (8, 4))
+    return values
+
+
+def starts(space: Space) -> list[dict[str, Any]]:
+    """Points to try first: widths as the saliency of channels has them, 4 bits where they cost least."""
+    found: list[dict[str, Any]] = []
+    numeric = {"numeric": space.numerics[0]} if len(space.numerics) > 1 else {}
+    everything = len(space.narrow)
+    shallow = [*range(len(space.targets))] if space.widths else [0]
+    for index in shallow:
+        keep = {f"keep:{w.name}": w.starts[index] if space.targets[index] < 1 else 1.0 for w in space.widths}
+        base = {**keep, **numeric}
+        plain = {**base, "clusters": 0} if space.shares else base
+        counts = (
+            (0,) if space.numerics[0] != "int8" else tuple(dict.fromkeys((0, everything, everything // 2)))
+        )
+        for four in counts:
+            bits = {f"bits:{n.name}": 4 if i < four else 8 for i, n in enumerate(space.narrow)}
+            found.append({**plain, **bits})
+        if space.shares:
+            found.append({**base, "clusters": 16, "sparsity": 0.0})
+            found.append({**base, "clusters": 16, "sparsity": 0.65})
+    return found
+
+
+def trains(values: Values) -> bool:
+    """True for a point whose network changes, so that it must learn to do with less."""
+    kept = any(v < 1 for k, v in values.items() if k.startswith("keep:"))
+    return bool(kept or values.get("clusters") or values.get("sparsity"))
+
+
+def ladder(values: Values, efforts: tuple[Effort, ...]) -> tuple[Effort, ...]:
+    """The efforts that make a difference for a point: without training there are only repairs."""
+    if trains(values):
+        return efforts
+    return (Effort(0, False), Effort(0, True))
+
+
+def recipe_of(values: Values, space: Space, effort: Effort, name: str) -> Recipe:
+    """The recipe of a point, with everything the device settles filled in.
+
+    Args:
+        values: The point.
+        space: Where it is from.
+        effort: How much work it is given.
+        name: What to call the recipe.
+    """
+    numeric = values.get("numeric", space.numerics[0])
+    four = [layer for n in space.narrow if values.get(f"bits:{n.name}") == 4 for layer in n.layers]
+    passes: list[AnyPass] = [*_trained(values, space, effort.steps)]
+    if four:
+        others = (layer for n in space.narrow for layer in n.layers if layer not in four)
+        passes.append(Int4(most_loss=1.0, exclude=tuple(_exactly(layer) for layer in others)))
+    if effort.repairs and numeric == "int8" and not values.get("clusters"):
+        passes += [AdaRound(), BiasCorrect()] if four else [Equalize(), Ranges(), BiasCorrect()]
+    passes += [Convert(numeric=numeric), Slim(slim="full" if space.encodes else "safe")]
+    if space.encodes and not four:
+        passes.append(Encode())
+    return settled(Recipe(name=name, summary="found by search", passes=tuple(passes)), space.device)
+
+
+def _trained(values: Values, space: Space, steps: int) -> list[AnyPass]:
+    """The passes that change the network, each with its share of the training."""
+    passes: list[AnyPass] = []
+    keep = tuple(
+        f"{_exactly(layer)}={values[f'keep:{w.name}']:g}"
+        for w in space.widths
+        for layer in w.layers
+        if values[f"keep:{w.name}"] < 1
+    )
+    clusters, sparsity = values.get("clusters", 0), values.get("sparsity", 0.0)
+    count = sum((bool(keep), bool(clusters), sparsity > 0))
+    part = steps // max(1, count)
+    if keep:
+        passes.append(PruneChannels(keep=keep, rounds=1, recovery_steps=0, epochs=0, least_steps=part))
+    if sparsity > 0:
+        when: Any = {"schedule": "constant"} if part < 100 else {}
+        passes.append(Prune(sparsity=sparsity, epochs=0, least_steps=max(1, part), **when))
+    if clusters:
+        tuned = Cluster(clusters=clusters, preserve_sparsity=sparsity > 0, epochs=0, least_steps=max(1, part))
+        passes.append(tuned)
+    return passes
+
+
+def _exactly(layer: str) -> str:
+    return f"^{re.escape(layer)}$"

@@ -1,0 +1,233 @@
+"""The study: every trial, its point and what came out, in a file or database that outlives the process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.errors import UsageError
+from tflite_compress.search.job import Outcome
+from tflite_compress.search.ladder import Candidate, Goal
+from tflite_compress.search.space import Space, suggest
+
+SAMPLERS = ("tpe", "nsga2", "random")
+VIOLATION = "violation"
+POPULATION = 24
+MOST_ATTEMPTS = 2  # a stage that took a worker down twice is not tried again
+
+
+class Study:
+    """One search's trials, as candidates.
+
+    Args:
+        storage: An opened Optuna storage.
+        name: Name of the study within it.
+        goal: What is minimized.
+        owner: This search; trials under way elsewhere are left to whoever runs them.
+
+    Raises:
+        UsageError: The storage holds a study with another number of objectives under this name.
+    """
+
+    def __init__(self, storage: Any, name: str, goal: Goal, owner: str) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        directions = ["minimize"] * len(goal.objectives)
+        self._study: Any = optuna.create_study(
+            storage=storage, study_name=name, directions=directions, load_if_exists=True
+        )
+        if len(self._study.directions) != len(goal.objectives):
+            raise UsageError("the study has other objectives", "Choose another --out or --storage.")
+        self._storage, self._goal, self._owner = storage, goal, owner
+        self._id = storage.get_study_id_from_name(name)
+
+    def use(self, sampler: str, seed: int) -> None:
+        """Settle how points are chosen; a search that continues does not draw the same numbers again."""
+        self._study.sampler = _sampler(sampler, seed + len(self._study.get_trials(deepcopy=False)))
+
+    def agree_on(self, settings: dict[str, Any]) -> None:
+        """Record what the search is about, or see that it is still the same.
+
+        Raises:
+            UsageError: The study is about something else; says what.
+        """
+        known = self.attribute("settings")
+        if known is None:
+            self.set_attribute("settings", settings)
+            return
+        other = [key for key in settings if json.dumps(known.get(key)) != json.dumps(settings[key])]
+        if other:
+            raise UsageError(
+                f"a search with another {', '.join(other)} was begun here",
+                "Choose another --out (and --storage), or --restart to throw the earlier search away.",
+            )
+
+    def attribute(self, key: str) -> Any:
+        """Something recorded of the whole search; None where it was not."""
+        return self._study.user_attrs.get(key)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Record something of the whole search."""
+        self._study.set_user_attr(key, value)
+
+    def start_with(self, points: list[dict[str, Any]]) -> None:
+        """Have these points tried first; each once, however often the search continues."""
+        for values in points:
+            self._study.enqueue_trial(values, skip_if_exists=True)
+
+    def ask(self, space: Space) -> Candidate:
+        """A new point."""
+        trial = self._study.ask()
+        values = suggest(trial, space)
+        trial.set_user_attr("owner", self._owner)
+        trial.set_user_attr("values", values)
+        return Candidate(trial.number, values)
+
+    def note_attempt(self, candidate: Candidate) -> Candidate:
+        """Record that a stage is begun, before it is: the process may not live to tell."""
+        counted = replace(candidate, attempts=candidate.attempts + 1)
+        self._set(candidate, "attempts", counted.attempts)
+        return counted
+
+    def forget_attempt(self, candidate: Candidate) -> None:
+        """Record that a stage was stopped on purpose."""
+        self._set(candidate, "attempts", 0)
+
+    def note_outcome(self, candidate: Candidate, outcome: Outcome) -> Candidate:
+        """Record what came out of a stage."""
+        known = replace(candidate, outcomes=(*candidate.outcomes, replace(outcome, files={})), attempts=0)
+        self._set(candidate, "outcomes", [_plain(o) for o in known.outcomes])
+        self._set(candidate, "attempts", 0)
+        return known
+
+    def conclude(self, candidate: Candidate, why: str) -> None:
+        """End a trial; the sampler learns its figures and how far it is from what is allowed."""
+        from optuna.trial import TrialState
+
+        self._set(candidate, "ended", why)
+        figures = self._goal.figures(candidate.last) if candidate.outcomes else ()
+        if not figures or not all(math.isfinite(v) for v in figures):
+            self._study.tell(candidate.trial, state=TrialState.FAIL)
+            return
+        last = candidate.last
+        self._set(candidate, VIOLATION, 1.0 if last.misfit else last.drop - self._goal.max_drop)
+        self._study.tell(candidate.trial, list(figures))
+
+    def candidates(self) -> tuple[list[Candidate], list[Candidate]]:
+        """Trials that ended with a file, and this search's own that are still under way."""
+        from optuna.trial import TrialState
+
+        ended, waiting = [], []
+        for trial in self._study.get_trials(deepcopy=False):
+            known = trial.user_attrs
+            outcomes = tuple(_outcome(o) for o in known.get("outcomes", []))
+            found = Candidate(trial.number, known.get("values", {}), outcomes, known.get("attempts", 0))
+            if trial.state == TrialState.COMPLETE:
+                ended.append(found)
+            elif trial.state == TrialState.RUNNING and known.get("owner") == self._owner:
+                waiting.append(found)
+        return ended, waiting
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every trial as plain data."""
+        return [
+            {
+                "trial": trial.number,
+                "state": trial.state.name.lower(),
+                "ended": trial.user_attrs.get("ended"),
+                "values": trial.user_attrs.get("values", {}),
+                "outcomes": trial.user_attrs.get("outcomes", []),
+            }
+            for trial in self._study.get_trials(deepcopy=False)
+            if "values" in trial.user_attrs
+        ]
+
+    def _set(self, candidate: Candidate, key: str, value: Any) -> None:
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, candidate.trial)
+        self._storage.set_trial_user_attr(trial_id, key, value)
+
+
+def open_storage(storage: str | None, folder: Path) -> Any:
+    """Open the storage of a search.
+
+    Args:
+        storage: An Optuna storage URL, a path (``.log`` or ``.journal`` for Optuna's journal, else SQLite),
+            or None for ``study.db`` in ``folder``.
+        folder: The search's working folder.
+
+    Raises:
+        UsageError: It cannot be opened.
+    """
+    try:
+        return _storage(storage, folder)
+    except Exception as error:
+        where = storage or folder / "study.db"
+        text = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"--storage={where}: cannot be opened ({text})", "Give a file, or a URL that Optuna knows."
+        ) from error
+
+
+def delete_study(storage: Any, name: str) -> None:
+    """Throw a study away; fine where there is none."""
+    import optuna
+
+    with contextlib.suppress(KeyError):
+        optuna.delete_study(study_name=name, storage=storage)
+
+
+def _storage(storage: str | None, folder: Path) -> Any:
+    from optuna.storages import JournalStorage, RDBStorage, get_storage
+    from optuna.storages.journal import JournalFileBackend
+
+    if storage is not None and "://" in storage:
+        return get_storage(storage)
+    path = Path(storage) if storage is not None else folder / "study.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix in (".log", ".journal"):
+        return JournalStorage(JournalFileBackend(str(path)))
+    arguments = {"connect_args": {"timeout": 60}}
+    return get_storage(RDBStorage(f"sqlite:///{path.absolute()}", engine_kwargs=arguments))
+
+
+def _sampler(name: str, seed: int) -> Any:
+    import warnings
+
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if name == "nsga2":
+            return optuna.samplers.NSGAIISampler(
+                population_size=POPULATION, seed=seed, constraints_func=_violations
+            )
+        if name == "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+        return optuna.samplers.TPESampler(
+            seed=seed,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+            n_startup_trials=8,
+            constraints_func=_violations,
+        )
+
+
+def _violations(trial: Any) -> list[float]:
+    return [float(trial.user_attrs.get(VIOLATION, 1.0))]
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    record = asdict(outcome)
+    del record["files"]
+    return {**record, "drop": outcome.drop if math.isfinite(outcome.drop) else None}
+
+
+def _outcome(record: Mapping[str, Any]) -> Outcome:
+    return Outcome(**{**record, "drop": math.inf if record["drop"] is None else record["drop"]})
