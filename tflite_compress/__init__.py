@@ -7,19 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tflite_compress.api import Options, Result, compress, compress_many, repeat
+    from tflite_compress.searching.result import SearchResult
+    from tflite_compress.searching.run import SearchSettings, search
 
 try:
     __version__ = version("tflite-compress")
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0.0.0"
 
-__all__ = ["Options", "Result", "__version__", "compress", "compress_many", "repeat"]
+_ROOMS = {
+    "Options": "api",
+    "Result": "api",
+    "compress": "api",
+    "compress_many": "api",
+    "repeat": "api",
+    "SearchResult": "searching.result",
+    "SearchSettings": "searching.run",
+    "search": "searching.run",
+}
+__all__ = [
+    "Options",
+    "Result",
+    "SearchResult",
+    "SearchSettings",
+    "__version__",
+    "compress",
+    "compress_many",
+    "repeat",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import the API on first use, so that importing the package stays fast."""
-    if name in __all__:
-        from tflite_compress import api
+    if name in _ROOMS:
+        import importlib
 
-        return getattr(api, name)
+        return getattr(importlib.import_module(f"tflite_compress.{_ROOMS[name]}"), name)
     raise AttributeError(f"module 'tflite_compress' has no attribute '{name}'")

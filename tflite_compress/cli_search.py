@@ -86,10 +86,10 @@ def search(
     names = names_of(device)
     if len(names) != 1:
         raise UsageError("--device: a search is for one device", "Call it once for each.")
-    from tflite_compress.search.run import Settings
-    from tflite_compress.search.run import search as run
+    from tflite_compress.searching.run import SearchSettings
+    from tflite_compress.searching.run import search as run
 
-    settings = Settings(
+    settings = SearchSettings(
         minimize=words_of(minimize, "minimize"),
         budget_seconds=seconds_of(budget, "budget"),
         trials=trials,

@@ -164,6 +164,7 @@ def describe(recipe: Recipe) -> str:
                 "latency": config.target_latency_ratio,
             }
             parts += [f"{share:.0%} of the {what}" for what, share in targets.items() if share < 1]
+            parts += [f"fewer channels in {len(config.keep)} layers"] if config.keep else []
         if isinstance(config, Prune):
             parts.append("2:4 sparsity" if config.pattern == "2:4" else f"{config.sparsity:.0%} sparsity")
         if isinstance(config, Cluster):

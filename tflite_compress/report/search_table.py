@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tflite_compress.report.table import console, grid
-from tflite_compress.search.result import SearchResult
+from tflite_compress.searching.result import SearchResult
 
 
 def print_search(result: SearchResult) -> None:

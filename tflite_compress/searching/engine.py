@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tflite_compress.errors import CompressError, UsageError
 from tflite_compress.progress import Progress
-from tflite_compress.search.job import Setup, Worker
+from tflite_compress.searching.job import Setup, Worker
 
 
 class WorkerDiedError(Exception):
@@ -23,7 +23,7 @@ class Slot(Protocol):
     """One worker."""
 
     def call(self, method: str, *arguments: Any) -> Future[Any]:
-        """Call a method of :class:`search.job.Worker`; one call at a time.
+        """Call a method of :class:`searching.job.Worker`; one call at a time.
 
         The future raises :class:`WorkerDiedError` where the process ended; :meth:`restart` brings a new one.
         """
@@ -90,7 +90,7 @@ class Process:
         limits = {"TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": count, "OMP_NUM_THREADS": count}
         paths = os.pathsep.join(p or os.getcwd() for p in sys.path)  # module:function must be found there too
         child = subprocess.Popen(
-            [sys.executable, "-m", "tflite_compress.search.worker"],
+            [sys.executable, "-m", "tflite_compress.searching.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **limits, "PYTHONPATH": paths},

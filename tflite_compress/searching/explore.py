@@ -11,11 +11,11 @@ from typing import Any
 
 from tflite_compress.errors import CompressError
 from tflite_compress.progress import Advance, Progress
-from tflite_compress.search.engine import Slot, WorkerDiedError
-from tflite_compress.search.job import Job, Outcome
-from tflite_compress.search.ladder import Candidate, Goal, describe, finished, front, most_promising
-from tflite_compress.search.space import Space
-from tflite_compress.search.study import MOST_ATTEMPTS, Study
+from tflite_compress.searching.engine import Slot, WorkerDiedError
+from tflite_compress.searching.job import Job, Outcome
+from tflite_compress.searching.ladder import Candidate, Goal, describe, finished, front, most_promising
+from tflite_compress.searching.space import Space
+from tflite_compress.searching.study import MOST_ATTEMPTS, Study
 
 COLD = 10  # trials without training before the first training
 FRESH_BETWEEN = 2  # and between two trainings

@@ -10,12 +10,12 @@ from typing import Any
 from tflite_compress.errors import ConversionError
 from tflite_compress.output import MANIFEST, write_file
 from tflite_compress.progress import Progress
-from tflite_compress.search.engine import Slot
-from tflite_compress.search.job import Setup, latency_of
-from tflite_compress.search.ladder import Candidate, Goal, chosen, front
-from tflite_compress.search.sensitivity import as_json
-from tflite_compress.search.space import Space
-from tflite_compress.search.study import Study
+from tflite_compress.searching.engine import Slot
+from tflite_compress.searching.job import Setup, latency_of
+from tflite_compress.searching.ladder import Candidate, Goal, chosen, front
+from tflite_compress.searching.sensitivity import as_json
+from tflite_compress.searching.space import Space
+from tflite_compress.searching.study import Study
 
 SCHEMA = 1
 Files = dict[str, bytes]

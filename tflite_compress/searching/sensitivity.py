@@ -9,7 +9,7 @@ import numpy as np
 from tflite_compress.devices import Device
 from tflite_compress.errors import ConversionError, ModelError
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.search.space import (
+from tflite_compress.searching.space import (
     MOST_NARROW,
     MOST_WIDTHS,
     NARROWEST,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tflite_compress.errors import CompressError
 from tflite_compress.plan import Plan
 from tflite_compress.recipes import Recipe, as_toml, describe
-from tflite_compress.search.space import Effort, Space, Values, recipe_of
+from tflite_compress.searching.space import Effort, Space, Values, recipe_of
 
 if TYPE_CHECKING:
     from tflite_compress.api import Options
@@ -118,7 +118,7 @@ class Worker:
     def space(self) -> Space:
         """What may be set, with the sensitivity of each part; measured the first time."""
         from tflite_compress.passes.base import Model
-        from tflite_compress.search.sensitivity import measure_space
+        from tflite_compress.searching.sensitivity import measure_space
 
         if self._space is None:
             start = Model(self._session.source.network)
@@ -152,14 +152,14 @@ class Worker:
         )
 
     def verify(self, contents: Sequence[dict[str, bytes]]) -> list[dict[str, Any]]:
-        """Check finished files once more, from their bytes; see ``search.verify``."""
-        from tflite_compress.search.verify import verified
+        """Check finished files once more, from their bytes; see ``searching.verify``."""
+        from tflite_compress.searching.verify import verified
 
         return verified(contents, self._session, self._setup.device)
 
     def bundle(self, files: dict[str, bytes]) -> tuple[dict[str, bytes], str]:
-        """The bundle of a finished file; see ``search.verify``."""
-        from tflite_compress.search.verify import bundle_of
+        """The bundle of a finished file; see ``searching.verify``."""
+        from tflite_compress.searching.verify import bundle_of
 
         return bundle_of(files, self._session, self._setup.device)
 

@@ -1,6 +1,6 @@
 """A worker process: reads jobs from standard input, writes what came out to standard output.
 
-It is started as ``python -m tflite_compress.search.worker`` by ``search.engine``; both ends are this
+It is started as ``python -m tflite_compress.searching.worker`` by ``searching.engine``; both ends are this
 program's own, which is why they may exchange pickles. It ends when its parent does.
 """
 
@@ -20,7 +20,7 @@ from tflite_compress.errors import CompressError
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer calls until the other end closes.
 
-    A message is ``(method, arguments)`` for :class:`search.job.Worker`; the first is ``("open", setup)``.
+    A message is ``(method, arguments)`` for :class:`searching.job.Worker`; the first is ``("open", setup)``.
     An answer is ``("done", value)`` or ``("failed", error)``.
     """
     worker: Any = None
@@ -46,7 +46,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 def _opened(setup: Any) -> Any:
     from tflite_compress.progress import Silent
-    from tflite_compress.search.job import Worker
+    from tflite_compress.searching.job import Worker
 
     return Worker(setup, Silent())
 

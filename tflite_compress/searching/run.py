@@ -16,27 +16,27 @@ import msgspec
 from tflite_compress.api import default_out, settled_options
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.devices import load_device
-from tflite_compress.errors import DataError, OutputError, UsageError, closest
+from tflite_compress.errors import CompressError, DataError, OutputError, UsageError, closest
 from tflite_compress.output import result_folder, write_file
 from tflite_compress.progress import Progress, Silent
-from tflite_compress.search.engine import Slot, open_slots
-from tflite_compress.search.explore import Budget, explore
-from tflite_compress.search.job import OBJECTIVES, Outcome, Setup
-from tflite_compress.search.ladder import Candidate, Goal
-from tflite_compress.search.result import SearchResult, conclude
-from tflite_compress.search.space import starts
-from tflite_compress.search.study import SAMPLERS, Study, delete_study, open_storage
+from tflite_compress.searching.engine import Slot, open_slots
+from tflite_compress.searching.explore import Budget, explore
+from tflite_compress.searching.job import OBJECTIVES, Outcome, Setup
+from tflite_compress.searching.ladder import Candidate, Goal
+from tflite_compress.searching.result import SearchResult, conclude
+from tflite_compress.searching.space import starts
+from tflite_compress.searching.study import SAMPLERS, Study, delete_study, open_storage
 
 MARK = "study.txt"
 ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of a search.
+class SearchSettings:
+    """SearchSettings of a search.
 
     Attributes:
-        minimize: What to minimize, of ``search.job.OBJECTIVES``.
+        minimize: What to minimize, of ``searching.job.OBJECTIVES``.
         budget_seconds: How long to search, what earlier runs of an unfinished search took included.
         trials: Most trials; None sets no limit.
         workers: Processes that work at the same time.
@@ -94,7 +94,7 @@ def search(
     evaluate: Any = None,
     preprocess: str = "none",
     resize: bool = False,
-    settings: Settings | None = None,
+    settings: SearchSettings | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -119,7 +119,7 @@ def search(
     Raises:
         CompressError: Something the user can mend.
     """
-    wanted, settled = settings or Settings(), settled_options(options)
+    wanted, settled = settings or SearchSettings(), settled_options(options)
     profile = load_device(device)
     spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
     if not spec.given:
@@ -132,18 +132,14 @@ def search(
     goal = Goal(wanted.minimize, settled.max_drop)
     setup = Setup(model, spec, settled, profile, wanted.minimize)
     with _locked(working, wanted.restart), result_folder(target) as staging:
-        storage = open_storage(wanted.storage, working)
         with _slots(wanted, setup, progress or Silent()) as slots:
-            return _searched(
-                setup, goal, wanted, storage, slots, (working, staging, target), progress or Silent()
-            )
+            return _searched(setup, goal, wanted, slots, (working, staging, target), progress or Silent())
 
 
 def _searched(
     setup: Setup,
     goal: Goal,
-    wanted: Settings,
-    storage: Any,
+    wanted: SearchSettings,
     slots: list[Slot],
     folders: tuple[Path, Path, Path],
     progress: Progress,
@@ -152,6 +148,7 @@ def _searched(
     budget = Budget(wanted.budget_seconds, 0.0, wanted.trials)
     with progress.step("loading the model and its data"):
         identity = slots[0].call("identity").result()
+    storage = open_storage(wanted.storage, working)
     name = f"{identity['name']}-{setup.device.name}-{'-'.join(goal.objectives)}"
     if wanted.restart:
         delete_study(storage, name)
@@ -212,7 +209,7 @@ def trial_folder(working: Path, trial: int) -> Path:
 
 
 @contextlib.contextmanager
-def _slots(wanted: Settings, setup: Setup, progress: Progress) -> Iterator[list[Slot]]:
+def _slots(wanted: SearchSettings, setup: Setup, progress: Progress) -> Iterator[list[Slot]]:
     slots = open_slots(wanted.engine, wanted.workers, setup, progress)
     try:
         yield slots
@@ -247,7 +244,20 @@ def _locked(working: Path, restart: bool) -> Iterator[None]:
                 mark.write("State of a tflite-compress search; delete the folder to forget it.\n")
                 mark.flush()
             yield
+    except CompressError:
+        _forget_if_empty(working)
+        raise
     except OSError as error:
         raise OutputError(
             f"{working}: cannot be written ({error.strerror or error})", "Choose another --out."
         ) from error
+
+
+def _forget_if_empty(working: Path) -> None:
+    """Remove the working folder of a search that never began."""
+    if [path.name for path in working.iterdir()] != [MARK]:
+        return
+    (working / MARK).unlink()
+    working.rmdir()
+    with contextlib.suppress(OSError):
+        working.parent.rmdir()

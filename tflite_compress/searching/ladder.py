@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tflite_compress.search.job import Outcome
-from tflite_compress.search.space import Effort, ladder
+from tflite_compress.searching.job import Outcome
+from tflite_compress.searching.space import Effort, ladder
 
 EFFORTS = (Effort(0, False), Effort(200, False), Effort(900, True), Effort(2700, True))
 # Largest drop with which a point is trained further, in multiples of the allowed one, by stage reached.

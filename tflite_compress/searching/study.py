@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tflite_compress.errors import UsageError
-from tflite_compress.search.job import Outcome
-from tflite_compress.search.ladder import Candidate, Goal
-from tflite_compress.search.space import Space, suggest
+from tflite_compress.searching.job import Outcome
+from tflite_compress.searching.ladder import Candidate, Goal
+from tflite_compress.searching.space import Space, suggest
 
 SAMPLERS = ("tpe", "nsga2", "random")
 VIOLATION = "violation"
