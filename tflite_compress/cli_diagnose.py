@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tflite_compress.cli_values import flag, names_of, plain_settings, quietly, refuse_extra, text
@@ -23,6 +24,7 @@ def diagnose(
     custom_objects: Any = None,
     trust_model: bool = False,
     seed: int = 0,
+    plot: Any = None,
     json: bool = False,
     **settings: Any,
 ) -> int:
@@ -43,6 +45,7 @@ def diagnose(
         custom_objects: module:dict with the custom classes of the model.
         trust_model: Run code that is in the model file, such as Lambda layers.
         seed: Seed of the split.
+        plot: Draw the layers into this .svg file too.
         json: Print everything as JSON.
         settings: Settings of the recipe.
     """
@@ -77,6 +80,11 @@ def diagnose(
             str(model), names[0], text(recipe), spec, options, plain_settings(settings), progress
         )
     )
+    if plot is not None:
+        from tflite_compress.output import write_file
+        from tflite_compress.report.plots import diagnosis_plot
+
+        write_file(Path(str(plot)), diagnosis_plot(found.as_json()))
     if flag(json, "json"):
         import json as encoder
 

@@ -189,8 +189,10 @@ def test_as_json(run: Run, digits: Path, digits_data: Path) -> None:
 
 
 def test_from_the_command_line(run: Run, digits: Path, digits_data: Path) -> None:
-    code, out, _ = run("diagnose", digits, f"--device={DEVICE}", f"--data={digits_data}")
+    code, out, _ = run("diagnose", digits, f"--device={DEVICE}", f"--data={digits_data}", "--plot=layers.svg")
     assert code == 0 and "conv_2" in out and "nothing needs repair" in out
+    plot = Path("layers.svg").read_text()
+    assert plot.startswith("<?xml") and "conv_2" in plot and "values clipped" in plot
     for arguments, message in (
         (["diagnose"], "no model named"),
         (["diagnose", digits, f"--device={DEVICE}"], "needs data"),

@@ -15,7 +15,8 @@ _AXES = {
     "macs": "MACs",
     "drop": "accuracy lost",
 }
-_FIGURE = (7.0, 4.2)  # inches
+WIDTH, HEIGHT = 7.0, 4.2  # inches
+MOST_DB = 80.0  # more is as good as exact
 
 
 def pareto_plot(record: dict[str, Any]) -> str:
@@ -28,7 +29,7 @@ def pareto_plot(record: dict[str, Any]) -> str:
         The text of an SVG file.
     """
     names = [*record["minimize"], "drop"][:2]
-    figure, axes = _figure()
+    figure, (axes,) = _figure(1)
     lasts = [t["outcomes"][-1] for t in record["trials"] if t["outcomes"]]
     for word, marker, color, wanted in (
         ("keeps accuracy and limits", "o", "#4878a8", True),
@@ -51,6 +52,35 @@ def pareto_plot(record: dict[str, Any]) -> str:
     return _svg(figure)
 
 
+def diagnosis_plot(found: dict[str, Any]) -> str:
+    """What quantization does to each layer: signal-to-noise ratio, what it adds itself, share clipped.
+
+    Args:
+        found: A diagnosis as plain data.
+
+    Returns:
+        The text of an SVG file.
+    """
+    layers = found["layers"]
+    worst = {culprit["layer"] for culprit in found["culprits"]}
+    figure, axes = _figure(2, height=max(2.5, 0.24 * len(layers) + 1.3))
+    places = range(len(layers))
+    ratios = [min(layer["snr_db"], MOST_DB) for layer in layers]
+    colors = ["#c05020" if layer["name"] in worst else "#4878a8" for layer in layers]
+    axes[0].barh(places, ratios, color=colors, height=0.7)
+    own = [min(layer["own_snr_db"], MOST_DB) for layer in layers]
+    axes[0].plot(own, places, "|", color="#303030", markersize=9, label="if only this output were rounded")
+    axes[0].set_yticks(places, [layer["name"] for layer in layers], fontsize=7)
+    axes[0].set_xlabel("signal-to-noise ratio, dB (orange: culprits)")
+    axes[0].legend(fontsize=7, loc="lower right")
+    axes[1].barh(places, [100 * layer["clipped"] for layer in layers], color="#b09020", height=0.7)
+    axes[1].set_yticks(places, [""] * len(layers))
+    axes[1].set_xlabel("values clipped, %")
+    axes[0].invert_yaxis()
+    axes[1].invert_yaxis()
+    return _svg(figure)
+
+
 def _label(name: str, record: dict[str, Any]) -> str:
     unit = next((point["latency_unit"] for point in record["front"]), "")
     return f"latency, {unit}" if name == "latency" and unit else _AXES[name]
@@ -65,14 +95,16 @@ def _good(outcome: dict[str, Any], max_drop: float) -> bool:
     return drop is not None and drop <= max_drop and not outcome["misfit"] and not outcome["error"]
 
 
-def _figure() -> tuple[Any, Any]:
+def _figure(panels: int, height: float = HEIGHT) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_FIGURE, layout="constrained")
-    axes = figure.add_subplot()
-    axes.grid(alpha=0.3)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = [figure.add_subplot(1, panels, number) for number in range(1, panels + 1)]
+    for panel in axes:
+        panel.grid(alpha=0.3)
+        panel.set_axisbelow(True)
+        for side in ("top", "right"):
+            panel.spines[side].set_visible(False)
     return figure, axes
 
 

@@ -131,9 +131,13 @@ def search(
     working = target.with_name(target.name + ".search")
     goal = Goal(wanted.minimize, settled.max_drop)
     setup = Setup(model, spec, settled, profile, wanted.minimize)
-    with _locked(working, wanted.restart), result_folder(target) as staging:
-        with _slots(wanted, setup, progress or Silent()) as slots:
-            return _searched(setup, goal, wanted, slots, (working, staging, target), progress or Silent())
+    where = progress or Silent()
+    with (
+        _locked(working, wanted.restart),
+        result_folder(target) as staging,
+        _slots(wanted, setup, where) as slots,
+    ):
+        return _searched(setup, goal, wanted, slots, (working, staging, target), where)
 
 
 def _searched(
