@@ -32,13 +32,13 @@ def pareto_plot(record: dict[str, Any]) -> str:
     figure, (axes,) = _figure(1)
     lasts = [t["outcomes"][-1] for t in record["trials"] if t["outcomes"]]
     for word, marker, color, wanted in (
-        ("keeps accuracy and limits", "o", "#4878a8", True),
-        ("does not", "x", "#b0b0b0", False),
+        ("trial that keeps accuracy and limits", "o", "#4878a8", True),
+        ("trial that does not", "x", "#b0b0b0", False),
     ):
         rows = [_pair(o, names) for o in lasts if _good(o, record["max_drop"]) is wanted]
         rows = [row for row in rows if all(map(math.isfinite, row))]
         if rows:
-            axes.scatter(*zip(*rows, strict=True), marker=marker, c=color, s=22, label=f"trial that {word}")
+            axes.scatter(*zip(*rows, strict=True), marker=marker, c=color, s=22, label=word)
     points = [(_pair(point, names), point["chosen"]) for point in record["front"]]
     if points:
         line = sorted(pair for pair, _ in points)
@@ -48,7 +48,7 @@ def pareto_plot(record: dict[str, Any]) -> str:
     axes.set_xlabel(_AXES[names[0]])
     axes.set_ylabel(_label(names[1], record))
     if lasts:
-        axes.legend(fontsize=8)
+        figure.legend(loc="outside upper center", ncols=4, fontsize=8)
     return _svg(figure)
 
 
@@ -72,7 +72,7 @@ def diagnosis_plot(found: dict[str, Any]) -> str:
     axes[0].plot(own, places, "|", color="#303030", markersize=9, label="if only this output were rounded")
     axes[0].set_yticks(places, [layer["name"] for layer in layers], fontsize=7)
     axes[0].set_xlabel("signal-to-noise ratio, dB (orange: culprits)")
-    axes[0].legend(fontsize=7, loc="lower right")
+    figure.legend(loc="outside upper center", fontsize=8)
     axes[1].barh(places, [100 * layer["clipped"] for layer in layers], color="#b09020", height=0.7)
     axes[1].set_yticks(places, [""] * len(layers))
     axes[1].set_xlabel("values clipped, %")
@@ -83,7 +83,11 @@ def diagnosis_plot(found: dict[str, Any]) -> str:
 
 def _label(name: str, record: dict[str, Any]) -> str:
     unit = next((point["latency_unit"] for point in record["front"]), "")
-    return f"latency, {unit}" if name == "latency" and unit else _AXES[name]
+    return (
+        f"latency, {unit}".replace(", ", ",\n").replace(" on ", "\non ")
+        if name == "latency" and unit
+        else _AXES[name]
+    )
 
 
 def _pair(outcome: dict[str, Any], names: list[str]) -> tuple[float, ...]:
