@@ -8,7 +8,16 @@ import sys
 from typing import Any
 
 from tflite_compress import cli_diagnose, cli_fit, cli_search
-from tflite_compress.cli_values import bytes_of, flag, names_of, plain_settings, quietly, refuse_extra, text
+from tflite_compress.cli_values import (
+    bytes_of,
+    flag,
+    names_of,
+    plain_settings,
+    quietly,
+    refuse_extra,
+    sources_of,
+    text,
+)
 from tflite_compress.errors import CompressError, UsageError, closest
 from tflite_compress.helptext import HELP, command_help
 
@@ -97,13 +106,12 @@ def compress(
             "max_ram_bytes": limits[1],
         }
     )
-    kinds = {"data": data, "train": train, "calibrate": calibrate, "evaluate": eval}
-    sources = {kind: text(source) for kind, source in kinds.items()}
+    sources = sources_of(data, train, calibrate, eval)
 
     def work(progress: Any) -> Any:
         from tflite_compress.data.gather import DataSpec
 
-        spec = DataSpec(**sources, preprocess=str(preprocess), resize=flag(resize, "resize"))  # type: ignore[arg-type]
+        spec = DataSpec(**sources, preprocess=str(preprocess), resize=flag(resize, "resize"))
         return api.run_plans(str(model), plans, spec, options, text(out), progress)
 
     results = quietly(work)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tflite_compress.cli_values import flag, names_of, plain_settings, quietly, refuse_extra, text
+from tflite_compress.cli_values import (
+    flag,
+    names_of,
+    plain_settings,
+    quietly,
+    refuse_extra,
+    sources_of,
+    text,
+)
 from tflite_compress.errors import UsageError
 
 
@@ -69,9 +77,8 @@ def diagnose(
             "seed": seed,
         }
     )
-    kinds = {"data": data, "train": train, "calibrate": calibrate, "evaluate": eval}
     spec = DataSpec(
-        **{kind: text(source) for kind, source in kinds.items()},
+        **sources_of(data, train, calibrate, eval),
         preprocess=str(preprocess),
         resize=flag(resize, "resize"),
     )

@@ -11,6 +11,7 @@ from tflite_compress.cli_values import (
     quietly,
     refuse_extra,
     seconds_of,
+    sources_of,
     text,
     words_of,
 )
@@ -99,8 +100,7 @@ def search(
         storage=text(storage),
         restart=flag(restart, "restart"),
     )
-    kinds = {"data": data, "train": train, "calibrate": calibrate, "evaluate": eval}
-    sources: dict[str, Any] = {kind: text(source) for kind, source in kinds.items()}
+    sources = sources_of(data, train, calibrate, eval)
     options = {
         "max_drop": max_drop,
         "metric": text(metric),

@@ -45,6 +45,12 @@ def names_of(device: Any) -> list[str]:
     return names
 
 
+def sources_of(data: Any, train: Any, calibrate: Any, evaluate: Any) -> dict[str, Any]:
+    """Where data comes from, as a ``DataSpec`` names it."""
+    given = {"data": data, "train": train, "calibrate": calibrate, "evaluate": evaluate}
+    return {kind: text(source) for kind, source in given.items()}
+
+
 def flag(value: Any, name: str) -> bool:
     """True or false as given: ``--name``, ``--name=false``, ``--noname``."""
     if isinstance(value, bool) or str(value).lower() in ("true", "false"):
