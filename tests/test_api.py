@@ -269,12 +269,14 @@ def test_a_limit_takes_the_cheapest_way_that_keeps_it(
             **FAST,
         )
 
-    roomy, tight, hopeless = run(200), run(95), run(20)
-    assert roomy.fits and [a["in_short"] for a in roomy.report["attempts"]] == ["int8"]
-    tried = [a["in_short"] for a in tight.report["attempts"]]
-    assert tight.fits and tight.passed and tried == ["int8", "50% of the MACs + int8"]
-    assert any(
-        n.startswith("went beyond int8: flash") and "limit 97,280 bytes" in n for n in tight.report["notes"]
-    )
-    assert not hopeless.fits and len(hopeless.report["attempts"]) == 3
+    ways = ["int8", "4-bit weights + learned rounding + int8", "50% of the MACs + int8"]
+    for kilobytes, tried in ((200, ways[:1]), (95, ways[:2]), (88, ways)):
+        result = run(kilobytes)
+        assert result.fits and result.passed
+        assert [a["in_short"] for a in result.report["attempts"]] == tried
+        beyond = [n for n in result.report["notes"] if n.startswith("went beyond")]
+        assert len(beyond) == len(tried) - 1
+        assert all("flash" in n and f"limit {kilobytes * 1024:,} bytes" in n for n in beyond)
+    hopeless = run(20)
+    assert not hopeless.fits and len(hopeless.report["attempts"]) == 4
     assert all(a["misfit"] or a["drop"] > 0.01 for a in hopeless.report["attempts"])

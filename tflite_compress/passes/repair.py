@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tflite_compress.models.network import Network
 
 SAME_FUNCTION = 1e-3
+# Beyond this signal-to-noise ratio differences come from the order of float additions, not from a repair.
+NOISELESS_DB = 90.0
 
 
 class Repair(PassConfig, frozen=True):
@@ -51,8 +53,9 @@ class Quality:
         return f"{self.score:.4f} and {self.snr_db:.1f} dB"
 
     def better_than(self, other: Quality) -> bool:
-        """More accurate, or as accurate and closer to the original."""
-        return (round(self.score, 6), self.snr_db) > (round(other.score, 6), other.snr_db)
+        """More accurate, or as accurate and closer to the original by more than float rounding."""
+        mine, others = ((round(q.score, 6), min(q.snr_db, NOISELESS_DB)) for q in (self, other))
+        return mine > others
 
 
 def quality(model: Model, config: Repair, context: Context) -> Quality:
