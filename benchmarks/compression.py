@@ -19,9 +19,10 @@ import numpy as np
 from results import write_section
 
 from tflite_compress import compress
-from tflite_compress.benchmark import machine_name, measure_alternately
 from tflite_compress.models.load import load_model
 from tflite_compress.runtimes.litert import LiteRTModel, predict
+from tflite_compress.timing.alternate import measure_alternately
+from tflite_compress.timing.machine import machine_name
 
 Ports = tuple[tuple[str, ...], tuple[str, ...]]
 MODELS: dict[str, Callable[[], Any]] = {"fashion_cnn": fashion.build, "resnet8": fashion.build_resnet8}

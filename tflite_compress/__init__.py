@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tflite_compress.api import Options, Result, compress, compress_many, repeat
     from tflite_compress.searching.result import SearchResult
     from tflite_compress.searching.run import SearchSettings, search
+    from tflite_compress.timing.api import Benchmark, benchmark
 
 try:
     __version__ = version("tflite-compress")
@@ -16,8 +17,10 @@ except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0.0.0"
 
 _ROOMS = {
+    "Benchmark": "timing.api",
     "Options": "api",
     "Result": "api",
+    "benchmark": "timing.api",
     "compress": "api",
     "compress_many": "api",
     "repeat": "api",
@@ -26,11 +29,13 @@ _ROOMS = {
     "search": "searching.run",
 }
 __all__ = [
+    "Benchmark",
     "Options",
     "Result",
     "SearchResult",
     "SearchSettings",
     "__version__",
+    "benchmark",
     "compress",
     "compress_many",
     "repeat",

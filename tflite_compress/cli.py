@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Any
 
-from tflite_compress import cli_diagnose, cli_fit, cli_search
+from tflite_compress import cli_diagnose, cli_fit, cli_look, cli_search
 from tflite_compress.cli_values import (
     bytes_of,
     flag,
@@ -184,6 +184,7 @@ COMMANDS = {
     "check": cli_fit.check,
     "verify": cli_fit.verify,
     "bundle": cli_fit.bundle,
+    "benchmark": cli_look.benchmark,
     "setup-emulator": cli_fit.setup_emulator,
     "devices": devices,
     "recipes": recipes,

@@ -67,7 +67,7 @@ def check(
     least = _number(min_accuracy, "min-accuracy")
     if least is not None and data is None:
         raise UsageError("--min-accuracy needs --data", "Give labelled data: --data=test.npz.")
-    remote = _remote(port, remote_python, remote_folder, benchmark_model, delegate, serial, threads)
+    remote = remote_of(port, remote_python, remote_folder, benchmark_model, delegate, serial, threads)
     on_device = f"ssh:{text(ssh)}" if ssh is not None else "adb" if benchmark_model is not None else None
     verdicts = quietly(
         lambda progress: api.check_file(
@@ -126,8 +126,8 @@ def verify(
     words = runtime if isinstance(runtime, list | tuple) else str(runtime).split(",")
     names = [str(word).strip() for word in words if str(word).strip()]
     names += ["emulate"] if flag(emulate, "emulate") and "emulate" not in names else []
-    remote = _remote(port, remote_python, remote_folder, benchmark_model, delegate, serial, threads)
-    count = _whole(samples, "samples")
+    remote = remote_of(port, remote_python, remote_folder, benchmark_model, delegate, serial, threads)
+    count = whole(samples, "samples")
     comparisons = quietly(
         lambda progress: api.verify_file(path, names, text(data), str(preprocess), count, remote, progress)
     )
@@ -193,20 +193,21 @@ def _tflite(model: Any, example: str) -> str:
     return str(model)
 
 
-def _remote(
+def remote_of(
     port: Any, python: Any, folder: Any, binary: Any, delegate: Any, serial: Any, threads: Any
 ) -> Any:
+    """How to reach devices, from the options that say so."""
     from tflite_compress.runtimes.named import Remote
 
     return Remote(
-        None if port is None else _whole(port, "port"),
+        None if port is None else whole(port, "port"),
         str(python),
         str(folder),
         (),
         text(binary),
         str(delegate),  # type: ignore[arg-type]
         text(serial),
-        _whole(threads, "threads"),
+        whole(threads, "threads"),
     )
 
 
@@ -218,7 +219,8 @@ def _number(value: Any, name: str) -> float | None:
     return float(value)
 
 
-def _whole(value: Any, name: str) -> int:
+def whole(value: Any, name: str) -> int:
+    """A whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"--{name}={value}: expected a whole number from 1", f"For example --{name}=4.")
     return value

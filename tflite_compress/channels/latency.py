@@ -71,8 +71,8 @@ def _file(handle: Any, numeric: Numeric, context: Context) -> tuple[bytes, tuple
 
 
 def _ratio(whole: Any, smaller: Any, context: Context) -> float:
-    from tflite_compress.benchmark import measure_alternately
     from tflite_compress.runtimes.litert import LiteRTModel
+    from tflite_compress.timing.alternate import measure_alternately
 
     models = []
     for content, ports in (whole, smaller):

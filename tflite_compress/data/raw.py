@@ -14,6 +14,7 @@ from tflite_compress.models.network import Port
 from tflite_compress.runtimes.answer import Arrays
 from tflite_compress.tflite.ports import Ports, TensorPort
 
+SAMPLES = 8
 MOST_SAMPLES = 100_000
 
 
@@ -45,7 +46,7 @@ class FileData:
         return FileData(real, raw, labels, self.origin, self.class_names)
 
 
-def random_data(ports: Ports, count: int = 8, seed: int = 0) -> FileData:
+def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
     """Seeded inputs over the whole range of quantized tensors, unit-normal floats, small whole numbers."""
     rng = np.random.default_rng(seed)
     real: list[np.ndarray] = []
@@ -98,3 +99,22 @@ def _port(port: TensorPort) -> Port:
     dtype = "float32" if port.quantized or port.dtype.kind == "f" else port.dtype.name
     shape = tuple(None if d < 0 else d for d in port.shape[1:])
     return Port(port.name, (None, *shape), dtype)
+
+
+def samples_for(
+    ports: Ports, data: str | None, preprocess: str, count: int = SAMPLES
+) -> tuple[FileData, bool]:
+    """The user's samples, or seeded random ones; and whether they are the user's.
+
+    Args:
+        ports: The file's inputs.
+        data: Where the user's are; None for random ones.
+        preprocess: See ``compress``.
+        count: How many random ones.
+
+    Raises:
+        DataError: The user's do not fit the file.
+    """
+    if data is None:
+        return random_data(ports, count), False
+    return file_data(data, ports, preprocess), True

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tflite_compress.data.raw import FileData, file_data, random_data
+from tflite_compress.data.raw import SAMPLES, FileData, samples_for
 from tflite_compress.devices import all_devices, load_device
 from tflite_compress.errors import CompressError, UsageError
 from tflite_compress.fit.accuracy import accuracy
@@ -19,7 +19,6 @@ from tflite_compress.runtimes.named import Remote, runtime_named
 from tflite_compress.tflite.integrity import read_verified
 from tflite_compress.tflite.ports import Ports, ports_of
 
-SAMPLES = 8
 DEFAULTS = Remote()
 
 
@@ -59,7 +58,7 @@ def check_file(
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
     content = read_verified(Path(path))
     ports = ports_of(content)
-    samples, real = _samples(ports, data, preprocess)
+    samples, real = samples_for(ports, data, preprocess)
     runtime = None if on_device is None else runtime_named(on_device, remote)
     evidence = Evidence(content, samples.first(SAMPLES).raw, runtime)
     extra: list[Finding] = []
@@ -100,7 +99,7 @@ def verify_file(
         raise UsageError("no runtime named", "For example --runtime=litert,tflm.")
     content = read_verified(Path(path))
     ports = ports_of(content)
-    found, _ = _samples(ports, data, preprocess, samples)
+    found, _ = samples_for(ports, data, preprocess, samples)
     with progress.step("running"):
         return compare(content, found.first(samples).raw, ports, chosen)
 
@@ -139,7 +138,7 @@ def bundle_file(
     profile = load_device(device)
     content = read_verified(Path(path))
     ports = ports_of(content)
-    samples, _ = _samples(ports, data, preprocess)
+    samples, _ = samples_for(ports, data, preprocess)
     names = _label_lines(labels) if labels else samples.class_names
     target = Path(out) if out else Path(f"bundle-{profile.name}")
     with result_folder(target) as staging, progress.step("making the bundle"):
@@ -150,13 +149,6 @@ def bundle_file(
             write_file(staging / name, written)
         write_file(staging / MANIFEST, files_manifest(files))
     return target
-
-
-def _samples(ports: Ports, data: str | None, preprocess: str, count: int = SAMPLES) -> tuple[FileData, bool]:
-    """The user's samples, or random ones; and whether they are the user's."""
-    if data is None:
-        return random_data(ports, count), False
-    return file_data(data, ports, preprocess), True
 
 
 def _accuracy(content: bytes, data: FileData, ports: Ports, metric: str | None, least: float) -> Finding:

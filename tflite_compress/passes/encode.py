@@ -166,8 +166,8 @@ def _repeated(pool: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...
 
 def _time_ratio(plain: bytes, encoded: bytes, inputs: tuple[np.ndarray, ...], ports: Ports) -> float:
     """Time of one inference with encoded weights, as a share of that without."""
-    from tflite_compress.benchmark import measure_alternately
     from tflite_compress.runtimes.tflm import TFLMModel
+    from tflite_compress.timing.alternate import measure_alternately
 
     models = [TFLMModel(content, *ports) for content in (plain, encoded)]
     for model in models:

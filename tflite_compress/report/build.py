@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from tflite_compress.benchmark import Latency, machine_name, measure_alternately
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.split import Splits
 from tflite_compress.passes import Encode, pass_name
@@ -19,6 +18,8 @@ from tflite_compress.recipes import describe
 from tflite_compress.reference import Reference, distance
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.tflite.macs import Work, count_work
+from tflite_compress.timing.alternate import Latency, measure_alternately
+from tflite_compress.timing.machine import machine_name
 
 SCHEMA = 1
 NO_DIFFERENCE = 0.05

@@ -73,7 +73,7 @@ def run_child(
             errors="replace",
             timeout=seconds,
             env=environment,
-            preexec_fn=_limited if limit_memory else None,
+            preexec_fn=limited if limit_memory else None,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -89,7 +89,8 @@ def run_child(
     return done
 
 
-def _limited() -> None:
+def limited() -> None:
+    """Limit this process's memory, and leave no core file; for a child before it starts."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

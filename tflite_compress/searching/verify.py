@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tflite_compress.benchmark import measure_alternately
 from tflite_compress.errors import ConversionError
 from tflite_compress.fit.result import fit_and_bundle
 from tflite_compress.runtimes.litert import LiteRTModel, predict
+from tflite_compress.timing.alternate import measure_alternately
 
 if TYPE_CHECKING:
     from tflite_compress.devices import Device

@@ -1,8 +1,7 @@
-"""Latency on this machine, measured fairly: the models take turns in one run."""
+"""A quick comparison in this process: the models take turns in one run."""
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,20 +62,6 @@ def measure_alternately(models: Sequence[Invokable], seconds: float = 1.0) -> li
             times[index].append((time.perf_counter_ns() - start) / 1e6)
         rounds += 1
     return [_summary(np.asarray(series)) for series in times]
-
-
-def machine_name() -> str:
-    """This machine's architecture and processor, as reports name it."""
-    processor = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as stream:
-            for line in stream:
-                if line.startswith("model name"):
-                    processor = line.partition(":")[2].strip()
-                    break
-    except OSError:
-        pass
-    return f"{platform.machine()}, {processor}"
 
 
 def _summary(times_ms: np.ndarray) -> Latency:

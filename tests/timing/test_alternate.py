@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tflite_compress.benchmark import LEAST_ROUNDS, machine_name, measure_alternately
+from tflite_compress.timing.alternate import LEAST_ROUNDS, measure_alternately
+from tflite_compress.timing.machine import machine_name
 
 
 class Fake:

@@ -1,0 +1,89 @@
+"""Commands that look at finished files: benchmark; without TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tflite_compress.cli_fit import remote_of, whole
+from tflite_compress.cli_values import flag, quietly, seconds_of, text, words_of
+from tflite_compress.errors import UsageError
+
+
+def benchmark(
+    *models: Any,
+    threads: Any = 1,
+    runtime: Any = "litert",
+    kernels: Any = "xnnpack,no-delegate",
+    data: Any = None,
+    preprocess: Any = "none",
+    seconds: Any = 2,
+    batches: Any = None,
+    port: Any = None,
+    remote_python: Any = "python3",
+    remote_folder: Any = "/tmp",
+    benchmark_model: Any = None,
+    delegate: Any = "cpu",
+    serial: Any = None,
+    json: bool = False,
+) -> int:
+    """Time .tflite files in turns, each in processes of its own, and compare them with the first.
+
+    Args:
+        models: One or several .tflite files.
+        threads: Numbers of CPU threads, such as 1,2,4.
+        runtime: litert or tflm on this machine, ssh:HOST or adb on a device.
+        kernels: For litert, any of xnnpack, no-delegate, reference.
+        data: Data as for compress, whose first sample is run; random inputs by default.
+        preprocess: none, unit, symmetric, or module:function, as for compress.
+        seconds: About how long to time each file with each setting.
+        batches: Also measure throughput at these batch sizes, such as 1,8,32.
+        port: SSH port.
+        remote_python: Python on the device, with numpy and ai-edge-litert.
+        remote_folder: Folder for temporary files on the device.
+        benchmark_model: Android's official benchmark_model binary.
+        delegate: cpu, gpu or nnapi on the phone.
+        serial: Which phone, as adb devices lists it.
+        json: Print everything as JSON.
+    """
+    import json as json_module
+
+    from tflite_compress.report import timing_table
+    from tflite_compress.timing import api
+
+    if not models:
+        raise UsageError("no model named", "For example: tflite-compress benchmark a.tflite b.tflite")
+    counts = [whole(n, "threads") for n in _numbers(threads, "threads")]
+    sizes = [] if batches is None else [whole(n, "batches") for n in _numbers(batches, "batches")]
+    remote = remote_of(port, remote_python, remote_folder, benchmark_model, delegate, serial, counts[0])
+    duration = seconds_of(seconds, "seconds")
+    found = quietly(
+        lambda progress: api.benchmark(
+            *(str(m) for m in models),
+            threads=counts,
+            runtime=str(runtime),
+            kernels=words_of(kernels, "kernels"),
+            data=text(data),
+            preprocess=str(preprocess),
+            seconds=duration,
+            batches=sizes,
+            remote=remote,
+            progress=progress,
+        )
+    )
+    if flag(json, "json"):
+        print(json_module.dumps(timing_table.benchmark_record(found), indent=2))
+    else:
+        timing_table.print_benchmark(found)
+    return 0 if found.timings or found.on_device else 2
+
+
+def _numbers(value: Any, name: str) -> list[Any]:
+    """Whole numbers from ``4``, ``1,2,4`` or what fire made of it."""
+    if isinstance(value, list | tuple):
+        found = list(value)
+    else:
+        words = [w for w in str(value).split(",") if w.strip()]
+        found = [int(w) if w.strip().isdigit() else w for w in words]
+    if not found:
+        raise UsageError(f"--{name}: no number given", f"For example --{name}=1,2.")
+    return list(dict.fromkeys(found))

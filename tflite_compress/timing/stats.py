@@ -1,0 +1,134 @@
+"""What repeated timings say, and how sure it is.
+
+Times are kept by process and round: a process may be lucky with its memory layout for all its life, so the
+bootstrap draws processes first and rounds within them (hierarchical bootstrap, Kalibera and Jones, "Rigorous
+Benchmarking in Reasonable Time", 2013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+DRAWS = 2000
+CONFIDENCE = 0.95
+STRICT = 0.99
+LEAST_EFFECT = 0.02  # smaller differences are within what code alignment alone does
+
+# Milliseconds of single runs: a list of processes, each a list of rounds, each an array of runs.
+Times = Sequence[Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the interval it lies in.
+
+    Attributes:
+        value: The figure.
+        low: Lower end.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Single runs of one model, in milliseconds.
+
+    Attributes:
+        median_ms: Median with its 95 % interval.
+        mean_ms: Mean likewise.
+        p90_ms: 90th percentile.
+        p99_ms: 99th percentile.
+        runs: How many runs.
+    """
+
+    median_ms: Interval
+    mean_ms: Interval
+    p90_ms: float
+    p99_ms: float
+    runs: int
+
+
+def summary(times: Times, seed: int = 0) -> Summary:
+    """Describe a model's runs.
+
+    Args:
+        times: Milliseconds by process and round.
+        seed: Seed of the bootstrap.
+    """
+    flat = np.concatenate([run for process in times for run in process])
+    p90, p99 = (float(v) for v in np.percentile(flat, [90, 99]))
+    medians = _by_process(times, np.median)
+    means = _by_process(times, np.mean)
+    low, high = _interval(medians, CONFIDENCE, seed)
+    low_mean, high_mean = _interval(means, CONFIDENCE, seed)
+    median, mean = float(np.median(flat)), float(np.mean(flat))
+    return Summary(
+        Interval(median, min(low, median), max(high, median)),
+        Interval(mean, min(low_mean, mean), max(high_mean, mean)),
+        p90,
+        p99,
+        len(flat),
+    )
+
+
+def ratio(times: Times, baseline: Times, seed: int = 0) -> Interval:
+    """How long a model takes relative to another timed in the same rounds, with a 99 % interval.
+
+    Args:
+        times: Milliseconds by process and round.
+        baseline: The other's.
+        seed: Seed of the bootstrap.
+    """
+    logs = [
+        np.array([np.log(np.median(a) / np.median(b)) for a, b in zip(mine, its, strict=True)])
+        for mine, its in zip(times, baseline, strict=True)
+    ]
+    low, high = _interval(logs, STRICT, seed)
+    middle = float(np.median([np.median(process) for process in logs]))
+    value, low, high = (float(np.exp(v)) for v in (middle, min(low, middle), max(high, middle)))
+    return Interval(value, low, high)
+
+
+def in_words(found: Interval) -> str:
+    """``faster``, ``slower`` or ``no difference measured``."""
+    if found.high < 1 and found.value <= 1 - LEAST_EFFECT:
+        return "faster"
+    if found.low > 1 and found.value >= 1 + LEAST_EFFECT:
+        return "slower"
+    return "no difference measured"
+
+
+def settled(recent: Sequence[float], tolerance: float = 0.05) -> bool:
+    """True where the last five rounds no longer get quicker than the ones before by more than a share."""
+    if len(recent) < 10:
+        return False
+    before, now = float(np.median(recent[-10:-5])), float(np.median(recent[-5:]))
+    return abs(now - before) <= tolerance * before
+
+
+def _by_process(times: Times, figure: object) -> list[np.ndarray]:
+    assert callable(figure)
+    return [np.array([figure(run) for run in process]) for process in times]
+
+
+def _interval(processes: list[np.ndarray], confidence: float, seed: int) -> tuple[float, float]:
+    """Interval of the median over processes of the median over rounds, by drawing both again."""
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((DRAWS, len(processes)))
+    for column in range(len(processes)):
+        which = generator.integers(len(processes), size=DRAWS)
+        for index, process in enumerate(processes):
+            rows = np.flatnonzero(which == index)
+            if len(rows):
+                picks = generator.integers(len(process), size=(len(rows), len(process)))
+                drawn[rows, column] = np.median(process[picks], axis=1)
+    tail = (1 - confidence) / 2 * 100
+    low, high = np.percentile(np.median(drawn, axis=1), [tail, 100 - tail])
+    return float(low), float(high)
