@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tflite_compress.api import Options, Result, compress, compress_many, repeat
+    from tflite_compress.inspection.look import Inspection, inspect
     from tflite_compress.searching.result import SearchResult
     from tflite_compress.searching.run import SearchSettings, search
     from tflite_compress.timing.api import Benchmark, benchmark
@@ -21,7 +22,9 @@ _ROOMS = {
     "Options": "api",
     "Result": "api",
     "benchmark": "timing.api",
+    "Inspection": "inspection.look",
     "compress": "api",
+    "inspect": "inspection.look",
     "compress_many": "api",
     "repeat": "api",
     "SearchResult": "searching.result",
@@ -30,6 +33,7 @@ _ROOMS = {
 }
 __all__ = [
     "Benchmark",
+    "Inspection",
     "Options",
     "Result",
     "SearchResult",
@@ -38,6 +42,7 @@ __all__ = [
     "benchmark",
     "compress",
     "compress_many",
+    "inspect",
     "repeat",
     "search",
 ]

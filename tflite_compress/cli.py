@@ -185,6 +185,7 @@ COMMANDS = {
     "verify": cli_fit.verify,
     "bundle": cli_fit.bundle,
     "benchmark": cli_look.benchmark,
+    "inspect": cli_look.inspect,
     "setup-emulator": cli_fit.setup_emulator,
     "devices": devices,
     "recipes": recipes,

@@ -1,11 +1,12 @@
-"""Commands that look at finished files: benchmark; without TensorFlow."""
+"""Commands that look at finished files: benchmark, inspect; without TensorFlow."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tflite_compress.cli_fit import remote_of, whole
-from tflite_compress.cli_values import flag, quietly, seconds_of, text, words_of
+from tflite_compress.cli_values import flag, quietly, refuse_extra, seconds_of, text, words_of
 from tflite_compress.errors import UsageError
 
 
@@ -87,3 +88,42 @@ def _numbers(value: Any, name: str) -> list[Any]:
     if not found:
         raise UsageError(f"--{name}: no number given", f"For example --{name}=1,2.")
     return list(dict.fromkeys(found))
+
+
+def inspect(model: Any = None, *extra: str, graph: Any = None, diff: Any = None, json: bool = False) -> int:
+    """Look into a .tflite: operators, types, weights by layer, entropy, and where the bytes go.
+
+    Args:
+        model: A .tflite file.
+        extra: Nothing else is expected.
+        graph: Draw the operators into this SVG file.
+        diff: Another .tflite to compare with.
+        json: Print everything as JSON.
+    """
+    refuse_extra(extra)
+    import json as json_module
+
+    from tflite_compress.inspection.diff import difference
+    from tflite_compress.inspection.look import inspect as look
+    from tflite_compress.report import inspection_table
+
+    if model is None:
+        raise UsageError("no model named", "For example: tflite-compress inspect model.tflite")
+    found = look(str(model))
+    if diff is not None:
+        other = look(str(diff))
+        change = difference(found, other)
+        if flag(json, "json"):
+            print(json_module.dumps(inspection_table.difference_record(found, other, change), indent=2))
+        else:
+            inspection_table.print_difference(found, other, change)
+    elif flag(json, "json"):
+        print(json_module.dumps(inspection_table.inspection_record(found), indent=2))
+    else:
+        inspection_table.print_inspection(found)
+    if graph is not None:
+        from tflite_compress.inspection.drawing import drawn
+        from tflite_compress.output import write_file
+
+        write_file(Path(str(graph)), drawn(found))
+    return 0

@@ -105,20 +105,23 @@ def operator_macs(name: str, op: Any, graph: Any) -> int | None:
     return None if name == "WHILE" or name.startswith("BUILTIN_") else 0
 
 
+def weight_inputs(name: str, op: Any, graph: Any) -> list[int]:
+    """Tensors of an operator that hold its weights, constant or not."""
+    if name in _WEIGHT_INPUT:
+        return [int(op.inputs[_WEIGHT_INPUT[name]])]
+    if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
+        return [int(i) for i in op.inputs[1:] if i >= 0 and len(_shape(graph.tensors[i])) == 2]
+    return []
+
+
 def _weights(name: str, op: Any, graph: Any, model: Any) -> list[LayerWeights]:
     """The constant weight tensors of one operator."""
-    if name in _WEIGHT_INPUT:
-        indices = [op.inputs[_WEIGHT_INPUT[name]]]
-    elif "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
-        indices = [i for i in op.inputs[1:] if i >= 0 and len(_shape(graph.tensors[i])) == 2]
-    else:
-        return []
     found = []
-    for index in indices:
+    for index in weight_inputs(name, op, graph):
         tensor = graph.tensors[index]
         values = constant(tensor, model)
         if values is not None:
-            found.append(LayerWeights(name, tensor_name(tensor), values.size, _zeros(values, tensor)))
+            found.append(LayerWeights(name, tensor_name(tensor), values.size, zeros_in(values, tensor)))
     return found
 
 
@@ -140,7 +143,8 @@ def _nibbles(raw: np.ndarray, count: int) -> np.ndarray:
     return np.where(both > 7, both - 16, both).astype(np.int8)
 
 
-def _zeros(values: np.ndarray, tensor: Any) -> int:
+def zeros_in(values: np.ndarray, tensor: Any) -> int:
+    """How many of a constant's values are zero, or their channel's zero point."""
     quantization = tensor.quantization
     points = None if quantization is None else quantization.zeroPoint
     if points is None or len(points) == 0 or values.dtype.kind == "f":

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.timing.models import dense
+from tflite_compress.errors import ModelError
+from tflite_compress.inspection.diff import difference
+from tflite_compress.inspection.drawing import drawn
+from tflite_compress.inspection.look import inspect
+from tflite_compress.inspection.parts import PARTS
+from tflite_compress.inspection.weights import entropy_bits
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def converted(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same little CNN as float32, float16 and int8."""
+    import tensorflow as tf
+
+    layers = keras.layers
+    inputs = keras.Input((8, 8, 1), batch_size=1)
+    x = layers.Conv2D(8, 3, activation="relu", name="first")(inputs)
+    y = layers.Conv2D(8, 1, name="branch")(x)
+    x = layers.Flatten()(layers.Add(name="join")([x, y]))
+    model = keras.Model(inputs, layers.Dense(4, name="last")(x))
+    folder = tmp_path_factory.mktemp("converted")
+    samples = np.random.default_rng(0).random((8, 1, 8, 8, 1), np.float32)
+    for name in ("float32", "float16", "int8"):
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if name != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if name == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if name == "int8":
+            converter.representative_dataset = lambda: ([x] for x in samples)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        (folder / name).write_bytes(converter.convert())
+    return {name: folder / name for name in ("float32", "float16", "int8")}
+
+
+@pytest.mark.parametrize(("name", "kind", "size"), [("float32", 4, 4), ("float16", 2, 2), ("int8", 1, 1)])
+def test_weights_of_every_type(converted: dict[str, Path], name: str, kind: int, size: int) -> None:
+    found = inspect(converted[name])
+    assert [w.operator for w in found.weights] == ["CONV_2D", "CONV_2D", "FULLY_CONNECTED"]
+    assert [w.weights for w in found.weights] == [72, 64, 8 * 36 * 4]
+    assert found.weight_bytes == size * (72 + 64 + 8 * 36 * 4)
+    assert sum(found.parts.values()) == found.bytes and tuple(found.parts) == PARTS
+    assert 0 <= found.parts["weights"] - found.weight_bytes <= 4 * 3  # lengths
+    assert found.macs == 36 * (72 + 64) + 8 * 36 * 4
+    assert all((w.scales > 0) == (name == "int8") for w in found.weights)
+
+
+def test_activations_at_the_peak(converted: dict[str, Path]) -> None:
+    """At the join: what goes round the branch, the branch, and their sum."""
+    assert inspect(converted["float32"]).activations_bytes == 3 * 6 * 6 * 8 * 4
+    assert inspect(converted["float16"]).activations_bytes == 3 * 6 * 6 * 8 * 4
+
+
+def test_shared_bytes_count_once(converted: dict[str, Path]) -> None:
+    from tflite_compress.tflite.slim import slimmed, steps_of
+
+    content = slimmed(converted["int8"].read_bytes(), steps_of("full"))
+    path = Path("slim.tflite")
+    path.write_bytes(content)
+    before, after = inspect(converted["int8"]), inspect(path)
+    assert sum(after.parts.values()) == len(content) and after.parts["names"] < before.parts["names"]
+    assert after.parts["structure"] > 0 and after.weight_bytes == before.weight_bytes
+
+
+@pytest.mark.parametrize(
+    ("values", "bits", "distinct"),
+    [
+        ([1, 1, 1, 1], 0, 1),
+        ([0, 1, 0, 1], 1, 2),
+        ([0, 0, 0, 1], 0.8113, 2),
+        (range(-8, 8), 4, 16),
+        ([], 0, 0),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.float32])
+def test_entropy(values: Any, bits: float, distinct: int, dtype: Any) -> None:
+    found, count = entropy_bits(np.array(list(values), dtype))
+    assert found == pytest.approx(bits, abs=1e-4) and count == distinct
+
+
+def test_differences(converted: dict[str, Path]) -> None:
+    before, after = inspect(converted["float32"]), inspect(converted["int8"])
+    found = difference(before, after)
+    assert found.figures["bytes"] == (before.bytes, after.bytes)
+    assert "QUANTIZE" in found.operators or "DEQUANTIZE" in found.operators or not found.operators
+    assert any(a and b and (a.type, b.type) == ("FLOAT32", "INT8") for a, b in found.layers.values())
+    assert not difference(before, before).layers
+
+
+def test_the_drawing_has_every_operator(converted: dict[str, Path]) -> None:
+    found = inspect(converted["int8"])
+    svg = drawn(found)
+    assert svg.count("<rect") == len(found.operators) + 1
+    edges = [
+        (a.index, b.index)
+        for a in found.operators
+        for b in found.operators
+        for t in b.inputs
+        if t in a.outputs
+    ]
+    assert svg.count("<path") == len(edges) >= len(found.operators) - 1
+    boxes = set(re.findall(r'<rect x="(\d+)" y="(\d+)"', svg))
+    assert len(boxes) == len(found.operators)
+
+
+def test_the_command_line(run: Run, converted: dict[str, Path], tmp_path: Path) -> None:
+    code, out, _ = run("inspect", str(converted["int8"]), f"--graph={tmp_path / 'g.svg'}")
+    assert code == 0 and "quantization parameters" in out and "bits a weight" in out
+    assert (tmp_path / "g.svg").read_text().startswith("<svg")
+    code, out, _ = run("inspect", str(converted["int8"]), "--json")
+    assert json.loads(out)["weight_bytes"] == 72 + 64 + 8 * 36 * 4
+    code, out, _ = run("inspect", str(converted["float32"]), f"--diff={converted['int8']}")
+    assert code == 0 and "weights that differ" in out
+    code, out, _ = run("inspect", str(converted["float32"]), f"--diff={converted['int8']}", "--json")
+    assert json.loads(out)["figures"]["bytes"][0] == converted["float32"].stat().st_size
+
+
+def test_tensorflow_is_not_imported(converted: dict[str, Path]) -> None:
+    script = (
+        "import sys; from tflite_compress.cli import main; "
+        f"main(['inspect', {str(converted['int8'])!r}]); assert 'tensorflow' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
+
+
+def test_damaged_and_missing_files(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(dense(16)[:-200])
+    with pytest.raises(ModelError):
+        inspect(path)
+    for words in ([], [str(path)], [str(tmp_path / "none.tflite")]):
+        code, _, err = run("inspect", *words)
+        assert code == 2 and err and "Traceback" not in err

@@ -1,0 +1,1 @@
+"""Looking into a ``.tflite``: operators, weights, and where the bytes go."""

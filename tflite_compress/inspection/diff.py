@@ -1,0 +1,62 @@
+"""How two ``.tflite`` files differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from tflite_compress.inspection.look import Inspection
+from tflite_compress.inspection.weights import WeightTensor
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two files beside each other.
+
+    Attributes:
+        figures: Name, and the figure in either file; all figures, also equal ones.
+        operators: Kind, and how many in either file, where they differ.
+        layers: Layer, and its weights in either file (None where it has none), where they differ.
+    """
+
+    figures: dict[str, tuple[int, int]]
+    operators: dict[str, tuple[int, int]]
+    layers: dict[str, tuple[WeightTensor | None, WeightTensor | None]]
+
+
+def difference(before: Inspection, after: Inspection) -> Difference:
+    """Compare two files; layers are matched by name."""
+    pairs = {
+        "bytes": (before.bytes, after.bytes),
+        **{part: (before.parts[part], after.parts[part]) for part in before.parts},
+        "MACs": (before.macs, after.macs),
+        "activations at the peak": (before.activations_bytes, after.activations_bytes),
+        "operators": (len(before.operators), len(after.operators)),
+    }
+    kinds = [Counter(op.name for op in found.operators) for found in (before, after)]
+    operators = {
+        kind: (kinds[0][kind], kinds[1][kind])
+        for kind in sorted(kinds[0] | kinds[1])
+        if kinds[0][kind] != kinds[1][kind]
+    }
+    layers = [_by_layer(found) for found in (before, after)]
+    both = {name: (layers[0].get(name), layers[1].get(name)) for name in [*layers[0], *layers[1]]}
+    changed = {name: pair for name, pair in both.items() if _figures(pair[0]) != _figures(pair[1])}
+    return Difference(pairs, operators, changed)
+
+
+def _by_layer(found: Inspection) -> dict[str, WeightTensor]:
+    """Weights by layer; several tensors of one are told apart by number."""
+    named: dict[str, WeightTensor] = {}
+    for tensor in found.weights:
+        name, number = tensor.layer, 2
+        while name in named:
+            name, number = f"{tensor.layer} ({number})", number + 1
+        named[name] = tensor
+    return named
+
+
+def _figures(tensor: WeightTensor | None) -> tuple[object, ...]:
+    if tensor is None:
+        return ()
+    return tensor.type, tensor.shape, tensor.zeros, tensor.distinct, tensor.entropy_bits

@@ -1,0 +1,76 @@
+"""A model's graph as SVG: boxes for operators, from top to bottom in order of depth."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from html import escape
+
+from tflite_compress.inspection.look import Inspection, OperatorRow
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 46, 24, 30, 16
+_COLORS = {"FLOAT32": "#e8eef7", "FLOAT16": "#e8eef7", "INT8": "#e6f4e6", "INT16": "#f7f2dc"}
+
+
+def drawn(found: Inspection) -> str:
+    """The main graph.
+
+    Args:
+        found: What was found in a file.
+
+    Returns:
+        The text of an SVG file.
+    """
+    rows = [op for op in found.operators if op.graph == 0]
+    makers = {tensor: op.index for op in rows for tensor in op.outputs}
+    edges = [(makers[t], op.index) for op in rows for t in op.inputs if t in makers]
+    places = _places(rows, edges)
+    wide = max((x for x, _ in places.values()), default=0) + WIDTH + MARGIN
+    high = max((y for _, y in places.values()), default=0) + HEIGHT + MARGIN
+    lines = [_line(places[a], places[b]) for a, b in edges]
+    boxes = [_box(op, places[op.index]) for op in rows]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" '
+        'font-family="sans-serif" font-size="11">'
+        f'<title>{escape(found.path)}</title><rect width="100%" height="100%" fill="white"/>'
+        + "".join(lines + boxes)
+        + "</svg>\n"
+    )
+
+
+def _places(rows: list[OperatorRow], edges: list[tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    """Upper left corner of each box: depth downwards, operators of one depth side by side."""
+    before = defaultdict(list)
+    for a, b in edges:
+        before[b].append(a)
+    depth: dict[int, int] = {}
+    for op in rows:
+        depth[op.index] = 1 + max((depth[a] for a in before[op.index] if a in depth), default=-1)
+    columns: dict[int, int] = defaultdict(int)
+    places = {}
+    for op in rows:
+        level = depth[op.index]
+        x = MARGIN + columns[level] * (WIDTH + GAP_X)
+        places[op.index] = (x, MARGIN + level * (HEIGHT + GAP_Y))
+        columns[level] += 1
+    return places
+
+
+def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
+    x1, y1 = start[0] + WIDTH // 2, start[1] + HEIGHT
+    x2, y2 = end[0] + WIDTH // 2, end[1]
+    bend = (y1 + y2) // 2
+    return f'<path d="M{x1} {y1}C{x1} {bend} {x2} {bend} {x2} {y2}" fill="none" stroke="#888"/>'
+
+
+def _box(op: OperatorRow, place: tuple[int, int]) -> str:
+    x, y = place
+    color = _COLORS.get(op.type, "#eee")
+    layer = op.layer if len(op.layer) <= 28 else "…" + op.layer[-27:]
+    shape = "x".join(map(str, op.shape))
+    return (
+        f"<g><title>{escape(f'{op.index}: {op.name} {op.layer} {op.type} {shape}')}</title>"
+        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{color}" stroke="#666"/>'
+        f'<text x="{x + 8}" y="{y + 18}" font-weight="bold">{escape(op.name)}</text>'
+        f'<text x="{x + WIDTH - 8}" y="{y + 18}" text-anchor="end">{escape(shape)}</text>'
+        f'<text x="{x + 8}" y="{y + 36}" fill="#444">{escape(layer)}</text></g>'
+    )

@@ -1,0 +1,118 @@
+"""Weights of a ``.tflite`` layer by layer: how many, how sparse, and how much is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
+from tflite_compress.tflite.macs import constant, weight_inputs, zeros_in
+from tflite_compress.tflite.slim import layer_name
+
+
+@dataclass(frozen=True)
+class WeightTensor:
+    """One weight tensor.
+
+    Attributes:
+        layer: The layer it belongs to.
+        operator: As in ``schema.fbs``.
+        type: As in ``schema.fbs``.
+        shape: Of the tensor.
+        bytes: In the file.
+        weights: How many.
+        zeros: How many are zero, or their channel's zero point.
+        distinct: How many different values.
+        entropy_bits: Shannon entropy of the values, bits a weight (zeroth order: each value by itself).
+        scales: Scales; more than one where each channel has its own.
+        buffer: Index of the buffer that holds it.
+    """
+
+    layer: str
+    operator: str
+    type: str
+    shape: tuple[int, ...]
+    bytes: int
+    weights: int
+    zeros: int
+    distinct: int
+    entropy_bits: float
+    scales: int
+    buffer: int
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros."""
+        return self.zeros / self.weights if self.weights else 0.0
+
+    @property
+    def lossless_bytes(self) -> int:
+        """What a perfect coder of single values would need for them."""
+        return int(np.ceil(self.entropy_bits * self.weights / 8))
+
+
+def entropy_bits(values: np.ndarray) -> tuple[float, int]:
+    """Shannon entropy (bits a value) of an array's values, and how many differ.
+
+    C. E. Shannon, "A Mathematical Theory of Communication", 1948. For floats it says little beyond how
+    many differ, as each mostly occurs once.
+    """
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 1:
+        counts = np.bincount(values.reshape(-1).view(np.uint8), minlength=256)
+        counts = counts[counts > 0]
+    else:
+        _, counts = np.unique(values, return_counts=True)
+    if not counts.size:
+        return 0.0, 0
+    shares = counts / counts.sum()
+    return float(max(0.0, -np.sum(shares * np.log2(shares)))), len(counts)
+
+
+def weight_tensors(model: Any) -> list[WeightTensor]:
+    """All weight tensors of a decoded file, in order of execution.
+
+    Args:
+        model: The ``ModelT`` tree.
+    """
+    found = []
+    for graph in model.subgraphs:
+        stored = stored_as(model, graph)
+        for op in graph.operators or []:
+            name = operator_name(model, op)
+            layer = layer_name(tensor_name(graph.tensors[op.outputs[0]])) if len(op.outputs) else ""
+            for index in weight_inputs(name, op, graph):
+                tensor = graph.tensors[stored.get(index, index)]
+                values = constant(tensor, model)
+                if values is not None:
+                    found.append(_tensor(layer, name, tensor, values))
+    return found
+
+
+def stored_as(model: Any, graph: Any) -> dict[int, int]:
+    """Weights an operator makes from a constant when it runs, as float16 files do: its tensor by theirs."""
+    return {
+        int(op.outputs[0]): int(op.inputs[0])
+        for op in graph.operators or []
+        if operator_name(model, op) == "DEQUANTIZE"
+        and constant(graph.tensors[op.inputs[0]], model) is not None
+    }
+
+
+def _tensor(layer: str, operator: str, tensor: Any, values: np.ndarray) -> WeightTensor:
+    entropy, distinct = entropy_bits(values)
+    scales = None if tensor.quantization is None else tensor.quantization.scale
+    return WeightTensor(
+        layer,
+        operator,
+        type_name(tensor.type),
+        values.shape,
+        int(np.ceil(values.size * element_bytes(tensor.type))),
+        values.size,
+        zeros_in(values, tensor),
+        distinct,
+        entropy,
+        0 if scales is None else len(scales),
+        int(tensor.buffer),
+    )
