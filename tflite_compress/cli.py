@@ -185,6 +185,7 @@ COMMANDS = {
     "verify": cli_fit.verify,
     "bundle": cli_fit.bundle,
     "benchmark": cli_look.benchmark,
+    "profile": cli_look.profile,
     "inspect": cli_look.inspect,
     "setup-emulator": cli_fit.setup_emulator,
     "devices": devices,

@@ -1,4 +1,4 @@
-"""Commands that look at finished files: benchmark, inspect; without TensorFlow."""
+"""Commands that look at finished files: benchmark, profile, inspect; without TensorFlow."""
 
 from __future__ import annotations
 
@@ -126,4 +126,49 @@ def inspect(model: Any = None, *extra: str, graph: Any = None, diff: Any = None,
         from tflite_compress.output import write_file
 
         write_file(Path(str(graph)), drawn(found))
+    return 0
+
+
+def profile(
+    model: Any = None,
+    *extra: str,
+    threads: int = 1,
+    kernels: Any = "xnnpack",
+    data: Any = None,
+    preprocess: Any = "none",
+    seconds: Any = 5,
+    json: bool = False,
+) -> int:
+    """Time a .tflite operator by operator: share, GMAC/s, and how near that is to this machine's best.
+
+    Args:
+        model: A .tflite file.
+        extra: Nothing else is expected.
+        threads: CPU threads.
+        kernels: xnnpack, no-delegate or reference.
+        data: Data as for compress, whose first sample is run; random inputs by default.
+        preprocess: none, unit, symmetric, or module:function, as for compress.
+        seconds: About how long to measure.
+        json: Print everything as JSON.
+    """
+    refuse_extra(extra)
+    import json as json_module
+
+    from tflite_compress.report import profile_table
+    from tflite_compress.timing.api import kernels_named
+    from tflite_compress.timing.profile import profile as measure
+
+    if model is None:
+        raise UsageError("no model named", "For example: tflite-compress profile model.tflite")
+    (chosen,) = kernels_named([str(kernels)])
+    duration, count = seconds_of(seconds, "seconds"), whole(threads, "threads")
+    found = quietly(
+        lambda progress: measure(
+            str(model), count, chosen, text(data), str(preprocess), duration, progress=progress
+        )
+    )
+    if flag(json, "json"):
+        print(json_module.dumps(profile_table.profile_record(found), indent=2))
+    else:
+        profile_table.print_profile(found)
     return 0

@@ -18,6 +18,7 @@ usage:
   tflite-compress verify MODEL.tflite [--runtime=...] [--emulate]   do the runtimes compute the same
   tflite-compress bundle MODEL.tflite --device=NAME      C++, Kotlin or Python to put it on the device
   tflite-compress benchmark A.tflite [B.tflite ...]      time them in turns; which is faster, how sure
+  tflite-compress profile MODEL.tflite            its time operator by operator, and what limits it
   tflite-compress inspect MODEL.tflite [--diff=OTHER] [--graph=FILE.svg]   what is in it, where the bytes go
   tflite-compress setup-emulator                  fetch the emulated Raspberry Pi for verify --emulate
   tflite-compress devices [NAME]                  device profiles

@@ -104,7 +104,7 @@ def benchmark(
     files = [Contender(str(p), c := read_verified(Path(p)), _inputs(c, data, preprocess)) for p in models]
     if runtime not in ("litert", "tflm"):
         return _on_device(files, runtime, threads, batches, remote, progress)
-    chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else _kernels(kernels)
+    chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else kernels_named(kernels)
     if runtime == "tflm" and (list(threads) != [1] or batches):
         raise UsageError("TFLite Micro runs on one thread with batch 1", "Leave --threads and --batches out.")
     contenders = [replace(f, kernels=k, threads=t) for f in files for t in threads for k in chosen]
@@ -135,7 +135,12 @@ def _inputs(content: bytes, data: str | None, preprocess: str) -> tuple:  # type
     return samples_for(ports_of(content), data, preprocess, 1)[0].first(1).raw
 
 
-def _kernels(names: Sequence[str]) -> list[Kernels]:
+def kernels_named(names: Sequence[str]) -> list[Kernels]:
+    """LiteRT's kernels by name, each once.
+
+    Raises:
+        UsageError: There are none of that name.
+    """
     for name in names:
         if name not in KERNELS:
             raise UsageError(

@@ -39,7 +39,7 @@ class Loaded:
 
 @dataclass
 class Child:
-    """A process to time a model in; a context manager that ends it.
+    """A process to time models in, the one loaded last unless said otherwise; a context manager that ends it.
 
     Attributes:
         what: Name for messages.
@@ -82,6 +82,11 @@ class Child:
     def run(self, runs: int) -> list[float]:
         """Milliseconds of so many single runs."""
         return [ns / 1e6 for ns in self._ask({"do": "run", "runs": runs})["ns"]]
+
+    def turns(self, runs: int, rounds: int) -> list[list[float]]:
+        """Milliseconds of every model loaded, in turns: for each round one median of so many runs each."""
+        rows = self._ask({"do": "turns", "runs": runs, "rounds": rounds})["ns"]
+        return [[ns / 1e6 for ns in row] for row in rows]
 
     def loop(self, runs: int) -> float:
         """Milliseconds a run takes in a loop with nothing else in it."""

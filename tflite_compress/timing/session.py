@@ -122,23 +122,33 @@ def started(contender: Contender, batch: int | None = None) -> Iterator[tuple[Ch
     """
     what = "TFLite Micro" if contender.kernels == "tflm" else "LiteRT"
     with tempfile.TemporaryDirectory(prefix="tflite-compress-") as folder, Child(what) as child:
-        path = Path(folder)
-        (path / "model.tflite").write_bytes(contender.content)
-        stream = io.BytesIO()
-        np.savez(stream, **{f"input_{i}": x[:1] for i, x in enumerate(contender.inputs)})  # type: ignore[arg-type]
-        (path / "inputs.npz").write_bytes(stream.getvalue())
-        arena = roomy_arena(contender.content) if contender.kernels == "tflm" else 0
-        yield (
-            child,
-            child.load(
-                path=str(path / "model.tflite"),
-                inputs=str(path / "inputs.npz"),
-                kernels=contender.kernels,
-                threads=contender.threads,
-                arena_bytes=arena,
-                batch=batch,
-            ),
-        )
+        yield child, load_into(child, contender, Path(folder), batch)
+
+
+def load_into(child: Child, contender: Contender, folder: Path, batch: int | None = None) -> Loaded:
+    """Load a contender into a process, beside what is loaded there already.
+
+    Args:
+        child: The process.
+        contender: What to load.
+        folder: For its files, which must stay while the process lives; one for each contender.
+        batch: Samples in a run; the file's by default.
+
+    Raises:
+        ModelError: The runtime refuses it.
+    """
+    (folder / "model.tflite").write_bytes(contender.content)
+    stream = io.BytesIO()
+    np.savez(stream, **{f"input_{i}": x[:1] for i, x in enumerate(contender.inputs)})  # type: ignore[arg-type]
+    (folder / "inputs.npz").write_bytes(stream.getvalue())
+    return child.load(
+        path=str(folder / "model.tflite"),
+        inputs=str(folder / "inputs.npz"),
+        kernels=contender.kernels,
+        threads=contender.threads,
+        arena_bytes=roomy_arena(contender.content) if contender.kernels == "tflm" else 0,
+        batch=batch,
+    )
 
 
 def _generation(

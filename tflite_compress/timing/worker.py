@@ -115,6 +115,22 @@ def timed(invoke: Callable[[], None], runs: int) -> list[int]:
     return found
 
 
+def turns(models: list[Any], runs: int, rounds: int) -> list[list[float]]:
+    """For each round and model the median of so many single runs in nanoseconds, all models in turns."""
+    found = []
+    for number in range(rounds):
+        row = [0.0] * len(models)
+        for index in list(range(len(models)))[:: 1 if number % 2 == 0 else -1]:
+            ordered = sorted(timed(models[index].invoke, runs))
+            row[index] = float(ordered[len(ordered) // 2])
+        found.append(row)
+    return found
+
+
+def _last(models: dict[str, Any]) -> Any:
+    return next(reversed(models.values()))
+
+
 def looped(invoke: Callable[[], None], runs: int) -> int:
     """Nanoseconds of many runs in a loop with nothing else in it."""
     rounds = range(runs)
@@ -135,16 +151,18 @@ def memory_bytes(field: str) -> int:
 
 def serve(answers: Any) -> None:
     """Answer commands until standard input closes."""
-    model: Any = None
+    models: dict[str, Any] = {}
     for line in sys.stdin:
         job = json.loads(line)
         try:
             if job["do"] == "load":
-                model, answer = load(job)
+                models[job["path"]], answer = load(job)
             elif job["do"] == "run":
-                answer = {"ns": timed(model.invoke, job["runs"])}
+                answer = {"ns": timed(_last(models).invoke, job["runs"])}
+            elif job["do"] == "turns":
+                answer = {"ns": turns(list(models.values()), job["runs"], job["rounds"])}
             elif job["do"] == "loop":
-                answer = {"ns": looped(model.invoke, job["runs"])}
+                answer = {"ns": looped(_last(models).invoke, job["runs"])}
             else:
                 answer = {"peak_bytes": memory_bytes("VmHWM")}
         except (RuntimeError, ValueError, ImportError, OSError) as error:

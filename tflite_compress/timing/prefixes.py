@@ -1,0 +1,74 @@
+"""A model up to each of its operators: files whose times differ by that of one operator."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from tflite_compress.inspection.weights import stored_as
+from tflite_compress.tflite.flatbuffer import pack, unpack
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A model up to one of its operators.
+
+    Attributes:
+        index: The last operator, by its place in the main graph.
+        content: The file.
+    """
+
+    index: int
+    content: bytes
+
+
+def prefixes(content: bytes) -> list[Prefix]:
+    """Cut the main graph behind its first operator, its second, and so on.
+
+    Each cut's outputs are all tensors that the rest would have needed, so that no runtime leaves out work
+    whose result nobody asks for. Weights of later operators are dropped. Operators that unpack a constant
+    (float16 weights) go with the operators that read it: runtimes do that once, when they load the file.
+
+    Args:
+        content: An intact ``.tflite``.
+
+    Returns:
+        One for each operator, in order of execution; the last is the whole main graph.
+    """
+    model = unpack(content)
+    model.signatureDefs, model.metadata, model.metadataBuffer = [], [], None
+    graph = model.subgraphs[0]
+    unpacked = stored_as(model, graph)
+    steps = [i for i, op in enumerate(graph.operators or []) if int(op.outputs[0]) not in unpacked]
+    return [Prefix(last, pack(_cut(model, last, unpacked))) for last in steps]
+
+
+def _cut(model: Any, last: int, unpacked: dict[int, int]) -> Any:
+    graph = model.subgraphs[0]
+    rest = graph.operators[last + 1 :]
+    read = {int(i) for op in graph.operators[: last + 1] for i in op.inputs}
+    kept = [op for op in graph.operators[: last + 1] if not _needless(op, unpacked, read)]
+    made = [int(i) for op in kept for i in op.outputs if int(i) not in unpacked]
+    wanted = {int(i) for op in rest for i in op.inputs} | {int(i) for i in graph.outputs}
+    part, short = copy.copy(model), copy.copy(graph)
+    short.operators = kept
+    short.outputs = [i for i in made if i in wanted] or [int(i) for i in kept[-1].outputs]
+    part.subgraphs = [short, *model.subgraphs[1:]]
+    used = {int(i) for op in kept for i in [*op.inputs, *op.outputs] if i >= 0}
+    needed = {graph.tensors[i].buffer for i in used | {int(i) for i in graph.inputs}}
+    needed |= {t.buffer for g in model.subgraphs[1:] for t in g.tensors}
+    part.buffers = [b if i in needed else _empty(b) for i, b in enumerate(model.buffers)]
+    return part
+
+
+def _needless(op: Any, unpacked: dict[int, int], read: set[int]) -> bool:
+    """True for the unpacking of a constant that nothing kept reads."""
+    output = int(op.outputs[0])
+    return output in unpacked and output not in read
+
+
+def _empty(buffer: Any) -> Any:
+    hollow = copy.copy(buffer)
+    hollow.data = None
+    return hollow
