@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("XDG_CACHE_HOME", "/tmp/tflite-compress-tests-cache")
+os.environ["TFLITE_COMPRESS_LEDGER"] = (
+    "ledger.sqlite"  # in the test's folder: the user's own is not for tests
+)
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 sys.path.insert(0, str(ROOT / "benchmarks"))

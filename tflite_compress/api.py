@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.errors import DataError, UsageError
+from tflite_compress.ledger import remember
 from tflite_compress.plan import Plan, make_plan
 from tflite_compress.progress import Progress, Silent
 from tflite_compress.recipes import Overrides
@@ -169,11 +170,15 @@ def run_plans(
     out: str | os.PathLike[str] | None,
     progress: Progress,
     expected_data: dict[str, Any] | None = None,
+    command: str = "compress",
+    ledger: str | None = None,
 ) -> list[Result]:
     """Run plans that are already settled; see :func:`compress_many`.
 
     Args:
         expected_data: What a manifest recorded of the data; anything else is refused.
+        command: As the ledger calls it.
+        ledger: The ledger's file, or ``none``; see :func:`tflite_compress.ledger.ledger_path`.
 
     Raises:
         CompressError: Something the user can mend.
@@ -194,7 +199,9 @@ def run_plans(
         ]
         if len(plans) > 1:
             _write_index(staging, results)
-    return [replace(r, tflite=target / r.tflite.relative_to(staging)) for r in results]
+    results = [replace(r, tflite=target / r.tflite.relative_to(staging)) for r in results]
+    remember(ledger, command, [(r.tflite, r.report, r.manifest) for r in results], progress)
+    return results
 
 
 def repeat(
@@ -240,7 +247,9 @@ def repeat(
     )
     plan = Plan(device, (recipe,))
     spec = DataSpec(**arguments["data"])
-    result = run_plans(str(model), [plan], spec, options, target, progress or Silent(), record["data"])
+    result = run_plans(
+        str(model), [plan], spec, options, target, progress or Silent(), record["data"], "repeat"
+    )
     same = result[0].manifest["outputs"] == record["outputs"]
     return result[0], same
 

@@ -43,6 +43,7 @@ def compress(
     trust_model: bool = False,
     seed: int = 0,
     bundle: bool = True,
+    ledger: Any = None,
     dry_run: bool = False,
     json: bool = False,
     **settings: Any,
@@ -73,6 +74,7 @@ def compress(
         trust_model: Run code that is in the model file, such as Lambda layers.
         seed: Seed of the split and of training.
         bundle: Write sources and test vectors for the device too; --bundle=false leaves them out.
+        ledger: File that keeps a record of runs, or none; 'tflite-compress runs' lists them.
         dry_run: Print the plan and stop.
         json: Print the reports as JSON instead of a table.
         settings: Settings of the recipe.
@@ -112,7 +114,7 @@ def compress(
         from tflite_compress.data.gather import DataSpec
 
         spec = DataSpec(**sources, preprocess=str(preprocess), resize=flag(resize, "resize"))
-        return api.run_plans(str(model), plans, spec, options, text(out), progress)
+        return api.run_plans(str(model), plans, spec, options, text(out), progress, ledger=text(ledger))
 
     results = quietly(work)
     if flag(json, "json"):
@@ -187,6 +189,7 @@ COMMANDS = {
     "benchmark": cli_look.benchmark,
     "profile": cli_look.profile,
     "inspect": cli_look.inspect,
+    "runs": cli_look.runs,
     "setup-emulator": cli_fit.setup_emulator,
     "devices": devices,
     "recipes": recipes,

@@ -172,3 +172,41 @@ def profile(
     else:
         profile_table.print_profile(found)
     return 0
+
+
+def runs(
+    *numbers: Any,
+    model: Any = None,
+    device: Any = None,
+    most: int = 20,
+    ledger: Any = None,
+    json: bool = False,
+) -> int:
+    """List recorded runs, newest first, or put some side by side.
+
+    Args:
+        numbers: Runs to put side by side, as the list numbers them.
+        model: Only runs whose model's path contains this.
+        device: Only runs for this device.
+        most: At most so many.
+        ledger: The ledger's file; the one in your data folder by default.
+        json: Print everything as JSON, with whole reports.
+    """
+    import json as json_module
+
+    from tflite_compress.ledger import ledger_path
+    from tflite_compress.ledger import runs as recorded
+    from tflite_compress.report import ledger_table
+
+    path = ledger_path(text(ledger))
+    if path is None:
+        raise UsageError("no ledger is kept", "Name one: --ledger=FILE.")
+    ids = [whole(n, "run") for n in numbers]
+    found = recorded(path, text(model), text(device), ids, whole(most, "most"))
+    if flag(json, "json"):
+        print(json_module.dumps(ledger_table.runs_record(found), indent=2))
+    elif ids:
+        ledger_table.print_compared(found)
+    else:
+        ledger_table.print_runs(found, path)
+    return 0

@@ -45,6 +45,7 @@ def search(
     custom_objects: Any = None,
     trust_model: bool = False,
     seed: int = 0,
+    ledger: Any = None,
     json: bool = False,
 ) -> int:
     """Search for the smallest and fastest files within a drop in accuracy. Exit code 1 if there is none.
@@ -79,6 +80,7 @@ def search(
         custom_objects: module:dict with the custom classes of the model.
         trust_model: Run code that is in the model file, such as Lambda layers.
         seed: Seed of the split, of training and of the sampler.
+        ledger: File that keeps a record of runs, or none.
         json: Print everything as JSON.
     """
     refuse_extra(extra)
@@ -121,6 +123,7 @@ def search(
             settings=settings,
             out=text(out),
             progress=progress,
+            ledger=text(ledger),
             **options,
         )
     )

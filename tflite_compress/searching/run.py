@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from tflite_compress.api import default_out, settled_options
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.devices import load_device
 from tflite_compress.errors import CompressError, DataError, OutputError, UsageError, closest
+from tflite_compress.ledger import remember
 from tflite_compress.output import result_folder, write_file
 from tflite_compress.progress import Progress, Silent
 from tflite_compress.searching.engine import Slot, open_slots
@@ -97,6 +99,7 @@ def search(
     settings: SearchSettings | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    ledger: str | None = None,
     **options: Any,
 ) -> SearchResult:
     """Search for the best files within a drop in accuracy, limits on memory, and a budget of time.
@@ -111,6 +114,7 @@ def search(
         settings: What to minimize, the budget, and how to search.
         out: Folder for the result; ``searched/MODEL-DEVICE`` by default.
         progress: Where to report progress; silent by default.
+        ledger: The ledger's file, or ``none``; the chosen file is recorded.
         **options: See :class:`tflite_compress.Options`.
 
     Returns:
@@ -137,7 +141,12 @@ def search(
         result_folder(target) as staging,
         _slots(wanted, setup, where) as slots,
     ):
-        return _searched(setup, goal, wanted, slots, (working, staging, target), where)
+        found = _searched(setup, goal, wanted, slots, (working, staging, target), where)
+    if found.tflite is not None:
+        kept = found.tflite.parent
+        report, manifest = (json.loads((kept / f"{n}.json").read_text()) for n in ("report", "manifest"))
+        remember(ledger, "search", [(found.tflite, report, manifest)], where)
+    return found
 
 
 def _searched(
