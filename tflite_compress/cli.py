@@ -189,6 +189,7 @@ COMMANDS = {
     "benchmark": cli_look.benchmark,
     "profile": cli_look.profile,
     "inspect": cli_look.inspect,
+    "report": cli_look.report,
     "runs": cli_look.runs,
     "setup-emulator": cli_fit.setup_emulator,
     "devices": devices,

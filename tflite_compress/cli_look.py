@@ -1,4 +1,4 @@
-"""Commands that look at finished files: benchmark, profile, inspect; without TensorFlow."""
+"""Commands that look at finished files and runs: benchmark, profile, inspect, runs, report."""
 
 from __future__ import annotations
 
@@ -209,4 +209,21 @@ def runs(
         ledger_table.print_compared(found)
     else:
         ledger_table.print_runs(found, path)
+    return 0
+
+
+def report(*folders: Any, compare: bool = False) -> int:
+    """Print results as Markdown, for a pull request.
+
+    Args:
+        folders: Folders that compress wrote.
+        compare: One line a result instead of each in full.
+    """
+    from tflite_compress.report.markdown import one_in_full, read_results, side_by_side
+
+    if not folders:
+        raise UsageError("no folder named", "For example: tflite-compress report compressed/digits")
+    found = [result for folder in folders for result in read_results(str(folder))]
+    whole_text = side_by_side(found) if flag(compare, "compare") else "\n".join(map(one_in_full, found))
+    print(whole_text, end="")
     return 0
