@@ -118,7 +118,10 @@ def test_the_drawing_has_every_operator(converted: dict[str, Path]) -> None:
     assert len(boxes) == len(found.operators)
 
 
-def test_the_command_line(run: Run, converted: dict[str, Path], tmp_path: Path) -> None:
+def test_the_command_line(
+    run: Run, converted: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     code, out, _ = run("inspect", str(converted["int8"]), f"--graph={tmp_path / 'g.svg'}")
     assert code == 0 and "quantization parameters" in out and "bits a weight" in out
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
