@@ -122,7 +122,12 @@ def test_all_applications(keras: Any, keras2: Any, name: str) -> None:
 
 
 def check_application(keras: Any, name: str) -> None:
-    """Prune 30 % of the channels, run, and count MACs in two ways."""
+    """Prune 30 % of the channels, run, and count MACs in two ways.
+
+    Seeded, as some random weights make the activations of EfficientNetV2L grow until its softmax is
+    one-hot or NaN, in which rounding alone decides the output: even a plain copy differs then.
+    """
+    keras.utils.set_random_seed(1)
     model = to_tf_keras(getattr(keras.applications, name)(weights=None), verify=False)
     smaller, dependencies = check_removal(model)
     cost = costs(dependencies, "int8")
