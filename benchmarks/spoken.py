@@ -18,7 +18,7 @@ import numpy as np
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-029")
-TRAIN_VOICES = ("m1", "m2", "m3", "m4", "m5", "f1", "f2", "f3", "f4", "Alex", "Linda")
+TRAIN_VOICES = ("m1", "m2", "m3", "m4", "m5", "f1", "f2", "f3", "f4", "Alex", "linda")
 TEST_VOICES = ("m7", "m8", "f5", "Annie")
 PITCHES, SPEEDS = (30, 45, 60, 75), (130, 160, 190, 220)
 RATE, FRAME, HOP, MELS, FRAMES = 22050, 512, 352, 40, 61

@@ -35,6 +35,8 @@ class Options:
         latency_seconds: How long to measure latency.
         max_flash_bytes, max_ram_bytes: Limits besides the device's own; None sets none.
         bundle: Write what the device's developer needs into the result's folder ``bundle``.
+        details: Also time operators and look at layers, and write ``report.html``, ``report.md`` and
+            ``MODEL_CARD.md``.
     """
 
     max_drop: float = 0.01
@@ -47,6 +49,7 @@ class Options:
     max_flash_bytes: int | None = None
     max_ram_bytes: int | None = None
     bundle: bool = True
+    details: bool = True
 
     @property
     def limits(self) -> Limits:
@@ -172,6 +175,7 @@ def run_plans(
     expected_data: dict[str, Any] | None = None,
     command: str = "compress",
     ledger: str | None = None,
+    invocation: str = "",
 ) -> list[Result]:
     """Run plans that are already settled; see :func:`compress_many`.
 
@@ -179,6 +183,7 @@ def run_plans(
         expected_data: What a manifest recorded of the data; anything else is refused.
         command: As the ledger calls it.
         ledger: The ledger's file, or ``none``; see :func:`tflite_compress.ledger.ledger_path`.
+        invocation: The command line that asked for it, if one did.
 
     Raises:
         CompressError: Something the user can mend.
@@ -191,7 +196,7 @@ def run_plans(
     target = Path(out) if out is not None else default_out(model, [p.device.name for p in plans])
     with ExitStack() as stack:
         staging = stack.enter_context(result_folder(target))
-        session: Session = open_session(model, spec, options, progress)
+        session: Session = replace(open_session(model, spec, options, progress), invocation=invocation)
         if expected_data is not None and data_record(session.context.reference.splits) != expected_data:
             raise DataError("the data is no longer what was recorded", "Put it back and run again.")
         results = [

@@ -10,6 +10,7 @@ from typing import Any
 from tflite_compress import cli_diagnose, cli_fit, cli_look, cli_search
 from tflite_compress.cli_values import (
     bytes_of,
+    command_line,
     flag,
     names_of,
     plain_settings,
@@ -43,6 +44,7 @@ def compress(
     trust_model: bool = False,
     seed: int = 0,
     bundle: bool = True,
+    details: bool = True,
     ledger: Any = None,
     dry_run: bool = False,
     json: bool = False,
@@ -74,11 +76,13 @@ def compress(
         trust_model: Run code that is in the model file, such as Lambda layers.
         seed: Seed of the split and of training.
         bundle: Write sources and test vectors for the device too; --bundle=false leaves them out.
+        details: Time operators and look at layers for report.html; --details=false leaves pages out.
         ledger: File that keeps a record of runs, or none; 'tflite-compress runs' lists them.
         dry_run: Print the plan and stop.
         json: Print the reports as JSON instead of a table.
         settings: Settings of the recipe.
     """
+    asked = command_line(compress, locals())
     refuse_extra(extra)
     if model is None:
         raise UsageError(
@@ -104,6 +108,7 @@ def compress(
             "trust_model": flag(trust_model, "trust-model"),
             "seed": seed,
             "bundle": flag(bundle, "bundle"),
+            "details": flag(details, "details"),
             "max_flash_bytes": limits[0],
             "max_ram_bytes": limits[1],
         }
@@ -114,7 +119,9 @@ def compress(
         from tflite_compress.data.gather import DataSpec
 
         spec = DataSpec(**sources, preprocess=str(preprocess), resize=flag(resize, "resize"))
-        return api.run_plans(str(model), plans, spec, options, text(out), progress, ledger=text(ledger))
+        return api.run_plans(
+            str(model), plans, spec, options, text(out), progress, None, "compress", text(ledger), asked
+        )
 
     results = quietly(work)
     if flag(json, "json"):

@@ -180,6 +180,7 @@ def runs(
     device: Any = None,
     most: int = 20,
     ledger: Any = None,
+    mlflow: Any = None,
     json: bool = False,
 ) -> int:
     """List recorded runs, newest first, or put some side by side.
@@ -190,6 +191,7 @@ def runs(
         device: Only runs for this device.
         most: At most so many.
         ledger: The ledger's file; the one in your data folder by default.
+        mlflow: Copy these runs to an MLflow server or file, such as sqlite:///mlflow.db.
         json: Print everything as JSON, with whole reports.
     """
     import json as json_module
@@ -203,7 +205,12 @@ def runs(
         raise UsageError("no ledger is kept", "Name one: --ledger=FILE.")
     ids = [whole(n, "run") for n in numbers]
     found = recorded(path, text(model), text(device), ids, whole(most, "most"))
-    if flag(json, "json"):
+    if mlflow is not None:
+        from tflite_compress.report.mlflow_export import export
+
+        added = export(found, str(mlflow))
+        print(f"{mlflow}: {added} of {len(found)} runs added, the others were there already")
+    elif flag(json, "json"):
         print(json_module.dumps(ledger_table.runs_record(found), indent=2))
     elif ids:
         ledger_table.print_compared(found)
@@ -212,18 +219,28 @@ def runs(
     return 0
 
 
-def report(*folders: Any, compare: bool = False) -> int:
-    """Print results as Markdown, for a pull request.
+def report(*folders: Any, compare: bool = False, html: Any = None) -> int:
+    """Print results as Markdown, for a pull request, or draw them as one HTML page.
 
     Args:
-        folders: Folders that compress wrote.
-        compare: One line a result instead of each in full.
+        folders: Folders that compress or search wrote.
+        compare: Side by side instead of each in full.
+        html: Write a self-contained page into this file instead.
     """
+    from tflite_compress.output import replace_file
     from tflite_compress.report.markdown import one_in_full, read_results, side_by_side
 
     if not folders:
         raise UsageError("no folder named", "For example: tflite-compress report compressed/digits")
+    if html is True:
+        raise UsageError("--html: no file named", "For example --html=report.html.")
     found = [result for folder in folders for result in read_results(str(folder))]
-    whole_text = side_by_side(found) if flag(compare, "compare") else "\n".join(map(one_in_full, found))
-    print(whole_text, end="")
+    beside = flag(compare, "compare") or (html is not None and len(found) > 1)
+    if html is not None:
+        from tflite_compress.report.page import comparison_page, result_page
+
+        replace_file(Path(str(html)), comparison_page(found) if beside else result_page(found[0]))
+        print(f"{html}: {len(found)} result{'s' if len(found) > 1 else ''}")
+        return 0
+    print(side_by_side(found) if beside else "\n".join(map(one_in_full, found)), end="")
     return 0

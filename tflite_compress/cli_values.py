@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import shlex
 from typing import Any
 
 from tflite_compress.errors import UsageError
@@ -76,6 +78,32 @@ def bytes_of(value: Any, name: str) -> int | None:
     if match is None or match.group(2).lower() not in _UNITS:
         raise UsageError(f"--{name}={value}: expected a size", f"For example --{name}=256KB.")
     return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
+
+
+def command_line(command: Any, given: dict[str, Any]) -> str:
+    """The command line that asks for the same again, with the options that differ from their defaults.
+
+    Args:
+        command: The command's function, whose first parameter is the model.
+        given: Its arguments by name; ``settings`` holds those of the recipe.
+    """
+    words = ["tflite-compress", command.__name__]
+    for name, parameter in inspect.signature(command).parameters.items():
+        value = given[name]
+        if parameter.kind is parameter.VAR_KEYWORD:
+            words += [_option(key, setting) for key, setting in value.items()]
+        elif parameter.kind is parameter.KEYWORD_ONLY and value != parameter.default:
+            words.append(_option(name, value))
+        elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and value is not None:
+            words.append(str(value))
+    return shlex.join(words)
+
+
+def _option(name: str, value: Any) -> str:
+    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, bool):
+        shown = shown.lower()
+    return f"--{name.replace('_', '-')}={shown}"
 
 
 def seconds_of(value: Any, name: str) -> float:

@@ -20,7 +20,7 @@ usage:
   tflite-compress benchmark A.tflite [B.tflite ...]      time them in turns; which is faster, how sure
   tflite-compress profile MODEL.tflite            its time operator by operator, and what limits it
   tflite-compress inspect MODEL.tflite [--diff=OTHER] [--graph=FILE.svg]   what is in it, where the bytes go
-  tflite-compress report DIR [DIR ...] [--compare]       results as Markdown, for a pull request
+  tflite-compress report DIR [DIR ...] [--compare] [--html=FILE]   results as Markdown or as one page
   tflite-compress runs [NUMBER ...] [--model --device]   recorded runs, or some side by side
   tflite-compress setup-emulator                  fetch the emulated Raspberry Pi for verify --emulate
   tflite-compress devices [NAME]                  device profiles

@@ -63,6 +63,23 @@ def write_file(path: Path, content: bytes | str) -> None:
         raise _failure(path, error) from error
 
 
+def replace_file(path: Path, content: bytes | str) -> None:
+    """Write one file of the user's choosing: whole, or the old one stays.
+
+    Raises:
+        OutputError: The disk is full or the file cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write_file(beside, content)
+        _flush(beside)
+        beside.replace(path)
+    except OSError as error:
+        raise _failure(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def _require_free(target: Path) -> None:
     """Refuse a target that holds anything but an earlier result of ours."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):

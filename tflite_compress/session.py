@@ -16,8 +16,8 @@ import msgspec
 from tflite_compress.api import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.errors import ConversionError
-from tflite_compress.fit.check import NO_LIMITS
-from tflite_compress.fit.result import broken_limit, fit_and_bundle
+from tflite_compress.fit.check import NO_LIMITS, Verdict
+from tflite_compress.fit.result import broken_limit, fit_and_bundle, ram_of
 from tflite_compress.models.load import Source, load_model, resolve_reference
 from tflite_compress.output import MANIFEST, write_file
 from tflite_compress.passes import Convert, Slim, apply_pass
@@ -27,8 +27,10 @@ from tflite_compress.plan import Plan
 from tflite_compress.progress import Progress
 from tflite_compress.reference import make_reference
 from tflite_compress.report.build import build_report, measure
+from tflite_compress.report.details import details
 from tflite_compress.report.fit_table import verdict_record
 from tflite_compress.report.manifest import build_manifest, versions
+from tflite_compress.report.pages import written_pages
 
 BASELINE = (Convert(numeric="float32", io="float32"), Slim())
 
@@ -61,6 +63,7 @@ class Session:
         original: The model as plain float32 ``.tflite``.
         memo: Results devices share.
         clock: Time of the shared steps.
+        invocation: The command line that asked for it, if one did.
     """
 
     source: Source
@@ -70,6 +73,7 @@ class Session:
     original: bytes
     memo: Memo
     clock: Clock
+    invocation: str = ""
 
     def run(self, plan: Plan, folder: Path) -> Result:
         """Compress for one device and write its files into ``folder``.
@@ -109,7 +113,13 @@ class Session:
         )
         with clock.step("fit and bundle"), self.context.progress.step("asking the device's runtime"):
             bundle = self._fit(plan, chosen, report)
+        if self.options.details:
+            with clock.step("details"):
+                report["details"] = details(
+                    self.original, chosen, self.context.reference, self.context.progress
+                )
         report["model"] = {"name": self.source.network.name, "format": self.source.format}
+        report["command"] = self.invocation
         report["seconds"] = clock.seconds
         return self._write(plan, chosen, report, bundle, folder)
 
@@ -138,12 +148,22 @@ class Session:
             self.options.limits,
         )
         report["fit"] = verdict_record(verdict)
+        report["memory"] = self._memory(plan, verdict)
         latency = verdict.cost("latency")
         if latency is not None:
             report["device_latency"] = latency.as_json()
         if why_none:
             report["notes"].append(f"no bundle: {why_none}")
         return {f"bundle/{name}": content for name, content in files.items()}
+
+    def _memory(self, plan: Plan, verdict: Verdict) -> dict[str, Any]:
+        """RAM of the original and of the result on the device; None where it is not known."""
+        before = None
+        if self.options.details:
+            names = tuple(port.name for port in self.source.network.inputs)
+            before = ram_of(self.original, plan.device, self.context.reference.splits.evaluate, names)
+        costs = {"original_float32": before, "result": verdict.cost("RAM")}
+        return {name: None if cost is None else cost.as_json() for name, cost in costs.items()}
 
     def _write(
         self,
@@ -173,12 +193,13 @@ class Session:
             self.options.seed,
             files,
         )
-        for file, written in {**files, **bundle}.items():
+        pages: dict[str, str | bytes] = {"report.json": json.dumps(report, indent=2) + "\n"}
+        if self.options.details:
+            pages |= written_pages(report, manifest)
+        for file, written in {**files, **bundle, **pages}.items():
             write_file(folder / file, written)
-        text = json.dumps(report, indent=2) + "\n"
-        write_file(folder / "report.json", text)
-        # The report holds timings, so its hash is no part of what a repeated run must match.
-        listed = {**manifest, "files": [*files, *bundle, "report.json", MANIFEST]}
+        # Reports hold timings, so their hashes are no part of what a repeated run must match.
+        listed = {**manifest, "files": [*files, *bundle, *pages, MANIFEST]}
         write_file(folder / MANIFEST, json.dumps(listed, indent=2) + "\n")
         return Result(plan.device.name, passed, folder / name, report, listed)
 

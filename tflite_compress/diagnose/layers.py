@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.runtimes.loaded import WEIGHTED, LoadedModel, LoadedOperator
+from tflite_compress.runtimes.loaded import LoadedModel, LoadedOperator
 from tflite_compress.tflite.flatbuffer import tensor_name, unpack
-from tflite_compress.tflite.slim import layer_name
+from tflite_compress.tflite.slim import WEIGHTED, layer_name
 
 OUTLIER_FACTOR = 8.0
 NOISELESS_DB = 120.0

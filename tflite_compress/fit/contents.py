@@ -8,7 +8,7 @@ from typing import Any
 from tflite_compress.devices import NumericType
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name
 from tflite_compress.tflite.macs import operator_macs
-from tflite_compress.tflite.slim import layer_name
+from tflite_compress.tflite.slim import own_name
 
 _WEIGHTED = {
     "CONV_2D": "conv",
@@ -100,7 +100,7 @@ def _operator(model: Any, graph: Any, op: Any, decoded: set[int]) -> Operator:
     elements = 1
     for d in [] if output is None or output.shape is None else output.shape:
         elements *= max(1, int(d))
-    layer = layer_name(tensor_name(output)) if output is not None else ""
+    layer = own_name(tensor_name(output), name) if output is not None else ""
     kind = _WEIGHTED.get(name, "other")
     macs = operator_macs(name, op, graph) or 0
     idle = 0 if name in _FREE or name == "TFLM_DECODE" else elements
@@ -172,7 +172,9 @@ def _asymmetric(model: Any) -> tuple[str, ...]:
                 tensor = graph.tensors[op.inputs[1]]
                 points = None if tensor.quantization is None else tensor.quantization.zeroPoint
                 if type_name(tensor.type) == "INT8" and points is not None and any(int(p) for p in points):
-                    found.append(layer_name(tensor_name(graph.tensors[op.outputs[0]])))
+                    found.append(
+                        own_name(tensor_name(graph.tensors[op.outputs[0]]), operator_name(model, op))
+                    )
     return tuple(dict.fromkeys(found))
 
 

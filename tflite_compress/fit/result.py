@@ -13,6 +13,7 @@ from tflite_compress.devices import Device
 from tflite_compress.errors import CompressError
 from tflite_compress.fit.check import NO_LIMITS, Finding, Limits, Verdict, check
 from tflite_compress.fit.evidence import Evidence
+from tflite_compress.runtimes.answer import Cost
 from tflite_compress.tflite.ports import Ports, ports_of
 
 VECTORS = 8
@@ -73,6 +74,19 @@ def broken_limit(
     return "; ".join(
         f"{f.subject} {f.text.split(', ' + _kind(f))[0]}, {f.text.rpartition('; ')[2]}" for f in stops
     )
+
+
+def ram_of(content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...]) -> Cost | None:
+    """RAM a file takes on a device, as :func:`check` finds it; None where that is not known.
+
+    Args:
+        content: The ``.tflite``.
+        device: The profile.
+        samples: The evaluation samples.
+        input_names: The network's inputs, in the order of the samples.
+    """
+    data = vector_data(samples, input_names, ports_of(content))
+    return check(Evidence(content, data.raw[:VECTORS]), device, NO_LIMITS).cost("RAM")
 
 
 def _kind(finding: Finding) -> str:

@@ -16,7 +16,7 @@ from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tens
 from tflite_compress.tflite.integrity import read_verified
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.ports import TensorPort, ports_of
-from tflite_compress.tflite.slim import layer_name
+from tflite_compress.tflite.slim import own_name
 
 _NO_MEMORY_OF_ITS_OWN = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")  # runtimes let the output lie on the input
 
@@ -163,7 +163,7 @@ def _rows(model: Any) -> list[OperatorRow]:
                     len(rows),
                     number,
                     name,
-                    "" if output is None else layer_name(tensor_name(output)),
+                    "" if output is None else own_name(tensor_name(output), name),
                     "" if output is None else type_name(output.type),
                     () if output is None or output.shape is None else tuple(int(d) for d in output.shape),
                     operator_macs(name, op, graph) if output is not None else 0,

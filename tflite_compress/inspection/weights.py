@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
 from tflite_compress.tflite.macs import constant, weight_inputs, zeros_in
-from tflite_compress.tflite.slim import layer_name
+from tflite_compress.tflite.slim import own_name
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def weight_tensors(model: Any) -> list[WeightTensor]:
         stored = stored_as(model, graph)
         for op in graph.operators or []:
             name = operator_name(model, op)
-            layer = layer_name(tensor_name(graph.tensors[op.outputs[0]])) if len(op.outputs) else ""
+            layer = own_name(tensor_name(graph.tensors[op.outputs[0]]), name) if len(op.outputs) else ""
             for index in weight_inputs(name, op, graph):
                 tensor = graph.tensors[stored.get(index, index)]
                 values = constant(tensor, model)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tflite_compress.errors import UsageError
 
-_VERDICTS = {
+VERDICTS = {
     "passed": "keeps its accuracy",
     "failed": "loses too much accuracy",
     "unverified": "was not checked for accuracy: no data was given",
@@ -25,11 +25,13 @@ class Recorded:
         folder: Where.
         report: What its ``report.json`` holds.
         model: File name of the original model.
+        manifest: What its ``manifest.json`` holds.
     """
 
     folder: Path
     report: dict[str, Any]
     model: str
+    manifest: dict[str, Any] = field(default_factory=dict)
 
 
 def read_results(folder: str | Path) -> list[Recorded]:
@@ -42,7 +44,8 @@ def read_results(folder: str | Path) -> list[Recorded]:
         UsageError: There is none, or one cannot be read.
     """
     top = Path(folder)
-    places = [top] if (top / "report.json").exists() else sorted(p.parent for p in top.glob("*/report.json"))
+    nested = sorted(p.parent for p in [*top.glob("*/report.json"), *top.glob("points/*/report.json")])
+    places = [top] if (top / "report.json").exists() else nested
     if not places:
         raise UsageError(f"{top}: no report.json in it", "Give a folder that compress or search wrote.")
     return [_read(place) for place in places]
@@ -59,7 +62,7 @@ def _read(folder: Path) -> Recorded:
             raise KeyError("a part")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{folder}: report.json or manifest.json cannot be read ({error})") from error
-    return Recorded(folder, report, model)
+    return Recorded(folder, report, model, manifest)
 
 
 def one_in_full(found: Recorded) -> str:
@@ -68,42 +71,45 @@ def one_in_full(found: Recorded) -> str:
     fit = report.get("fit") or {}
     fits = {True: ", and fits", False: ", but does not fit", None: ""}[fit.get("fits")]
     title = f"## {found.model} for {report['device']['title']}"
-    verdict = f"**{report['recipe']['in_short']}** {_VERDICTS[report['verdict']]}{fits}."
-    parts = [title, verdict, _before_after(report), _passes(report["passes"])]
+    verdict = f"**{report['recipe']['in_short']}** {VERDICTS[report['verdict']]}{fits}."
+    parts = [title, verdict, before_after(report), _passes(report["passes"])]
     findings = [(f["subject"], _WORDS[f["fits"]], f["text"]) for f in fit.get("findings", [])]
-    parts += [_table(("checked", "fits", "found"), findings)] if findings else []
-    parts += ["\n".join(f"- {_safe(note)}" for note in report["notes"])]
+    parts += [table(("checked", "fits", "found"), findings)] if findings else []
+    parts += ["\n".join(f"- {safe(note)}" for note in report["notes"])]
     parts += [f"Again: `tflite-compress repeat {found.folder / 'manifest.json'}`"]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def side_by_side(found: Sequence[Recorded]) -> str:
     """Several results, one a row."""
-    rows = []
-    for item in found:
-        report = item.report
-        accuracy, fits = report["accuracy"], (report.get("fit") or {}).get("fits")
-        rows.append(
-            (
-                str(item.folder),
-                report["device"]["name"],
-                report["recipe"]["in_short"],
-                report["verdict"],
-                _WORDS[fits],
-                f"{accuracy['after']:.4f}",
-                f"{accuracy['drop']:+.4f}",
-                f"{report['size']['result']['bytes']:,}",
-                f"{report['latency']['ratio']:.2f}x",
-            )
-        )
-    heads = ("result", "device", "done", "verdict", "fits", "accuracy", "lost", "bytes", "latency")
-    return _table(heads, rows) + "\n"
+    return table(HEADS, [comparison_row(item) for item in found]) + "\n"
+
+
+HEADS = ("result", "device", "done", "verdict", "fits", "accuracy", "lost", "bytes", "latency")
+
+
+def comparison_row(item: Recorded) -> tuple[str, ...]:
+    """One result as cells under :data:`HEADS`."""
+    report = item.report
+    accuracy, fits = report["accuracy"], (report.get("fit") or {}).get("fits")
+    return (
+        str(item.folder),
+        report["device"]["name"],
+        report["recipe"]["in_short"],
+        report["verdict"],
+        _WORDS[fits],
+        f"{accuracy['after']:.4f}",
+        f"{accuracy['drop']:+.4f}",
+        f"{report['size']['result']['bytes']:,}",
+        f"{report['latency']['ratio']:.2f}x",
+    )
 
 
 _WORDS = {True: "yes", False: "no", None: "?"}
 
 
-def _before_after(report: dict[str, Any]) -> str:
+def before_after(report: dict[str, Any]) -> str:
+    """Accuracy, bytes and latency of the original and of the result, as a table."""
     accuracy, size, latency = report["accuracy"], report["size"], report["latency"]
     before, after = size["original_float32"], size["result"]
     times = latency["original_float32"]["median_ms"], latency["result"]["median_ms"]
@@ -123,7 +129,7 @@ def _before_after(report: dict[str, Any]) -> str:
         ),
         ("latency, ms", f"{times[0]:.4g}", f"{times[1]:.4g}", f"{latency['ratio']:.2f}x"),
     ]
-    return _table(("", "float32", "result", ""), rows) + f"\n\nLatency: {_safe(latency['where'])}."
+    return table(("", "float32", "result", ""), rows) + f"\n\nLatency: {safe(latency['where'])}."
 
 
 def _passes(passes: Sequence[dict[str, Any]]) -> str:
@@ -136,14 +142,15 @@ def _passes(passes: Sequence[dict[str, Any]]) -> str:
         )
         for step in passes
     ]
-    return _table(("pass", "accuracy after", "bytes", "seconds"), rows) if rows else ""
+    return table(("pass", "accuracy after", "bytes", "seconds"), rows) if rows else ""
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *([_safe(cell) for cell in row] for row in rows)]
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its cells as they are."""
+    lines = [heads, ["---"] * len(heads), *([safe(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Text that Markdown takes as it is."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

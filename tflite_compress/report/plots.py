@@ -49,7 +49,7 @@ def pareto_plot(record: dict[str, Any]) -> str:
     axes.set_ylabel(_label(names[1], record))
     if lasts:
         figure.legend(loc="outside upper center", ncols=4, fontsize=8)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def diagnosis_plot(found: dict[str, Any]) -> str:
@@ -78,7 +78,7 @@ def diagnosis_plot(found: dict[str, Any]) -> str:
     axes[1].set_xlabel("values clipped, %")
     axes[0].invert_yaxis()
     axes[1].invert_yaxis()
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def _label(name: str, record: dict[str, Any]) -> str:
@@ -112,7 +112,8 @@ def _figure(panels: int, height: float = HEIGHT) -> tuple[Any, list[Any]]:
     return figure, axes
 
 
-def _svg(figure: Any) -> str:
+def svg_text(figure: Any) -> str:
+    """A figure as the text of an SVG file that is the same each time, with text as text."""
     from matplotlib import rc_context
 
     stream = io.StringIO()

@@ -10,10 +10,9 @@ import numpy as np
 
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, unpack
 from tflite_compress.tflite.macs import constant
-from tflite_compress.tflite.slim import layer_name
+from tflite_compress.tflite.slim import WEIGHTED, own_name
 
 _MOVES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "PAD")
-WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0, "CONV_3D": 4}
 
 
 @dataclass(frozen=True)
@@ -142,12 +141,3 @@ class LoadedModel:
         points = np.asarray(quantization.zeroPoint, np.float64)
         points = points.reshape(shape) if len(points) > 1 else points
         return (values.astype(np.float64) - points) * np.asarray(scales).reshape(shape), len(scales) > 1
-
-
-def own_name(name: str, kind: str) -> str:
-    """The layer with the weights, where an activation behind it is fused and gave the tensor its name."""
-    if kind in WEIGHTED:
-        for part in name.split(";"):
-            if part.rpartition("/")[2].split("_")[0] in ("Conv2D", "depthwise", "MatMul", "convolution"):
-                return layer_name(part)
-    return layer_name(name)

@@ -90,7 +90,7 @@ class Worker:
     def __init__(self, setup: Setup, progress: Progress) -> None:
         from tflite_compress.session import open_session
 
-        options = replace(setup.options, bundle=False, latency_seconds=QUICK_LATENCY_SECONDS)
+        options = replace(setup.options, bundle=False, details=False, latency_seconds=QUICK_LATENCY_SECONDS)
         self._setup = setup
         self._session: Session = open_session(setup.model, setup.spec, options, progress)
         self._space: Space | None = None

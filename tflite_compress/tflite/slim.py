@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import pack, tensor_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, pack, tensor_name, unpack
 
 Level = Literal["none", "safe", "full"]
 Step = Callable[[Any], None]
@@ -18,6 +18,8 @@ _NOISE = re.compile(
     r"^(StatefulPartitionedCall|PartitionedCall|Identity|ReadVariableOp|resource|arith\.constant)\b"
 )
 CONVERTER_METADATA = b"CONVERSION_METADATA"
+# Operators with weights; value: the axis of their output channels.
+WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0, "CONV_3D": 4}
 
 
 def slimmed(content: bytes, steps: tuple[Step, ...]) -> bytes:
@@ -59,10 +61,11 @@ def shorten_names(model: Any) -> None:
     """
     for graph in model.subgraphs:
         kept = {int(i) for i in [*graph.inputs, *graph.outputs]}
-        computed = {int(i) for op in graph.operators or [] for i in op.outputs}
+        makers = {int(i): operator_name(model, op) for op in graph.operators or [] for i in op.outputs}
         for index, tensor in enumerate(graph.tensors):
             if index not in kept:
-                tensor.name = layer_name(tensor_name(tensor)).encode() if index in computed else None
+                maker = makers.get(index)
+                tensor.name = own_name(tensor_name(tensor), maker).encode() if maker is not None else None
     _name_ports_after_signature(model)
 
 
@@ -125,6 +128,15 @@ def layer_name(name: str) -> str:
     while place > 1 and parts[place][0].isupper():  # a function's own scope within the layer
         place -= 1
     return parts[place]
+
+
+def own_name(name: str, kind: str) -> str:
+    """The layer with the weights, where an activation behind it is fused and gave the tensor its name."""
+    if kind in WEIGHTED:
+        for part in name.split(";"):
+            if part.rpartition("/")[2].split("_")[0] in ("Conv2D", "depthwise", "MatMul", "convolution"):
+                return layer_name(part)
+    return layer_name(name)
 
 
 def _name_ports_after_signature(model: Any) -> None:

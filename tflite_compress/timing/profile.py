@@ -19,11 +19,11 @@ import numpy as np
 from tflite_compress.data.raw import samples_for
 from tflite_compress.errors import ModelError
 from tflite_compress.progress import Progress, Silent
-from tflite_compress.runtimes.loaded import own_name
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
 from tflite_compress.tflite.integrity import read_verified
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.ports import ports_of
+from tflite_compress.tflite.slim import own_name
 from tflite_compress.timing.child import Child
 from tflite_compress.timing.machine import machine_name
 from tflite_compress.timing.prefixes import prefixes
@@ -121,24 +121,48 @@ def profile(
     Raises:
         ModelError: The file is none, damaged, refused by the runtime, or has too many operators.
     """
-    progress = progress or Silent()
     content = read_verified(Path(model))
+    return profile_content(content, str(model), threads, kernels, data, preprocess, seconds, progress)
+
+
+def profile_content(
+    content: bytes,
+    name: str,
+    threads: int = 1,
+    kernels: Kernels = "xnnpack",
+    data: str | None = None,
+    preprocess: str = "none",
+    seconds: float = 5.0,
+    progress: Progress | None = None,
+    most: int = MOST_OPERATORS,
+) -> Profile:
+    """Like :func:`profile`, for a ``.tflite`` in memory that is known to be intact.
+
+    Args:
+        content: The file's bytes.
+        name: What to call it.
+        most: Refuse files with more operators.
+
+    Raises:
+        ModelError: The runtime refuses it, or it has too many operators.
+    """
+    progress = progress or Silent()
     inputs = samples_for(ports_of(content), data, preprocess, 1)[0].first(1).raw
     cuts = prefixes(content)
-    if not cuts or len(cuts) > MOST_OPERATORS:
+    if not cuts or len(cuts) > most:
         raise ModelError(
-            f"{model} has {len(cuts)} operators; 1 to {MOST_OPERATORS} can be profiled",
+            f"{name or 'the file'} has {len(cuts)} operators; 1 to {most} can be profiled",
             "'tflite-compress benchmark' times it as a whole.",
         )
     with progress.step(f"timing {len(cuts)} operators"):
-        rounds = _rounds([Contender(str(model), c.content, inputs, kernels, threads) for c in cuts], seconds)
+        rounds = _rounds([Contender(name, c.content, inputs, kernels, threads) for c in cuts], seconds)
     tree = unpack(content)
     types = {type_name(t.type) for t in tree.subgraphs[0].tensors}
     best = measure_roofline(types, kernels, threads)
     own = np.diff(rounds, axis=1, prepend=0)
     rows = tuple(_row(tree, cut.index, own[:, i], best) for i, cut in enumerate(cuts))
     total = float(np.median(rounds[:, -1]))
-    return Profile(str(model), f"this machine ({machine_name()})", kernels, threads, total, rows, best)
+    return Profile(name, f"this machine ({machine_name()})", kernels, threads, total, rows, best)
 
 
 def _rounds(cuts: list[Contender], seconds: float) -> np.ndarray:
