@@ -114,7 +114,7 @@ def through_passes(report: dict[str, Any]) -> str:
 
 
 def _allowed(accuracy: dict[str, Any]) -> float | None:
-    """The lowest accuracy that keeps ``max_drop``; None without data, and for errors, where it is relative."""
+    """The lowest accuracy that keeps ``max_drop``; None without data and for errors (a relative drop)."""
     falls = accuracy["drop"] == 0 or (accuracy["before"] > accuracy["after"]) == (accuracy["drop"] > 0)
     if not accuracy["verified"] or not falls or accuracy["max_drop"] >= 1:
         return None

@@ -1,0 +1,132 @@
+"""One tool makes one file of one model; run by suite.py in a process of its own, prints seconds and memory."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CALIBRATION = 256
+BATCH, PRUNING_EPOCHS, QAT_EPOCHS = 128, 2, 1
+
+
+def make(folder: Path, model: str, tool: str) -> bytes:
+    """The file a tool makes of a trained model."""
+    path = folder / f"{model}.keras"
+    with np.load(folder / f"{model}.npz") as data:
+        x, y = data["x_train"].astype(np.float32), data["y_train"]
+    samples = x[np.random.default_rng(0).permutation(len(x))[:CALIBRATION]]
+    if tool.startswith("ours-"):
+        return ours(path, folder / f"{model}.npz", samples, tool.removeprefix("ours-"))
+    if tool == "quantizer":
+        return by_quantizer(path, samples)
+    network = bridged(path)
+    if tool == "tfmot-prune":
+        network = pruned(network, x, y)
+    elif tool == "tfmot-qat":
+        network = aware(network, x, y)
+    return converted(network, samples, tool != "float32")
+
+
+def bridged(path: Path) -> Any:
+    """The Keras 3 model as tf_keras, which TF-MOT demands and the converter needs for an LSTM."""
+    from tflite_compress.models.load import load_model
+
+    return load_model(path).network.handle
+
+
+def converted(network: Any, samples: np.ndarray, quantize: bool) -> bytes:
+    """TFLiteConverter as its guide shows: batch 1, full int8 with a representative dataset."""
+    import tensorflow as tf
+
+    shapes = [tf.TensorSpec([1, *i.shape[1:]], i.dtype, name=i.name) for i in network.inputs]
+    concrete = tf.function(lambda value: network(value, training=False)).get_concrete_function(shapes[0])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], network)
+    if quantize:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in samples)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    return bytes(converter.convert())
+
+
+def by_quantizer(path: Path, samples: np.ndarray) -> bytes:
+    """litert-quantizer's static int8 recipe on the converter's float file."""
+    import tensorflow as tf
+    from litert_quantizer import quantizer, recipe
+
+    plain = converted(bridged(path), samples, False)
+    tool = quantizer.Quantizer(bytearray(plain))
+    tool.load_quantization_recipe(recipe.static_wi8_ai8())
+    signature, ports = next(iter(tf.lite.Interpreter(model_content=plain).get_signature_list().items()))
+    calibration = {signature: [{ports["inputs"][0]: sample[np.newaxis]} for sample in samples]}
+    return bytes(tool.quantize(tool.calibrate(calibration)).quantized_model)
+
+
+def pruned(network: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    """As in TF-MOT's tutorial "Pruning in Keras example"."""
+    import tensorflow_model_optimization as tfmot
+
+    steps = PRUNING_EPOCHS * -(-len(x) // BATCH)
+    schedule = tfmot.sparsity.keras.PolynomialDecay(0.5, 0.8, begin_step=0, end_step=steps)
+    wrapped = tfmot.sparsity.keras.prune_low_magnitude(network, pruning_schedule=schedule)
+    wrapped.compile("adam", "sparse_categorical_crossentropy")
+    callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
+    wrapped.fit(x, y, batch_size=BATCH, epochs=PRUNING_EPOCHS, verbose=0, callbacks=callbacks)
+    return tfmot.sparsity.keras.strip_pruning(wrapped)
+
+
+def aware(network: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    """As in TF-MOT's tutorial "Quantization aware training in Keras example"."""
+    import tensorflow_model_optimization as tfmot
+
+    wrapped = tfmot.quantization.keras.quantize_model(network)
+    wrapped.compile("adam", "sparse_categorical_crossentropy")
+    wrapped.fit(x, y, batch_size=BATCH, epochs=QAT_EPOCHS, verbose=0)
+    return wrapped
+
+
+def ours(path: Path, data: Path, samples: np.ndarray, recipe: str) -> bytes:
+    """This tool, as its README shows."""
+    import tflite_compress
+
+    with np.load(data) as arrays, tempfile.TemporaryDirectory() as folder:
+        trained = None if recipe == "int8" else (arrays["x_train"], arrays["y_train"])
+        result = tflite_compress.compress(
+            path,
+            "raspberry-pi-4",
+            recipe,
+            train=trained,
+            calibrate=samples,
+            evaluate=(arrays["x_test"], arrays["y_test"]),
+            max_drop=1.0,
+            bundle=False,
+            details=False,
+            out=Path(folder) / "out",
+        )
+        return result.tflite.read_bytes()
+
+
+def main(folder: Path, model: str, tool: str) -> None:
+    """Make the file and print what that took."""
+    from tflite_compress.backend import native_noise_captured, tensorflow, tf_keras
+
+    with native_noise_captured():
+        tensorflow()
+        tf_keras()
+        start = time.perf_counter()
+        content = make(folder, model, tool)
+        seconds = time.perf_counter() - start
+    (folder / f"{model}-{tool}.tflite").write_bytes(content)
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds)
+    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -1,0 +1,147 @@
+"""This tool beside three others, on the same models and data: one command, written to docs/results.md.
+
+    python benchmarks/suite.py FOLDER
+
+Models: two CNNs on Fashion-MNIST, a Conv1D-LSTM on spoken words (spoken.py), MobileNetV2 at 96 x 96
+(mobilenet.py). Tools: TFLiteConverter alone, litert-quantizer alone, TF-MOT by hand as in its pruning and
+quantization tutorials, this tool. Each makes its file in a process of its own, one after the other; then all
+files of a model are timed in turns. FOLDER keeps finished models and files, so an interrupted run goes on.
+About 90 minutes on 2 cores. Needs: apt-get install dataset-fashion-mnist espeak-ng
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import fashion
+import mobilenet
+import numpy as np
+import spoken
+from accuracy import top_1
+from results import write_section
+
+MODELS = {
+    "fashion_cnn": "depthwise CNN, Fashion-MNIST",
+    "resnet8": "ResNet8, Fashion-MNIST",
+    "spoken": "Conv1D-LSTM, spoken words",
+    "mobilenetv2_96": "MobileNetV2 0.35, 96x96",
+}
+TOOLS = {
+    "float32": "float32, converter",
+    "converter": "TFLiteConverter, int8",
+    "quantizer": "litert-quantizer, int8",
+    "ours-int8": "tflite-compress, int8",
+    "tfmot-prune": "TF-MOT by hand, 80 % pruned, int8",
+    "ours-prune-int8": "tflite-compress, prune-int8, 80 %",
+    "tfmot-qat": "TF-MOT by hand, QAT",
+    "ours-channel-prune-int8": "tflite-compress, channel-prune-int8",
+}
+
+
+def prepare(folder: Path) -> None:
+    """Make data and train models that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    makers: dict[str, tuple[Any, Any]] = {
+        "fashion_cnn": (fashion.save_npz, lambda path, data: fashion.train(path)),
+        "resnet8": (fashion.save_npz, lambda path, data: fashion.train(path, build=fashion.build_resnet8)),
+        "spoken": (spoken.save_npz, spoken.train),
+        "mobilenetv2_96": (mobilenet.save_npz, mobilenet.train),
+    }
+    for name, (make_data, train) in makers.items():
+        data, model = folder / f"{name}.npz", folder / f"{name}.keras"
+        if not data.exists():
+            make_data(data)
+        if not model.exists():
+            train(model, data)
+
+
+def made(folder: Path, model: str, tool: str) -> dict[str, Any]:
+    """What a tool made of a model, in a process of its own, now or earlier."""
+    record = folder / f"{model}-{tool}.json"
+    if not record.exists():
+        print(f"{model}: {tool}", flush=True)
+        command = [sys.executable, str(Path(__file__).with_name("jobs.py")), str(folder), model, tool]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["?"])[-1]
+            record.write_text(json.dumps({"error": why[:300]}))
+        else:
+            record.write_text(done.stdout.strip().splitlines()[-1])
+    found = dict(json.loads(record.read_text()))
+    if "error" not in found and "top1" not in found:
+        with np.load(folder / f"{model}.npz") as data:
+            x, y = data["x_test"].astype(np.float32), data["y_test"]
+        found["top1"] = top_1((folder / f"{model}-{tool}.tflite").read_bytes(), x, y)
+        record.write_text(json.dumps(found))
+    return found
+
+
+def ratios(folder: Path, model: str, tools: list[str]) -> dict[str, str]:
+    """Latency of each file relative to the converter's int8 file, all timed in turns."""
+    from tflite_compress.timing.api import benchmark
+
+    paths = {tool: folder / f"{model}-{tool}.tflite" for tool in tools}
+    others = [path for tool, path in paths.items() if tool != "converter"]
+    found = benchmark(paths["converter"], *others, kernels=["xnnpack"], seconds=3)
+    by_name = {c.name: c.ratio for c in found.comparisons if c.what == "file"}
+    words = {}
+    for tool, path in paths.items():
+        interval = next((r for name, r in by_name.items() if path.name in name), None)
+        words[tool] = "1.00" if interval is None else f"{interval.value:.2f}"
+    return words
+
+
+def main(folder: Path) -> None:
+    """Make, score and time everything, and write the table."""
+    prepare(folder)
+    rows = [
+        "| model | tool | bytes | gzip bytes | top-1 | points lost | x latency | seconds | peak MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for model, title in MODELS.items():
+        found = {tool: made(folder, model, tool) for tool in TOOLS}
+        there = [tool for tool, record in found.items() if "error" not in record]
+        latency = ratios(folder, model, there)
+        base = found["float32"]["top1"]
+        for tool, record in found.items():
+            if "error" in record:
+                rows.append(f"| {title} | {TOOLS[tool]} | {record['error'].replace('|', '/')} | | | | | | |")
+                continue
+            content = (folder / f"{model}-{tool}.tflite").read_bytes()
+            cells = (
+                title,
+                TOOLS[tool],
+                f"{len(content):,}",
+                f"{len(gzip.compress(content, 9)):,}",
+                f"{100 * record['top1']:.2f}",
+                f"{100 * (base - record['top1']):+.2f}",
+                latency[tool],
+                f"{record['seconds']:.0f}",
+                f"{record['peak_mb']:,.0f}",
+            )
+            rows.append(f"| {' | '.join(cells)} |")
+    write_section("Beside other tools", [*TEXT, "", *rows])
+
+
+TEXT = [
+    "Written by `benchmarks/suite.py`. The same trained model, training data and 256 calibration samples for "
+    "each tool. Points lost: against the float32 file, on 10,000 Fashion-MNIST images, 2,560 spoken words or "
+    "4,000 enlarged images. Latency: against the converter's int8 file, LiteRT with XNNPACK, 1 thread, all "
+    "files of a model in turns, this machine. Seconds: from the model file to the .tflite, without importing "
+    "TensorFlow, with any training, and for tflite-compress with evaluation and timing of the result. Peak "
+    "memory: of the process, in MiB; TensorFlow, imported, and the training data are part of it.",
+    "",
+    "TF-MOT refuses Keras 3 models and is given this tool's tf_keras copy; 2 epochs of pruning from 50 to "
+    "80 %, 1 of quantization-aware training, Adam as compiled by default, as in its tutorials. "
+    "litert-quantizer leaves the LSTM in float32. No ImageNet weights can be had from a package registry: "
+    "MobileNetV2 learned at 48 x 48 pixels and was fine-tuned at 96 x 96.",
+]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
