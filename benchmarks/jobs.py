@@ -1,4 +1,4 @@
-"""One tool makes one file of one model; run by suite.py in a process of its own, prints seconds and memory."""
+"""One tool makes one file of one model; run by suite.py as a process of its own, prints time and memory."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,10 +11,7 @@ if TYPE_CHECKING:
     from tflite_compress.searching.run import SearchSettings, search
     from tflite_compress.timing.api import Benchmark, benchmark
 
-try:
-    __version__ = version("tflite-compress")
-except PackageNotFoundError:  # a checkout that is not installed
-    __version__ = "0.0.0"
+    __version__: str
 
 _ROOMS = {
     "Benchmark": "timing.api",
@@ -49,9 +45,20 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the API on first use, so that importing the package stays fast."""
+    """Import the API, and look up the version, on first use, so that importing the package stays fast."""
+    if name == "__version__":
+        return _version()
     if name in _ROOMS:
         import importlib
 
         return getattr(importlib.import_module(f"tflite_compress.{_ROOMS[name]}"), name)
     raise AttributeError(f"module 'tflite_compress' has no attribute '{name}'")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("tflite-compress")
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "0.0.0"

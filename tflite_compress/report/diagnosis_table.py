@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tflite_compress.diagnose.layers import Layer
 from tflite_compress.diagnose.run import Diagnosis
-from tflite_compress.report.table import console, grid
+from tflite_compress.report.terminal import console, grid
 
 BAR = 12
 

@@ -8,7 +8,7 @@ from typing import Any
 from tflite_compress.errors import CompressError
 from tflite_compress.fit.check import Finding, Verdict
 from tflite_compress.fit.compare import Comparison
-from tflite_compress.report.table import console, grid
+from tflite_compress.report.terminal import console, grid
 from tflite_compress.runtimes.answer import Cost
 
 _MARKS = {True: "[green]yes[/green]", False: "[red]no[/red]", None: "?"}

@@ -9,7 +9,7 @@ from typing import Any
 from tflite_compress.inspection.diff import Difference
 from tflite_compress.inspection.look import Inspection
 from tflite_compress.inspection.weights import WeightTensor
-from tflite_compress.report.table import console, grid
+from tflite_compress.report.terminal import console, grid
 from tflite_compress.tflite.ports import TensorPort
 
 SCHEMA = 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tflite_compress.ledger import Run
-from tflite_compress.report.table import console, grid
+from tflite_compress.report.terminal import console, grid
 
 _KEPT = {"passed": "yes", "failed": "no", "unverified": "?"}
 _COMPARED = {

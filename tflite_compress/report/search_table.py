@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tflite_compress.report.table import console, grid
+from tflite_compress.report.terminal import console, grid
 from tflite_compress.searching.result import SearchResult
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.recipes import Recipe, describe, settings
+from tflite_compress.report.terminal import console, grid
 
 if TYPE_CHECKING:
     from tflite_compress.api import Result
@@ -16,36 +15,6 @@ if TYPE_CHECKING:
 
 
 WIDE = 100  # columns a table of results needs
-
-
-def console() -> Any:
-    """Standard output, at least 80 columns wide."""
-    from rich.console import Console
-
-    width = shutil.get_terminal_size((120, 24)).columns
-    return Console(file=sys.stdout, highlight=False, width=max(80, width))
-
-
-def grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
-    """An empty table.
-
-    Args:
-        columns: Their headings.
-        right: Numbers of the columns set flush right.
-    """
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(
-            column,
-            justify="right" if index in right else "left",
-            overflow="fold",
-            no_wrap=index == 0,
-            min_width=12 if index == 1 else None,
-        )
-    return table
 
 
 def print_devices(devices: list[Device]) -> None:

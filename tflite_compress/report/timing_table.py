@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tflite_compress.report.table import console, grid
+from tflite_compress.report.terminal import console, grid
 from tflite_compress.timing.api import Benchmark, Comparison, label
 from tflite_compress.timing.session import Timing
 from tflite_compress.timing.stats import in_words

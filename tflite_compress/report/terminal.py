@@ -1,0 +1,37 @@
+"""Where tables are printed, apart from what they show, so that quick commands load little."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import Any
+
+
+def console() -> Any:
+    """Standard output, at least 80 columns wide."""
+    from rich.console import Console
+
+    width = shutil.get_terminal_size((120, 24)).columns
+    return Console(file=sys.stdout, highlight=False, width=max(80, width))
+
+
+def grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
+    """An empty table.
+
+    Args:
+        columns: Their headings.
+        right: Numbers of the columns set flush right.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(
+            column,
+            justify="right" if index in right else "left",
+            overflow="fold",
+            no_wrap=index == 0,
+            min_width=12 if index == 1 else None,
+        )
+    return table
