@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +17,8 @@ from pathlib import Path
 from tflite_compress.errors import OutputError
 
 MANIFEST = "manifest.json"
+SET_ASIDE = "old"
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux's renameat2(2)
 
 
 @contextlib.contextmanager
@@ -21,33 +26,62 @@ def result_folder(target: Path) -> Iterator[Path]:
     """Give a hidden folder beside ``target`` to write into; it becomes ``target`` on success.
 
     An earlier result of this tool at ``target`` is replaced; a folder with anything else in it is
-    refused, so that no file of the user's is ever lost. On an error or Ctrl-C nothing is left behind.
+    refused, so that no file of the user's is ever lost. On an error or Ctrl-C nothing is left behind; what a
+    killed run left is cleared away by the next. Two runs into one folder at the same time are refused.
 
     Args:
         target: The folder the result shall be.
 
     Raises:
-        OutputError: The place cannot be written, is taken, or the disk is full.
+        OutputError: The place cannot be written, is taken, in use, or the disk is full.
     """
     _require_free(target)
     parents = _missing_parents(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-    except OSError as error:
-        raise _failure(target, error) from error
-    try:
-        yield staging
-        for path in staging.rglob("*"):
-            _flush(path)
-        _swap(staging, target)
+        with exclusive(target.with_name(f".{target.name}.lock"), f"--out={target}"):
+            _clear_leftovers(target)
+            staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+            try:
+                yield staging
+                for path in staging.rglob("*"):
+                    _flush(path)
+                _swap(staging, target)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise _failure(target, error) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
         for parent in parents:  # a run that wrote nothing leaves no empty folders either
             with contextlib.suppress(OSError):
                 parent.rmdir()
+
+
+@contextlib.contextmanager
+def exclusive(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process ends, however it ends.
+
+    Args:
+        lock: The file; removed afterwards.
+        what: What is locked, for the message.
+
+    Raises:
+        OutputError: Another process holds it.
+        OSError: The file cannot be written.
+    """
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not lock.exists() or not os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
+                raise BlockingIOError  # the one that held it removed it in this moment
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{what}: another run is writing there", "Wait for it, or choose another --out."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def write_file(path: Path, content: bytes | str) -> None:
@@ -103,21 +137,43 @@ def _is_result(folder: Path) -> bool:
     return found <= listed | {MANIFEST}
 
 
+def _clear_leftovers(target: Path) -> None:
+    """Remove what a killed run left beside the target; bring back a result it had set aside."""
+    beside = re.compile(re.escape(f".{target.name}.") + r"[a-z0-9_]{8}\.(partial|old)")
+    for path in list(target.parent.iterdir()):
+        if beside.fullmatch(path.name) is None:
+            continue
+        if (path / SET_ASIDE).exists() and not target.exists():
+            (path / SET_ASIDE).rename(target)
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _swap(staging: Path, target: Path) -> None:
-    """Put the staging folder in the target's place by renaming."""
+    """Put the staging folder in the target's place in one step, or by two renames where there is none."""
     staging.chmod(0o755)
-    if not target.exists():
+    if target.exists() and not _exchanged(staging, target):
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+        target.rename(old / SET_ASIDE)
+        try:
+            staging.rename(target)
+        except OSError:
+            (old / SET_ASIDE).rename(target)
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+    elif staging.exists() and not target.exists():
         staging.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-    target.rename(old / "old")
+    _flush_folder(target.parent)
+
+
+def _exchanged(staging: Path, target: Path) -> bool:
+    """Exchange two folders in one step (Linux: renameat2); False where the system cannot."""
     try:
-        staging.rename(target)
-    except OSError:
-        (old / "old").rename(target)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    paths = os.fsencode(staging), os.fsencode(target)
+    return bool(rename(_HERE, paths[0], _HERE, paths[1], _EXCHANGE) == 0)
 
 
 def _missing_parents(target: Path) -> list[Path]:
@@ -129,6 +185,16 @@ def _flush(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    """Make renames in a folder survive a power cut; some file systems refuse, and need none."""
+    with contextlib.suppress(OSError):
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _failure(path: Path, error: OSError) -> OutputError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tflite_compress.data.spool import Rows
 from tflite_compress.errors import DataError
 from tflite_compress.models.network import Port
 
@@ -35,7 +36,8 @@ def read_images(files: list[Path], port: Port, resize: bool) -> np.ndarray:
         )
     height, width = port.shape[1:3]
     mode = _MODES.get(port.shape[3] or 3 if len(port.shape) == 4 else 1, "RGB")
-    arrays: list[np.ndarray] = []
+    gathered = Rows()
+    first: tuple[int, ...] = ()
     for file in files:
         try:
             with Image.open(file) as opened:
@@ -45,11 +47,12 @@ def read_images(files: list[Path], port: Port, resize: bool) -> np.ndarray:
         if resize and height and width:
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         array = np.asarray(image, dtype=np.float32)
-        wanted = (height or len(array), width or array.shape[1]) if not arrays else arrays[0].shape[:2]
+        wanted = first or (height or len(array), width or array.shape[1])
         if array.shape[:2] != tuple(wanted):
             raise DataError(
                 f"{file}: is {array.shape[1]}x{array.shape[0]} pixels, expected {wanted[1]}x{wanted[0]}",
                 "Pass --resize, or resize the images first.",
             )
-        arrays.append(array[..., np.newaxis] if array.ndim == 2 and len(port.shape) == 4 else array)
-    return np.stack(arrays)
+        first = array.shape[:2]
+        gathered.append(array[..., np.newaxis] if array.ndim == 2 and len(port.shape) == 4 else array)
+    return gathered.finish()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_compress.data.spool import blocks, in_blocks, rows_of
 from tflite_compress.errors import DataError
 from tflite_compress.models.network import Port
 
@@ -57,7 +58,7 @@ class Samples:
     def take(self, indices: np.ndarray) -> Samples:
         """The samples at ``indices``, in that order."""
         labels = None if self.labels is None else tuple(y[indices] for y in self.labels)
-        return replace(self, inputs=tuple(x[indices] for x in self.inputs), labels=labels)
+        return replace(self, inputs=tuple(rows_of(x, indices) for x in self.inputs), labels=labels)
 
     def sha256(self) -> str:
         """Hash of all arrays with their shapes and dtypes; computed once."""
@@ -146,14 +147,17 @@ def _checked_input(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
             "Reshape or resize the data to the model's input.",
         )
     if array.dtype.kind == "f":
-        bad = ~np.isfinite(array)
-        if bad.any():
-            first = int(np.argwhere(bad)[0][0])
-            raise DataError(
-                f"{origin}: input '{port.name}' holds NaN or infinity, first in sample {first}",
-                "Remove or repair those samples.",
-            )
-    return np.ascontiguousarray(array.astype(port.dtype, copy=False))
+        for rows in blocks(array):
+            bad = ~np.isfinite(array[rows])
+            if bad.any():
+                first = rows.start + int(np.argwhere(bad)[0][0])
+                raise DataError(
+                    f"{origin}: input '{port.name}' holds NaN or infinity, first in sample {first}",
+                    "Remove or repair those samples.",
+                )
+    if array.dtype == port.dtype:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(in_blocks(array, lambda rows: rows.astype(port.dtype), port.dtype))
 
 
 def _checked_label(array: np.ndarray, port: Port, origin: str) -> np.ndarray:

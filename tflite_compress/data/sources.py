@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tflite_compress.data.npz import read_npz
 from tflite_compress.data.samples import RawData
+from tflite_compress.data.spool import Rows, in_blocks
 from tflite_compress.errors import DataError, UsageError
 from tflite_compress.models.load import resolve_reference
 from tflite_compress.models.network import Port
@@ -72,14 +73,7 @@ def read(source: Any, options: ReadOptions) -> dict[str, RawData]:
 
 
 def _read_npz(path: Path) -> dict[str, RawData]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file", "Check the path of the data.") from error
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        hint = "It holds Python objects; save plain arrays." if "pickle" in str(error) else "Save it again."
-        raise DataError(f"{path}: cannot be read ({error})", hint) from error
+    arrays = read_npz(path)
     if {"x_train", "x_test"} <= set(arrays):
         return {
             "train": RawData(arrays["x_train"], arrays.get("y_train"), f"{path}:train"),
@@ -163,33 +157,49 @@ def _from_dataset(dataset: Any, origin: str, options: ReadOptions) -> RawData:
     rank = leaf.shape.rank
     if rank is not None and rank == len(options.input.shape):
         dataset = dataset.unbatch()
-    items = list(dataset.take(options.limit + 1).as_numpy_iterator())
-    note = (
-        f"only the first {options.limit:,} samples of the dataset were used"
-        if len(items) > options.limit
-        else ""
-    )
-    items = items[: options.limit]
-    if not items:
+    columns: dict[str, Rows] = {}
+    count = 0
+    for item in dataset.take(options.limit + 1).as_numpy_iterator():
+        count += 1
+        if count <= options.limit:
+            for key, value in _leaves(item, labelled):
+                columns.setdefault(key, Rows()).append(value)
+    if not count:
         raise DataError(f"{origin}: the dataset is empty", "Give at least a few samples.")
-    inputs = _stack([item[0] if labelled else item for item in items])
-    labels = _stack([item[1] for item in items]) if labelled else None
+    many = count > options.limit
+    note = f"only the first {options.limit:,} samples of the dataset were used" if many else ""
+    inputs = _gathered(first, "x", columns)
+    labels = _gathered(spec[1], "y", columns) if labelled else None
     return RawData(inputs, labels, origin, note=note)
 
 
-def _stack(items: list[Any]) -> Any:
-    if isinstance(items[0], Mapping):
-        return {name: np.stack([item[name] for item in items]) for name in items[0]}
-    if isinstance(items[0], tuple | list):
-        return [np.stack(column) for column in zip(*items, strict=True)]
-    return np.stack(items)
+def _leaves(item: Any, labelled: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """Every array of one sample with a key that says where it stands."""
+    for side, value in zip("xy", item if labelled else (item,), strict=False):
+        if isinstance(value, Mapping):
+            yield from ((f"{side}/{name}", part) for name, part in value.items())
+        elif isinstance(value, tuple | list):
+            yield from ((f"{side}/{number}", part) for number, part in enumerate(value))
+        else:
+            yield side, value
+
+
+def _gathered(spec: Any, side: str, columns: dict[str, Rows]) -> Any:
+    """Columns in the structure of the dataset's elements."""
+    if isinstance(spec, Mapping):
+        return {name: columns[f"{side}/{name}"].finish() for name in spec}
+    if isinstance(spec, tuple | list):
+        return [columns[f"{side}/{number}"].finish() for number in range(len(spec))]
+    return columns[side].finish()
 
 
 def _preprocessed(raw: RawData, how: str) -> RawData:
     if how == "none":
         return raw
     if how in _SCALES:
-        function: Callable[[np.ndarray], np.ndarray] = lambda x: _SCALES[how](np.asarray(x, np.float32))  # noqa: E731
+        function: Callable[[np.ndarray], np.ndarray] = lambda x: in_blocks(  # noqa: E731
+            np.asarray(x), lambda rows: _SCALES[how](np.asarray(rows, np.float32)), np.float32
+        )
     elif ":" in how:
         function = resolve_reference(how, "--preprocess")
     else:

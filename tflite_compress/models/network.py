@@ -11,6 +11,8 @@ import numpy as np
 from tflite_compress.backend import tensorflow
 from tflite_compress.models.graph import input_names, is_functional, output_names
 
+BATCH_BYTES = 8 << 20  # of inputs; activations of a convolutional network take some 50 times as much
+
 
 @dataclass(frozen=True)
 class Port:
@@ -74,18 +76,20 @@ class Network:
         outputs = self.handle(structured_inputs(self.handle, list(arrays)), training=False)
         return tuple(tensorflow().nest.flatten(outputs))
 
-    def predict(self, arrays: tuple[np.ndarray, ...], batch_size: int = 256) -> tuple[np.ndarray, ...]:
+    def predict(
+        self, arrays: tuple[np.ndarray, ...], batch_size: int | None = None
+    ) -> tuple[np.ndarray, ...]:
         """Run the network over many samples in batches.
 
         Args:
             arrays: One array for each input port, shape (samples, ...).
-            batch_size: Samples at a time; a model with a fixed batch uses its own.
+            batch_size: Samples at a time; by default as many as memory bears. A fixed batch goes first.
 
         Returns:
             One float array for each output port, shape (samples, ...).
         """
         fixed = self.inputs[0].shape[0]
-        size = fixed or batch_size
+        size = fixed or batch_size or _bearable(arrays)
         count = len(arrays[0])
         step = tensorflow().function(lambda *xs: self.call(xs), autograph=False, reduce_retracing=True)
         parts: list[tuple[np.ndarray, ...]] = []
@@ -101,6 +105,12 @@ class Network:
     def parameter_count(self) -> int:
         """Number of weights, trainable or not; 0 where a SavedModel does not tell."""
         return sum(int(np.prod(w.shape)) for w in getattr(self.handle, "weights", []))
+
+
+def _bearable(arrays: tuple[np.ndarray, ...]) -> int:
+    """Samples at a time whose activations stay within some 512 MB: a guess from the size of the inputs."""
+    sample = sum(x.nbytes // max(1, len(x)) for x in arrays)
+    return int(np.clip(BATCH_BYTES // max(1, sample), 1, 256))
 
 
 def keras_network(model: Any, name: str, editable: bool, why_not: str = "") -> Network:

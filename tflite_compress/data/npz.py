@@ -1,0 +1,88 @@
+"""Reading ``.npz`` files: plain arrays only, and large ones without taking them into memory.
+
+Layout: PKZIP APPNOTE 6.3 for the archive, numpy.lib.format for the members.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.data import spool
+from tflite_compress.errors import DataError
+
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file. Those over 1 GB are mapped from it, or from an unpacked copy where compressed.
+
+    Raises:
+        DataError: It is missing, damaged, holds Python objects, or claims more than it has.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                info.filename.removesuffix(".npy"): _member(path, archive, info)
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file", "Check the path of the data.") from error
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        reason = str(error) or type(error).__name__
+        hint = "It holds Python objects; save plain arrays." if "pickle" in reason else "Save it again."
+        raise DataError(f"{path}: cannot be read ({reason})", hint) from error
+
+
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    """One array; its header is compared with the member's size before anything is allocated."""
+    with archive.open(info) as stream:
+        shape, fortran, dtype, start = _header(stream)
+        if dtype.hasobject:
+            raise ValueError("Object arrays cannot be loaded: they would be a pickle")
+        needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if needed != info.file_size - start:
+            raise ValueError(
+                f"{info.filename} claims shape {shape}, {needed:,} bytes, and has {info.file_size - start:,}"
+            )
+        if needed <= spool.LARGE_BYTES or fortran:
+            with archive.open(info) as whole:
+                return np.asarray(np.lib.format.read_array(whole, allow_pickle=False))
+        if info.compress_type != zipfile.ZIP_STORED:
+            return _unpacked(stream, shape, dtype)
+    offset = _data_offset(path, info) + start
+    with path.open("rb") as file:
+        return spool.mapped(file, offset, shape, dtype)
+
+
+def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, order, type of the array, and where its data begin in the member."""
+    version = np.lib.format.read_magic(stream)
+    reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in reader:
+        raise ValueError(f"version {version} of the array format is not known")
+    shape, fortran, dtype = reader[version](stream)
+    return shape, fortran, dtype, int(stream.tell())
+
+
+def _unpacked(stream: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    file = spool.room_for(size)
+    while block := stream.read(io.DEFAULT_BUFFER_SIZE * 128):
+        file.write(block)
+    file.flush()
+    return spool.mapped(file, 0, shape, dtype)
+
+
+def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
+    """Where a stored member's bytes begin: behind its local header, whose extra field has its own length."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    return info.header_offset + _LOCAL_HEADER.size + int(header[9]) + int(header[10])
