@@ -222,9 +222,9 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     with clock.step("load"), progress.step("loading TensorFlow and the model"):
         seed_everything(options.seed)
         custom = options.custom_objects
-        if isinstance(custom, str):
-            custom = resolve_reference(custom, "--custom-objects")
-        source = load_model(model, dict(custom or {}), options.trust_model)
+        named = custom if isinstance(custom, str) else None
+        objects: Any = resolve_reference(named, "--custom-objects") if named else custom
+        source = load_model(model, dict(objects or {}), options.trust_model, named)
     with clock.step("data"), progress.step("reading the data"):
         splits = gather(spec, source.network, options.seed)
     with clock.step("original"), progress.step("running the original model"):

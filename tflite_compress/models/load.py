@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ from typing import Any
 from tflite_compress.backend import keras3, tensorflow, tf_keras
 from tflite_compress.errors import ModelError, UsageError
 from tflite_compress.models.bridge import to_tf_keras
+from tflite_compress.models.containers import (
+    require_sound_archive,
+    require_sound_folder,
+    require_sound_hdf5,
+)
 from tflite_compress.models.copying import in_float32
 from tflite_compress.models.graph import is_functional, replay
 from tflite_compress.models.network import Network, Port, keras_network
@@ -24,9 +30,16 @@ from tflite_compress.models.safety import (
     require_no_code,
     require_no_code_ops,
 )
+from tflite_compress.models.trial import require_loadable, suspicious
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CONFIG_LIMIT_BYTES = 256 * 2**20
+WEIGHTS = "model.weights.h5"
+# What zipfile, zlib and h5py raise on damaged files; RuntimeError is h5py's, and zipfile's for encryption.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, KeyError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -48,13 +61,19 @@ class Source:
     loss: str | None
 
 
-def load_model(model: Any, custom_objects: dict[str, Any] | None = None, trust: bool = False) -> Source:
+def load_model(
+    model: Any,
+    custom_objects: dict[str, Any] | None = None,
+    trust: bool = False,
+    custom_reference: str | None = None,
+) -> Source:
     """Load ``.keras``, ``.h5`` or a SavedModel folder, or take a Keras model as it is.
 
     Args:
         model: A path, or a model object of Keras 2 (tf_keras) or Keras 3.
         custom_objects: Classes and functions by the name the file uses for them.
         trust: Load Lambda layers and other code from the file.
+        custom_reference: ``module:dict`` of the custom objects, if they came that way.
 
     Raises:
         ModelError: The file is missing, damaged, unsafe or not a model.
@@ -62,13 +81,20 @@ def load_model(model: Any, custom_objects: dict[str, Any] | None = None, trust: 
     if not isinstance(model, str | os.PathLike):
         return _from_object(model)
     path = Path(model)
+    if not trust and _needs_trial(path):
+        require_loadable(path, custom_reference)
+    return load_here(path, custom_objects or {}, trust)
+
+
+def load_here(path: Path, custom_objects: dict[str, Any], trust: bool) -> Source:
+    """Load a model file in this process; see :func:`load_model`."""
     kind = _sniff(path)
     loaders: dict[str, Callable[[Path, dict[str, Any], bool], tuple[Any, str]]] = {
         "keras": _load_keras_archive,
         "h5": _load_h5,
         "saved_model": _load_saved_model,
     }
-    handle, version = loaders[kind](path, custom_objects or {}, trust)
+    handle, version = loaders[kind](path, custom_objects, trust)
     network, loss = _describe(handle, path.stem)
     return Source(network, str(path), f"{kind} ({version})", hash_path(path), loss)
 
@@ -135,9 +161,26 @@ def _sniff(path: Path) -> str:
     )
 
 
+def _needs_trial(path: Path) -> bool:
+    """True for what may ask for much more memory than its size shows: programs, and large claims."""
+    kind = _sniff(path)
+    if kind == "saved_model":
+        return True
+    config = _archive_config(path)[0] if kind == "keras" else _h5_config(path)[0]
+    return suspicious(config)
+
+
 def _load_keras_archive(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+    config, version = _archive_config(path)
+    library = tf_keras() if version.startswith("2") else keras3()
+    return _scanned(path, config, library, custom, trust), f"Keras {version}"
+
+
+def _archive_config(path: Path) -> tuple[dict[str, Any], str]:
+    """Configuration and Keras version of a ``.keras`` archive, which was looked over."""
     try:
         with zipfile.ZipFile(path) as archive:
+            require_sound_archive(archive, path)
             names = archive.namelist()
             if "config.json" not in names:
                 raise ModelError(f"{path}: a zip file, but not a Keras model", "Give a .keras file.")
@@ -145,35 +188,49 @@ def _load_keras_archive(path: Path, custom: dict[str, Any], trust: bool) -> tupl
                 raise ModelError(f"{path}: its configuration claims over 256 MB", "Save the model again.")
             config = parse_config(archive.read("config.json"), path)
             metadata = parse_config(archive.read("metadata.json"), path) if "metadata.json" in names else {}
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+            if WEIGHTS in names:
+                _require_sound_weights(archive, path)
+    except _BROKEN as error:
         raise ModelError(f"{path}: damaged or cut off ({error})", "Copy or save the model again.") from error
-    version = str(metadata.get("keras_version", "3"))
-    library = tf_keras() if version.startswith("2") else keras3()
-    return _scanned(path, config, library, custom, trust), f"Keras {version}"
+    return config, str(metadata.get("keras_version", "3"))
+
+
+def _require_sound_weights(archive: zipfile.ZipFile, path: Path) -> None:
+    import h5py
+
+    with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
+        require_sound_hdf5(file, path)
 
 
 def _load_h5(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+    config, version = _h5_config(path)
+    library = keras3() if version.startswith("3") else tf_keras()
+    return _scanned(path, config, library, custom, trust), f"Keras {version}"
+
+
+def _h5_config(path: Path) -> tuple[dict[str, Any], str]:
+    """Configuration and Keras version of an HDF5 file, which was looked over."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
+            require_sound_hdf5(file, path)
             text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "2")
-    except OSError as error:
+    except _BROKEN as error:
         raise ModelError(f"{path}: damaged or cut off ({error})", "Copy or save the model again.") from error
     if text is None:
         raise ModelError(
             f"{path}: holds weights but no model",
             "Save the whole model with model.save('model.keras'), not save_weights.",
         )
-    version = version.decode() if isinstance(version, bytes) else str(version)
-    library = keras3() if version.startswith("3") else tf_keras()
-    return _scanned(path, parse_config(text, path), library, custom, trust), f"Keras {version}"
+    return parse_config(text, path), version.decode() if isinstance(version, bytes) else str(version)
 
 
 def _load_saved_model(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
     tf = tensorflow()
     if not trust:
         require_no_code_ops(path)
+        require_sound_folder(path)
     if (path / "keras_metadata.pb").exists():
         model = _guarded(path, tf_keras().models.load_model, custom, trust)
         if is_functional(model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import io
 import json
 import resource
@@ -48,6 +49,7 @@ def run_child(
     seconds: float = TIME_LIMIT_S,
     environment: dict[str, str] | None = None,
     limit_memory: bool = True,
+    memory_bytes: int = MEMORY_LIMIT_BYTES,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that reads a model, with a limit on time and memory.
 
@@ -57,6 +59,7 @@ def run_child(
         seconds: Longest time.
         environment: Environment variables; this process's by default.
         limit_memory: False for emulators, which map more address space than they use.
+        memory_bytes: Most address space.
 
     Returns:
         The finished process with exit code, output and errors.
@@ -73,7 +76,7 @@ def run_child(
             errors="replace",
             timeout=seconds,
             env=environment,
-            preexec_fn=limited if limit_memory else None,
+            preexec_fn=functools.partial(limited, memory_bytes) if limit_memory else None,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -89,9 +92,9 @@ def run_child(
     return done
 
 
-def limited() -> None:
+def limited(memory_bytes: int = MEMORY_LIMIT_BYTES) -> None:
     """Limit this process's memory, and leave no core file; for a child before it starts."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
