@@ -81,7 +81,7 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
     index = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert index["devices"] == devices
     made = [name for name in index["outputs"] if "/bundle/" not in name]
-    assert len(made) == 9 and {f"{d}/bundle/README.md" for d in devices} <= set(index["outputs"])
+    assert len(made) == 18 and {f"{d}/bundle/README.md" for d in devices} <= set(index["outputs"])
     sparsity = results[0].report["sparsity_by_layer"]
     assert sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
     assert any("no smaller" in note for note in results[0].report["notes"])

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from tflite_compress.errors import ConfigError, closest
-from tflite_compress.tomlfiles import bundled_folder, bundled_names, find, read
+from tflite_compress.tomlfiles import Name, bundled_folder, bundled_names, find, read
 
-Positive = Annotated[int, Meta(gt=0)]
+Positive = Annotated[int, Meta(gt=0, le=1 << 50)]
 NumericType = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 
 
@@ -117,7 +117,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         npu: A neural processor beside the core.
     """
 
-    name: str
+    name: Name
     title: str
     kind: Literal["linux-board", "phone", "microcontroller", "accelerator"]
     default_recipe: str

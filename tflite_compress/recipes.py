@@ -26,7 +26,7 @@ from tflite_compress.passes import (
     Repair,
     pass_name,
 )
-from tflite_compress.tomlfiles import bundled_names, find, read, typed
+from tflite_compress.tomlfiles import Name, bundled_names, find, read, typed
 
 Overrides = dict[str, Any]
 
@@ -60,7 +60,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             of overrides of the recipe itself.
     """
 
-    name: str
+    name: Name
     summary: str
     passes: tuple[AnyPass, ...]
     gentler: tuple[Overrides, ...] = ()
@@ -123,10 +123,10 @@ def rungs(recipe: Recipe) -> tuple[Recipe, ...]:
     for changes in recipe.gentler:
         softened = dict(changes)
         for key, gentler in _GENTLER_OF.items():
-            if key in softened:
+            if type(softened.get(key)) in (int, float):
                 given = [getattr(p, key) for p in recipe.passes if hasattr(p, key)]
                 softened[key] = gentler([softened[key], *given])
-        rung = override(recipe, softened, f"recipe {recipe.name}: gentler")
+        rung = override(recipe, softened, f"recipe {recipe.name}")
         if _GENTLENESS[rung.conversion.numeric] < _GENTLENESS[recipe.conversion.numeric]:
             continue  # the user chose a gentler type than this version would
         if all(rung.passes != earlier.passes for earlier in found):
@@ -209,21 +209,8 @@ def type_name(annotation: Any) -> str:
         return "true or false"
     if isinstance(info, msgspec.inspect.FloatType | msgspec.inspect.IntType):
         word = "number" if isinstance(info, msgspec.inspect.FloatType) else "whole number"
-        low = (
-            f" from {info.ge:g}"
-            if info.ge is not None
-            else f" above {info.gt:g}"
-            if info.gt is not None
-            else ""
-        )
-        high = (
-            f" to {info.le:g}"
-            if info.le is not None
-            else f" below {info.lt:g}"
-            if info.lt is not None
-            else ""
-        )
-        return word + low + high
+        bounds = (("from", info.ge), ("above", info.gt), ("to", info.le), ("below", info.lt))
+        return word + "".join(f" {how} {bound:,}" for how, bound in bounds if bound is not None)
     return "list"
 
 
@@ -253,7 +240,7 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
         )
     try:
         rungs(recipe)
-    except UsageError as error:
+    except (UsageError, ConfigError) as error:
         raise ConfigError(f"{where}: gentler: {error.message}", error.next_step) from error
     return recipe
 

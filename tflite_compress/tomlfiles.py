@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from tflite_compress.errors import ConfigError, closest
 
 T = TypeVar("T")
+# Names become parts of file names: no separators, no leading dot.
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+MOST_BYTES, LONGEST_LINE = 1 << 18, 4000  # tomllib's time grows with the square of a dotted key's length
 _PACKAGE = Path(__file__).parent
 
 
@@ -53,8 +57,16 @@ def read(path: Path, into: type[T]) -> T:
         ConfigError: Naming the file, the key, and what was expected.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        with path.open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ConfigError(f"{path}: larger than {MOST_BYTES:,} bytes", "Give a recipe or device profile.")
+        if max(map(len, content.splitlines()), default=0) > LONGEST_LINE:
+            raise ConfigError(f"{path}: has a line of more than {LONGEST_LINE:,} bytes", "Break it up.")
+        values = tomllib.loads(content.decode())
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not valid TOML: nested too deeply", "Correct the file.") from error
+    except ValueError as error:  # also of numbers with more digits than Python converts
         raise ConfigError(f"{path}: not valid TOML: {error}", "Correct the file.") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error

@@ -187,9 +187,9 @@ def test_what_is_suspicious(digits: Path) -> None:
 
 
 def test_a_large_real_model_only_pays_with_a_trial(keras: Any, tmp_path: Path) -> None:
-    inputs = keras.Input((32, 32, 3))
-    flat = keras.layers.Flatten()(keras.layers.Conv2D(1024, 3, strides=8)(inputs))
-    model = keras.Model(inputs, keras.layers.Dense(1500)(flat))
+    inputs = keras.Input((128, 128, 3))
+    flat = keras.layers.Flatten()(keras.layers.Conv2D(1024, 3, strides=32)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(8)(flat))
     config = json.loads(model.to_json())
     assert suspicious(config)
     model.save(tmp_path / "real.keras")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from tflite_compress.data.samples import Samples, bind
 from tflite_compress.data.sources import ReadOptions, read
-from tflite_compress.errors import DataError
+from tflite_compress.errors import DataError, ModelError
 from tflite_compress.models.network import Port
 from tflite_compress.runtimes.answer import Arrays
 from tflite_compress.tflite.ports import Ports, TensorPort
 
 SAMPLES = 8
 MOST_SAMPLES = 100_000
+MOST_ELEMENTS = 50_000_000  # of one input, made up
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class FileData:
 
 def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
     """Seeded inputs over the whole range of quantized tensors, unit-normal floats, small whole numbers."""
+    elements = max((math.prod(port.fixed_shape) for port in ports.inputs), default=1)
+    if elements > MOST_ELEMENTS:
+        raise ModelError(f"an input takes {elements:,} numbers, more than can be made up", "Give --data.")
+    count = max(1, min(count, MOST_ELEMENTS // max(1, elements)))
     rng = np.random.default_rng(seed)
     real: list[np.ndarray] = []
     for port in ports.inputs:

@@ -19,8 +19,8 @@ SECONDS = 300
 BASE_BYTES = 12 << 30  # address space that TensorFlow maps by itself, and some to work in
 SUSPICIOUS_WEIGHTS = 250_000_000
 SUSPICIOUS_NODES = 20_000
-_SIZES = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim", "n", "size")
-_SHAPES = ("shape", "batch_shape", "batch_input_shape", "target_shape", "kernel_size", "pool_size", "padding")
+_SIZES = "units filters kernel_size input_dim output_dim num_heads key_dim value_dim n size".split()
+_SHAPES = "shape batch_shape batch_input_shape target_shape pool_size padding".split()
 _MARK = "tflite-compress-trial:"
 
 
@@ -53,9 +53,7 @@ def suspicious(config: dict[str, Any]) -> bool:
             largest = sorted([*largest, product])[-2:]
     width = max(largest[0], shapes if flattens else 1)
     return (
-        nodes > SUSPICIOUS_NODES
-        or shapes > SUSPICIOUS_WEIGHTS
-        or (largest[1] * width * 9 > SUSPICIOUS_WEIGHTS)
+        nodes > SUSPICIOUS_NODES or shapes > SUSPICIOUS_WEIGHTS or (largest[1] * width > SUSPICIOUS_WEIGHTS)
     )
 
 

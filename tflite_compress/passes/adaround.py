@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import numpy as np
-from msgspec import Meta
 
-from tflite_compress.passes.base import Context, Model, named
+from tflite_compress.passes.base import Context, Count, Model, Rate, named
 from tflite_compress.passes.bias_correct import scale_axes
 from tflite_compress.passes.fold import without_batchnorm
 from tflite_compress.passes.repair import Repair, keep_if_better, with_handle
 
-Count = Annotated[int, Meta(ge=1)]
 LEARNED = ("Conv1D", "Conv2D", "DepthwiseConv2D", "Dense")
 STRETCH, ZETA = 1.2, -0.1  # the rectified sigmoid of equation 23
 REGULARIZATION = 0.01
@@ -39,7 +37,7 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
 
     steps: Count = 400
     batch_size: Count = 32
-    learning_rate: Annotated[float, Meta(gt=0)] = 0.02
+    learning_rate: Rate = 0.02
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from tflite_compress.errors import ConfigError, ModelError
 from tflite_compress.progress import Progress
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from tflite_compress.models.network import Network
     from tflite_compress.quantization import LayerType, Method
     from tflite_compress.reference import Reference
+
+# What settings accept. The bounds are far above anything sensible: past them lies a mistake, not a wish.
+Share = Annotated[float, Meta(ge=0, le=1)]
+Ratio = Annotated[float, Meta(gt=0, le=1)]
+Rate = Annotated[float, Meta(gt=0, le=10)]
+Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="pass"):

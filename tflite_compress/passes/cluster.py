@@ -12,12 +12,22 @@ import msgspec
 from msgspec import Meta
 
 from tflite_compress.errors import ModelError
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns, named
+from tflite_compress.passes.base import (
+    Context,
+    Count,
+    Model,
+    PassConfig,
+    Rate,
+    Share,
+    Whole,
+    editable_network,
+    layer_patterns,
+    named,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-Count = Annotated[int, Meta(ge=1)]
 LEAST_WEIGHTS = 256  # a table for fewer saves nothing
 
 
@@ -39,11 +49,11 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
     per_channel: bool = False
     centroids: Literal["KMEANS_PLUS_PLUS", "LINEAR", "DENSITY_BASED", "RANDOM"] = "KMEANS_PLUS_PLUS"
     exclude: tuple[str, ...] = ()
-    epochs: Annotated[int, Meta(ge=0)] = 3
+    epochs: Whole = 3
     least_steps: Count = 400
     batch_size: Count = 128
-    learning_rate: Annotated[float, Meta(gt=0)] = 0.0005
-    distill: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    learning_rate: Rate = 0.0005
+    distill: Share = 0.7
     reestimate_batchnorm: bool = True
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import Meta
 
 from tflite_compress.errors import ConversionError
-from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.passes.base import Context, Count, Model, PassConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +33,8 @@ class Encode(PassConfig, frozen=True, tag="encode"):
     """
 
     encode: Literal["auto", "none", "lut", "prune", "huffman"] = "auto"
-    arena_limit_bytes: Annotated[int, Meta(ge=0)] = 0
-    check_samples: Annotated[int, Meta(ge=1)] = 100
+    arena_limit_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 0
+    check_samples: Count = 100
 
 
 def apply(config: Encode, model: Model, context: Context) -> Model:

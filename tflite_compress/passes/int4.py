@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
-
-from msgspec import Meta
+from typing import TYPE_CHECKING
 
 from tflite_compress.errors import ConversionError
-from tflite_compress.passes.base import Context, Model, layer_patterns
+from tflite_compress.passes.base import Context, Model, Share, layer_patterns
 from tflite_compress.passes.mixed import measure
 from tflite_compress.passes.repair import Quality, Repair
 from tflite_compress.quantization import LayerType
@@ -31,7 +29,7 @@ class Int4(Repair, frozen=True, tag="int4"):
         operators: What runs with 4-bit weights, as in ``schema.fbs``; the device's.
     """
 
-    most_loss: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    most_loss: Share = 0.01
     exclude: tuple[str, ...] = ()
     operators: tuple[str, ...] = ("CONV_2D", "FULLY_CONNECTED")
 

@@ -8,19 +8,15 @@ between two layers is only wide if both are. They are added greedily while that 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
-
-from msgspec import Meta
+from typing import TYPE_CHECKING
 
 from tflite_compress.errors import ConversionError
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.base import Context, Count, Model
 from tflite_compress.passes.repair import Quality, Repair, quality_of
 from tflite_compress.quantization import LayerType
 
 if TYPE_CHECKING:
     from tflite_compress.quantization.per_layer import Plain
-
-Count = Annotated[int, Meta(ge=1)]
 
 
 WORTH = 0.001

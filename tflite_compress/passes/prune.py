@@ -14,12 +14,22 @@ import msgspec
 from msgspec import Meta
 
 from tflite_compress.errors import ModelError
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns, named
+from tflite_compress.passes.base import (
+    Context,
+    Count,
+    Model,
+    PassConfig,
+    Rate,
+    Ratio,
+    Share,
+    Whole,
+    editable_network,
+    layer_patterns,
+    named,
+)
 
 if TYPE_CHECKING:
     import numpy as np
-
-Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Prune(PassConfig, frozen=True, tag="prune"):
@@ -43,16 +53,16 @@ class Prune(PassConfig, frozen=True, tag="prune"):
 
     sparsity: Annotated[float, Meta(ge=0, lt=1)] = 0.8
     pattern: Literal["unstructured", "2:4", "block"] = "unstructured"
-    block_size: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] = (1, 4)
+    block_size: tuple[Count, Count] = (1, 4)
     block_pooling: Literal["AVG", "MAX"] = "AVG"
     schedule: Literal["polynomial", "constant"] = "polynomial"
     initial_sparsity: Share = 0.0
-    ramp: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    frequency: Annotated[int, Meta(ge=1)] = 10
-    epochs: Annotated[int, Meta(ge=0)] = 4
-    least_steps: Annotated[int, Meta(ge=1)] = 600
-    batch_size: Annotated[int, Meta(ge=1)] = 128
-    learning_rate: Annotated[float, Meta(gt=0)] = 0.002
+    ramp: Ratio = 0.5
+    frequency: Count = 10
+    epochs: Whole = 4
+    least_steps: Count = 600
+    batch_size: Count = 128
+    learning_rate: Rate = 0.002
     distill: Share = 0.7
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

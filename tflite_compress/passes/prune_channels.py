@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from tflite_compress.errors import ModelError
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns
+from tflite_compress.passes.base import (
+    Context,
+    Count,
+    Model,
+    PassConfig,
+    Rate,
+    Ratio,
+    Share,
+    Whole,
+    editable_network,
+    layer_patterns,
+)
 from tflite_compress.passes.convert import Numeric
 
 if TYPE_CHECKING:
@@ -25,9 +35,6 @@ if TYPE_CHECKING:
     from tflite_compress.channels.groups import Wanted
     from tflite_compress.passes.finetune import Schedule
 
-Ratio = Annotated[float, Meta(gt=0, le=1)]
-Count = Annotated[int, Meta(ge=1)]
-Whole = Annotated[int, Meta(ge=0)]
 WITHIN = 1.02  # a target counts as reached this close: channels go in steps
 
 
@@ -63,8 +70,8 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
     epochs: Whole = 5
     least_steps: Whole = 600
     batch_size: Count = 128
-    learning_rate: Annotated[float, Meta(gt=0)] = 0.002
-    distill: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    learning_rate: Rate = 0.002
+    distill: Share = 0.7
     numeric: Literal["auto"] | Numeric = "auto"
 
 

@@ -8,16 +8,24 @@ collaborative optimization: PQAT, CQAT, PCQAT).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from tflite_compress.errors import ModelError
-from tflite_compress.passes.base import Context, Model, PassConfig, editable_network, layer_patterns, named
+from tflite_compress.passes.base import (
+    Context,
+    Count,
+    Model,
+    PassConfig,
+    Rate,
+    Share,
+    editable_network,
+    layer_patterns,
+    named,
+)
 from tflite_compress.passes.convert import Numeric
 
-Count = Annotated[int, Meta(ge=1)]
 LOST = 0.01
 
 
@@ -38,8 +46,8 @@ class Qat(PassConfig, frozen=True, tag="qat"):
     epochs: Count = 2
     least_steps: Count = 400
     batch_size: Count = 128
-    learning_rate: Annotated[float, Meta(gt=0)] = 0.0003
-    distill: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    learning_rate: Rate = 0.0003
+    distill: Share = 0.7
     numeric: Numeric | Literal["auto"] = "auto"
 
 

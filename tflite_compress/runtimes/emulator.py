@@ -172,13 +172,25 @@ def _qemu(work: Path) -> None:
 def _wheels(work: Path) -> None:
     """Unpack wheels for aarch64."""
     wheels, site = work / "wheels", work / "new" / "site"
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels)]
+    pip = [*_pip(), "download", "-q", "--no-deps", "-d", str(wheels)]
     binary = ["--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--abi=cp311"]
     _fetch([*pip, *binary, *(f"--platform={p}" for p in PLATFORMS), *ARM_WHEELS], work)
     _fetch([*pip, *PURE_WHEELS], work)
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(site)
+
+
+def _pip() -> list[str]:
+    """The command of a pip: this environment's, or, where it has none (uv), that of its base Python."""
+    base = str(getattr(sys, "_base_executable", "") or sys.executable)
+    for command in ([sys.executable, "-m", "pip"], [base, "-m", "pip"], ["pip"], ["pip3"]):
+        try:
+            subprocess.run([*command, "--version"], capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return command
+    raise UsageError("pip is missing: it fetches the emulator's wheels", "Run 'python -m ensurepip'.")
 
 
 def _fetch(command: list[str], where: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, unpack
 from tflite_compress.tflite.macs import constant
 from tflite_compress.tflite.slim import WEIGHTED, own_name
 
@@ -48,7 +48,7 @@ class LoadedModel:
         self.tree = unpack(content)
         self.graph = self.tree.subgraphs[0]
         ends = [e for s in self.tree.signatureDefs or [] for e in s.outputs or []]
-        self._ends = {int(entry.tensorIndex): entry.name.decode() for entry in ends}
+        self._ends = {int(entry.tensorIndex): text_of(entry.name) for entry in ends}
         self.operators = [self._operator(op) for op in self.graph.operators]
         self.of_name = {op.name: op for op in self.operators}
         with warnings.catch_warnings():

@@ -15,7 +15,7 @@ from tflite_compress.errors import ConversionError, ModelError
 from tflite_compress.runtimes.arena import roomy_arena, smallest_arena
 from tflite_compress.runtimes.litert import dequantized, quantized
 from tflite_compress.runtimes.micro import run_micro
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import tensor_name, text_of, unpack
 from tflite_compress.tflite.ports import ports_of
 
 
@@ -146,10 +146,10 @@ def _ports(content: bytes, names: tuple[str, ...], which: str) -> list[tuple[int
     model = unpack(content)
     graph = model.subgraphs[0]
     tensors = [int(i) for i in getattr(graph, which)]
-    by_name = {(graph.tensors[i].name or b"").decode(): place for place, i in enumerate(tensors)}
+    by_name = {tensor_name(graph.tensors[i]): place for place, i in enumerate(tensors)}
     for signature in model.signatureDefs or []:
         for entry in getattr(signature, which) or []:
-            by_name[entry.name.decode()] = tensors.index(entry.tensorIndex)
+            by_name[text_of(entry.name)] = tensors.index(entry.tensorIndex)
     if all(name in by_name for name in names):
         return [(by_name[name], name) for name in names]
     return list(enumerate(names))

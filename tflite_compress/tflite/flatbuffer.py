@@ -65,7 +65,7 @@ def operator_name(model: Any, operator: Any) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     if number == schema().BuiltinOperator.CUSTOM:
-        return _text(code.customCode)
+        return text_of(code.customCode)
     return _operator_names().get(number, f"BUILTIN_{number}")
 
 
@@ -77,7 +77,7 @@ def operator_names(content: bytes) -> list[str]:
 
 def tensor_name(tensor: Any) -> str:
     """A tensor's name as text."""
-    return _text(tensor.name)
+    return text_of(tensor.name)
 
 
 def type_name(number: int) -> str:
@@ -105,7 +105,8 @@ def _operator_names() -> dict[int, str]:
     return {number: name for name, number in values.items() if isinstance(number, int)}
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A string of a file as text; bytes that are no UTF-8 become marks."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
 
 

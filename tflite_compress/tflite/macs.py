@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,21 +89,25 @@ def operator_macs(name: str, op: Any, graph: Any) -> int | None:
     output = _elements(tensors[op.outputs[0]])
     if name in ("CONV_2D", "CONV_3D"):
         filter_shape = tensors[op.inputs[1]].shape
-        per_output = np.prod(filter_shape[1:] if name == "CONV_2D" else filter_shape[:-1])
-        return int(output * per_output)
+        return output * _product(filter_shape[1:] if name == "CONV_2D" else filter_shape[:-1])
     if name == "DEPTHWISE_CONV_2D":
-        return int(output * np.prod(tensors[op.inputs[1]].shape[1:3]))
+        return output * _product(tensors[op.inputs[1]].shape[1:3])
     if name == "FULLY_CONNECTED":
-        return int(output * tensors[op.inputs[1]].shape[-1])
+        return output * int(tensors[op.inputs[1]].shape[-1])
     if name == "TRANSPOSE_CONV":
-        return int(_elements(tensors[op.inputs[2]]) * np.prod(tensors[op.inputs[1]].shape[:3]))
+        return _elements(tensors[op.inputs[2]]) * _product(tensors[op.inputs[1]].shape[:3])
     if name == "BATCH_MATMUL":
-        return int(output * tensors[op.inputs[0]].shape[-1])
+        return output * int(tensors[op.inputs[0]].shape[-1])
     if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
-        steps = tensors[op.inputs[0]].shape[1]
+        steps = int(tensors[op.inputs[0]].shape[1])
         matrices = [tensors[i] for i in op.inputs[1:] if i >= 0 and len(_shape(tensors[i])) == 2]
-        return int(steps * sum(_elements(t) for t in matrices if not t.isVariable))
+        return steps * sum(_elements(t) for t in matrices if not t.isVariable)
     return None if name == "WHILE" or name.startswith("BUILTIN_") else 0
+
+
+def _product(dimensions: Any) -> int:
+    """Product in whole numbers of any size: a damaged file's shapes would overflow NumPy's."""
+    return math.prod(int(d) for d in dimensions)
 
 
 def weight_inputs(name: str, op: Any, graph: Any) -> list[int]:
@@ -160,4 +165,4 @@ def _shape(tensor: Any) -> list[int]:
 
 
 def _elements(tensor: Any) -> int:
-    return int(np.prod([max(1, d) for d in _shape(tensor)]))
+    return _product(max(1, d) for d in _shape(tensor))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import numpy_type, tensor_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import numpy_type, tensor_name, text_of, type_name, unpack
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def ports_of(model: bytes | Any) -> Ports:
 
 def _ports(tree: Any, graph: Any, which: str) -> tuple[TensorPort, ...]:
     names = {
-        int(entry.tensorIndex): entry.name.decode()
+        int(entry.tensorIndex): text_of(entry.name)
         for signature in tree.signatureDefs or []
         if signature.subgraphIndex == 0
         for entry in getattr(signature, which) or []

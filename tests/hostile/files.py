@@ -1,0 +1,45 @@
+"""Ten valid ``.tflite`` files of every kind, to be damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def valid_files(digits: Path, keras: Any) -> dict[str, bytes]:
+    """Content by name: types, operators, subgraphs, several ports, encoded weights."""
+    from tests.models.zoo import models
+    from tflite_compress.models.load import load_model
+    from tflite_compress.models.network import Network
+    from tflite_compress.passes import Convert
+    from tflite_compress.passes.convert import convert
+    from tflite_compress.tflite.slim import slimmed, steps_of
+    from tflite_compress.timing.roofline import peak_model
+
+    generator = np.random.default_rng(0)
+
+    def converted(network: Network, numeric: Any, io: Any = "float32") -> bytes:
+        shapes = [(8, *(d or 4 for d in port.shape[1:])) for port in network.inputs]
+        samples = tuple(generator.random(shape).astype(np.float32) for shape in shapes)
+        return convert(network, Convert(numeric=numeric, io=io), samples, lambda n: None)[0]
+
+    network = load_model(digits).network
+    zoo = models(keras)
+
+    def of_zoo(name: str) -> Network:
+        return load_model(zoo[name]()).network
+
+    return {
+        "float32": converted(network, "float32"),
+        "float16": converted(network, "float16"),
+        "dynamic": converted(network, "dynamic"),
+        "int8": slimmed(converted(network, "int8", "integer"), steps_of("safe")),
+        "int16x8": converted(network, "int16x8", "integer"),
+        "lstm": converted(of_zoo("lstm"), "float32"),
+        "gru": converted(of_zoo("gru"), "float32"),  # a WHILE with subgraphs of its own
+        "transposed": converted(of_zoo("conv2d_transpose"), "int8", "integer"),
+        "several": converted(of_zoo("multi_output"), "float32"),
+        "pointwise": peak_model("INT8"),
+    }
