@@ -37,6 +37,7 @@ class Options:
         bundle: Write what the device's developer needs into the result's folder ``bundle``.
         details: Also time operators and look at layers, and write ``report.html``, ``report.md`` and
             ``MODEL_CARD.md``.
+        resume: Go on with trainings that an interrupted run of the same model, data and seed left.
     """
 
     max_drop: float = 0.01
@@ -50,6 +51,7 @@ class Options:
     max_ram_bytes: int | None = None
     bundle: bool = True
     details: bool = True
+    resume: bool = True
 
     @property
     def limits(self) -> Limits:

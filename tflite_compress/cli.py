@@ -21,6 +21,7 @@ from tflite_compress.cli_values import (
 )
 from tflite_compress.errors import CompressError, UsageError, closest
 from tflite_compress.helptext import HELP, command_help
+from tflite_compress.output import full_disk
 
 
 def compress(
@@ -45,6 +46,7 @@ def compress(
     seed: int = 0,
     bundle: bool = True,
     details: bool = True,
+    resume: bool = True,
     ledger: Any = None,
     dry_run: bool = False,
     json: bool = False,
@@ -77,6 +79,7 @@ def compress(
         seed: Seed of the split and of training.
         bundle: Write sources and test vectors for the device too; --bundle=false leaves them out.
         details: Time operators and look at layers for report.html; --details=false leaves pages out.
+        resume: Go on with the training of an interrupted run; --resume=false starts it anew.
         ledger: File that keeps a record of runs, or none; 'tflite-compress runs' lists them.
         dry_run: Print the plan and stop.
         json: Print the reports as JSON instead of a table.
@@ -109,6 +112,7 @@ def compress(
             "seed": seed,
             "bundle": flag(bundle, "bundle"),
             "details": flag(details, "details"),
+            "resume": flag(resume, "resume"),
             "max_flash_bytes": limits[0],
             "max_ram_bytes": limits[1],
         }
@@ -230,7 +234,8 @@ def main(argv: list[str] | None = None) -> int:
     except CompressError as error:
         if debug:
             raise
-        _complain(error.message, error.next_step)
+        told = full_disk() or error
+        _complain(told.message, told.next_step)
         return error.exit_code
     except KeyboardInterrupt:
         _complain("interrupted; nothing was written", "The same command continues a training where it stood.")
@@ -244,6 +249,9 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if full := full_disk():
+            _complain(full.message, full.next_step)
+            return full.exit_code
         _complain(
             f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}",
             "This is a bug; --debug shows where.",

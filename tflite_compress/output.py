@@ -18,6 +18,7 @@ from tflite_compress.errors import OutputError
 
 MANIFEST = "manifest.json"
 SET_ASIDE = "old"
+SCARCE_BYTES = 1 << 20  # of free disk; whatever fails then has failed for want of it
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux's renameat2(2)
 
 
@@ -82,6 +83,26 @@ def exclusive(lock: Path, what: str) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def full_disk(least_bytes: int = 0) -> OutputError | None:
+    """What to say if the folder for temporary files has no room, which TensorFlow passes over in silence.
+
+    Args:
+        least_bytes: Room that is needed.
+    """
+    try:
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return OutputError(f"no folder for temporary files can be written ({error})", "Set TMPDIR to one.")
+    if free >= max(least_bytes, SCARCE_BYTES):
+        return None
+    return OutputError(
+        f"{folder}: no space left on the disk for temporary files ({free:,} bytes free"
+        + (f", about {least_bytes:,} needed)" if least_bytes else ")"),
+        "Free some space, or set TMPDIR to another folder.",
+    )
 
 
 def write_file(path: Path, content: bytes | str) -> None:

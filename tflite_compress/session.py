@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from tflite_compress.errors import ConversionError
 from tflite_compress.fit.check import NO_LIMITS, Verdict
 from tflite_compress.fit.result import broken_limit, fit_and_bundle, ram_of
 from tflite_compress.models.load import Source, load_model, resolve_reference
-from tflite_compress.output import MANIFEST, write_file
+from tflite_compress.output import MANIFEST, full_disk, write_file
 from tflite_compress.passes import Convert, Slim, apply_pass
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.pipeline import Attempt, Memo, best, run_plan
@@ -32,6 +34,7 @@ from tflite_compress.report.fit_table import verdict_record
 from tflite_compress.report.manifest import build_manifest, versions
 from tflite_compress.report.pages import written_pages
 
+CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE = (Convert(numeric="float32", io="float32"), Slim())
 
 
@@ -225,6 +228,8 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
         named = custom if isinstance(custom, str) else None
         objects: Any = resolve_reference(named, "--custom-objects") if named else custom
         source = load_model(model, dict(objects or {}), options.trust_model, named)
+    if scarce := full_disk(CONVERSION_BYTES * source.network.parameter_count()):
+        raise scarce
     with clock.step("data"), progress.step("reading the data"):
         splits = gather(spec, source.network, options.seed)
     with clock.step("original"), progress.step("running the original model"):
@@ -233,7 +238,10 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     fingerprint = json.dumps(
         [source.sha256, splits.train.sha256(), options.seed, options.loss, versions()], sort_keys=True
     )
-    context = Context(reference, options.seed, progress, checkpoint_folder(), fingerprint)
+    checkpoints = checkpoint_folder() / hashlib.sha256(fingerprint.encode()).hexdigest()[:20]
+    if not options.resume:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    context = Context(reference, options.seed, progress, checkpoints)
     baseline = Model(source.network)
     with clock.step("baseline"):
         for config in BASELINE:
@@ -260,5 +268,5 @@ def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict
     data = {
         k: str(v) if isinstance(v, os.PathLike) else v for k, v in vars(spec).items() if k not in from_python
     }
-    settings = {k: v for k, v in asdict(options).items() if k not in from_python}
+    settings = {k: v for k, v in asdict(options).items() if k not in (*from_python, "resume")}
     return {"data": data, "options": settings, "not_repeatable": ", ".join(from_python)}

@@ -60,7 +60,7 @@ def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
         shape = (count, *port.fixed_shape)
         if port.quantized:
             info = np.iinfo(port.dtype)
-            steps = rng.integers(info.min, info.max, shape, endpoint=True)
+            steps = rng.integers(info.min, info.max, shape, port.dtype, endpoint=True)
             real.append(port.to_real(steps))
         elif port.dtype.kind == "f":
             real.append(rng.standard_normal(shape).astype(np.float32))

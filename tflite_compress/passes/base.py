@@ -77,8 +77,8 @@ class Context:
         reference: The original model on the data, for distillation and scoring.
         seed: Seed of everything random.
         progress: Where to report progress.
-        checkpoints: Folder for training checkpoints of interrupted runs, or None to keep none.
-        fingerprint: Hash of model, data, seed and versions, which checkpoints are keyed by.
+        checkpoints: Folder for training checkpoints of interrupted runs with this model, data, seed and
+            versions, or None to keep none.
         tables: Figures about the original model that several runs of a pass share; see :meth:`once`.
     """
 
@@ -86,7 +86,6 @@ class Context:
     seed: int
     progress: Progress
     checkpoints: Path | None = None
-    fingerprint: str = ""
     tables: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, compute: Callable[[], Any]) -> Any:

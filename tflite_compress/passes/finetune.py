@@ -7,8 +7,10 @@ labels are therefore optional, and targets are computed once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,11 +121,11 @@ def finetune(
 
 def discard_checkpoint(context: Context, key: str) -> None:
     """Remove the checkpoint of a training that is no longer needed."""
-    import shutil
-
     folder = _checkpoint_folder(context, key)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()  # the run's last one
 
 
 def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
@@ -225,8 +227,7 @@ def _ticker(advance: Advance) -> Any:
 def _checkpoint_folder(context: Context, key: str) -> Path | None:
     if context.checkpoints is None:
         return None
-    digest = hashlib.sha256(f"{context.fingerprint}:{key}".encode()).hexdigest()[:20]
-    return context.checkpoints / digest
+    return context.checkpoints / hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
 class _Checkpoint:
@@ -246,7 +247,12 @@ class _Checkpoint:
         latest = tensorflow().train.latest_checkpoint(str(self._folder))
         if latest is None:
             return 0
-        self._state.restore(latest).expect_partial()
+        try:
+            self._state.restore(latest).expect_partial()
+        except Exception as error:  # cut off by a full disk or a power cut, or removed by another run
+            self._say(f"{title}: starting anew, the checkpoint {self._folder} cannot be read: {error}")
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return 0
         done = int(self._epoch.numpy())
         self._say(f"{title}: continuing after epoch {done} of an interrupted run")
         return done

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tflite_compress.errors import ModelError
 from tflite_compress.tflite.flatbuffer import numpy_type, tensor_name, text_of, type_name, unpack
+
+LARGEST_SCALE = 1e28  # 64-bit steps times this still are float32 numbers
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,15 @@ def _port(tensor: Any, index: int, names: dict[int, str]) -> TensorPort:
     points = None if quantization is None else quantization.zeroPoint
     signature = tensor.shapeSignature
     shape = signature if signature is not None and len(signature) else tensor.shape
+    name = names.get(index) or tensor_name(tensor) or f"tensor_{index}"
+    scale = float(scales[0]) if scales is not None and len(scales) else 0.0
+    if not 0 <= scale < LARGEST_SCALE:
+        raise ModelError(f"'{name}' has the scale {scale:g}: the file is damaged", "Convert the model again.")
     return TensorPort(
-        names.get(index) or tensor_name(tensor) or f"tensor_{index}",
+        name,
         index,
         tuple(int(d) for d in ([] if shape is None else shape)),
         type_name(tensor.type),
-        float(scales[0]) if scales is not None and len(scales) else 0.0,
+        scale,
         int(points[0]) if points is not None and len(points) else 0,
     )
