@@ -25,9 +25,17 @@ def load() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return _images("train"), _labels("train"), _images("t10k"), _labels("t10k")
 
 
-def save_npz(path: Path) -> None:
-    """Write the data as one .npz with x_train, y_train, x_test, y_test; pixels as float32 0 to 1."""
+def save_npz(path: Path, train: int = 60_000) -> None:
+    """Write the data as one .npz with x_train, y_train, x_test, y_test; pixels as float32 0 to 1.
+
+    Args:
+        path: The file.
+        train: How many training images, chosen with a seed.
+    """
     x_train, y_train, x_test, y_test = load()
+    if train < len(x_train):
+        few = np.random.default_rng(0).permutation(len(x_train))[:train]
+        x_train, y_train = x_train[few], y_train[few]
     scale = np.float32(1 / 255)
     np.savez(path, x_train=x_train * scale, y_train=y_train, x_test=x_test * scale, y_test=y_test)
 

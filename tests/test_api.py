@@ -37,6 +37,7 @@ def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp
         assert 0 < latency["median_ms"] <= latency["p90_ms"] <= latency["p99_ms"]
     assert report["device_latency"]["kind"] == "unknown"
     assert {"load", "data", "original", "baseline", "passes", "latency"} <= set(report["seconds"])
+    assert report["peak_memory_bytes"] > 200 << 20
 
 
 def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from tflite_compress.report.details import details
 from tflite_compress.report.fit_table import verdict_record
 from tflite_compress.report.manifest import build_manifest, versions
 from tflite_compress.report.pages import written_pages
+from tflite_compress.timing.machine import peak_bytes
 
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE = (Convert(numeric="float32", io="float32"), Slim())
@@ -124,6 +125,7 @@ class Session:
         report["model"] = {"name": self.source.network.name, "format": self.source.format}
         report["command"] = self.invocation
         report["seconds"] = clock.seconds
+        report["peak_memory_bytes"] = peak_bytes()
         return self._write(plan, chosen, report, bundle, folder)
 
     def _misfit(self, model: Model, plan: Plan) -> str:

@@ -161,7 +161,7 @@ def test_an_interrupted_training_continues(context: Context, start: Model, tmp_p
 
     config = Prune(epochs=4, least_steps=1)
     whole = apply(config, start, context).network.handle.get_weights()
-    stopping = replace(context, progress=StopAt(25), checkpoints=tmp_path)
+    stopping = replace(context, progress=StopAt(25), checkpoints=tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
         apply(config, start, stopping)
     going_on = StopAt(10**6)

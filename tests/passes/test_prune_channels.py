@@ -78,7 +78,7 @@ def test_an_interrupted_run_continues_in_its_round(
     context: Context, start: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = PruneChannels(target_macs=0.5, **QUICK)
-    resumable = replace(context, checkpoints=tmp_path)
+    resumable = replace(context, checkpoints=tmp_path / "run")
     expected = apply(config, start, replace(context, checkpoints=None)).network.handle.get_weights()
     real, calls = finetune.finetune, []
 

@@ -107,6 +107,9 @@ def print_results(results: list[Result]) -> None:
     out.print(f"latency: {first['latency']['where']}; not the device's", markup=False)
     for result in results:
         _print_notes(out, result)
+    peak = results[-1].report["peak_memory_bytes"]
+    if peak is not None:
+        out.print(f"peak memory of this run: {peak / 1e9:.1f} GB", markup=False)
 
 
 def _result_row(result: Result) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import time
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def machine_name() -> str:
     except OSError:
         pass
     return f"{platform.machine()}, {processor}"
+
+
+def peak_bytes() -> int | None:
+    """Most memory this process or one of its children that ended has held (resident set); None if unknown."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        own = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration, ValueError):
+        return None
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
 
 
 def cpu_seconds() -> float | None:
