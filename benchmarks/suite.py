@@ -142,8 +142,8 @@ TEXT = [
     "memory: of the process, in MiB; TensorFlow, imported, and the training data are part of it.",
     "",
     "TF-MOT refuses Keras 3 models and is given this tool's tf_keras copy; 2 epochs of pruning from 50 to "
-    "80 %, 1 of quantization-aware training, Adam as compiled by default, as in its tutorials. Whatever trains "
-    "does so on 20,000 of Fashion-MNIST's 60,000 training images, on all of the spoken words, on 8,000 "
+    "80 %, 1 of quantization-aware training, Adam as compiled by default, as in its tutorials. Whatever "
+    "trains does so on 20,000 of Fashion-MNIST's 60,000 training images, on all spoken words, on 6,000 "
     "enlarged images. "
     "litert-quantizer leaves the LSTM in float32. No ImageNet weights can be had from a package registry: "
     "MobileNetV2 learned at 48 x 48 pixels and was fine-tuned at 96 x 96.",

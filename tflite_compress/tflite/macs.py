@@ -84,7 +84,14 @@ def count_work(content: bytes) -> Work:
 
 
 def operator_macs(name: str, op: Any, graph: Any) -> int | None:
-    """MACs of one operator, 0 for one without weights, None where the file does not tell."""
+    """MACs of one operator, 0 for one without weights, None where the file does not tell (or is damaged)."""
+    try:
+        return _macs(name, op, graph)
+    except (IndexError, TypeError):  # no outputs, no shape: runtimes refuse it with their own words
+        return None
+
+
+def _macs(name: str, op: Any, graph: Any) -> int | None:
     tensors = graph.tensors
     output = _elements(tensors[op.outputs[0]])
     if name in ("CONV_2D", "CONV_3D"):
