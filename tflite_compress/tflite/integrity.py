@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.errors import ModelError
-from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, unpack
+from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, operator_name, unpack
 
 LARGEST_FILE = 2**31 - 1  # offsets are 32 bits wide, signed in places
 MOST_TABLES = 1_000_000
@@ -156,6 +156,14 @@ class _Walk:
             raise _DamagedError(f"more than {MOST_TABLES} tables")
 
 
+# What the rest of the program looks into, not only counts.
+_LEAST_INPUTS = {
+    **dict.fromkeys("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL".split(), 2),
+    **dict.fromkeys("DEQUANTIZE QUANTIZE RESHAPE SQUEEZE EXPAND_DIMS".split(), 1),
+    "TRANSPOSE_CONV": 3,
+}
+
+
 def _check_indices(model: Any) -> None:
     """Every index of every operator, tensor, signature and subgraph points to something."""
     buffers, codes = model.buffers or [], model.operatorCodes or []
@@ -174,6 +182,11 @@ def _check_indices(model: Any) -> None:
             _within(op.inputs, -1, len(tensors), f"{place}: inputs")
             _within(op.outputs, 0, len(tensors), f"{place}: outputs")
             _within(op.intermediates, -1, len(tensors), f"{place}: intermediates")
+            least = _LEAST_INPUTS.get(operator_name(model, op), 0)
+            if least and (
+                op.inputs is None or len(op.inputs) < least or op.outputs is None or not len(op.outputs)
+            ):
+                raise _DamagedError(f"{place}: {operator_name(model, op)} without its inputs or outputs")
     for signature in model.signatureDefs or []:
         _within([signature.subgraphIndex], 0, len(model.subgraphs), "signature: graph")
         tensors = model.subgraphs[signature.subgraphIndex].tensors or []
