@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tflite_compress.timing.worker import memory_bytes
+
 BUSY_SHARE = 0.15
 UNEVEN = 1.15
 
@@ -30,12 +32,9 @@ def machine_name() -> str:
 
 def peak_bytes() -> int | None:
     """Most memory this process or one of its children that ended has held (resident set); None if unknown."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        own = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration, ValueError):
-        return None
-    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+    own = memory_bytes("VmHWM")
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return max(own, children) if own else None
 
 
 def cpu_seconds() -> float | None:
