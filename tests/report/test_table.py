@@ -25,6 +25,7 @@ def result(fits: bool = True) -> Result:
         "notes": ["mind [this]"],
         "fit": {"fits": fits, "findings": findings},
         "device_latency": {"kind": "estimated", "value": 2.0, "how": "MACs", "low": 1.0, "high": 4.0},
+        "peak_memory_bytes": 2_100_000_000,
     }
     return Result("arduino-nano-33-ble", True, Path("out/model.tflite"), report, {})
 
@@ -48,6 +49,7 @@ def test_fit_and_latency_are_told(capsys: pytest.CaptureFixture[str], fits: bool
     assert ("fits: RAM 20 KB (estimated), flash 20 KB (estimated)" in out) == fits
     assert ("does NOT fit: too [much]" in out and "Shrink it." in out) != fits
     assert "about 2 ms (1 to 4) on the device, estimated" in out
+    assert "peak memory of this run: 2.1 GB" in out
 
 
 def test_sizes_in_words() -> None:
