@@ -114,7 +114,7 @@ def ours(path: Path, data: Path, samples: np.ndarray, recipe: str) -> bytes:
 def main(folder: Path, model: str, tool: str) -> None:
     """Make the file and print what that took."""
     from tflite_compress.backend import native_noise_captured, tensorflow, tf_keras
-    from tflite_compress.timing.worker import memory_bytes
+    from tflite_compress.timing.machine import peak_bytes
 
     with native_noise_captured():
         tensorflow()
@@ -123,9 +123,7 @@ def main(folder: Path, model: str, tool: str) -> None:
         content = make(folder, model, tool)
         seconds = time.perf_counter() - start
     (folder / f"{model}-{tool}.tflite").write_bytes(content)
-    # Not getrusage: its maximum starts from that of the process this one was forked from.
-    peak = memory_bytes("VmHWM")
-    print(json.dumps({"seconds": seconds, "peak_mb": peak / 2**20}))
+    print(json.dumps({"seconds": seconds, "peak_mb": (peak_bytes() or 0) / 2**20}))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import numpy as np
 
 SMALL, SIDE = 48, 96
 TRAIN, TEST = 6000, 4000
+MOMENTUM = 0.9  # Keras' 0.999 needs thousands of steps before the statistics are those of the data
 
 
 def enlarged(images: np.ndarray, side: int) -> np.ndarray:
@@ -41,7 +42,11 @@ def build(side: int) -> Any:
     import keras
 
     shape = (side, side, 3)
-    return keras.applications.MobileNetV2(shape, alpha=0.35, weights=None, classes=10, name="mobilenetv2_96")
+    model = keras.applications.MobileNetV2(shape, alpha=0.35, weights=None, classes=10, name="mobilenetv2_96")
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = MOMENTUM
+    return model
 
 
 def train(path: Path, data: Path, epochs: int = 4) -> None:
