@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def export(found: Sequence[Run], tracking_uri: str, experiment: str = "tflite-co
     Raises:
         UsageError: MLflow is not installed, or the place cannot be used.
     """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use unless told not to
     try:
         from mlflow import MlflowClient
     except ImportError as error:

@@ -209,6 +209,7 @@ def _ray_slots(workers: int, setup: Setup) -> list[Slot]:
             "--engine=ray: Ray is not installed", "pip install 'tflite-compress[cluster]'"
         ) from error
     if not ray.is_initialized():
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports its use unless told not to
         address = os.environ.get("RAY_ADDRESS")
         local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
         paths = os.pathsep.join(p or os.getcwd() for p in sys.path)

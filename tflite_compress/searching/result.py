@@ -76,7 +76,7 @@ def conclude(
     if pick is not None:
         bundle, why_none = slot.call("bundle", files[pick.trial]).result()
         notes += [f"no bundle: {why_none}"] if why_none else []
-        for name, content in {**files[pick.trial], **bundle}.items():
+        for name, content in _with_bundle(files[pick.trial], bundle).items():
             write_file(staging / "chosen" / name, content)
     record = {
         "schema": SCHEMA,
@@ -158,6 +158,13 @@ def _notes(trials: list[dict[str, Any]], points: list[dict[str, Any]]) -> list[s
             "expect slightly more to be lost"
         )
     return notes
+
+
+def _with_bundle(files: Files, bundle: Files) -> Files:
+    """A point's files and its bundle, which the manifest then lists too: a later run may replace it."""
+    manifest = json.loads(files[MANIFEST])
+    manifest["files"] = sorted({*manifest["files"], *bundle})
+    return {**files, **bundle, MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()}
 
 
 def _read(folder: Path) -> Files:
