@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tflite_compress.tomlfiles import bundled_names
+from tflite_compress.tomlfiles import bundled_folder, bundled_names
 
 Run = Callable[..., tuple[int, str, str]]
 COMMAND = [sys.executable, "-m", "tflite_compress"]
@@ -53,6 +53,16 @@ def test_one_device_and_one_recipe(run: Run) -> None:
     assert code == 0 and "Cortex-M4F" in out and "256 KB" in out and "Product" in out
     code, out, _ = run("recipes", "prune-int8")
     assert code == 0 and "--sparsity" in out and "number from 0 below 1" in out
+
+
+@pytest.mark.parametrize(("kind", "name"), [("devices", "rp2040"), ("recipes", "prune-int8")])
+def test_files_to_start_from(run: Run, kind: str, name: str, tmp_path: Path) -> None:
+    code, out, _ = run(kind, name, "--toml")
+    assert code == 0 and out == (bundled_folder(kind) / f"{name}.toml").read_text()
+    (tmp_path / "mine.toml").write_text(out)
+    assert run(kind, "mine.toml", "--toml") == (0, out, "")
+    code, _, err = run(kind, "--toml")
+    assert code == 2 and "nothing named" in err
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(run: Run, digits: Path, tmp_path: Path) -> None:

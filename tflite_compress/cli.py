@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Any
 
-from tflite_compress import cli_diagnose, cli_fit, cli_look, cli_search
+from tflite_compress import cli_diagnose, cli_fit, cli_look, cli_profiles, cli_search
 from tflite_compress.cli_values import (
     bytes_of,
     command_line,
@@ -153,42 +153,6 @@ def repeat(manifest: Any = None, *extra: str, out: Any = None) -> int:
     return 0 if same else 1
 
 
-def devices(name: Any = None, *extra: str) -> int:
-    """List device profiles, or show one with the source of each fact.
-
-    Args:
-        name: A profile's name or the path of a TOML file.
-        extra: Nothing else is expected.
-    """
-    refuse_extra(extra)
-    from tflite_compress.devices import all_devices, load_device
-    from tflite_compress.report import table
-
-    if name is None:
-        table.print_devices(all_devices())
-    else:
-        table.print_device(load_device(str(name)))
-    return 0
-
-
-def recipes(name: Any = None, *extra: str) -> int:
-    """List recipes, or show one with all its settings.
-
-    Args:
-        name: A recipe's name or the path of a TOML file.
-        extra: Nothing else is expected.
-    """
-    refuse_extra(extra)
-    from tflite_compress.recipes import all_recipes, load_recipe
-    from tflite_compress.report import table
-
-    if name is None:
-        table.print_recipes(all_recipes())
-    else:
-        table.print_recipe(load_recipe(str(name)))
-    return 0
-
-
 COMMANDS = {
     "compress": compress,
     "repeat": repeat,
@@ -203,8 +167,8 @@ COMMANDS = {
     "report": cli_look.report,
     "runs": cli_look.runs,
     "setup-emulator": cli_fit.setup_emulator,
-    "devices": devices,
-    "recipes": recipes,
+    "devices": cli_profiles.devices,
+    "recipes": cli_profiles.recipes,
 }
 
 

@@ -96,7 +96,15 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where each group of facts comes from."""
+    """Where each group of facts comes from.
+
+    Attributes:
+        core: Data sheet of the processor.
+        memory: Likewise.
+        numerics: Where it says which types run, and which run fast.
+        runtime: Where its kernels or delegate are described.
+        limits: Where its limits are described.
+    """
 
     core: str
     memory: str
@@ -113,7 +121,12 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         title: Its full name.
         kind: What sort of thing it is.
         default_recipe: The recipe taken where none is named.
+        core: The processor that runs the model.
+        memory: What there is of it.
+        numerics: Numeric types its runtime can run.
+        runtime: What executes the model.
         limits: What to know before relying on it.
+        sources: Where each group of facts comes from.
         npu: A neural processor beside the core.
     """
 

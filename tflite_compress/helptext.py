@@ -23,8 +23,8 @@ usage:
   tflite-compress report DIR [DIR ...] [--compare] [--html=FILE]   results as Markdown or as one page
   tflite-compress runs [NUMBER ...] [--model --device]   recorded runs, or some side by side
   tflite-compress setup-emulator                  fetch the emulated Raspberry Pi for verify --emulate
-  tflite-compress devices [NAME]                  device profiles
-  tflite-compress recipes [NAME]                  recipes and their settings
+  tflite-compress devices [NAME] [--toml]         device profiles
+  tflite-compress recipes [NAME] [--toml]         recipes and their settings
   tflite-compress --version
 
 'tflite-compress COMMAND --help' explains a command. --debug shows tracebacks.

@@ -201,17 +201,34 @@ def as_toml(recipe: Recipe) -> str:
 
 
 def type_name(annotation: Any) -> str:
-    """What a setting accepts, in words: ``one of a, b``, ``number 0 to 1``, ``true or false``."""
-    info = msgspec.inspect.type_info(annotation)
-    if isinstance(info, msgspec.inspect.LiteralType):
-        return "one of " + ", ".join(str(v) for v in info.values)
-    if isinstance(info, msgspec.inspect.BoolType):
-        return "true or false"
-    if isinstance(info, msgspec.inspect.FloatType | msgspec.inspect.IntType):
-        word = "number" if isinstance(info, msgspec.inspect.FloatType) else "whole number"
+    """What a setting accepts, in words: ``one of a, b``, ``number 0 to 1``, ``list of text``."""
+    return _type_words(msgspec.inspect.type_info(annotation))
+
+
+def _type_words(info: msgspec.inspect.Type) -> str:
+    kinds = msgspec.inspect
+    if isinstance(info, kinds.Metadata):
+        return _type_words(info.type)
+    if isinstance(info, kinds.UnionType):
+        choices = [t for t in info.types if not isinstance(t, kinds.NoneType)]
+        literals = [str(v) for t in choices if isinstance(t, kinds.LiteralType) for v in t.values]
+        return _one_of(literals) if literals else _type_words(choices[0])
+    if isinstance(info, kinds.LiteralType):
+        return _one_of([str(v) for v in info.values])
+    if isinstance(info, kinds.FloatType | kinds.IntType):
+        word = "number" if isinstance(info, kinds.FloatType) else "whole number"
         bounds = (("from", info.ge), ("above", info.gt), ("to", info.le), ("below", info.lt))
         return word + "".join(f" {how} {bound:,}" for how, bound in bounds if bound is not None)
-    return "list"
+    if isinstance(info, kinds.VarTupleType):
+        return f"list of {_type_words(info.item_type)}"
+    if isinstance(info, kinds.TupleType):
+        return f"list of {len(info.item_types)}: {_type_words(info.item_types[0])}"
+    words = ((kinds.BoolType, "true or false"), (kinds.StrType, "text"))
+    return next((word for kind, word in words if isinstance(info, kind)), "table")
+
+
+def _one_of(values: list[str]) -> str:
+    return "one of " + ", ".join(values)
 
 
 def _checked(recipe: Recipe, where: str) -> Recipe:

@@ -1,0 +1,169 @@
+"""Write the reference pages from the schema and the TOML files: ``python docs/generate.py``.
+
+A test fails where ``recipes.md`` or ``devices.md`` is not what this writes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from tflite_compress.devices import Core, Device, Memory, Npu, Numerics, Runtime, Sources, all_devices
+from tflite_compress.passes import AnyPass, pass_name
+from tflite_compress.passes.finetune import Schedule
+from tflite_compress.recipes import Recipe, all_recipes, type_name
+
+HERE = Path(__file__).parent
+MADE = "<!-- Written by docs/generate.py from the schema; change the docstrings there, not this page. -->"
+TABLES = {
+    Device: "",
+    Core: "core",
+    Npu: "npu",
+    Memory: "memory",
+    Numerics: "numerics",
+    Runtime: "runtime",
+    Sources: "sources",
+}
+
+
+def main() -> None:
+    """Write both pages."""
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """The generated pages by file name."""
+    return {"recipes.md": recipes_page(), "devices.md": devices_page()}
+
+
+def recipes_page() -> str:
+    """Every bundled recipe, and every setting of every pass."""
+    lines = ["# Recipes and passes", "", MADE, "", *RECIPES_TEXT, ""]
+    lines += ["| recipe | what it gives | passes | gentler settings |", "|---|---|---|---|"]
+    for recipe in all_recipes():
+        chain = " → ".join(pass_name(p) for p in recipe.passes)
+        lines.append(f"| `{recipe.name}` | {_cell(recipe.summary)} | {chain} | {len(recipe.gentler)} |")
+    lines += ["", "## The file", "", *_table(Recipe), "", "## Passes"]
+    for kind in get_args(AnyPass):
+        lines += ["", f"### {kind.__struct_config__.tag}", "", _summary(kind), "", *_table(kind)]
+    return "\n".join(lines) + "\n"
+
+
+def devices_page() -> str:
+    """Every bundled device, and every key of a profile."""
+    lines = ["# Device profiles", "", MADE, "", *DEVICES_TEXT, ""]
+    lines += [
+        "| device | | kind | core | flash | RAM | runtime | recipe |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for device in all_devices():
+        cells = (
+            f"`{device.name}`",
+            device.title,
+            device.kind,
+            device.core.name,
+            _bytes(device.memory.flash_bytes),
+            _bytes(device.memory.ram_bytes),
+            device.runtime.name,
+            device.default_recipe,
+        )
+        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    for struct, table in TABLES.items():
+        lines += [
+            "",
+            f"## `[{table}]`" if table else "## Top of the file",
+            "",
+            _summary(struct),
+            "",
+            *_table(struct),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(struct: Any) -> list[str]:
+    """The settings of a struct: name, type with its bounds, default, meaning."""
+    hints = get_type_hints(struct, include_extras=True)
+    meanings = {name: text for base in reversed(struct.__mro__) for name, text in _meanings(base)}
+    fields = msgspec.structs.fields(struct)
+    if not fields:
+        return ["No settings."]
+    rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
+    for field in fields:
+        default = "required" if field.required else f"`{_shown(field.default)}`"
+        values = _cell(type_name(hints[field.name]))
+        rows.append(f"| `{field.name}` | {values} | {default} | {_cell(meanings.get(field.name, ''))} |")
+    return rows
+
+
+def _meanings(struct: Any) -> Iterator[tuple[str, str]]:
+    """Each attribute and its description, from the class's docstring."""
+    text = inspect.getdoc(struct) or ""
+    _, _, attributes = text.partition("Attributes:\n")
+    for names, meaning in re.findall(
+        r"^    (\w[\w, ]*): ((?:.|\n(?!    \w[\w, ]*: ))*)", attributes, re.MULTILINE
+    ):
+        if "finetune.Schedule" in meaning:
+            yield from ((n, m) for n, m in _meanings(Schedule) if n in names.split(", "))
+        else:
+            yield from ((name, " ".join(meaning.split())) for name in names.split(", "))
+
+
+def _summary(struct: Any) -> str:
+    """A docstring up to its attributes."""
+    return " ".join((inspect.getdoc(struct) or "").partition("Attributes:")[0].split()).replace("``", "`")
+
+
+def _cell(text: str) -> str:
+    return text.replace("``", "`").replace("|", "or").strip()
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return "none"
+    if isinstance(default, tuple):
+        return str(list(default))
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _bytes(number: int | None) -> str:
+    from tflite_compress.report.table import size
+
+    return "-" if number is None else size(number)
+
+
+RECIPES_TEXT = [
+    "A recipe is a TOML file: a list of passes, and what to try instead where that loses too much.",
+    "`tflite-compress recipes NAME` prints a bundled one; pass the path of your own as `--recipe=mine.toml`.",
+    "Every setting below is an option too: `--sparsity=0.6`, or `--prune.epochs=8` where several have it.",
+    "",
+    "```toml",
+    'name = "mine"',
+    'summary = "60 % of the weights zero, then int8"',
+    "",
+    "[[passes]]",
+    'pass = "prune"',
+    "sparsity = 0.6",
+    "",
+    "[[passes]]",
+    'pass = "convert"',
+    'numeric = "int8"',
+    "",
+    "[[gentler]]",
+    "sparsity = 0.4",
+    "```",
+    "",
+    "Exactly one pass is `convert`. What trains comes before it, `slim` and `encode` after it.",
+]
+DEVICES_TEXT = [
+    "A profile is a TOML file of facts, each group with its source. `tflite-compress devices NAME` prints a",
+    "bundled one; pass the path of your own as `--device=board.toml`. Copy the one that is most alike.",
+]
+
+if __name__ == "__main__":
+    main()

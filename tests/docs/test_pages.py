@@ -1,0 +1,89 @@
+"""Pages quote messages the package really has, link to files that exist, and show code that runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tflite_compress.data.gather import DataSpec, gather
+from tflite_compress.models.load import load_model
+from tflite_compress.passes import Context, Convert, Model, apply_pass
+from tflite_compress.progress import Silent
+from tflite_compress.reference import make_reference
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TROUBLES = (ROOT / "docs" / "troubleshooting.md").read_text()
+QUOTED = re.findall(r"^### `([^`]*)`$", TROUBLES, re.MULTILINE)
+ADDING = (ROOT / "docs" / "adding.md").read_text()
+
+
+def strings() -> Iterator[str]:
+    """Every text in the package's source, with ``…`` for what is filled in."""
+    for path in (ROOT / "tflite_compress").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.JoinedStr):
+                yield "".join(str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values)
+
+
+def test_quoted_messages_are_in_the_source() -> None:
+    said = "\n".join(strings())
+    assert len(QUOTED) > 25
+    missing = [message for message in QUOTED if not all(part.strip() in said for part in message.split("…"))]
+    assert missing == []
+
+
+def test_every_trouble_has_an_answer() -> None:
+    for block in re.split(r"^### .*\n", TROUBLES, flags=re.MULTILINE)[1:]:
+        assert block == "" or len(block.split()) > 7, block
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for page in PAGES:
+        assert page.name == "README.md" or f"({page.relative_to(ROOT)})" in readme, page
+
+
+def test_files_to_start_from(run: Callable[..., tuple[int, str, str]], int8_file: Path) -> None:
+    Path("model.tflite").write_bytes(int8_file.read_bytes())
+    for block in re.findall(r"```sh\n(.*?)```", ADDING, re.DOTALL):
+        for line in block.splitlines():
+            command, _, target = line.partition(" > ")
+            code, out, err = run(*shlex.split(command)[1:])
+            assert code == 0 and out, (line, err)
+            if target:
+                Path(target).write_text(out)
+
+
+def test_the_example_pass_works(digits: Path, digits_data: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(re.search(r"```python\n(.*?)```", ADDING, re.DOTALL)[1], names)  # type: ignore[index]
+    source = load_model(digits)
+    splits = gather(DataSpec(digits_data), source.network, 0)
+    context = Context(make_reference(source.network, splits, None, None, None), 0, Silent())
+    model = Model(source.network)
+    clipped = names["apply"](names["Clip"](deviations=2.0), model, context)
+    assert (
+        re.fullmatch(r"\d+ weights clipped", clipped.notes[-1]) and clipped.notes[-1] != "0 weights clipped"
+    )
+    before, after = (m.network.handle.get_weights() for m in (model, clipped))
+    kernels = [(b, a) for b, a in zip(before, after, strict=True) if b.ndim > 1]
+    assert all(np.abs(a).max() <= 2.0001 * b.std() for b, a in kernels)
+    done = apply_pass(Convert(numeric="float32"), replace(clipped), context)
+    assert done.flatbuffer is not None and done.flatbuffer[4:8] == b"TFL3"

@@ -1,0 +1,100 @@
+"""Every command of the tutorials is run: with a real sshd as the Pi, and a stand-in for adb and the phone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import EXAMPLES, ROOT
+from tests.needs import tool
+from tests.runtimes.loopback import Server
+from tests.runtimes.test_adb import LOGS, STAND_IN
+
+TUTORIALS = ROOT / "docs" / "tutorials"
+
+
+def commands(name: str) -> list[str]:
+    text = (TUTORIALS / f"{name}.md").read_text()
+    return [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+
+
+def script(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A folder as the tutorials assume it, and programs of the test's own before all others."""
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    path = os.pathsep.join([str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path}
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Iterator[Server]:
+    """An sshd that ``ssh`` and ``scp`` reach as the tutorial's Pi."""
+    tool("sshd", "openssh-server", "/usr/sbin")
+    (tmp_path / "ssh").mkdir()
+    server = Server(tmp_path / "ssh")
+    options = " ".join(f"-o {option}" for option in (*server.options(), f"Port={server.port}"))
+    for name in ("ssh", "scp"):
+        script(tmp_path / "bin", name, f'exec {shutil.which(name)} {options} "$@"')
+    yield server
+    server.stop()
+
+
+def follow(name: str, environment: dict[str, str], stand_ins: dict[str, str], least: int) -> None:
+    lines = commands(name)
+    assert len(lines) >= least
+    for line in lines:
+        for shown, real in stand_ins.items():
+            line = line.replace(shown, real)
+        done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+
+
+@pytest.mark.slow
+def test_microcontroller(environment: dict[str, str]) -> None:
+    tool("g++", "g++")
+    follow("microcontroller", environment, {}, 8)
+
+
+@pytest.mark.slow
+def test_raspberry_pi(environment: dict[str, str], pi: Server, emulator: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    stand_ins = {
+        "pi@raspberrypi": pi.name,
+        "/home/pi/venv/bin/python": sys.executable,
+        "/home/pi": str(tmp_path / "home"),
+    }
+    follow("raspberry-pi", environment, stand_ins, 10)
+    assert (tmp_path / "home" / "digits" / "run_model.py").exists()
+
+
+@pytest.mark.slow
+def test_phone(environment: dict[str, str], tmp_path: Path) -> None:
+    script(tmp_path / "bin", "adb", STAND_IN.partition("\n")[2])
+    (tmp_path / "android_aarch64_benchmark_model").write_text("binary")
+    phone = {"ADB_CALLS": str(tmp_path / "calls"), "ADB_DEVICES": "R58M12ABCDE\\tdevice"}
+    log = {"ADB_LOG": str(LOGS / "gpu.txt")}
+    follow("phone", {**environment, **phone, **log}, {}, 7)
+    assert "push" in (tmp_path / "calls").read_text()
+
+
+def test_a_command_that_fails_is_noticed(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "tests.docs.test_tutorials.commands", lambda name: ["tflite-compress devices nothing"]
+    )
+    with pytest.raises(AssertionError, match="nothing"):
+        follow("phone", environment, {}, 1)
