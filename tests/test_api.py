@@ -194,6 +194,7 @@ def test_a_run_from_the_manifest_gives_the_same_bytes(
     assert set(recorded["versions"]) >= {"tensorflow", "tf-keras", "ai-edge-litert", "python"}
 
 
+@pytest.mark.slow
 def test_a_repeat_with_other_data_is_refused(digits: Path, digits_arrays: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=digits_arrays["x_test"])
     tflite_compress.compress(digits, "android-gpu", data=str(tmp_path / "d.npz"), out=tmp_path / "o", **FAST)
@@ -203,6 +204,7 @@ def test_a_repeat_with_other_data_is_refused(digits: Path, digits_arrays: Any, t
     assert not (tmp_path / "o-repeated").exists()
 
 
+@pytest.mark.slow
 def test_what_came_from_python_cannot_be_repeated(
     keras: Any, digits_arrays: Any, digits: Path, tmp_path: Path
 ) -> None:

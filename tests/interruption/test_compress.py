@@ -48,6 +48,7 @@ def test_killed_at_twenty_moments(
     assert {p.name for p in tmp_path.iterdir()} == {"whole", "out", "cache"}
 
 
+@pytest.mark.slow
 def test_resume_is_said_and_can_be_refused(
     plain_model: Path, digits_data: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ def _command(model: Path, data: Path, *more: str) -> list[str]:
     return [*COMMAND, "compress", str(model), "--device=raspberry-pi-4", f"--data={data}", *QUICK, *more]
 
 
+@pytest.mark.slow
 def test_the_second_run_into_a_folder_is_refused(
     digits: Path, digits_data: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

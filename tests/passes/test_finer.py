@@ -45,6 +45,7 @@ def spiked(start: Model, context: Context) -> Context:
     return replace(context, reference=reference)
 
 
+@pytest.mark.slow
 def test_ranges_leave_a_broken_sample_out(start: Model, spiked: Context) -> None:
     before, _, _ = score(start, spiked)
     after, _, model = score(start, spiked, Ranges(numeric="int8"))
@@ -92,6 +93,7 @@ def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]
     assert not none.types and any("no wider type" in note for note in none.notes)
 
 
+@pytest.mark.slow
 def test_mixed_precision_that_does_not_help_stays_out(start: Model, context: Context) -> None:
     model = apply_pass(Mixed(numeric="int8"), start, context)
     assert model.types or any("did not rise" in note for note in model.notes)

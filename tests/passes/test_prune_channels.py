@@ -42,6 +42,7 @@ def test_macs_come_down_and_the_accuracy_stays(context: Context, start: Model) -
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("criterion", ["l1", "l2", "bn_gamma"])
 def test_size_and_other_criteria(context: Context, start: Model, criterion: Any) -> None:
     smaller = apply(PruneChannels(target_size=0.5, criterion=criterion, **QUICK), start, context)
@@ -68,6 +69,7 @@ def _depthwise(start: Model) -> set[str]:
     return {layer.name for layer in start.network.handle.layers if "depthwise" in layer.name}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_reached_is_said(context: Context, start: Model) -> None:
     smaller = apply(PruneChannels(target_macs=0.001, **QUICK), start, context)
     assert any("came down to" in note and "of the MACs" in note for note in smaller.notes)

@@ -28,7 +28,7 @@ class Server:
         (folder / "config").write_text(
             f"HostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
             f"PidFile {folder}/pid\nListenAddress 127.0.0.1\nPort {self.port}\nPasswordAuthentication no\n"
-            "KbdInteractiveAuthentication no\nLogLevel ERROR\n"
+            "KbdInteractiveAuthentication no\nLogLevel ERROR\nSubsystem sftp internal-sftp\n"
         )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)

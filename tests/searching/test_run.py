@@ -42,6 +42,7 @@ def accuracy(folder: Path, file: str, digits: Path, digits_data: Path) -> float:
     return float(np.mean(answers == samples.labels[0]))
 
 
+@pytest.mark.slow
 def test_from_the_command_line(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     code, out, err = run(*words(digits, digits_data, "--trials=3", "--budget=3m"))
     assert code == 0, err
@@ -66,6 +67,7 @@ def test_from_the_command_line(run: Run, digits: Path, digits_data: Path, tmp_pa
     assert (tmp_path / "found/search.json").is_file()
 
 
+@pytest.mark.slow
 def test_models_that_live_in_python(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((8,)), layers.Dense(32, activation="relu"), layers.Dense(2)])

@@ -17,7 +17,7 @@ from tflite_compress.tflite.ports import Ports, TensorPort
 
 SAMPLES = 8
 MOST_SAMPLES = 100_000
-MOST_ELEMENTS = 50_000_000  # of one input, made up
+MOST_ELEMENTS = 50_000_000  # of one input or output, for inputs made up
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,16 @@ class FileData:
 
 
 def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
-    """Seeded inputs over the whole range of quantized tensors, unit-normal floats, small whole numbers."""
-    elements = max((math.prod(port.fixed_shape) for port in ports.inputs), default=1)
+    """Seeded inputs over the whole range of quantized tensors, unit-normal floats, small whole numbers.
+
+    Raises:
+        ModelError: An input or output is so large that running the file with made-up data is no use.
+    """
+    elements = max((math.prod(port.fixed_shape) for port in (*ports.inputs, *ports.outputs)), default=1)
     if elements > MOST_ELEMENTS:
-        raise ModelError(f"an input takes {elements:,} numbers, more than can be made up", "Give --data.")
+        raise ModelError(
+            f"an input or output has {elements:,} numbers, more than is run with made-up data", "Give --data."
+        )
     count = max(1, min(count, MOST_ELEMENTS // max(1, elements)))
     rng = np.random.default_rng(seed)
     real: list[np.ndarray] = []

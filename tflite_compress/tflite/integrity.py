@@ -156,11 +156,21 @@ class _Walk:
             raise _DamagedError(f"more than {MOST_TABLES} tables")
 
 
-# What the rest of the program looks into, not only counts.
+# What the rest of the program looks into: how many inputs, and of which of them how many dimensions.
 _LEAST_INPUTS = {
     **dict.fromkeys("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL".split(), 2),
     **dict.fromkeys("DEQUANTIZE QUANTIZE RESHAPE SQUEEZE EXPAND_DIMS".split(), 1),
+    **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM".split(), 2),
+    **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN".split(), 2),
     "TRANSPOSE_CONV": 3,
+}
+_LEAST_RANK = {
+    **dict.fromkeys("CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV".split(), (1, 4)),
+    **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM".split(), (0, 2)),
+    **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN".split(), (0, 2)),
+    "CONV_3D": (1, 5),
+    "FULLY_CONNECTED": (1, 1),
+    "BATCH_MATMUL": (0, 1),
 }
 
 
@@ -182,11 +192,7 @@ def _check_indices(model: Any) -> None:
             _within(op.inputs, -1, len(tensors), f"{place}: inputs")
             _within(op.outputs, 0, len(tensors), f"{place}: outputs")
             _within(op.intermediates, -1, len(tensors), f"{place}: intermediates")
-            least = _LEAST_INPUTS.get(operator_name(model, op), 0)
-            if least and (
-                op.inputs is None or len(op.inputs) < least or op.outputs is None or not len(op.outputs)
-            ):
-                raise _DamagedError(f"{place}: {operator_name(model, op)} without its inputs or outputs")
+            _check_operator(operator_name(model, op), op, tensors, place)
     for signature in model.signatureDefs or []:
         _within([signature.subgraphIndex], 0, len(model.subgraphs), "signature: graph")
         tensors = model.subgraphs[signature.subgraphIndex].tensors or []
@@ -194,6 +200,21 @@ def _check_indices(model: Any) -> None:
             _within([entry.tensorIndex], 0, len(tensors), "signature: tensor")
     for entry in model.metadata or []:
         _within([entry.buffer], 0, len(buffers), "metadata: buffer")
+
+
+def _check_operator(name: str, op: Any, tensors: list[Any], place: str) -> None:
+    """Inputs, outputs and ranks are there that its kind demands."""
+    least = _LEAST_INPUTS.get(name, 0)
+    if not least:
+        return
+    if op.inputs is None or len(op.inputs) < least or op.outputs is None or not len(op.outputs):
+        raise _DamagedError(f"{place}: {name} without its inputs or outputs")
+    if any(int(i) < 0 for i in op.inputs[:least]):
+        raise _DamagedError(f"{place}: {name} without one of its first {least} inputs")
+    index, rank = _LEAST_RANK.get(name, (0, 0))
+    shape = tensors[int(op.inputs[index])].shape
+    if rank and (shape is None or len(shape) < rank):
+        raise _DamagedError(f"{place}: input {index} of {name} has fewer than {rank} dimensions")
 
 
 def _check_tensor(tensor: Any, buffers: list[Any], where: str) -> None:

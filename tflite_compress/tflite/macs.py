@@ -84,27 +84,23 @@ def count_work(content: bytes) -> Work:
 
 
 def operator_macs(name: str, op: Any, graph: Any) -> int | None:
-    """MACs of one operator, 0 for one without weights, None where the file does not tell (or is damaged)."""
-    try:
-        return _macs(name, op, graph)
-    except (IndexError, TypeError):  # no outputs, no shape: runtimes refuse it with their own words
-        return None
+    """MACs of one operator, 0 for one without weights, None where the file does not tell.
 
-
-def _macs(name: str, op: Any, graph: Any) -> int | None:
+    Takes for granted what ``integrity`` has checked: inputs, outputs and ranks that the kind demands.
+    """
     tensors = graph.tensors
-    output = _elements(tensors[op.outputs[0]])
     if name in ("CONV_2D", "CONV_3D"):
         filter_shape = tensors[op.inputs[1]].shape
-        return output * _product(filter_shape[1:] if name == "CONV_2D" else filter_shape[:-1])
+        of_one = filter_shape[1:] if name == "CONV_2D" else filter_shape[:-1]
+        return _elements(tensors[op.outputs[0]]) * _product(of_one)
     if name == "DEPTHWISE_CONV_2D":
-        return output * _product(tensors[op.inputs[1]].shape[1:3])
+        return _elements(tensors[op.outputs[0]]) * _product(tensors[op.inputs[1]].shape[1:3])
     if name == "FULLY_CONNECTED":
-        return output * int(tensors[op.inputs[1]].shape[-1])
+        return _elements(tensors[op.outputs[0]]) * int(tensors[op.inputs[1]].shape[-1])
     if name == "TRANSPOSE_CONV":
         return _elements(tensors[op.inputs[2]]) * _product(tensors[op.inputs[1]].shape[:3])
     if name == "BATCH_MATMUL":
-        return output * int(tensors[op.inputs[0]].shape[-1])
+        return _elements(tensors[op.outputs[0]]) * int(tensors[op.inputs[0]].shape[-1])
     if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
         steps = int(tensors[op.inputs[0]].shape[1])
         matrices = [tensors[i] for i in op.inputs[1:] if i >= 0 and len(_shape(tensors[i])) == 2]
