@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from tflite_compress.cli_values import flag, refuse_extra
 from tflite_compress.errors import UsageError
+
+T = TypeVar("T")
 
 
 def devices(name: Any = None, *extra: str, toml: bool = False) -> int:
@@ -20,13 +23,10 @@ def devices(name: Any = None, *extra: str, toml: bool = False) -> int:
     from tflite_compress.devices import all_devices, load_device
     from tflite_compress.report import table
 
-    if flag(toml, "toml"):
-        _print_file("devices", name, load_device)
-    elif name is None:
+    if name is None and not flag(toml, "toml"):
         table.print_devices(all_devices())
-    else:
-        table.print_device(load_device(str(name)))
-    return 0
+        return 0
+    return _show("devices", name, toml, load_device, table.print_device)
 
 
 def recipes(name: Any = None, *extra: str, toml: bool = False) -> int:
@@ -41,19 +41,21 @@ def recipes(name: Any = None, *extra: str, toml: bool = False) -> int:
     from tflite_compress.recipes import all_recipes, load_recipe
     from tflite_compress.report import table
 
-    if flag(toml, "toml"):
-        _print_file("recipes", name, load_recipe)
-    elif name is None:
+    if name is None and not flag(toml, "toml"):
         table.print_recipes(all_recipes())
-    else:
-        table.print_recipe(load_recipe(str(name)))
-    return 0
+        return 0
+    return _show("recipes", name, toml, load_recipe, table.print_recipe)
 
 
-def _print_file(kind: str, name: Any, load: Any) -> None:
+def _show(kind: str, name: Any, toml: Any, load: Callable[[str], T], shown: Callable[[T], None]) -> int:
+    """One profile or recipe as a table, or as its file; a file with a mistake is neither."""
     from tflite_compress.tomlfiles import find
 
     if name is None:
         raise UsageError("--toml: nothing named", f"'tflite-compress {kind}' lists what there is.")
-    load(str(name))  # a file with a mistake is no start
-    print(find(kind, str(name)).read_text(encoding="utf-8"), end="")
+    value = load(str(name))
+    if flag(toml, "toml"):
+        print(find(kind, str(name)).read_text(encoding="utf-8"), end="")
+    else:
+        shown(value)
+    return 0
