@@ -240,6 +240,7 @@ def test_ctrl_c_leaves_nothing(digits: Path, digits_data: Path, tmp_path: Path) 
         [*COMMAND, "compress", digits, DEVICE, f"--data={digits_data}", "--recipe=prune-int8",
          "--epochs=500", "--out=a/out"],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background shells ignore it
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
