@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from tests.inspection.test_look import converted  # noqa: F401
 from tests.timing.models import dense
 from tflite_compress.data.raw import random_data
+from tflite_compress.errors import ModelError
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.tflite.flatbuffer import operator_names
 from tflite_compress.tflite.integrity import read_verified
 from tflite_compress.tflite.ports import ports_of
-from tflite_compress.timing.prefixes import prefixes
-from tflite_compress.timing.profile import profile
+from tflite_compress.timing.prefixes import cut_places, prefixes
+from tflite_compress.timing.profile import profile, profile_content
 from tflite_compress.timing.roofline import measure_roofline
 
 Run = Callable[..., tuple[int, str, str]]
@@ -25,7 +27,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.mark.parametrize("name", ["float32", "float16", "int8"])
 def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> None:  # noqa: F811
     content = converted[name].read_bytes()
-    cuts = prefixes(content)
+    cuts = list(prefixes(content))
+    assert [cut.index for cut in cuts] == cut_places(content)
     kinds = [len([k for k in operator_names(c.content) if k != "DEQUANTIZE"]) for c in cuts]
     assert kinds == sorted(kinds) and all(len(a.content) <= len(content) for a in cuts)
     for cut in cuts:
@@ -44,7 +47,7 @@ def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> 
 
 def test_a_branch_stays_alive(converted: dict[str, Path]) -> None:  # noqa: F811
     """Behind the branch the cut gives both what goes round it and the branch itself."""
-    cuts = prefixes(converted["float32"].read_bytes())
+    cuts = list(prefixes(converted["float32"].read_bytes()))
     assert [len(ports_of(c.content).outputs) for c in cuts][:3] == [1, 2, 1]
 
 
@@ -56,6 +59,18 @@ def test_every_operator_gets_its_row(converted: dict[str, Path], name: str, kern
     assert [row.operator for row in rows] == ["CONV_2D", "CONV_2D", "FULLY_CONNECTED"]
     assert [row.layer.partition("_")[0] for row in rows[:2]] == ["first", "branch"]
     assert found.total_ms > 0 and "growing prefixes" in found.method
+
+
+def test_many_operators_are_refused_before_anything_is_cut() -> None:
+    """All cuts of a large model together take gigabytes."""
+    content = dense(256, 60)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match="60 operators; 1 to 20"):
+            profile_content(content, "dense", most=20)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(content)
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_heavy_operator_takes_the_time(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,18 @@ class Prefix:
     content: bytes
 
 
-def prefixes(content: bytes) -> list[Prefix]:
+def cut_places(content: bytes) -> list[int]:
+    """The operators a file can be cut behind, by their place in the main graph, in order of execution."""
+    model = unpack(content)
+    return _places(model, stored_as(model, model.subgraphs[0]))
+
+
+def _places(model: Any, unpacked: dict[int, int]) -> list[int]:
+    operators = model.subgraphs[0].operators or []
+    return [i for i, op in enumerate(operators) if int(op.outputs[0]) not in unpacked]
+
+
+def prefixes(content: bytes) -> Iterator[Prefix]:
     """Cut the main graph behind its first operator, its second, and so on.
 
     Each cut's outputs are all tensors that the rest would have needed, so that no runtime leaves out work
@@ -33,15 +45,16 @@ def prefixes(content: bytes) -> list[Prefix]:
     Args:
         content: An intact ``.tflite``.
 
-    Returns:
-        One for each operator, in order of execution; the last is the whole main graph.
+    Yields:
+        One for each of ``cut_places``; the last is the whole main graph. One at a time, as together they take
+        half as many times the file's bytes as it has operators.
     """
     model = unpack(content)
     model.signatureDefs, model.metadata, model.metadataBuffer = [], [], None
     graph = model.subgraphs[0]
     unpacked = stored_as(model, graph)
-    steps = [i for i, op in enumerate(graph.operators or []) if int(op.outputs[0]) not in unpacked]
-    return [Prefix(last, pack(_cut(model, last, unpacked))) for last in steps]
+    for last in _places(model, unpacked):
+        yield Prefix(last, pack(_cut(model, last, unpacked)))
 
 
 def _cut(model: Any, last: int, unpacked: dict[int, int]) -> Any:

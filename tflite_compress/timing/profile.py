@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tflite_compress.tflite.ports import ports_of
 from tflite_compress.tflite.slim import own_name
 from tflite_compress.timing.child import Child
 from tflite_compress.timing.machine import machine_name
-from tflite_compress.timing.prefixes import prefixes
+from tflite_compress.timing.prefixes import cut_places, prefixes
 from tflite_compress.timing.roofline import Roofline, measure_roofline
 from tflite_compress.timing.session import BLOCK_MS, Contender, Kernels, load_into
 
@@ -148,24 +149,25 @@ def profile_content(
     """
     progress = progress or Silent()
     inputs = samples_for(ports_of(content), data, preprocess, 1)[0].first(1).raw
-    cuts = prefixes(content)
-    if not cuts or len(cuts) > most:
+    places = cut_places(content)
+    if not places or len(places) > most:
         raise ModelError(
-            f"{name or 'the file'} has {len(cuts)} operators; 1 to {most} can be profiled",
+            f"{name or 'the file'} has {len(places)} operators; 1 to {most} can be profiled",
             "'tflite-compress benchmark' times it as a whole.",
         )
-    with progress.step(f"timing {len(cuts)} operators"):
-        rounds = _rounds([Contender(name, c.content, inputs, kernels, threads) for c in cuts], seconds)
+    with progress.step(f"timing {len(places)} operators"):
+        cuts = (Contender(name, c.content, inputs, kernels, threads) for c in prefixes(content))
+        rounds = _rounds(cuts, seconds)
     tree = unpack(content)
     types = {type_name(t.type) for t in tree.subgraphs[0].tensors}
     best = measure_roofline(types, kernels, threads)
     own = np.diff(rounds, axis=1, prepend=0)
-    rows = tuple(_row(tree, cut.index, own[:, i], best) for i, cut in enumerate(cuts))
+    rows = tuple(_row(tree, place, own[:, i], best) for i, place in enumerate(places))
     total = float(np.median(rounds[:, -1]))
     return Profile(name, f"this machine ({machine_name()})", kernels, threads, total, rows, best)
 
 
-def _rounds(cuts: list[Contender], seconds: float) -> np.ndarray:
+def _rounds(cuts: Iterable[Contender], seconds: float) -> np.ndarray:
     """Milliseconds of each cut in each round, shape (rounds, cuts)."""
     with contextlib.ExitStack() as stack:
         child = stack.enter_context(Child("LiteRT"))
