@@ -70,13 +70,13 @@ def conclude(
     points = []
     for number, candidate in enumerate(best, 1):
         folder = f"points/{number:02d}"
-        for name, content in files[candidate.trial].items():
+        for name, content in _listed(files[candidate.trial]).items():
             write_file(staging / folder / name, content)
         points.append(_point(candidate, files[candidate.trial], checks[candidate.trial], folder, pick, goal))
     if pick is not None:
         bundle, why_none = slot.call("bundle", files[pick.trial]).result()
         notes += [f"no bundle: {why_none}"] if why_none else []
-        for name, content in _with_bundle(files[pick.trial], bundle).items():
+        for name, content in _listed({**files[pick.trial], **bundle}).items():
             write_file(staging / "chosen" / name, content)
     record = {
         "schema": SCHEMA,
@@ -160,11 +160,11 @@ def _notes(trials: list[dict[str, Any]], points: list[dict[str, Any]]) -> list[s
     return notes
 
 
-def _with_bundle(files: Files, bundle: Files) -> Files:
-    """A point's files and its bundle, which the manifest then lists too: a later run may replace it."""
+def _listed(files: Files) -> Files:
+    """The files of a point, all of them in its manifest: a later run may replace a folder it knows whole."""
     manifest = json.loads(files[MANIFEST])
-    manifest["files"] = sorted({*manifest["files"], *bundle})
-    return {**files, **bundle, MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()}
+    manifest["files"] = sorted(files)
+    return {**files, MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()}
 
 
 def _read(folder: Path) -> Files:
