@@ -15,7 +15,7 @@ from tflite_compress.searching.engine import Slot, WorkerDiedError
 from tflite_compress.searching.job import Job, Outcome
 from tflite_compress.searching.ladder import Candidate, Goal, describe, finished, front, most_promising
 from tflite_compress.searching.space import Space
-from tflite_compress.searching.study import MOST_ATTEMPTS, Study
+from tflite_compress.searching.study import MOST_ATTEMPTS, MOST_CRASHES, Study
 
 COLD = 10  # trials without training before the first training
 FRESH_BETWEEN = 2  # and between two trainings
@@ -132,10 +132,14 @@ def _show(advance: Advance, shown: float, budget: Budget) -> float:
 
 
 def _given_up(study: Study, candidate: Candidate) -> bool:
-    """End a candidate whose next stage took the process down before."""
-    if candidate.attempts < MOST_ATTEMPTS:
+    """End a candidate whose next stage took its worker down before, or was never lived through."""
+    if candidate.crashes >= MOST_CRASHES:
+        why = "took its worker down twice"
+    elif candidate.attempts >= MOST_ATTEMPTS:
+        why = f"was begun {MOST_ATTEMPTS} times and never ended"
+    else:
         return False
-    study.conclude(replace(candidate, outcomes=()), "took its worker down twice")
+    study.conclude(replace(candidate, outcomes=()), why)
     return True
 
 
@@ -201,7 +205,7 @@ def _take(
         outcome: Outcome = future.result()
     except WorkerDiedError as error:
         slot.restart()
-        again = replace(candidate, attempts=candidate.attempts + 1)
+        again = study.note_crash(candidate)
         progress.say(f"{name}: {error}; a new one was started")
         if not _given_up(study, again):
             state.waiting.append(again)

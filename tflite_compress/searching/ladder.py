@@ -31,13 +31,15 @@ class Candidate:
         trial: Number of its trial.
         values: The point.
         outcomes: What came out so far, one for each stage.
-        attempts: How often its next stage was begun; a process that dies leaves its traces here.
+        attempts: How often its next stage was begun, also by searches that were killed meanwhile.
+        crashes: How often its next stage took the worker process down.
     """
 
     trial: int
     values: Mapping[str, Any]
     outcomes: tuple[Outcome, ...] = ()
     attempts: int = 0
+    crashes: int = 0
 
     @property
     def last(self) -> Outcome:

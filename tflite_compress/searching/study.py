@@ -18,7 +18,8 @@ from tflite_compress.searching.space import Space, suggest
 SAMPLERS = ("tpe", "nsga2", "random")
 VIOLATION = "violation"
 POPULATION = 24
-MOST_ATTEMPTS = 2  # a stage that took a worker down twice is not tried again
+MOST_CRASHES = 2  # a stage that took a worker down twice is not tried again
+MOST_ATTEMPTS = 20  # a search that was killed may have been killed by its user, or by what the stage did
 
 
 class Study:
@@ -95,15 +96,23 @@ class Study:
         self._set(candidate, "attempts", counted.attempts)
         return counted
 
+    def note_crash(self, candidate: Candidate) -> Candidate:
+        """Record that a stage took its worker down."""
+        counted = replace(candidate, crashes=candidate.crashes + 1)
+        self._set(candidate, "crashes", counted.crashes)
+        return counted
+
     def forget_attempt(self, candidate: Candidate) -> None:
         """Record that a stage was stopped on purpose."""
         self._set(candidate, "attempts", 0)
 
     def note_outcome(self, candidate: Candidate, outcome: Outcome) -> Candidate:
         """Record what came out of a stage."""
-        known = replace(candidate, outcomes=(*candidate.outcomes, replace(outcome, files={})), attempts=0)
+        outcomes = (*candidate.outcomes, replace(outcome, files={}))
+        known = replace(candidate, outcomes=outcomes, attempts=0, crashes=0)
         self._set(candidate, "outcomes", [_plain(o) for o in known.outcomes])
         self._set(candidate, "attempts", 0)
+        self._set(candidate, "crashes", 0)
         return known
 
     def conclude(self, candidate: Candidate, why: str) -> None:
@@ -127,7 +136,8 @@ class Study:
         for trial in self._study.get_trials(deepcopy=False):
             known = trial.user_attrs
             outcomes = tuple(_outcome(o) for o in known.get("outcomes", []))
-            found = Candidate(trial.number, known.get("values", {}), outcomes, known.get("attempts", 0))
+            counts = (known.get("attempts", 0), known.get("crashes", 0))
+            found = Candidate(trial.number, known.get("values", {}), outcomes, *counts)
             if trial.state == TrialState.COMPLETE:
                 ended.append(found)
             elif trial.state == TrialState.RUNNING and known.get("owner") == self._owner:
