@@ -253,6 +253,16 @@ def test_ctrl_c_leaves_nothing(digits: Path, digits_data: Path, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_long_unexpected_error_keeps_its_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ValueError("in user code:\n" + "  File model.py, line 1\n" * 50 + "shapes 3 and 4 differ")
+
+    monkeypatch.setattr("tflite_compress.devices.load_device", fail)
+    code, _, err = run("devices", "rp2040")
+    assert code == 2 and "unexpected ValueError: in user code" in err and "shapes 3 and 4 differ" in err
+    assert len(err) < 500 and "This is a bug" in err
+
+
 def test_debug_shows_the_traceback(run: Run) -> None:
     from tflite_compress.errors import CompressError
 

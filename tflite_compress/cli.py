@@ -153,6 +153,12 @@ def repeat(manifest: Any = None, *extra: str, out: Any = None) -> int:
     return 0 if same else 1
 
 
+def _brief(text: str, most: int = 300) -> str:
+    """One line; of a long text the end too, where TensorFlow's errors say what happened."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:60]} … {line[60 - most :]}"
+
+
 COMMANDS = {
     "compress": compress,
     "repeat": repeat,
@@ -217,7 +223,7 @@ def main(argv: list[str] | None = None) -> int:
             _complain(full.message, full.next_step)
             return full.exit_code
         _complain(
-            f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            f"unexpected {type(error).__name__}: {_brief(str(error))}",
             "This is a bug; --debug shows where.",
         )
         return 2
