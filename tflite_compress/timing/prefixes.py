@@ -24,15 +24,11 @@ class Prefix:
     content: bytes
 
 
-def cut_places(content: bytes) -> list[int]:
-    """The operators a file can be cut behind, by their place in the main graph, in order of execution."""
-    model = unpack(content)
-    return _places(model, stored_as(model, model.subgraphs[0]))
-
-
-def _places(model: Any, unpacked: dict[int, int]) -> list[int]:
-    operators = model.subgraphs[0].operators or []
-    return [i for i, op in enumerate(operators) if int(op.outputs[0]) not in unpacked]
+def cut_places(model: Any) -> list[int]:
+    """The operators a decoded file can be cut behind, by place in the main graph, in order of execution."""
+    graph = model.subgraphs[0]
+    unpacked = stored_as(model, graph)
+    return [i for i, op in enumerate(graph.operators or []) if int(op.outputs[0]) not in unpacked]
 
 
 def prefixes(content: bytes) -> Iterator[Prefix]:
@@ -53,7 +49,7 @@ def prefixes(content: bytes) -> Iterator[Prefix]:
     model.signatureDefs, model.metadata, model.metadataBuffer = [], [], None
     graph = model.subgraphs[0]
     unpacked = stored_as(model, graph)
-    for last in _places(model, unpacked):
+    for last in cut_places(model):
         yield Prefix(last, pack(_cut(model, last, unpacked)))
 
 

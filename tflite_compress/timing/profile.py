@@ -149,7 +149,8 @@ def profile_content(
     """
     progress = progress or Silent()
     inputs = samples_for(ports_of(content), data, preprocess, 1)[0].first(1).raw
-    places = cut_places(content)
+    tree = unpack(content)
+    places = cut_places(tree)
     if not places or len(places) > most:
         raise ModelError(
             f"{name or 'the file'} has {len(places)} operators; 1 to {most} can be profiled",
@@ -158,7 +159,6 @@ def profile_content(
     with progress.step(f"timing {len(places)} operators"):
         cuts = (Contender(name, c.content, inputs, kernels, threads) for c in prefixes(content))
         rounds = _rounds(cuts, seconds)
-    tree = unpack(content)
     types = {type_name(t.type) for t in tree.subgraphs[0].tensors}
     best = measure_roofline(types, kernels, threads)
     own = np.diff(rounds, axis=1, prepend=0)
