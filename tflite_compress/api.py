@@ -30,7 +30,7 @@ class Options:
         metric: Name of the metric, or ``module:function``; None infers it.
         loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
         custom_objects: ``module:dict`` or a mapping, for models with custom layers.
-        trust_model: Run code that comes in the model file (Lambda layers).
+        trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
         seed: Seed of everything random.
         latency_seconds: How long to measure latency.
         max_flash_bytes, max_ram_bytes: Limits besides the device's own; None sets none.
@@ -101,10 +101,11 @@ def compress(
     overrides: Overrides | None = None,
     **options: Any,
 ) -> Result:
-    """Compress a Keras model for one device.
+    """Compress a Keras model, or a forest of decision trees, for one device.
 
     Args:
-        model: Path of a ``.keras``, ``.h5`` or SavedModel, or a keras or tf_keras model.
+        model: Path of a ``.keras``, ``.h5`` or SavedModel, or a keras or tf_keras model; or a forest as
+            ``trees.load`` reads it: a skops, joblib, XGBoost or LightGBM file, or a fitted estimator.
         device: Name of a device profile, or path of your own.
         recipe: Name or path of a recipe; None takes the device's.
         data: One source for training, calibration and evaluation: a path, ``module:function``, arrays
@@ -161,9 +162,12 @@ def compress_many(
     Raises:
         CompressError: Something the user can mend.
     """
+    from tflite_compress.trees.load import holds_forest
+
     settled = settled_options(options)
     limited = settled.max_flash_bytes is not None or settled.max_ram_bytes is not None
-    plans = [make_plan(name, recipe, overrides or {}, limited) for name in devices]
+    forest = holds_forest(model)
+    plans = [make_plan(name, recipe, overrides or {}, limited, forest) for name in devices]
     return run_plans(model, plans, spec, settled, out, progress or Silent())
 
 
@@ -292,6 +296,12 @@ def _require_data(plans: Sequence[Plan], spec: Any) -> None:
         return
     for plan in plans:
         recipe = plan.rungs[0]
+        if (plan.trains or plan.calibrates) and recipe.for_forests:
+            raise DataError(
+                f"recipe '{recipe.name}' for {plan.device.name} goes as far as accuracy allows, and no data was "
+                "given",
+                "Give --data=FILE.npz or module:function; or --recipe=forest-exact, which loses nothing.",
+            )
         if plan.trains or plan.calibrates:
             what = "trains" if plan.trains else "calibrates int8 ranges"
             raise DataError(

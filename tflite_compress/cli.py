@@ -52,13 +52,14 @@ def compress(
     json: bool = False,
     **settings: Any,
 ) -> int:
-    """Compress a Keras model and prove that it still works.
+    """Compress a Keras model, or a forest of decision trees, and prove that it still works.
 
     Any setting of the recipe is an option too: --sparsity=0.6, --numeric=float16, --epochs=2
     ('tflite-compress recipes NAME' lists them).
 
     Args:
-        model: A .keras or .h5 file, or a SavedModel folder.
+        model: A .keras or .h5 file, or a SavedModel folder. Or decision trees: scikit-learn's as .skops or
+            .joblib, XGBoost's as .json, LightGBM's as .txt.
         extra: Nothing else is expected.
         device: Device profile, or several separated by commas; a name or the path of a TOML file.
         recipe: Recipe name or path; by default the device's.
@@ -75,7 +76,7 @@ def compress(
         metric: top1, top5, binary_accuracy, r2, mae, mse, or module:function; inferred by default.
         loss: Keras loss name or module:function for fine-tuning; inferred by default.
         custom_objects: module:dict with the custom classes of the model.
-        trust_model: Run code that is in the model file, such as Lambda layers.
+        trust_model: Run code that is in the model file, such as Lambda layers, or all a joblib file holds.
         seed: Seed of the split and of training.
         bundle: Write sources and test vectors for the device too; --bundle=false leaves them out.
         details: Time operators and look at layers for report.html; --details=false leaves pages out.
@@ -94,11 +95,13 @@ def compress(
     from tflite_compress import api
     from tflite_compress.plan import make_plan
     from tflite_compress.report import table
+    from tflite_compress.trees.load import holds_forest
 
     settings = plain_settings(settings)
     names = names_of(device)
     limits = bytes_of(max_flash, "max-flash"), bytes_of(max_ram, "max-ram")
-    plans = [make_plan(name, text(recipe), settings, limits != (None, None)) for name in names]
+    forest = holds_forest(str(model))
+    plans = [make_plan(name, text(recipe), settings, limits != (None, None), forest) for name in names]
     if flag(dry_run, "dry-run"):
         table.print_plans(plans)
         return 0

@@ -9,8 +9,27 @@ import msgspec
 
 from tflite_compress.devices import Device, load_device
 from tflite_compress.errors import UsageError
-from tflite_compress.passes import Convert, Encode, Int4, Mixed, PruneChannels, Qat, Repair, needs_training
-from tflite_compress.recipes import Overrides, Recipe, load_recipe, override, repaired, rungs
+from tflite_compress.passes import (
+    Convert,
+    Encode,
+    ExportTrees,
+    Int4,
+    Mixed,
+    PruneChannels,
+    Qat,
+    QuantizeTrees,
+    Repair,
+    needs_training,
+)
+from tflite_compress.recipes import (
+    FOREST_RECIPE,
+    Overrides,
+    Recipe,
+    load_recipe,
+    override,
+    repaired,
+    rungs,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +54,9 @@ class Plan:
     @property
     def calibrates(self) -> bool:
         """True where the first choice needs representative data."""
-        return self.rungs[0].conversion.needs_calibration
+        first = self.rungs[0]
+        ranges = any(isinstance(p, QuantizeTrees) and p.numeric != "float32" for p in first.passes)
+        return first.conversion.needs_calibration or ranges
 
 
 # What goes further than int8, cheapest first: without training where the runtime has 4-bit kernels, then with
@@ -43,7 +64,13 @@ class Plan:
 FURTHER = ("int4", "channel-prune-int8", "tiny-mcu")
 
 
-def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, limited: bool = False) -> Plan:
+def make_plan(
+    device_name: str,
+    recipe_name: str | None,
+    overrides: Overrides,
+    limited: bool = False,
+    forest: bool = False,
+) -> Plan:
     """Settle what to do for a device.
 
     Args:
@@ -52,20 +79,25 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, l
         overrides: Settings of the recipe changed by the user.
         limited: The user set limits on memory. Where no recipe is named, recipes that train follow those
             that do not: the first result within the limits counts.
+        forest: The model is one of decision trees.
 
     Raises:
         ConfigError: Device or recipe have a mistake.
-        UsageError: The device cannot run what the recipe makes.
+        UsageError: The device cannot run what the recipe makes, or the recipe is for another kind of model.
     """
     device = load_device(device_name)
-    further = _further(device) if limited and recipe_name is None else []
-    recipe, *further = _overridden([load_recipe(recipe_name or device.default_recipe), *further], overrides)
+    further = _further(device) if limited and recipe_name is None and not forest else []
+    default = FOREST_RECIPE if forest else device.default_recipe
+    recipe, *further = _overridden([load_recipe(recipe_name or default), *further], overrides)
+    _require_kind(recipe, forest, default)
     if not _runs(recipe, device):
         numeric = recipe.conversion.numeric
         raise UsageError(
             f"{device.name} does not run {numeric} models ({device.runtime.name}: "
             f"{', '.join(device.numerics.supported)})",
-            f"Choose another recipe, for example --recipe={device.default_recipe}.",
+            f"Choose another recipe, for example --recipe={default}."
+            if not forest
+            else "Choose another device; forests compute in float32, with tables of int8.",
         )
     first, *gentler = rungs(recipe)
     candidates = [first, *repaired(first), *further, *gentler]  # repairs do not train: cheaper than the rest
@@ -77,9 +109,21 @@ def make_plan(device_name: str, recipe_name: str | None, overrides: Overrides, l
     asked = [p.encode for p in recipe.passes if isinstance(p, Encode) and p.encode != "none"]
     if asked and not device.runtime.decodes_weights:
         notes.append(f"weights are not encoded: {device.runtime.name} has no operator that decodes them")
-    if recipe_name is None:
+    if recipe_name is None and not forest:
         notes.append(f"recipe '{recipe.name}' chosen by the profile of {device.name}")
     return Plan(device, kept, tuple(notes))
+
+
+def _require_kind(recipe: Recipe, forest: bool, default: str) -> None:
+    """Refuse a recipe for networks with a forest, and the other way round."""
+    if recipe.for_forests != forest:
+        made_for, given = ("neural networks", "decision trees")[:: 1 if forest else -1]
+        raise UsageError(
+            f"recipe '{recipe.name}' is for {made_for}, and the model is one of {given}"
+            if forest
+            else f"recipe '{recipe.name}' is for {made_for}, and the model is a neural network",
+            f"Leave --recipe out, or take --recipe={default}.",
+        )
 
 
 def _further(device: Device) -> list[Recipe]:
@@ -141,6 +185,8 @@ def settled(recipe: Recipe, device: Device) -> Recipe:
             step = msgspec.structs.replace(step, numeric=recipe.conversion.numeric)
         if isinstance(step, Repair):
             step = _fitted_repair(step, recipe, device)
+        if isinstance(step, ExportTrees) and step.tables == "auto":
+            step = msgspec.structs.replace(step, tables="tflm" if device.runtime.name == "tflm" else "litert")
         if isinstance(step, Convert):
             io = step.io
             if io == "auto":

@@ -15,13 +15,19 @@ from tflite_compress.passes import (
     BiasCorrect,
     Cluster,
     Convert,
+    DistillTrees,
+    DropTrees,
     Encode,
     Equalize,
+    ExportTrees,
+    ForestPass,
     Int4,
     Mixed,
     Prune,
     PruneChannels,
+    PruneTrees,
     Qat,
+    QuantizeTrees,
     Ranges,
     Repair,
     pass_name,
@@ -38,6 +44,7 @@ _GENTLER_OF: dict[str, Callable[[list[Any]], Any]] = {
     "target_latency_ratio": max,
     "clusters": max,
     "most_loss": min,
+    "share": min,
 }
 _WORDS: dict[type, str] = {
     Equalize: "repaired",
@@ -45,7 +52,11 @@ _WORDS: dict[type, str] = {
     Mixed: "mixed precision",
     Int4: "4-bit weights",
     Qat: "QAT",
+    DistillTrees: "distilled trees",
+    PruneTrees: "pruned trees",
+    DropTrees: "fewer trees",
 }
+FOREST_RECIPE = "forest"
 _GENTLENESS = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
 
 
@@ -55,7 +66,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         name: How it is called on the command line.
         summary: One line on what it gives.
-        passes: The passes, in order; exactly one is ``convert``.
+        passes: The passes, in order; exactly one is ``convert``, or ``export-trees`` in recipes for forests.
         gentler: Settings to fall back to, one after the other, while accuracy is lost; each is a set
             of overrides of the recipe itself.
     """
@@ -66,9 +77,14 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gentler: tuple[Overrides, ...] = ()
 
     @property
-    def conversion(self) -> Convert:
+    def conversion(self) -> Convert | ExportTrees:
         """The pass that makes the flatbuffer."""
-        return next(p for p in self.passes if isinstance(p, Convert))
+        return next(p for p in self.passes if isinstance(p, Convert | ExportTrees))
+
+    @property
+    def for_forests(self) -> bool:
+        """True for a recipe that decision trees go through, and neural networks do not."""
+        return isinstance(self.conversion, ExportTrees)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -139,7 +155,7 @@ def repaired(recipe: Recipe) -> tuple[Recipe, ...]:
 
     Clusters would not survive it, since channels are scaled one by one, and only integer types need it.
     """
-    settled = any(isinstance(step, Repair | Cluster | Qat) for step in recipe.passes)
+    settled = any(isinstance(step, Repair | Cluster | Qat | ForestPass) for step in recipe.passes)
     if recipe.conversion.numeric != "int8" or settled:
         return ()
     if any(isinstance(step, Encode) and step.encode != "none" for step in recipe.passes):
@@ -169,15 +185,19 @@ def describe(recipe: Recipe) -> str:
             parts.append("2:4 sparsity" if config.pattern == "2:4" else f"{config.sparsity:.0%} sparsity")
         if isinstance(config, Cluster):
             parts.append(f"{config.clusters} clusters")
-        if type(config) in _WORDS:
+        if type(config) in _WORDS and getattr(config, "share", 1):
             parts.append(_WORDS[type(config)])
+        if isinstance(config, PruneTrees | DropTrees | DistillTrees) and 0 < config.share < 1:
+            parts[-1] += f" ({config.share:.0%} of the loss allowed)"
+        if isinstance(config, QuantizeTrees):
+            parts.append(f"{config.numeric} tables")
         if isinstance(config, Convert):
             parts.append(config.numeric + (", sparse" if config.sparse else ""))
             if config.layers:
                 parts[-1] += f" but {', '.join(config.layers)}"
         if isinstance(config, Encode) and config.encode != "none":
             parts.append("encoded" if config.encode == "auto" else f"{config.encode}-encoded")
-    return " + ".join(parts)
+    return " + ".join(parts) or "trees as they are"
 
 
 def settings(recipe: Recipe) -> list[tuple[str, str, Any, str]]:
@@ -236,11 +256,13 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
     from tflite_compress.errors import ConfigError
 
     names = [pass_name(p) for p in recipe.passes]
-    if names.count("convert") != 1:
+    if any(isinstance(p, ForestPass) for p in recipe.passes):
+        _require_forest_order(recipe, where)
+    elif names.count("convert") != 1:
         raise ConfigError(
             f"{where}: passes: expected exactly one 'convert', got {names}", "Add or remove one."
         )
-    at = names.index("convert")
+    at = names.index(pass_name(recipe.conversion))
     if names[at + 1 :] != [n for n in ("slim", "encode") if n in names]:
         raise ConfigError(
             f"{where}: passes: after 'convert' come 'slim' and 'encode', in this order and nothing else, "
@@ -260,6 +282,30 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
     except (UsageError, ConfigError) as error:
         raise ConfigError(f"{where}: gentler: {error.message}", error.next_step) from error
     return recipe
+
+
+def _require_forest_order(recipe: Recipe, where: str) -> None:
+    """A recipe for forests has no pass for networks, and ends by writing the file."""
+    from tflite_compress.errors import ConfigError
+
+    names = [pass_name(p) for p in recipe.passes]
+    others = [pass_name(p) for p in recipe.passes if not isinstance(p, ForestPass)]
+    if others:
+        raise ConfigError(
+            f"{where}: passes: '{others[0]}' is for neural networks and cannot be mixed with passes for trees",
+            "Make two recipes.",
+        )
+    if names.count("export-trees") != 1 or names[-1] != "export-trees":
+        raise ConfigError(
+            f"{where}: passes: expected 'export-trees' once, at the end, got {names}", "Reorder the passes."
+        )
+    if "quantize-trees" in names and any(
+        n in names[names.index("quantize-trees") :] for n in ("prune-trees", "drop-trees", "distill-trees")
+    ):
+        raise ConfigError(
+            f"{where}: passes: what changes trees comes before 'quantize-trees', got {names}",
+            "Reorder the passes.",
+        )
 
 
 def _as_wanted(value: Any, current: Any) -> Any:

@@ -22,7 +22,7 @@ from tflite_compress.fit.check import NO_LIMITS, Verdict
 from tflite_compress.fit.result import broken_limit, fit_and_bundle, ram_of
 from tflite_compress.models.load import Source, load_model, resolve_reference
 from tflite_compress.output import MANIFEST, full_disk, write_file
-from tflite_compress.passes import Convert, Slim, apply_pass
+from tflite_compress.passes import Convert, ExportTrees, Slim, apply_pass
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.pipeline import Attempt, Memo, best, run_plan
 from tflite_compress.plan import Plan
@@ -34,9 +34,13 @@ from tflite_compress.report.fit_table import verdict_record
 from tflite_compress.report.manifest import build_manifest, versions
 from tflite_compress.report.pages import written_pages
 from tflite_compress.timing.machine import peak_bytes
+from tflite_compress.trees.load import holds_forest
+from tflite_compress.trees.network import ForestNetwork, forest_source
+from tflite_compress.trees.record import c_files, forest_record, with_choosing_samples
 
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE = (Convert(numeric="float32", io="float32"), Slim())
+FOREST_BASELINE = (ExportTrees(),)
 
 
 @dataclass
@@ -117,6 +121,9 @@ class Session:
         )
         with clock.step("fit and bundle"), self.context.progress.step("asking the device's runtime"):
             bundle = self._fit(plan, chosen, report)
+        if isinstance(self.source.network, ForestNetwork):
+            with clock.step("C code"), self.context.progress.step("compiling and checking the C code"):
+                bundle |= self._forest(plan, chosen, report)
         if self.options.details:
             with clock.step("details"):
                 report["details"] = details(
@@ -160,6 +167,20 @@ class Session:
         if why_none:
             report["notes"].append(f"no bundle: {why_none}")
         return {f"bundle/{name}": content for name, content in files.items()}
+
+    def _forest(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
+        """Put what is special about forests into the report; gives the C code for a microcontroller."""
+        before, after = self.source.network, chosen.model.network
+        assert isinstance(before, ForestNetwork) and isinstance(after, ForestNetwork)
+        report["forest"] = forest_record(before, after.forest, self.original, self.context.reference)
+        report["notes"] += before.forest.notes
+        if plan.device.kind != "microcontroller":
+            return {}
+        files, record, notes = c_files(before.forest, after, self.context.reference)
+        report["forest"]["c"] = record
+        report["notes"] += notes
+        wanted = self.options.bundle and report["verdict"] != "failed"
+        return {f"bundle/c/{name}": content for name, content in files.items()} if wanted else {}
 
     def _memory(self, plan: Plan, verdict: Verdict) -> dict[str, Any]:
         """RAM of the original and of the result on the device; None where it is not known."""
@@ -213,7 +234,7 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     """Load model and data, run the original on them, and convert it to float32 for comparison.
 
     Args:
-        model: A path or a Keras model.
+        model: A path, a Keras model, or a fitted estimator with trees.
         spec: Where the data comes from.
         options: The run's settings.
         progress: Where to report progress.
@@ -221,19 +242,16 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     Raises:
         CompressError: Model or data are missing, broken, or do not fit each other.
     """
-    from tflite_compress.backend import seed_everything
-
     clock = Clock()
-    with clock.step("load"), progress.step("loading TensorFlow and the model"):
-        seed_everything(options.seed)
-        custom = options.custom_objects
-        named = custom if isinstance(custom, str) else None
-        objects: Any = resolve_reference(named, "--custom-objects") if named else custom
-        source = load_model(model, dict(objects or {}), options.trust_model, named)
+    forest = holds_forest(model)
+    with clock.step("load"), progress.step(f"loading {'the forest' if forest else 'TensorFlow and the model'}"):
+        source = forest_source(model, options.trust_model) if forest else _keras_source(model, options)
     if scarce := full_disk(CONVERSION_BYTES * source.network.parameter_count()):
         raise scarce
     with clock.step("data"), progress.step("reading the data"):
         splits = gather(spec, source.network, options.seed)
+        if isinstance(source.network, ForestNetwork):
+            splits = with_choosing_samples(splits, spec.calibrate is not None, options.seed)
     with clock.step("original"), progress.step("running the original model"):
         reference = make_reference(source.network, splits, source.loss, options.metric, options.loss)
         _ = reference.score
@@ -243,13 +261,24 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     checkpoints = checkpoint_folder() / hashlib.sha256(fingerprint.encode()).hexdigest()[:20]
     if not options.resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    context = Context(reference, options.seed, progress, checkpoints)
+    context = Context(reference, options.seed, progress, checkpoints, options.max_drop)
     baseline = Model(source.network)
     with clock.step("baseline"):
-        for config in BASELINE:
+        for config in FOREST_BASELINE if forest else BASELINE:
             baseline = apply_pass(config, baseline, context)
     assert baseline.flatbuffer is not None
     return Session(source, spec, options, context, baseline.flatbuffer, Memo(), clock)
+
+
+def _keras_source(model: Any, options: Options) -> Source:
+    """Load a Keras model, everything random seeded before."""
+    from tflite_compress.backend import seed_everything
+
+    seed_everything(options.seed)
+    custom = options.custom_objects
+    named = custom if isinstance(custom, str) else None
+    objects: Any = resolve_reference(named, "--custom-objects") if named else custom
+    return load_model(model, dict(objects or {}), options.trust_model, named)
 
 
 def checkpoint_folder() -> Path:

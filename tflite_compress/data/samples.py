@@ -148,7 +148,7 @@ def _checked_input(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
         )
     if array.dtype.kind == "f":
         for rows in blocks(array):
-            bad = ~np.isfinite(array[rows])
+            bad = np.isinf(array[rows]) if port.nan else ~np.isfinite(array[rows])
             if bad.any():
                 first = rows.start + int(np.argwhere(bad)[0][0])
                 raise DataError(
@@ -162,6 +162,8 @@ def _checked_input(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
 
 def _checked_label(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
     """Check one label array against its output; integer class labels must be in range."""
+    if port.labels and array.ndim == 1:
+        array = _numbered(array, port, origin)
     if array.dtype.kind not in "fiub":
         raise DataError(
             f"{origin}: labels for '{port.name}' have dtype {array.dtype}, not numbers",
@@ -189,6 +191,19 @@ def _checked_label(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
             "Give targets shaped like the output, or class numbers.",
         )
     return np.ascontiguousarray(array)
+
+
+def _numbered(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
+    """Class numbers of labels such as names, as the model lists its classes."""
+    known = {str(label): number for number, label in enumerate(port.labels)}
+    words = [str(int(v) if isinstance(v, float) and v.is_integer() else v) for v in array.tolist()]
+    strange = sorted(set(words) - set(known))
+    if strange:
+        raise DataError(
+            f"{origin}: labels for '{port.name}' have {', '.join(strange[:3])}, which the model does not know",
+            f"Its classes are {', '.join(list(known)[:10])}.",
+        )
+    return np.array([known[word] for word in words], np.int64)
 
 
 def _require_class_numbers(array: np.ndarray, classes: int, port: Port, origin: str) -> None:

@@ -22,11 +22,15 @@ class Port:
         name: Its name in the model and in the ``.tflite`` signature.
         shape: Its shape; the first entry is the batch, None is free.
         dtype: NumPy name of its element type.
+        labels: What data may call the classes of an output, in its order, where they are not just numbered.
+        nan: An input takes NaN for missing values.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    labels: tuple[object, ...] = ()
+    nan: bool = False
 
 
 @dataclass(frozen=True)

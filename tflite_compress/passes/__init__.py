@@ -10,13 +10,19 @@ from tflite_compress.passes import (
     bias_correct,
     cluster,
     convert,
+    distill_trees,
+    drop_trees,
     encode,
     equalize,
+    export_trees,
     int4,
+    merge_subtrees,
     mixed,
     prune,
     prune_channels,
+    prune_trees,
     qat,
+    quantize_trees,
     ranges,
     slim,
 )
@@ -25,16 +31,24 @@ from tflite_compress.passes.base import Context, Model, PassConfig
 from tflite_compress.passes.bias_correct import BiasCorrect
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.distill_trees import DistillTrees
+from tflite_compress.passes.drop_trees import DropTrees
 from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.equalize import Equalize
+from tflite_compress.passes.export_trees import ExportTrees
 from tflite_compress.passes.int4 import Int4
+from tflite_compress.passes.merge_subtrees import MergeSubtrees
 from tflite_compress.passes.mixed import Mixed
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
+from tflite_compress.passes.prune_trees import PruneTrees
 from tflite_compress.passes.qat import Qat
+from tflite_compress.passes.quantize_trees import QuantizeTrees
 from tflite_compress.passes.ranges import Ranges
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.slim import Slim
+
+ForestPass = DistillTrees | PruneTrees | DropTrees | QuantizeTrees | MergeSubtrees | ExportTrees
 
 AnyPass = (
     PruneChannels
@@ -50,6 +64,12 @@ AnyPass = (
     | Convert
     | Slim
     | Encode
+    | DistillTrees
+    | PruneTrees
+    | DropTrees
+    | QuantizeTrees
+    | MergeSubtrees
+    | ExportTrees
 )
 
 _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
@@ -66,6 +86,12 @@ _APPLY: dict[type[PassConfig], Callable[[Any, Model, Context], Model]] = {
     Convert: convert.apply,
     Slim: slim.apply,
     Encode: encode.apply,
+    DistillTrees: distill_trees.apply,
+    PruneTrees: prune_trees.apply,
+    DropTrees: drop_trees.apply,
+    QuantizeTrees: quantize_trees.apply,
+    MergeSubtrees: merge_subtrees.apply,
+    ExportTrees: export_trees.apply,
 }
 
 
@@ -76,15 +102,22 @@ __all__ = [
     "Cluster",
     "Context",
     "Convert",
+    "DistillTrees",
+    "DropTrees",
     "Encode",
     "Equalize",
+    "ExportTrees",
+    "ForestPass",
     "Int4",
+    "MergeSubtrees",
     "Mixed",
     "Model",
     "PassConfig",
     "Prune",
     "PruneChannels",
+    "PruneTrees",
     "Qat",
+    "QuantizeTrees",
     "Ranges",
     "Repair",
     "Slim",
@@ -114,5 +147,5 @@ def pass_name(config: PassConfig) -> str:
 
 
 def needs_training(config: PassConfig) -> bool:
-    """True for passes that change the float network."""
-    return isinstance(config, PruneChannels | Prune | Cluster | Qat)
+    """True for passes that change the float network, or a forest's trees, by what training data says."""
+    return isinstance(config, PruneChannels | Prune | Cluster | Qat | DistillTrees | PruneTrees | DropTrees)

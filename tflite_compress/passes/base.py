@@ -79,6 +79,7 @@ class Context:
         progress: Where to report progress.
         checkpoints: Folder for training checkpoints of interrupted runs with this model, data, seed and
             versions, or None to keep none.
+        max_drop: Accuracy that may be lost in all, for passes that go as far as it allows.
         tables: Figures about the original model that several runs of a pass share; see :meth:`once`.
     """
 
@@ -86,6 +87,7 @@ class Context:
     seed: int
     progress: Progress
     checkpoints: Path | None = None
+    max_drop: float = 0.0
     tables: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, compute: Callable[[], Any]) -> Any:

@@ -1,0 +1,99 @@
+"""Teaching fewer, shallower trees what a forest answers.
+
+Each new tree learns what the ones before leave of the teacher's sums, on training samples and on mixtures of
+pairs of them (gradient boosting on squared error, Friedman 2001, with the teacher's numbers as targets; Bucila
+et al., "Model Compression", KDD 2006, for made-up samples that the teacher labels).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from msgspec import Meta
+
+from tflite_compress.errors import ModelError
+from tflite_compress.passes.base import Context, Count, Model, PassConfig, Ratio, Share
+
+if TYPE_CHECKING:
+    from tflite_compress.trees.forest import Forest, Tree
+
+MOST_SAMPLES = 50_000
+
+
+class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
+    """Replace the forest by as few shallow trees as keep the accuracy.
+
+    Attributes:
+        depth: Most splits on the way to a leaf of the new trees.
+        most_trees: Trees tried before giving up and keeping the forest as it is.
+        learning_rate: Part of what is missing that each tree makes up for.
+        mixtures: Made-up samples for each training sample.
+        share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
+    """
+
+    depth: Annotated[int, Meta(ge=1, le=20)] = 6
+    most_trees: Count = 60
+    learning_rate: Ratio = 0.5
+    mixtures: Annotated[int, Meta(ge=0, le=100)] = 3
+    share: Share = 0.5
+
+
+def apply(config: DistillTrees, model: Model, context: Context) -> Model:
+    """Grow trees until the accuracy is kept."""
+    from tflite_compress.trees.judge import judge_of, network_of, with_forest
+
+    if not config.share:
+        return model
+    network, judge = network_of(model), judge_of(context)
+    teacher = network.forest
+    x = _samples(context, config.mixtures)
+    missing = teacher.raw(x)
+    student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
+    missing = missing - student.base
+    with context.progress.step("distilling", config.most_trees) as advance:
+        for number in range(config.most_trees):
+            tree = _fitted(x, missing, config, context.seed + number)
+            student = student.with_trees((*student.trees, tree))
+            missing = missing - student.with_trees((tree,)).tree_values(x)[:, 0]
+            advance(1)
+            if student.nodes >= teacher.nodes:
+                break
+            if judge.loss_of(student) <= judge.budget(config.share):
+                return with_forest(model, student)
+    return model.noting(f"not distilled: {len(student.trees)} trees of depth {config.depth} lose too much")
+
+
+def _samples(context: Context, mixtures: int) -> np.ndarray:
+    """Training samples and mixtures of pairs: each feature from one of the two."""
+    x = context.reference.splits.train.inputs[0][:MOST_SAMPLES]
+    rng = np.random.default_rng(context.seed)
+    made = [x]
+    for _ in range(min(mixtures, MOST_SAMPLES // len(x))):
+        other = x[rng.permutation(len(x))]
+        made.append(np.where(rng.random(x.shape) < 0.2, other, x))
+    return np.concatenate(made)
+
+
+def _fitted(x: np.ndarray, wanted: np.ndarray, config: DistillTrees, seed: int) -> Tree:
+    try:
+        from sklearn.tree import DecisionTreeRegressor
+    except ImportError as error:
+        raise ModelError(
+            f"distilling needs scikit-learn, which is not installed ({error})",
+            "pip install 'tflite-compress[trees]', or choose another recipe.",
+        ) from error
+    grown = DecisionTreeRegressor(max_depth=config.depth, max_features=0.5, min_samples_leaf=3, random_state=seed)
+    grown.fit(x, wanted * config.learning_rate)
+    return _tree(grown)
+
+
+def _tree(grown: object) -> Tree:
+    """A regression tree with all its outputs in each leaf."""
+    from tflite_compress.trees.from_sklearn import read_tree
+
+    return read_tree(grown.tree_)  # type: ignore[attr-defined]
+
+
+__all__ = ["DistillTrees", "Forest", "apply"]

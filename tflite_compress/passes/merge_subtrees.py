@@ -1,0 +1,18 @@
+"""Storing equal subtrees of a forest once, and leaving out splits that decide nothing; see ``trees.merge``."""
+
+from __future__ import annotations
+
+from tflite_compress.passes.base import Context, Model, PassConfig
+
+
+class MergeSubtrees(PassConfig, frozen=True, tag="merge-subtrees"):
+    """Store equal subtrees once and drop splits that decide nothing; no answer changes."""
+
+
+def apply(config: MergeSubtrees, model: Model, context: Context) -> Model:
+    """Mark the forest for sharing, after taking out what decides nothing."""
+    from tflite_compress.trees.judge import network_of, with_forest
+    from tflite_compress.trees.merge import merged
+
+    with context.progress.step("merging equal subtrees"):
+        return with_forest(model, merged(network_of(model).forest))

@@ -1,0 +1,45 @@
+"""Cutting splits that matter little out of all trees of a forest; see ``trees.cost_complexity``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflite_compress.passes.base import Context, Model, PassConfig, Share
+
+
+class PruneTrees(PassConfig, frozen=True, tag="prune-trees"):
+    """Cost-complexity pruning of a forest, as far as accuracy allows.
+
+    Attributes:
+        share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
+    """
+
+    share: Share = 0.5
+
+
+def apply(config: PruneTrees, model: Model, context: Context) -> Model:
+    """Prune at the largest complexity parameter that keeps the budget, found by bisection."""
+    from tflite_compress.trees.cost_complexity import weakness
+    from tflite_compress.trees.judge import judge_of, network_of, with_forest
+
+    if not config.share:
+        return model
+    forest, judge = network_of(model).forest, judge_of(context)
+    with context.progress.step("pruning trees", len(forest.trees)) as advance:
+        found = []
+        for tree in forest.trees:
+            found.append(weakness(tree))
+            advance(1)
+    alphas = np.unique(np.concatenate([w.alpha[np.isfinite(w.alpha)] for w in found] or [np.zeros(0)]))
+    low, high = 0, len(alphas)  # of the alphas, the first ``low`` are known to be within the budget
+    kept = forest
+    while low < high:
+        middle = (low + high + 1) // 2
+        candidate = forest.with_trees(tuple(w.pruned(float(alphas[middle - 1])) for w in found))
+        if judge.loss_of(candidate) <= judge.budget(config.share):
+            low, kept = middle, candidate
+        else:
+            high = middle - 1
+    if kept is forest:
+        return model.noting("no split could be cut within the accuracy allowed")
+    return with_forest(model, kept)

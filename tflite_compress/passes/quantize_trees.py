@@ -1,0 +1,40 @@
+"""Thresholds and leaves of a forest as int8 or int16; see ``trees.quantize``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tflite_compress.passes.base import Context, Model, PassConfig, Share
+
+
+class QuantizeTrees(PassConfig, frozen=True, tag="quantize-trees"):
+    """Store thresholds on each feature's own scale, and leaves on one scale.
+
+    Attributes:
+        numeric: Their type; a wider one is taken where the accuracy demands it. ``float32`` leaves them alone.
+        share: Part of ``max_drop`` that may be lost by now.
+    """
+
+    numeric: Literal["int8", "int16", "float32"] = "int8"
+    share: Share = 1.0
+
+
+def apply(config: QuantizeTrees, model: Model, context: Context) -> Model:
+    """Quantize as narrowly as asked, or as accuracy allows."""
+    from tflite_compress.trees.judge import judge_of, network_of, with_forest
+    from tflite_compress.trees.quantize import feature_ranges, quantized
+
+    forest, judge = network_of(model).forest, judge_of(context)
+    if config.numeric == "float32":
+        return model
+    splits = context.reference.splits
+    ranges = feature_ranges([splits.train.inputs[0], splits.calibrate.inputs[0]])
+    wider: tuple[Literal["int8", "int16"], ...] = ("int8", "int16") if config.numeric == "int8" else ("int16",)
+    for numeric in wider:
+        candidate = quantized(forest, ranges, numeric)
+        lost = judge.loss_of(candidate)
+        if lost <= judge.budget(config.share):
+            asked = numeric == config.numeric
+            note = () if asked else (f"thresholds and leaves are {numeric}: {config.numeric} loses too much",)
+            return with_forest(model, candidate, *note)
+    return model.noting(f"thresholds and leaves stay float32: {wider[-1]} loses {lost:.4f}")

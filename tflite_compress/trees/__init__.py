@@ -1,0 +1,1 @@
+"""Decision trees and forests: reading, compressing, and writing them as ``.tflite`` and as C."""

@@ -1,0 +1,135 @@
+"""LightGBM's text files as a :class:`Forest`, without LightGBM.
+
+Source: LightGBM, ``GBDT::SaveModelToString`` and ``Tree::ToString`` (github.com/microsoft/LightGBM).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflite_compress.errors import ModelError
+from tflite_compress.trees.forest import LEAF, Forest, Link, Task, Tree, not_above
+
+_CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of decision_type; the two above them are the kind of missing value
+_MISSING_IS_ZERO, _MISSING_IS_NAN = 1, 2
+_IDENTITY = (
+    *("regression", "regression_l1", "huber", "fair", "quantile", "mape"),
+    *("lambdarank", "rank_xendcg"),
+)
+_LOG = ("poisson", "gamma", "tweedie")
+_SAVE_AGAIN = "Save it again with booster.save_model('model.txt')."
+
+
+def read_lightgbm(text: str, origin: str) -> Forest:
+    """Take a model file apart.
+
+    Args:
+        text: The file.
+        origin: Where it came from, for messages.
+
+    Raises:
+        ModelError: It is damaged, or has what a forest of plain numeric splits cannot express.
+    """
+    try:
+        return _read(text, origin)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelError(
+            f"{origin}: not a whole LightGBM model ({type(error).__name__}: {error})", _SAVE_AGAIN
+        ) from error
+
+
+def _read(text: str, origin: str) -> Forest:
+    body, ending, _ = text.partition("end of trees")
+    if not ending:
+        raise ValueError("it breaks off")
+    head, *parts = body.split("\nTree=")
+    settings = _pairs(head)
+    width = int(settings["num_tree_per_iteration"])
+    features = int(settings["max_feature_idx"]) + 1
+    words = settings.get("objective", "regression").split()
+    link, task, factor = _link(words, origin)
+    trees = tuple(
+        _tree(_pairs(part), number % width, width, features, origin) for number, part in enumerate(parts)
+    )
+    if not trees:
+        raise ValueError("it has no trees")
+    averaged = "average_output" in head.split()
+    classes = tuple(range(max(2, width))) if task == "classification" else ()
+    scale = factor / (len(trees) // width if averaged else 1)
+    return Forest(trees, features, task, scale, np.zeros(width), link, classes)
+
+
+def _pairs(block: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def _link(words: list[str], origin: str) -> tuple[Link, Task, float]:
+    """What becomes of the sum, and what it is multiplied by before."""
+    name, rest = words[0], words[1:]
+    if name == "multiclass":
+        return "softmax", "classification", 1.0
+    if name == "binary":
+        slope = next((float(w.partition(":")[2]) for w in rest if w.startswith("sigmoid:")), 1.0)
+        return "sigmoid", "classification", slope
+    if name in _LOG:
+        return "exp", "regression", 1.0
+    if name in _IDENTITY and "sqrt" not in rest:
+        return "identity", "regression", 1.0
+    shown = " ".join(words)
+    known = ", ".join(("binary", "multiclass", *_LOG, *_IDENTITY))
+    raise ModelError(f"{origin}: objective '{shown}' is not supported", f"Supported are {known}.")
+
+
+def _tree(table: dict[str, str], column: int, width: int, features: int, origin: str) -> Tree:
+    if int(table.get("num_cat", "0")) > 0:
+        raise ModelError(f"{origin}: splits on categories", "Train on one-hot or ordinal columns instead.")
+    if table.get("is_linear", "0") != "0":
+        raise ModelError(f"{origin}: has linear functions in its leaves", "Train with linear_tree=false.")
+    leaves = int(table["num_leaves"])
+    splits = leaves - 1
+    kinds = _numbers(table, "decision_type", splits).astype(np.int64)
+    if (kinds & _CATEGORICAL).any():
+        raise ModelError(f"{origin}: splits on categories", "Train on one-hot or ordinal columns instead.")
+    missing = (kinds >> 2) & 3
+    if (missing == _MISSING_IS_ZERO).any():
+        raise ModelError(f"{origin}: takes zeros for missing values", "Train with zero_as_missing=false.")
+    thresholds = _numbers(table, "threshold", splits)
+    # Without missing values in training LightGBM takes NaN for 0.
+    right = np.where(missing == _MISSING_IS_NAN, (kinds & _DEFAULT_LEFT) == 0, thresholds < 0)
+    feature = _numbers(table, "split_feature", splits).astype(np.int32)
+    if (feature < 0).any() or (feature >= features).any():
+        raise ValueError("a split looks at a column that is not there")
+    values = np.zeros((splits + leaves, width))
+    values[splits:, column] = _numbers(table, "leaf_value", leaves)
+    none = np.zeros(leaves)
+    counts = _numbers(table, "internal_count", splits), _numbers(table, "leaf_count", leaves, 1.0)
+    return Tree(
+        np.concatenate([feature, none]).astype(np.int32),
+        np.concatenate([not_above(thresholds), none]).astype(np.float32),
+        _children(table, "left_child", splits, leaves),
+        _children(table, "right_child", splits, leaves),
+        np.concatenate([right, none.astype(bool)]),
+        values,
+        np.concatenate(counts),
+    ).trimmed()
+
+
+def _numbers(table: dict[str, str], key: str, count: int, missing: float | None = None) -> np.ndarray:
+    """A row of numbers; a tree of one leaf has none for its splits."""
+    if not count:
+        return np.zeros(0)
+    if missing is not None and not table.get(key, "").strip():
+        return np.full(count, missing)
+    found = np.array(table[key].split(), np.float64)
+    if len(found) != count:
+        raise ValueError(f"{key} has {len(found)} numbers instead of {count}")
+    return found
+
+
+def _children(table: dict[str, str], key: str, splits: int, leaves: int) -> np.ndarray:
+    """Numbers of children: splits come first, leaf ``n`` is written as ``-1 - n``."""
+    written = _numbers(table, key, splits).astype(np.int64)
+    found = np.where(written < 0, splits - 1 - written, written)
+    if (found < 1).any() or (found >= splits + leaves).any():
+        raise ValueError("a node's child is not in the tree")
+    return np.concatenate([found, np.full(leaves, LEAF)]).astype(np.int32)

@@ -1,0 +1,162 @@
+"""The traversal form: every tree steps down one level at a time; see ``export``.
+
+Both children of a split lie side by side, so a step is ``node = left[node] + (x[feature[node]] >
+threshold[node])``. The first rows of the tables are the leaves. A leaf elsewhere never goes right and leads to
+its row there, so the last step ends in the number of a leaf row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tflite_compress.tflite.assemble import Assembly
+from tflite_compress.trees.forest import Forest
+from tflite_compress.trees.subtrees import Subtrees
+from tflite_compress.trees.tables import Widths, cast, columns_of, stored
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Tables of nodes; leaf rows first.
+
+    Attributes:
+        column, threshold, left: As in the step above, shape (slots,).
+        roots: Slot of each tree's root, shape (trees,).
+    """
+
+    column: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    roots: np.ndarray
+
+
+def slots(forest: Forest, parts: Subtrees, widths: Widths) -> Slots:
+    """Give each pair of children two slots side by side; equal pairs share them."""
+    rows = len(parts.rows)
+    columns = columns_of(forest, parts, widths)
+    pairs: dict[tuple[int, int], int] = {}
+    children = list(zip(parts.left.tolist(), parts.right.tolist(), strict=True))
+    content: list[int] = [-1 - row for row in range(rows)]
+    for pair in children:
+        if pair not in pairs:
+            pairs[pair] = len(content)
+            content += pair
+    root_slots: dict[int, int] = {}
+    for root in parts.roots.tolist():
+        if root >= 0 and root not in root_slots:
+            root_slots[root] = len(content)
+            content.append(root)
+    references = np.array(content)
+    split = references >= 0
+    number = np.where(split, references, 0)
+    starts = np.array([pairs[pair] for pair in children] or [0])
+    most = np.float32(np.inf if forest.grid is None else np.iinfo(forest.grid.numeric).max)
+    empty = len(columns) == 0
+    return Slots(
+        np.where(split, 0 if empty else columns[number], 0),
+        np.where(split, 0 if empty else parts.threshold[number], most),
+        np.where(split, starts[number], -1 - references),
+        np.array([root_slots[r] if r >= 0 else -1 - r for r in parts.roots.tolist()], np.int32),
+    )
+
+
+def tree_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: Widths) -> int:
+    """Add the operators; gives the sums of leaves, float32 (batch, columns)."""
+    roots, parts = _grouped(forest, parts)
+    table = slots(forest, parts, widths)
+    trees, batch = len(roots), widths.batch
+    shape = (batch, trees)
+    node_type = "float32" if widths.micro else "int32"
+    whole = forest.grid is not None
+    wide = forest.features * (2 if widths.missing and forest.sends_missing_right else 1)
+    flat = _reshaped(graph, x, "x", (batch * wide,))
+    tables = {
+        "column": stored(table.column, widths.micro, True),
+        "threshold": stored(table.threshold, widths.micro, whole),
+        "left": stored(table.left, widths.micro, True),
+    }
+    if widths.micro:
+        tables["left"] = tables["left"].astype(np.float32)
+    numbers = {name: graph.constant(name, values) for name, values in tables.items()}
+    offsets = np.repeat(np.arange(batch, dtype=np.int32)[:, np.newaxis] * wide, trees, axis=1)
+
+    def looked_up(name: str, at: int, level: int, wanted: str) -> int:
+        kind = tables[name].dtype.name
+        options = graph.options("GatherOptions", axis=0)
+        found = graph.operator("GATHER", [numbers[name], at], f"{name}_{level}", shape, kind, options)
+        return cast(graph, found, f"{name}_{level}_{wanted}", shape, kind, wanted)
+
+    node = graph.constant("roots", np.tile(table.roots, (batch, 1)).astype(np.int32))
+    for level in range(forest.depth):
+        column = looked_up("column", node, level, "int32")
+        if batch > 1:
+            own = graph.constant("offsets", offsets)
+            options = graph.options("AddOptions")
+            column = graph.operator("ADD", [column, own], f"cell_{level}", shape, "int32", options)
+        options = graph.options("GatherOptions", axis=0)
+        value = graph.operator("GATHER", [flat, column], f"value_{level}", shape, "float32", options)
+        threshold = looked_up("threshold", node, level, "float32")
+        options = graph.options("GreaterOptions")
+        right = graph.operator("GREATER", [value, threshold], f"right_{level}", shape, "bool", options)
+        step = cast(graph, right, f"step_{level}", shape, "bool", node_type)
+        left = looked_up("left", node, level, node_type)
+        options = graph.options("AddOptions")
+        moved = graph.operator("ADD", [left, step], f"next_{level}", shape, node_type, options)
+        node = cast(graph, moved, f"node_{level}", shape, node_type, "int32")
+    leaf = looked_up("left", node, forest.depth, "int32")
+    return _summed(graph, leaf, forest, parts, widths, trees)
+
+
+def traversal_bytes(forest: Forest, parts: Subtrees, widths: Widths) -> int:
+    """Bytes of the tables."""
+    table = slots(forest, parts, widths)
+    whole = forest.grid is not None
+    arrays = (
+        stored(table.column, widths.micro, True),
+        stored(table.threshold, widths.micro, whole),
+        table.left.astype(np.float32) if widths.micro else stored(table.left, False, True),
+        stored(parts.rows, widths.micro, forest.leaf_step is not None),
+    )
+    return sum(a.nbytes for a in arrays)
+
+
+def _grouped(forest: Forest, parts: Subtrees) -> tuple[np.ndarray, Subtrees]:
+    """Roots ordered by the column their trees add to, as many for each: empty places get a leaf of 0."""
+    from dataclasses import replace
+
+    if parts.column is None:
+        return parts.roots, parts
+    members = [parts.roots[parts.column == column] for column in range(forest.columns)]
+    most = max(len(m) for m in members)
+    rows, empty = parts.rows, np.flatnonzero((parts.rows == 0).all(axis=1))
+    if any(len(m) < most for m in members) and not len(empty):
+        rows, empty = np.concatenate([rows, np.zeros((1, 1))]), np.array([len(rows)])
+    filled = [np.concatenate([m, np.full(most - len(m), -1 - (empty[0] if len(empty) else 0))]) for m in members]
+    roots = np.concatenate(filled).astype(np.int32)
+    return roots, replace(parts, roots=roots, rows=rows)
+
+
+def _summed(
+    graph: Assembly, leaf: int, forest: Forest, parts: Subtrees, widths: Widths, trees: int
+) -> int:
+    """Look up the leaves' numbers and add them over the trees."""
+    rows = stored(parts.rows, widths.micro, forest.leaf_step is not None)
+    shape = (widths.batch, trees, rows.shape[1])
+    options = graph.options("GatherOptions", axis=0)
+    found = graph.operator("GATHER", [graph.constant("leaves", rows), leaf], "leaf", shape, rows.dtype.name, options)
+    values = cast(graph, found, "leaf_float32", shape, rows.dtype.name, "float32")
+    axis = 1
+    if parts.column is not None:
+        values = _reshaped(graph, values, "by_column", (widths.batch, forest.columns, trees // forest.columns))
+        axis = 2
+    over = graph.constant("axis", np.array([axis], np.int32))
+    options = graph.options("ReducerOptions", keepDims=False)
+    return graph.operator("SUM", [values, over], "sum", (widths.batch, forest.columns), "float32", options)
+
+
+def _reshaped(graph: Assembly, tensor: int, name: str, shape: tuple[int, ...]) -> int:
+    wanted = graph.constant(f"{name}_shape", np.array(shape, np.int32))
+    options = graph.options("ReshapeOptions", newShape=list(shape))
+    return graph.operator("RESHAPE", [tensor, wanted], f"{name}_flat", shape, "float32", options)
