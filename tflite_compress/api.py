@@ -298,8 +298,8 @@ def _require_data(plans: Sequence[Plan], spec: Any) -> None:
         recipe = plan.rungs[0]
         if (plan.trains or plan.calibrates) and recipe.for_forests:
             raise DataError(
-                f"recipe '{recipe.name}' for {plan.device.name} goes as far as accuracy allows, and no data was "
-                "given",
+                f"recipe '{recipe.name}' for {plan.device.name} goes as far as accuracy allows, and no data "
+                "was given",
                 "Give --data=FILE.npz or module:function; or --recipe=forest-exact, which loses nothing.",
             )
         if plan.trains or plan.calibrates:

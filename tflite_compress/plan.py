@@ -157,6 +157,7 @@ def _runs(recipe: Recipe, device: Device) -> bool:
 def _fitted_repair(step: Any, recipe: Recipe, device: Device) -> Any:
     """Fill in how it will be converted, and what the device runs besides that."""
     conversion = recipe.conversion
+    assert isinstance(conversion, Convert)  # repairs are for networks; recipes are checked for that
     numeric = conversion.numeric if step.numeric == "auto" else step.numeric
     step = msgspec.structs.replace(step, numeric=numeric, per_channel=conversion.per_channel)
     if isinstance(step, Mixed):

@@ -185,10 +185,10 @@ def describe(recipe: Recipe) -> str:
             parts.append("2:4 sparsity" if config.pattern == "2:4" else f"{config.sparsity:.0%} sparsity")
         if isinstance(config, Cluster):
             parts.append(f"{config.clusters} clusters")
-        if type(config) in _WORDS and getattr(config, "share", 1):
+        if type(config) in _WORDS and getattr(config, "share", True):
             parts.append(_WORDS[type(config)])
         if isinstance(config, PruneTrees | DropTrees | DistillTrees) and 0 < config.share < 1:
-            parts[-1] += f" ({config.share:.0%} of the loss allowed)"
+            parts[-1] += f" (share {config.share:g})"
         if isinstance(config, QuantizeTrees):
             parts.append(f"{config.numeric} tables")
         if isinstance(config, Convert):
@@ -292,7 +292,7 @@ def _require_forest_order(recipe: Recipe, where: str) -> None:
     others = [pass_name(p) for p in recipe.passes if not isinstance(p, ForestPass)]
     if others:
         raise ConfigError(
-            f"{where}: passes: '{others[0]}' is for neural networks and cannot be mixed with passes for trees",
+            f"{where}: passes: '{others[0]}' is for neural networks, the others are for trees",
             "Make two recipes.",
         )
     if names.count("export-trees") != 1 or names[-1] != "export-trees":

@@ -90,6 +90,7 @@ class Session:
             ConversionError: No recipe of the plan gave a file.
         """
         clock = Clock(dict(self.clock.seconds))
+        original = self._original(plan)
         start = Model(self.source.network)
         with clock.step("passes"):
             attempts = run_plan(
@@ -108,13 +109,13 @@ class Session:
                 "Choose another recipe or device ('tflite-compress recipes').",
             )
         with clock.step("latency"), self.context.progress.step("measuring latency"):
-            latency = measure(self.original, chosen, self.context.reference, self.options.latency_seconds)
+            latency = measure(original, chosen, self.context.reference, self.options.latency_seconds)
         report = build_report(
             plan,
             attempts,
             chosen,
             self.context.reference,
-            self.original,
+            original,
             latency,
             self.options.max_drop,
             self.spec.given,
@@ -126,14 +127,21 @@ class Session:
                 bundle |= self._forest(plan, chosen, report)
         if self.options.details:
             with clock.step("details"):
-                report["details"] = details(
-                    self.original, chosen, self.context.reference, self.context.progress
-                )
+                report["details"] = details(original, chosen, self.context.reference, self.context.progress)
         report["model"] = {"name": self.source.network.name, "format": self.source.format}
         report["command"] = self.invocation
         report["seconds"] = clock.seconds
         report["peak_memory_bytes"] = peak_bytes()
         return self._write(plan, chosen, report, bundle, folder)
+
+    def _original(self, plan: Plan) -> bytes:
+        """The original as plain ``.tflite``; a forest's tables have the types the device can look up."""
+        export = plan.rungs[0].conversion
+        if not isinstance(export, ExportTrees):
+            return self.original
+        made = apply_pass(ExportTrees(tables=export.tables), Model(self.source.network), self.context)
+        assert made.flatbuffer is not None
+        return made.flatbuffer
 
     def _misfit(self, model: Model, plan: Plan) -> str:
         """Which of the user's limits a file breaks; an empty string where it breaks none."""
@@ -244,13 +252,16 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     """
     clock = Clock()
     forest = holds_forest(model)
-    with clock.step("load"), progress.step(f"loading {'the forest' if forest else 'TensorFlow and the model'}"):
+    with (
+        clock.step("load"),
+        progress.step(f"loading {'the forest' if forest else 'TensorFlow and the model'}"),
+    ):
         source = forest_source(model, options.trust_model) if forest else _keras_source(model, options)
     if scarce := full_disk(CONVERSION_BYTES * source.network.parameter_count()):
         raise scarce
     with clock.step("data"), progress.step("reading the data"):
         splits = gather(spec, source.network, options.seed)
-        if isinstance(source.network, ForestNetwork):
+        if isinstance(source.network, ForestNetwork) and spec.given:
             splits = with_choosing_samples(splits, spec.calibrate is not None, options.seed)
     with clock.step("original"), progress.step("running the original model"):
         reference = make_reference(source.network, splits, source.loss, options.metric, options.loss)

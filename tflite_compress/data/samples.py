@@ -200,7 +200,7 @@ def _numbered(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
     strange = sorted(set(words) - set(known))
     if strange:
         raise DataError(
-            f"{origin}: labels for '{port.name}' have {', '.join(strange[:3])}, which the model does not know",
+            f"{origin}: labels for '{port.name}' have {', '.join(strange[:3])}, no class of the model",
             f"Its classes are {', '.join(list(known)[:10])}.",
         )
     return np.array([known[word] for word in words], np.int64)

@@ -17,6 +17,7 @@ from tflite_compress.passes import Convert
 from tflite_compress.plan import make_plan
 from tflite_compress.progress import Progress
 from tflite_compress.recipes import Overrides
+from tflite_compress.trees.load import require_network
 
 COMPARED_SAMPLES = 64
 QUIET_DROP = 0.003
@@ -85,10 +86,12 @@ def diagnose(
     from tflite_compress.runtimes.litert import predict
     from tflite_compress.session import open_session
 
+    require_network(model, "diagnose")
     plan = make_plan(device, recipe, overrides)
     if not spec.given:
         raise DataError("diagnose needs data", "Give --data=FILE.npz, a folder of images or module:function.")
     config = plan.rungs[0].conversion
+    assert isinstance(config, Convert)  # make_plan refuses recipes for forests here
     notes = []
     if config.numeric in ("float32", "float16"):
         notes.append(f"recipe '{plan.rungs[0].name}' keeps {config.numeric}; int8 was looked at instead")

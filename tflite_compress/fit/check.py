@@ -140,6 +140,8 @@ def _types(contents: Contents, device: Device) -> list[Finding]:
             f"4-bit weights, for which there is no known kernel: {kinds} ({', '.join(layers[:MOST_NAMED])})"
         )
         return [Finding("types", False, text, "Keep 8 bits there: --recipe=int8.")]
+    if contents.trees:
+        return [Finding("types", True, "decision trees: compares in float32, whatever type tables have")]
     slow = [t for t in used if t not in device.numerics.fast]
     if slow:
         text = f"computes in {', '.join(used)}; fast here: {', '.join(device.numerics.fast)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tflite_compress.devices import NumericType
-from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name
+from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, type_name
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim import own_name
 
@@ -21,6 +21,7 @@ _WEIGHTED = {
     "UNIDIRECTIONAL_SEQUENCE_RNN": "dense",
 }
 _BETWEEN_TYPES = ("QUANTIZE", "DEQUANTIZE", "CAST", "TFLM_DECODE")
+TREES = "decision trees"  # how a description ends; see trees.export
 _FREE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 
 
@@ -58,6 +59,7 @@ class Contents:
         unquantized: Integer activations without a scale where the operator needs one.
         asymmetric: Weights of int8 with a zero point other than 0, which optimized kernels refuse.
         bytes: Size of the file.
+        trees: It holds decision trees, and says so.
     """
 
     operators: tuple[Operator, ...]
@@ -66,6 +68,7 @@ class Contents:
     unquantized: tuple[str, ...]
     asymmetric: tuple[str, ...]
     bytes: int
+    trees: bool = False
 
 
 def contents_of(model: Any, size: int) -> Contents:
@@ -91,6 +94,7 @@ def contents_of(model: Any, size: int) -> Contents:
         _without_scale(model),
         _asymmetric(model),
         size,
+        text_of(model.description).endswith(TREES),
     )
 
 

@@ -1,8 +1,8 @@
 """Teaching fewer, shallower trees what a forest answers.
 
 Each new tree learns what the ones before leave of the teacher's sums, on training samples and on mixtures of
-pairs of them (gradient boosting on squared error, Friedman 2001, with the teacher's numbers as targets; Bucila
-et al., "Model Compression", KDD 2006, for made-up samples that the teacher labels).
+pairs of them (gradient boosting on squared error, Friedman 2001, with the teacher's numbers as targets;
+Bucila et al., "Model Compression", KDD 2006, for made-up samples that the teacher labels).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tflite_compress.trees.forest import Forest, Tree
 
 MOST_SAMPLES = 50_000
+PATIENCE = 3
 
 
 class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
@@ -33,9 +34,9 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
         share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
     """
 
-    depth: Annotated[int, Meta(ge=1, le=20)] = 6
-    most_trees: Count = 60
-    learning_rate: Ratio = 0.5
+    depth: Annotated[int, Meta(ge=1, le=20)] = 8
+    most_trees: Count = 100
+    learning_rate: Ratio = 0.3
     mixtures: Annotated[int, Meta(ge=0, le=100)] = 3
     share: Share = 0.5
 
@@ -43,6 +44,7 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
 def apply(config: DistillTrees, model: Model, context: Context) -> Model:
     """Grow trees until the accuracy is kept."""
     from tflite_compress.trees.judge import judge_of, network_of, with_forest
+    from tflite_compress.trees.subtrees import about_bytes, subtrees
 
     if not config.share:
         return model
@@ -52,16 +54,21 @@ def apply(config: DistillTrees, model: Model, context: Context) -> Model:
     missing = teacher.raw(x)
     student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
     missing = missing - student.base
+    most = about_bytes(subtrees(teacher))
+    good: list[Forest] = []  # the last ones in a row that keep the budget: one alone may do so by chance
     with context.progress.step("distilling", config.most_trees) as advance:
         for number in range(config.most_trees):
             tree = _fitted(x, missing, config, context.seed + number)
             student = student.with_trees((*student.trees, tree))
             missing = missing - student.with_trees((tree,)).tree_values(x)[:, 0]
             advance(1)
-            if student.nodes >= teacher.nodes:
-                break
-            if judge.loss_of(student) <= judge.budget(config.share):
-                return with_forest(model, student)
+            if about_bytes(subtrees(student)) >= most:
+                return model.noting(
+                    f"not distilled: {number + 1} trees of depth {config.depth} are no smaller"
+                )
+            good = [*good, student] if judge.loss_of(student) <= judge.budget(config.share) else []
+            if len(good) == PATIENCE:
+                return with_forest(model, good[0])
     return model.noting(f"not distilled: {len(student.trees)} trees of depth {config.depth} lose too much")
 
 
@@ -84,7 +91,9 @@ def _fitted(x: np.ndarray, wanted: np.ndarray, config: DistillTrees, seed: int) 
             f"distilling needs scikit-learn, which is not installed ({error})",
             "pip install 'tflite-compress[trees]', or choose another recipe.",
         ) from error
-    grown = DecisionTreeRegressor(max_depth=config.depth, max_features=0.5, min_samples_leaf=3, random_state=seed)
+    grown = DecisionTreeRegressor(
+        max_depth=config.depth, max_features=0.5, min_samples_leaf=3, random_state=seed
+    )
     grown.fit(x, wanted * config.learning_rate)
     return _tree(grown)
 
@@ -93,7 +102,4 @@ def _tree(grown: object) -> Tree:
     """A regression tree with all its outputs in each leaf."""
     from tflite_compress.trees.from_sklearn import read_tree
 
-    return read_tree(grown.tree_)  # type: ignore[attr-defined]
-
-
-__all__ = ["DistillTrees", "Forest", "apply"]
+    return read_tree(grown.tree_, grown.n_features_in_)  # type: ignore[attr-defined]

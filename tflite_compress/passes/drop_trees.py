@@ -1,8 +1,9 @@
 """Dropping trees of a forest, and weighting those that stay.
 
 Trees are taken one by one, always the one that explains most of what is still missing from the original's
-answers, and all weights are fitted again after each: orthogonal matching pursuit (Pati et al., 1993), as ordered
-aggregation does for bagging (Martinez-Munoz and Suarez, "Pruning in Ordered Bagging Ensembles", ICML 2006).
+answers, and all weights are fitted again after each: orthogonal matching pursuit (Pati et al., 1993), as
+ordered aggregation does for bagging (Martinez-Munoz and Suarez, "Pruning in Ordered Bagging Ensembles",
+ICML 2006).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tflite_compress.passes.base import Context, Model, PassConfig, Share
 
 MOST_CELLS = 40_000_000  # numbers in the table of what each tree adds for each sample
 RIDGE = 1e-4
+WINDOW = 5
 
 
 class DropTrees(PassConfig, frozen=True, tag="drop-trees"):
@@ -22,9 +24,11 @@ class DropTrees(PassConfig, frozen=True, tag="drop-trees"):
 
     Attributes:
         share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
+        strict: All larger numbers of trees must keep it too, not only the next ones on the average.
     """
 
     share: Share = 0.75
+    strict: bool = False
 
 
 def apply(config: DropTrees, model: Model, context: Context) -> Model:
@@ -41,14 +45,30 @@ def apply(config: DropTrees, model: Model, context: Context) -> Model:
     with context.progress.step("ordering trees", count) as advance:
         order, weights = _pursuit(table, table.sum(axis=0), advance)
     shown = _by_tree(forest.tree_values(judge.x))
+    losses = []
     for kept in range(1, count):
         used = weights[kept - 1][:, np.newaxis] * shown[order[:kept]]
         raw = used.sum(axis=0).reshape(len(judge.x), forest.columns) * forest.scale + forest.base
-        if judge.loss_of_predictions(linked(raw, forest.link)) <= judge.budget(config.share):
-            chosen = zip(order[:kept], weights[kept - 1], strict=True)
-            trees = tuple(replace(forest.trees[n], value=forest.trees[n].value * w) for n, w in chosen)
-            return with_forest(model, forest.with_trees(trees))
-    return model.noting("no tree could be dropped within the accuracy allowed")
+        losses.append(judge.loss_of_predictions(linked(raw, forest.link)))
+    fewest = _fewest(losses, judge.budget(config.share), config.strict)
+    if fewest == count:
+        return model.noting("no tree could be dropped within the accuracy allowed")
+    chosen = zip(order[:fewest], weights[fewest - 1], strict=True)
+    trees = tuple(replace(forest.trees[n], value=forest.trees[n].value * w) for n, w in chosen)
+    return with_forest(model, forest.with_trees(trees))
+
+
+def _fewest(losses: list[float], budget: float, strict: bool) -> int:
+    """The fewest trees that keep the budget, and so do those with some more on the average.
+
+    A few trees may do well by chance where more did not; the verdict would then come out otherwise.
+    """
+    for kept in range(1, len(losses) + 1):
+        further = losses[kept - 1 :]
+        window = further[: 1 + max(WINDOW, kept // 2)]
+        if losses[kept - 1] <= budget and (max(further) if strict else float(np.mean(window))) <= budget:
+            return kept
+    return len(losses) + 1
 
 
 def _samples(context: Context, width: int) -> np.ndarray:

@@ -14,8 +14,8 @@ class ExportTrees(PassConfig, frozen=True, tag="export-trees"):
     """Write the forest as a ``.tflite`` of builtin operators.
 
     Attributes:
-        form: ``traversal`` steps down the trees, ``matrix`` decides all splits at once; ``auto`` takes the one
-            with the lower estimated time.
+        form: ``traversal`` steps down the trees, ``matrix`` decides all splits at once; ``auto`` takes
+            the one with the lower estimated time.
         tables: For which runtime tables are stored; ``auto`` takes the device's.
         missing: ``keep`` sends samples with NaN where the source does; ``auto`` does so if there are such
             samples in the data; ``none`` never.

@@ -1,4 +1,4 @@
-"""Storing equal subtrees of a forest once, and leaving out splits that decide nothing; see ``trees.merge``."""
+"""Storing equal subtrees of a forest once, without splits that decide nothing; see ``trees.merge``."""
 
 from __future__ import annotations
 

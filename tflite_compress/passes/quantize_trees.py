@@ -11,7 +11,8 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize-trees"):
     """Store thresholds on each feature's own scale, and leaves on one scale.
 
     Attributes:
-        numeric: Their type; a wider one is taken where the accuracy demands it. ``float32`` leaves them alone.
+        numeric: Their type; a wider one is taken where the accuracy demands it. ``float32`` leaves them
+            alone.
         share: Part of ``max_drop`` that may be lost by now.
     """
 
@@ -29,7 +30,9 @@ def apply(config: QuantizeTrees, model: Model, context: Context) -> Model:
         return model
     splits = context.reference.splits
     ranges = feature_ranges([splits.train.inputs[0], splits.calibrate.inputs[0]])
-    wider: tuple[Literal["int8", "int16"], ...] = ("int8", "int16") if config.numeric == "int8" else ("int16",)
+    wider: tuple[Literal["int8", "int16"], ...] = (
+        ("int8", "int16") if config.numeric == "int8" else ("int16",)
+    )
     for numeric in wider:
         candidate = quantized(forest, ranges, numeric)
         lost = judge.loss_of(candidate)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tflite_compress.errors import UsageError
+from tflite_compress.report.forest_table import forest_agreements, forest_rows
 
 VERDICTS = {
     "passed": "keeps its accuracy",
@@ -73,6 +74,9 @@ def one_in_full(found: Recorded) -> str:
     title = f"## {found.model} for {report['device']['title']}"
     verdict = f"**{report['recipe']['in_short']}** {VERDICTS[report['verdict']]}{fits}."
     parts = [title, verdict, before_after(report), _passes(report["passes"])]
+    if rows := forest_rows(report):
+        parts += [table(("forest", "before", "after"), rows)]
+        parts += ["\n".join(f"- {safe(line)}" for line in forest_agreements(report))]
     findings = [(f["subject"], _WORDS[f["fits"]], f["text"]) for f in fit.get("findings", [])]
     parts += [table(("checked", "fits", "found"), findings)] if findings else []
     parts += ["\n".join(f"- {safe(note)}" for note in report["notes"])]

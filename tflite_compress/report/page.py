@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+from tflite_compress.report.forest_table import forest_agreements, forest_rows
 from tflite_compress.report.histograms import COMPARED_SAMPLES
 from tflite_compress.report.markdown import HEADS, VERDICTS, Recorded, comparison_row
 from tflite_compress.report.page_plots import Point, histogram_plot, pareto, through_passes
@@ -40,6 +41,8 @@ def result_page(found: Recorded) -> str:
         cards=_cards(report),
         pareto=pareto(_points(report), report["accuracy"]["metric"], _higher_is_better(report)),
         passes=through_passes(report),
+        forest=forest_rows(found.report),
+        agreements=forest_agreements(found.report),
         layers=_layer_rows(layers[:MOST_ROWS], layers),
         more_layers=len(layers[MOST_ROWS:]),
         rest_before=sum(row["before"] for row in layers[MOST_ROWS:]),

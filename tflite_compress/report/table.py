@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.recipes import Recipe, describe, settings
+from tflite_compress.report.forest_table import forest_lines
 from tflite_compress.report.terminal import console, grid
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def print_json(results: list[Result]) -> None:
 def _print_notes(out: Any, result: Result) -> None:
     for note in result.report["notes"]:
         out.print(f"{result.device}: {note}", markup=False)
+    for line in forest_lines(result.report):
+        out.print(f"{result.device}: {line}", markup=False)
     if result.fits:
         out.print(f"{result.device}: fits: {_memory(result.report['fit']['findings'])}", markup=False)
     for finding in result.report["fit"]["findings"]:

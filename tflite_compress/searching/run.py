@@ -28,6 +28,7 @@ from tflite_compress.searching.ladder import Candidate, Goal
 from tflite_compress.searching.result import SearchResult, conclude
 from tflite_compress.searching.space import starts
 from tflite_compress.searching.study import SAMPLERS, Study, delete_study, open_storage
+from tflite_compress.trees.load import require_network
 
 MARK = "study.txt"
 ENGINES = ("local", "ray")
@@ -123,6 +124,7 @@ def search(
     Raises:
         CompressError: Something the user can mend.
     """
+    require_network(model, "search")
     wanted, settled = settings or SearchSettings(), settled_options(options)
     profile = load_device(device)
     spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)

@@ -1,7 +1,7 @@
 """A forest as plain C99: constant tables and a loop, no library, no heap.
 
-With quantized thresholds features are brought onto the grid once, rounded up: ``z > q`` for a whole ``q`` is the
-same as ``ceil(z) > q``. Firmware that has whole-number features already can do that ahead of time.
+With quantized thresholds features are brought onto the grid once, rounded up: ``z > q`` for a whole ``q``
+is the same as ``ceil(z) > q``. Firmware that has whole-number features already can do that ahead of time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.subtrees import Subtrees, subtrees
 
 _A_LINE = 16
-_C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t", "uint16": "uint16_t"}
+_C_TYPES = {
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "uint8": "uint8_t",
+    "uint16": "uint16_t",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +69,7 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
         "base": ", ".join(_number(b) for b in forest.base),
         "reference": _c_type(tables["root"]),
         "link": _link(forest),
-        "math": '#include <math.h>\n' if forest.link != "identity" else "",
+        "math": "#include <math.h>\n" if forest.link != "identity" else "",
         "best": _best(forest),
     }
     files = {
@@ -78,7 +84,7 @@ def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndar
     threshold = parts.threshold if forest.grid is None else parts.threshold.astype(forest.grid.numeric)
     rows = parts.rows.astype(np.float32 if forest.leaf_step is None else forest.leaf_numeric)
     references = np.concatenate([parts.left, parts.right, parts.roots, [-len(parts.rows)]])
-    wide = np.int16 if -32768 <= references.min() and references.max() <= 32767 else np.int32
+    wide = np.int16 if references.min() >= -32768 and references.max() <= 32767 else np.int32
     used = np.unique(parts.feature)
     tables = {
         "feature": feature.astype(np.uint8 if feature.max(initial=0) < 256 else np.uint16),
@@ -109,7 +115,10 @@ def _written(key: str, values: np.ndarray) -> str:
     rows = ",\n    ".join(", ".join(texts[i : i + _A_LINE]) for i in range(0, len(texts), _A_LINE))
     size = "".join(f"[{d}]" for d in values.shape)
     if values.ndim == 2:
-        body = ",\n    ".join("{" + ", ".join(texts[i : i + values.shape[1]]) + "}" for i in range(0, len(texts), values.shape[1]))
+        body = ",\n    ".join(
+            "{" + ", ".join(texts[i : i + values.shape[1]]) + "}"
+            for i in range(0, len(texts), values.shape[1])
+        )
         return f"static const {_c_type(values)} {key}{size} = {{\n    {body}}};"
     return f"static const {_c_type(values)} {key}{size} = {{\n    {rows}}};"
 

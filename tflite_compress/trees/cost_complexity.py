@@ -71,7 +71,7 @@ def weakness(tree: Tree) -> Weakness:
 
 
 def _sums(tree: Tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of the leaves under each node: weight, weighted sum and squares of their numbers, count; and parents."""
+    """Of the leaves under each node: weight, weighted sum and squares, count; and each node's parent."""
     leaf = tree.is_leaf
     weight = np.where(leaf, np.maximum(tree.cover, 1e-12), 0)
     total = weight[:, np.newaxis] * np.where(leaf[:, np.newaxis], tree.value, 0)

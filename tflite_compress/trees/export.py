@@ -2,8 +2,8 @@
 
 *Traversal*: all trees step down one level at a time; each step looks up feature, threshold and child of the
 node every tree stands at. Cost grows with depth. *Matrix*: all splits are decided at once, and one matrix
-tells which leaf each tree's decisions lead to. Cost grows with the square of the number of leaves, so it is for
-shallow trees. Both follow Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction
+tells which leaf each tree's decisions lead to. Cost grows with the square of the number of leaves, so it is
+for shallow trees. Both follow Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction
 Serving" (OSDI 2020), "TreeTraversal" and "GEMM"; here the matrix is the same for all trees of a depth.
 
 TFLite Micro looks up float32 and int8 tables only, so child numbers are float32 there (exact below 2^24).
@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from tflite_compress.fit.contents import TREES
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.matrix import leaf_sums, matrix_bytes
@@ -24,8 +25,8 @@ from tflite_compress.trees.tables import Widths
 from tflite_compress.trees.traversal import traversal_bytes, tree_sums
 
 Form = Literal["traversal", "matrix"]
-# Measured on x86-64 with LiteRT (benchmarks/forests.py): microseconds a run of each form takes at least, a step
-# of traversal and what it takes more for each tree, a multiply-accumulate of the matrix form.
+# Measured on x86-64 with LiteRT (benchmarks/forests.py), in microseconds: what each form takes at least, what
+# a step of traversal takes and what more for each tree, and a multiply-accumulate of the matrix form.
 TRAVERSAL_US, STEP_US, STEP_TREE_US = 4.0, 0.9, 0.012
 MATRIX_US, MAC_US = 6.0, 6e-5
 MICRO_STEPS = 8  # elements written in a step of traversal for each tree: what counts on a microcontroller
@@ -41,7 +42,9 @@ class Ports:
     output: str
 
 
-def export(forest: Forest, name: str, ports: Ports, micro: bool, form: Form, missing: bool, batch: int) -> bytes:
+def export(
+    forest: Forest, name: str, ports: Ports, micro: bool, form: Form, missing: bool, batch: int
+) -> bytes:
     """Write a forest as ``.tflite``.
 
     Args:
@@ -56,7 +59,7 @@ def export(forest: Forest, name: str, ports: Ports, micro: bool, form: Form, mis
     Returns:
         The file; input float32 (batch, features), output float32 (batch, outputs).
     """
-    graph = Assembly(name)
+    graph = Assembly(f"{name}: {TREES}")
     parts = subtrees(forest)
     widths = Widths(micro, batch, missing and not forest.refuses_nan)
     x = graph.tensor(ports.input, (batch, forest.features), "float32")
@@ -91,7 +94,9 @@ def cheaper_form(forest: Forest, micro: bool, batch: int) -> tuple[Form, dict[st
     if depth > DEEPEST_MATRIX or depth == 0:
         return "traversal", times
     parts = subtrees(forest)
-    small = matrix_bytes(forest) <= MOST_TIMES_LARGER * traversal_bytes(forest, parts, Widths(micro, batch, False))
+    small = matrix_bytes(forest) <= MOST_TIMES_LARGER * traversal_bytes(
+        forest, parts, Widths(micro, batch, False)
+    )
     return ("matrix" if small and times["matrix"] < times["traversal"] else "traversal"), times
 
 
@@ -107,10 +112,12 @@ def _as_seen(graph: Assembly, x: int, forest: Forest, widths: Widths) -> int:
         low = graph.constant("low", forest.grid.low[np.newaxis])
         per_step = graph.constant("per_step", forest.grid.per_step[np.newaxis])
         seen = graph.operator("SUB", [seen, low], "above_low", shape, "float32", graph.options("SubOptions"))
-        seen = graph.operator("MUL", [seen, per_step], "on_grid", shape, "float32", graph.options("MulOptions"))
+        seen = graph.operator(
+            "MUL", [seen, per_step], "on_grid", shape, "float32", graph.options("MulOptions")
+        )
         info = np.iinfo(forest.grid.numeric)
         for kind, name, limit in (("MAXIMUM", "least", info.min + 1), ("MINIMUM", "most", info.max)):
-            constant = graph.constant(name, np.float32([[limit]]))
+            constant = graph.constant(name, np.array([[limit]], np.float32))
             options = graph.options("MaximumMinimumOptions")
             seen = graph.operator(kind, [seen, constant], f"at_{name}", shape, "float32", options)
     if widths.missing:
@@ -168,5 +175,10 @@ def _named(graph: Assembly, raw: int, name: str, shape: tuple[int, int]) -> int:
     """The last operator's output under the name of the output."""
     wanted = graph.constant("shape", np.array(shape, np.int32))
     return graph.operator(
-        "RESHAPE", [raw, wanted], name, shape, "float32", graph.options("ReshapeOptions", newShape=list(shape))
+        "RESHAPE",
+        [raw, wanted],
+        name,
+        shape,
+        "float32",
+        graph.options("ReshapeOptions", newShape=list(shape)),
     )

@@ -19,6 +19,8 @@ Task = Literal["classification", "regression"]
 Numeric = Literal["float32", "int16", "int8"]
 LARGEST = float(np.finfo(np.float32).max)
 LEAF = -1
+MOST_DEPTH = 256
+MOST_FEATURES = 1_000_000
 BLOCK_CELLS = 4_000_000  # samples times trees at a time
 
 
@@ -71,7 +73,9 @@ class Tree:
         order = order[np.argsort(self.depths[order], kind="stable")]
         number = np.full(len(self.left), LEAF, np.int32)
         number[order] = np.arange(len(order), dtype=np.int32)
-        children = [np.where(side[order] == LEAF, LEAF, number[side[order]]) for side in (self.left, self.right)]
+        children = [
+            np.where(side[order] == LEAF, LEAF, number[side[order]]) for side in (self.left, self.right)
+        ]
         return Tree(
             self.feature[order],
             self.threshold[order],
@@ -191,7 +195,8 @@ class Forest:
         if self.grid is None:
             return x
         info = np.iinfo(self.grid.numeric)
-        return np.clip((x - self.grid.low) * self.grid.per_step, info.min + 1, info.max)
+        placed = (x - self.grid.low) * self.grid.per_step
+        return np.asarray(np.clip(placed, info.min + 1, info.max))
 
     def reached(self, x: np.ndarray) -> np.ndarray:
         """The leaf each sample reaches in each tree, as rows of :attr:`joined`, int32 (samples, trees)."""
@@ -217,7 +222,7 @@ class Forest:
     def raw(self, x: np.ndarray) -> np.ndarray:
         """Sums before the link, float64, shape (samples, columns)."""
         parts = [self.tree_values(x[rows]).sum(axis=1) for rows in self._blocks(len(x))]
-        return np.concatenate(parts) * self.scale + self.base
+        return np.asarray(np.concatenate(parts) * self.scale + self.base)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Probabilities of the classes, or the predicted number: float64, shape (samples, outputs)."""
@@ -230,6 +235,27 @@ class Forest:
     def _blocks(self, samples: int) -> Iterator[slice]:
         step = max(1, BLOCK_CELLS // max(1, len(self.trees) * self.columns))
         yield from (slice(start, start + step) for start in range(0, samples, step))
+
+
+def require_sound(tree: Tree, features: int) -> Tree:
+    """Give the tree back if it is one: libraries follow children and columns without looking.
+
+    Raises:
+        ValueError: It is not; says how.
+    """
+    count, split = len(tree.left), ~tree.is_leaf
+    children = np.concatenate([tree.left[split], tree.right[split]])
+    if not count or (children < 1).any() or (children >= count).any():
+        raise ValueError("a node's child is not in the tree")
+    if len(np.unique(children)) != len(children):
+        raise ValueError("two nodes share a child")
+    if (tree.feature < 0).any() or (tree.feature >= features).any():
+        raise ValueError("a split looks at a column that is not there")
+    if not np.isfinite(tree.threshold[split]).all() or not np.isfinite(tree.value[~split]).all():
+        raise ValueError("a threshold or a leaf is not a finite number")
+    if tree.depth > MOST_DEPTH:
+        raise ValueError(f"{tree.depth} levels are more than {MOST_DEPTH}; train with max_depth")
+    return tree
 
 
 def linked(raw: np.ndarray, link: Link) -> np.ndarray:

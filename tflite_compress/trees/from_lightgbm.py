@@ -8,7 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.errors import ModelError
-from tflite_compress.trees.forest import LEAF, Forest, Link, Task, Tree, not_above
+from tflite_compress.trees.forest import (
+    LEAF,
+    MOST_FEATURES,
+    Forest,
+    Link,
+    Task,
+    Tree,
+    not_above,
+    require_sound,
+)
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of decision_type; the two above them are the kind of missing value
 _MISSING_IS_ZERO, _MISSING_IS_NAN = 1, 2
@@ -46,6 +55,8 @@ def _read(text: str, origin: str) -> Forest:
     settings = _pairs(head)
     width = int(settings["num_tree_per_iteration"])
     features = int(settings["max_feature_idx"]) + 1
+    if not 0 < features <= MOST_FEATURES or width < 1:
+        raise ValueError(f"it claims {features:,} columns and {width} trees a round")
     words = settings.get("objective", "regression").split()
     link, task, factor = _link(words, origin)
     trees = tuple(
@@ -97,13 +108,11 @@ def _tree(table: dict[str, str], column: int, width: int, features: int, origin:
     # Without missing values in training LightGBM takes NaN for 0.
     right = np.where(missing == _MISSING_IS_NAN, (kinds & _DEFAULT_LEFT) == 0, thresholds < 0)
     feature = _numbers(table, "split_feature", splits).astype(np.int32)
-    if (feature < 0).any() or (feature >= features).any():
-        raise ValueError("a split looks at a column that is not there")
     values = np.zeros((splits + leaves, width))
     values[splits:, column] = _numbers(table, "leaf_value", leaves)
     none = np.zeros(leaves)
     counts = _numbers(table, "internal_count", splits), _numbers(table, "leaf_count", leaves, 1.0)
-    return Tree(
+    tree = Tree(
         np.concatenate([feature, none]).astype(np.int32),
         np.concatenate([not_above(thresholds), none]).astype(np.float32),
         _children(table, "left_child", splits, leaves),
@@ -111,7 +120,8 @@ def _tree(table: dict[str, str], column: int, width: int, features: int, origin:
         np.concatenate([right, none.astype(bool)]),
         values,
         np.concatenate(counts),
-    ).trimmed()
+    )
+    return require_sound(tree, features).trimmed()
 
 
 def _numbers(table: dict[str, str], key: str, count: int, missing: float | None = None) -> np.ndarray:
@@ -130,6 +140,4 @@ def _children(table: dict[str, str], key: str, splits: int, leaves: int) -> np.n
     """Numbers of children: splits come first, leaf ``n`` is written as ``-1 - n``."""
     written = _numbers(table, key, splits).astype(np.int64)
     found = np.where(written < 0, splits - 1 - written, written)
-    if (found < 1).any() or (found >= splits + leaves).any():
-        raise ValueError("a node's child is not in the tree")
     return np.concatenate([found, np.full(leaves, LEAF)]).astype(np.int32)

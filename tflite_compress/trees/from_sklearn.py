@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.errors import ModelError
-from tflite_compress.trees.forest import LEAF, Forest, Link, Task, Tree, not_above
+from tflite_compress.trees.forest import LEAF, Forest, Link, Task, Tree, not_above, require_sound
 
 _VOTING = ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees")
 _BOOSTED = "GradientBoosting"
@@ -49,7 +49,13 @@ def read_estimator(estimator: Any, origin: str) -> Forest:
         raise ModelError(
             f"{origin}: predicts {estimator.n_outputs_} outputs", "Train one estimator for each output."
         )
-    return readers[kind](estimator, origin)
+    try:
+        return readers[kind](estimator, origin)
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{origin}: the {type(estimator).__name__} cannot be read ({error})",
+            "Save it again with the scikit-learn that is installed here.",
+        ) from error
 
 
 def predictor(estimator: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -82,7 +88,8 @@ def _classes(estimator: Any) -> tuple[object, ...]:
 def _voting(estimator: Any, origin: str) -> Forest:
     members = getattr(estimator, "estimators_", [estimator])
     classes = _classes(estimator)
-    trees = tuple(read_tree(member.tree_, bool(classes)) for member in members)
+    features = int(estimator.n_features_in_)
+    trees = tuple(read_tree(member.tree_, features, bool(classes)) for member in members)
     return Forest(
         trees,
         int(estimator.n_features_in_),
@@ -104,13 +111,24 @@ def _refuses_nan(estimator: Any) -> bool:
     return False
 
 
-def read_tree(table: Any, normalize: bool = False) -> Tree:
-    values = np.asarray(table.value, np.float64)[:, 0, :]
+def read_tree(table: Any, features: int, normalize: bool = False) -> Tree:
+    """A ``sklearn.tree._tree.Tree`` of one output, or of several that share their splits.
+
+    Args:
+        table: The tree.
+        features: Columns of a sample.
+        normalize: Make the numbers of each leaf sum to 1.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    values = np.asarray(table.value, np.float64)
+    values = values[:, 0, :] if values.shape[1] == 1 else values[:, :, 0]
     if normalize:
         values = values / values.sum(axis=1, keepdims=True)
     leaf = table.children_left == LEAF
     missing_left = np.asarray(getattr(table, "missing_go_to_left", np.ones(len(leaf))), bool)
-    return Tree(
+    tree = Tree(
         np.where(leaf, 0, table.feature).astype(np.int32),
         np.where(leaf, np.float32(0), not_above(table.threshold)),
         np.asarray(table.children_left, np.int32),
@@ -118,16 +136,18 @@ def read_tree(table: Any, normalize: bool = False) -> Tree:
         ~missing_left,
         values,
         np.asarray(table.weighted_n_node_samples, np.float64),
-    ).trimmed()
+    )
+    return require_sound(tree, features).trimmed()
 
 
 def _boosted(estimator: Any, origin: str) -> Forest:
     classes = _classes(estimator)
     width = estimator.estimators_.shape[1]
+    features = int(estimator.n_features_in_)
     trees = []
     for round_ in estimator.estimators_:
         for column, member in enumerate(round_):
-            tree = read_tree(member.tree_)
+            tree = read_tree(member.tree_, features)
             trees.append(_in_column(tree, column, width))
     factor = 2.0 if estimator.loss == "exponential" else 1.0  # predict_proba: expit(2 * score)
     link: Link = "identity" if not classes else ("softmax" if width > 1 else "sigmoid")
@@ -174,8 +194,9 @@ def _histogram(estimator: Any, origin: str) -> Forest:
         )
     classes = _classes(estimator)
     width = estimator.n_trees_per_iteration_
+    features = int(estimator.n_features_in_)
     trees = tuple(
-        _in_column(_histogram_tree(predictor.nodes), column, width)
+        _in_column(_histogram_tree(predictor.nodes, features), column, width)
         for round_ in estimator._predictors
         for column, predictor in enumerate(round_)
     )
@@ -189,9 +210,9 @@ def _histogram(estimator: Any, origin: str) -> Forest:
     return Forest(trees, int(estimator.n_features_in_), task, 1.0, base, link, classes)
 
 
-def _histogram_tree(nodes: np.ndarray) -> Tree:
+def _histogram_tree(nodes: np.ndarray, features: int) -> Tree:
     leaf = nodes["is_leaf"].astype(bool)
-    return Tree(
+    tree = Tree(
         np.where(leaf, 0, nodes["feature_idx"]).astype(np.int32),
         np.where(leaf, np.float32(0), not_above(nodes["num_threshold"])),
         np.where(leaf, LEAF, nodes["left"].astype(np.int64)).astype(np.int32),
@@ -199,4 +220,5 @@ def _histogram_tree(nodes: np.ndarray) -> Tree:
         ~nodes["missing_go_to_left"].astype(bool),
         nodes["value"].astype(np.float64)[:, np.newaxis],
         nodes["count"].astype(np.float64),
-    ).trimmed()
+    )
+    return require_sound(tree, features).trimmed()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.errors import ModelError
-from tflite_compress.trees.forest import LEAF, Forest, Link, Task, Tree, below
+from tflite_compress.trees.forest import LEAF, MOST_FEATURES, Forest, Link, Task, Tree, below, require_sound
 
 _IDENTITY = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:quantileerror", "rank:")
 _LOGISTIC = ("binary:logistic", "reg:logistic")
@@ -55,13 +55,17 @@ def _read(model: dict[str, Any], origin: str) -> Forest:
     factors = [1.0] * kept if weights is None else [float(w) for w in weights[:kept]]
     places = [int(column) for column in grown["tree_info"][:kept]]
     features = int(settings["num_feature"])
+    if not 0 < features <= MOST_FEATURES:
+        raise ValueError(f"it claims {features:,} columns")
     trees = tuple(
         _tree(tree, column, width, factor, features, origin)
         for tree, column, factor in zip(grown["trees"][:kept], places, factors, strict=True)
     )
     labels = tuple(range(classes or 2)) if task == "classification" else ()
     left_out = len(grown["trees"]) - kept
-    notes = (f"the last {left_out} trees are left out: training found its best before them",) if left_out else ()
+    notes = (
+        (f"the last {left_out} trees are left out: training found its best before them",) if left_out else ()
+    )
     base = _base(str(settings["base_score"]), width, link)
     return Forest(trees, features, task, 1.0, base, link, labels, notes=notes)
 
@@ -103,25 +107,22 @@ def _rounds_kept(learner: dict[str, Any], grown: dict[str, Any]) -> int:
     return min(count, int(starts[int(best) + 1]))
 
 
-def _tree(
-    table: dict[str, Any], column: int, width: int, factor: float, features: int, origin: str
-) -> Tree:
+def _tree(table: dict[str, Any], column: int, width: int, factor: float, features: int, origin: str) -> Tree:
     left, right = (np.asarray(table[key], np.int32) for key in ("left_children", "right_children"))
     if any(table.get("split_type", [])) or table.get("categories"):
         raise ModelError(f"{origin}: splits on categories", "Train on one-hot or ordinal columns instead.")
     if int(table["tree_param"].get("size_leaf_vector", "1")) > 1:
-        raise ModelError(f"{origin}: its trees have several outputs", "Use multi_strategy='one_output_per_tree'.")
+        raise ModelError(
+            f"{origin}: its trees have several outputs", "Use multi_strategy='one_output_per_tree'."
+        )
     leaf = left == LEAF
     conditions = np.asarray(table["split_conditions"], np.float32)
     feature = np.where(leaf, 0, np.asarray(table["split_indices"], np.int32))
-    for side in (left, right):
-        if len(side) != len(conditions) or (side[~leaf] < 1).any() or (side >= len(side)).any():
-            raise ValueError("a node's child is not in the tree")
-    if (feature < 0).any() or (feature >= features).any():
-        raise ValueError("a split looks at a column that is not there")
+    if not len(left) == len(right) == len(conditions):
+        raise ValueError("tables of a tree differ in length")
     values = np.zeros((len(leaf), width))
     values[leaf, column] = conditions[leaf].astype(np.float64) * factor
-    return Tree(
+    tree = Tree(
         feature.astype(np.int32),
         np.where(leaf, np.float32(0), below(conditions)),
         left,
@@ -129,4 +130,5 @@ def _tree(
         np.asarray(table["default_left"], np.int32) == 0,
         values,
         np.asarray(table["sum_hessian"], np.float64),
-    ).trimmed()
+    )
+    return require_sound(tree, features).trimmed()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tflite_compress.passes.base import Context, Model
+from tflite_compress.reference import Reference
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.network import ForestNetwork
 
@@ -32,14 +33,14 @@ class Judge:
 
     def loss_of_predictions(self, predictions: np.ndarray) -> float:
         """Accuracy lost by predictions, shape (samples, outputs)."""
-        reference = self.context.once("trees: choosing", lambda: self._reference())
-        return float(reference.drop_of(reference.score_of((predictions.astype(np.float32),))))
+        reference: Reference = self.context.once("trees: choosing", self._reference)
+        return reference.drop_of(reference.score_of((predictions.astype(np.float32),)))
 
     def budget(self, share: float) -> float:
         """What a pass may lose in all, with those before it."""
         return share * self.context.max_drop
 
-    def _reference(self):  # type: ignore[no-untyped-def]
+    def _reference(self) -> Reference:
         reference = self.context.reference
         splits = replace(reference.splits, evaluate=reference.splits.calibrate)
         return replace(reference, splits=splits)

@@ -1,7 +1,8 @@
 """Reading a file, or taking an object, that holds a forest.
 
-Pickle and joblib files run whatever code they hold when they are opened, so they need the user's trust. A skops
-file says what it holds before anything of it is made; only scikit-learn's own types and plain arrays pass.
+Pickle and joblib files run whatever code they hold when they are opened, so they need the user's trust. A
+skops file says what it holds before anything of it is made; only scikit-learn's own types and plain arrays
+pass.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.errors import ModelError
+from tflite_compress.errors import ModelError, UsageError
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.from_lightgbm import read_lightgbm
 from tflite_compress.trees.from_sklearn import predictor, read_estimator
@@ -27,17 +28,17 @@ from tflite_compress.trees.from_xgboost import read_xgboost
 Predict = Callable[[np.ndarray], np.ndarray]
 
 _LIBRARIES = ("sklearn", "xgboost", "lightgbm")
-_PICKLES = (b"\x80", b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x04\x22\x4d\x18", b"\x5d\x00\x00")
+_PICKLES = (
+    *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)),
+    *(b"\x78" + bytes([level]) for level in (0x01, 0x5E, 0x9C, 0xDA)),
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x04\x22\x4d\x18", b"\x5d\x00\x00"),
+)
 _SUFFIXES = (".joblib", ".pkl", ".pickle", ".skops", ".ubj")
 _MOST_TEXT_BYTES = 1 << 30
 _SKOPS_TYPES = (
-    "sklearn.ensemble._hist_gradient_boosting.",
-    "sklearn.ensemble._gb.",
-    "sklearn._loss.",
-    "sklearn.tree.",
-    "sklearn.ensemble.",
-    "sklearn.dummy.",
-    "sklearn.preprocessing._label.",
+    frozenset(  # what skops does not know yet in estimators that are supported; both only hold arrays
+        {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
+    )
 )
 
 
@@ -57,6 +58,19 @@ def holds_forest(model: Any) -> bool:
     if head.startswith(b"PK"):
         return _is_skops(path)
     return head.startswith(_PICKLES) or _is_text_model(head)
+
+
+def require_network(model: Any, command: str) -> None:
+    """Refuse a forest where only neural networks make sense.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if holds_forest(model):
+        raise UsageError(
+            f"{model}: decision trees; '{command}' is for neural networks",
+            "Give them to 'tflite-compress compress'; other commands take the .tflite it makes.",
+        )
 
 
 def load_forest(model: Any, trust: bool) -> tuple[Forest, Predict | None, str]:
@@ -115,9 +129,9 @@ def _of_object(model: Any, origin: str) -> tuple[Forest, Predict]:
     library = _library(model)
     if library == "xgboost":
         booster = model if type(model).__name__ == "Booster" else model.get_booster()
-        return _with_labels(read_xgboost(_parsed(booster.save_raw("json"), origin), origin), model), _of_booster(
-            booster
-        )
+        return _with_labels(
+            read_xgboost(_parsed(booster.save_raw("json"), origin), origin), model
+        ), _of_booster(booster)
     if library == "lightgbm":
         booster = model if type(model).__name__ == "Booster" else model.booster_
         return _with_labels(read_lightgbm(booster.model_to_string(), origin), model), booster.predict
@@ -134,7 +148,9 @@ def _with_labels(forest: Forest, model: Any) -> Forest:
     from dataclasses import replace
 
     classes = tuple(np.asarray(getattr(model, "classes_", ())).tolist())
-    return replace(forest, classes=classes) if forest.classes and len(classes) == len(forest.classes) else forest
+    return (
+        replace(forest, classes=classes) if forest.classes and len(classes) == len(forest.classes) else forest
+    )
 
 
 def _required(module: str, extra: str, path: Path) -> Any:
@@ -156,7 +172,7 @@ def _from_skops(path: Path, trust: bool) -> Any:
     skops = _required("skops.io", "trees", path)
     try:
         unknown = skops.get_untrusted_types(file=path)
-        foreign = sorted(name for name in unknown if not name.startswith(_SKOPS_TYPES))
+        foreign = sorted(name for name in unknown if name not in _SKOPS_TYPES)
         if foreign and not trust:
             raise ModelError(
                 f"{path}: holds types that may run code: {', '.join(foreign[:3])}",
@@ -166,7 +182,9 @@ def _from_skops(path: Path, trust: bool) -> Any:
     except ModelError:
         raise
     except Exception as error:
-        raise _unreadable(path, error, "Save it again with skops.io.dump(estimator, 'model.skops').") from error
+        raise _unreadable(
+            path, error, "Save it again with skops.io.dump(estimator, 'model.skops')."
+        ) from error
 
 
 def _from_pickle(path: Path, trust: bool) -> Any:
@@ -179,7 +197,9 @@ def _from_pickle(path: Path, trust: bool) -> Any:
     try:
         return joblib.load(path)
     except (ImportError, AttributeError) as error:
-        raise _unreadable(path, error, "Install the library it was saved with, in the same version.") from error
+        raise _unreadable(
+            path, error, "Install the library it was saved with, in the same version."
+        ) from error
     except (pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise _unreadable(path, error, "Save the model again.") from error
 

@@ -2,8 +2,9 @@
 
 Trees are filled up to one depth d. With ``r`` the decisions of a tree's 2^d - 1 splits (1 for right), leaf
 ``l`` is reached where every split on its way decides as it must: where the sum of +1 for each right turn it
-wants and -1 for each left turn it wants that went right equals the number of right turns. Any other leaf falls
-short by at least 1, so that ``relu(W r + 1 - rights)`` is 1 for the leaf reached and 0 for all others.
+wants and -1 for each left turn it wants that went right equals the number of right turns. Any other leaf
+falls short by at least 1, so that ``relu(W r + 1 - rights)`` is 1 for the leaf reached and 0 for all
+others.
 """
 
 from __future__ import annotations
@@ -38,23 +39,27 @@ def leaf_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
     bias = graph.constant("shortfall", 1 - rights)
     options = graph.options("FullyConnectedOptions", fusedActivationFunction=_RELU)
     inputs = [by_tree, weights, bias]
-    reached = graph.operator("FULLY_CONNECTED", inputs, "reached", (batch * trees, leaves), "float32", options)
+    reached = graph.operator(
+        "FULLY_CONNECTED", inputs, "reached", (batch * trees, leaves), "float32", options
+    )
     joined = _reshaped(graph, reached, "all_leaves", (batch, trees * leaves))
     rows = stored(values.reshape(-1, forest.columns).T, widths.micro, forest.leaf_step is not None)
     table = graph.constant("leaves", np.ascontiguousarray(rows))
     table = cast(graph, table, "leaves_float32", rows.shape, rows.dtype.name, "float32")
     options = graph.options("FullyConnectedOptions")
     inputs = [joined, table]
-    return graph.operator("FULLY_CONNECTED", [*inputs, -1], "sum", (batch, forest.columns), "float32", options)
+    return graph.operator(
+        "FULLY_CONNECTED", [*inputs, -1], "sum", (batch, forest.columns), "float32", options
+    )
 
 
 def matrix_bytes(forest: Forest) -> int:
     """Bytes of the tables."""
-    trees, depth = len(forest.trees), forest.depth
+    trees, leaves = len(forest.trees), 1 << forest.depth
     split_bytes = 4 + (1 if forest.grid is not None else 4)
     leaf_bytes = 1 if forest.leaf_step is not None else 4
-    own = (2**depth - 1) * split_bytes + 2**depth * forest.columns * leaf_bytes
-    return trees * own + 4 * (2**depth - 1) * 2**depth
+    own = (leaves - 1) * split_bytes + leaves * forest.columns * leaf_bytes
+    return trees * own + 4 * (leaves - 1) * leaves
 
 
 def paths(depth: int) -> tuple[np.ndarray, np.ndarray]:

@@ -108,7 +108,9 @@ def _rooted(tree: Tree, root: int) -> Tree:
     if root:
         swap = np.arange(len(tree.left))
         swap[[0, root]] = root, 0
-        moved = [getattr(tree, name)[swap] for name in ("feature", "threshold", "missing_right", "value", "cover")]
+        moved = [
+            getattr(tree, name)[swap] for name in ("feature", "threshold", "missing_right", "value", "cover")
+        ]
         sides = []
         for side in (tree.left, tree.right):
             new = np.where(side == root, 0, np.where(side == 0, root, side))

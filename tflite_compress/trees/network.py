@@ -40,7 +40,7 @@ class ForestNetwork(Network):
     def predict(
         self, arrays: tuple[np.ndarray, ...], batch_size: int | None = None
     ) -> tuple[np.ndarray, ...]:
-        """Answers of the library that trained it, or else of the forest as it is: float32 (samples, outputs)."""
+        """Answers of the library that trained it, or of the forest: float32 (samples, outputs)."""
         x = arrays[0]
         if self.original is None:
             return (self.forest.predict(x).astype(np.float32),)
@@ -67,7 +67,9 @@ def forest_source(model: Any, trust: bool) -> Source:
         name, origin, digest = Path(model).stem, str(model), hash_path(Path(model))
     else:
         name, origin, digest = type(model).__name__, "<model object>", _digest(forest)
-    return Source(forest_network(forest, original, name), origin, f"{kind} ({_kind(forest)})", digest, _loss(forest))
+    return Source(
+        forest_network(forest, original, name), origin, f"{kind} ({_kind(forest)})", digest, _loss(forest)
+    )
 
 
 def forest_network(forest: Forest, original: Predict | None, name: str) -> ForestNetwork:

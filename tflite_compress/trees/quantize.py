@@ -1,8 +1,8 @@
 """Quantizing a forest: thresholds onto a grid of their feature's own, leaves onto one scale.
 
-The grid holds the thresholds inside the range the calibration samples have. A split outside it separates no such
-sample and is taken out; samples beyond the range are taken for its ends. Where a feature's thresholds are multiples of a power of two that fits, as with counts or pixels,
-that is the step, and nothing is lost.
+The grid holds the thresholds inside the range the calibration samples have. A split outside it separates no
+such sample and is taken out; samples beyond the range are taken for its ends. Where a feature's thresholds
+are multiples of a power of two that fits, as with counts or pixels, that is the step, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _grid(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Numeri
     for feature in np.unique(features).tolist():
         own = np.unique(thresholds[features == feature].astype(np.float64))
         inside = own[(own >= ranges[0][feature]) & (own <= ranges[1][feature])]
-        least, most = (inside[0], inside[-1]) if len(inside) else (own[0], own[0])
+        least = inside[0] if len(inside) else own[0]
         per_step[feature] = _steps_a_unit(inside, steps) if len(inside) > 1 else 1.0
         low[feature] = least - (info.min + 1) / per_step[feature]
     return Grid(low.astype(np.float32), per_step.astype(np.float32), numeric)

@@ -64,8 +64,8 @@ def forest_record(
 def agreement(source: np.ndarray, found: np.ndarray, classes: bool) -> dict[str, Any]:
     """On how many samples two arrays of answers, shape (samples, outputs), say the same.
 
-    Classes are the same where the largest output is. Numbers are where they differ by no more than float32 sums
-    in another order do.
+    Classes are the same where the largest output is. Numbers are where they differ by no more than float32
+    sums in another order do.
     """
     off = np.abs(source.astype(np.float64) - found)
     limit = TOLERANCE * max(1.0, float(np.abs(source).max(initial=0)))
@@ -93,7 +93,6 @@ def c_files(
     record: dict[str, Any] = {
         "table_bytes": code.table_bytes,
         "uncompressed_table_bytes": plain.table_bytes,
-        "stack_bytes": "a copy of the features and a sum for each output",
     }
     notes = []
     found = answers(code, name, x, after.forest.outputs)
@@ -107,7 +106,32 @@ def c_files(
     else:
         record["cortex_m4"] = sizes[0]
         record["uncompressed_cortex_m4"] = sizes[1]
-    return {**code.files, **_check_files(name, x, wanted)}, record, notes
+    if found is not None and not record["agreement"]["within_rounding"]:
+        notes.append("the C code does NOT answer what the forest does: do not use it, and report this")
+    files = {**code.files, **_check_files(name, x, wanted), "README.md": _readme(name, after.forest, record)}
+    return files, record, notes
+
+
+def _readme(name: str, forest: Forest, record: dict[str, Any]) -> bytes:
+    flash = record.get("cortex_m4")
+    grid = (
+        f"Thresholds are {forest.grid.numeric}. Samples can be brought to their grid ahead of time: "
+        f"`{name}_to_grid`, then `{name}_raw`.\n"
+        if forest.grid is not None
+        else ""
+    )
+    values = {
+        "name": name,
+        "trees": len(forest.trees),
+        "table_bytes": f"{record['table_bytes']:,}",
+        "math": "" if forest.link == "identity" else " but `math.h`",
+        "vectors": VECTORS,
+        "grid": grid,
+        "features": forest.features,
+        "outputs": forest.columns,
+        "figures": f"Flash, Cortex-M4 with -Os: {flash['flash_bytes']:,} bytes." if flash else "",
+    }
+    return filled("forest_readme.md", **values)
 
 
 def _check_files(name: str, x: np.ndarray, wanted: np.ndarray) -> dict[str, bytes]:

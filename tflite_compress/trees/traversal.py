@@ -1,8 +1,8 @@
 """The traversal form: every tree steps down one level at a time; see ``export``.
 
 Both children of a split lie side by side, so a step is ``node = left[node] + (x[feature[node]] >
-threshold[node])``. The first rows of the tables are the leaves. A leaf elsewhere never goes right and leads to
-its row there, so the last step ends in the number of a leaf row.
+threshold[node])``. The first rows of the tables are the leaves. A leaf elsewhere never goes right and leads
+to its row there, so the last step ends in the number of a leaf row.
 """
 
 from __future__ import annotations
@@ -133,23 +133,27 @@ def _grouped(forest: Forest, parts: Subtrees) -> tuple[np.ndarray, Subtrees]:
     rows, empty = parts.rows, np.flatnonzero((parts.rows == 0).all(axis=1))
     if any(len(m) < most for m in members) and not len(empty):
         rows, empty = np.concatenate([rows, np.zeros((1, 1))]), np.array([len(rows)])
-    filled = [np.concatenate([m, np.full(most - len(m), -1 - (empty[0] if len(empty) else 0))]) for m in members]
+    filled = [
+        np.concatenate([m, np.full(most - len(m), -1 - (empty[0] if len(empty) else 0))]) for m in members
+    ]
     roots = np.concatenate(filled).astype(np.int32)
     return roots, replace(parts, roots=roots, rows=rows)
 
 
-def _summed(
-    graph: Assembly, leaf: int, forest: Forest, parts: Subtrees, widths: Widths, trees: int
-) -> int:
+def _summed(graph: Assembly, leaf: int, forest: Forest, parts: Subtrees, widths: Widths, trees: int) -> int:
     """Look up the leaves' numbers and add them over the trees."""
     rows = stored(parts.rows, widths.micro, forest.leaf_step is not None)
     shape = (widths.batch, trees, rows.shape[1])
     options = graph.options("GatherOptions", axis=0)
-    found = graph.operator("GATHER", [graph.constant("leaves", rows), leaf], "leaf", shape, rows.dtype.name, options)
+    found = graph.operator(
+        "GATHER", [graph.constant("leaves", rows), leaf], "leaf", shape, rows.dtype.name, options
+    )
     values = cast(graph, found, "leaf_float32", shape, rows.dtype.name, "float32")
     axis = 1
     if parts.column is not None:
-        values = _reshaped(graph, values, "by_column", (widths.batch, forest.columns, trees // forest.columns))
+        values = _reshaped(
+            graph, values, "by_column", (widths.batch, forest.columns, trees // forest.columns)
+        )
         axis = 2
     over = graph.constant("axis", np.array([axis], np.int32))
     options = graph.options("ReducerOptions", keepDims=False)
