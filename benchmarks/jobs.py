@@ -72,7 +72,8 @@ def pruned(network: Any, x: np.ndarray, y: np.ndarray) -> Any:
     import tensorflow_model_optimization as tfmot
 
     steps = PRUNING_EPOCHS * -(-len(x) // BATCH)
-    schedule = tfmot.sparsity.keras.PolynomialDecay(0.5, 0.8, begin_step=0, end_step=steps)
+    often = min(100, max(1, steps // 10))  # its default of 100 never comes on few samples
+    schedule = tfmot.sparsity.keras.PolynomialDecay(0.5, 0.8, begin_step=0, end_step=steps, frequency=often)
     wrapped = tfmot.sparsity.keras.prune_low_magnitude(network, pruning_schedule=schedule)
     wrapped.compile("adam", "sparse_categorical_crossentropy")
     callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]

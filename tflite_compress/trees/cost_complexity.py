@@ -44,12 +44,13 @@ def weakness(tree: Tree) -> Weakness:
     below = np.zeros(count)  # of the leaves under it, which grows as they are collapsed
     alpha = np.full(count, np.inf)
     split = ~tree.is_leaf
-    queue = [(own[n] / (leaves[n] - 1), n) for n in np.flatnonzero(split).tolist()]
+    version = np.zeros(count, np.int64)
+    queue = [(own[n] / (leaves[n] - 1), n, 0) for n in np.flatnonzero(split).tolist()]
     heapq.heapify(queue)
     reached, gone = 0.0, ~split
     while queue:
-        value, node = heapq.heappop(queue)
-        if gone[node] or value != (own[node] - below[node]) / (leaves[node] - 1):
+        value, node, made = heapq.heappop(queue)
+        if gone[node] or made != version[node]:
             continue  # an entry from before something under it was collapsed
         reached = max(reached, float(value))
         stack = [node]
@@ -64,9 +65,9 @@ def weakness(tree: Tree) -> Weakness:
             below[node] += added
             node = int(parent[node])
             if node != LEAF:
+                version[node] += 1
                 rest = leaves[node] - saved - 1
-                entry = (own[node] - below[node] - added) / rest if rest > 0 else np.inf
-                heapq.heappush(queue, (entry, node))
+                heapq.heappush(queue, ((own[node] - below[node] - added) / rest, node, int(version[node])))
     return Weakness(replace(tree, value=means), alpha)
 
 

@@ -221,8 +221,10 @@ class Forest:
 
     def raw(self, x: np.ndarray) -> np.ndarray:
         """Sums before the link, float64, shape (samples, columns)."""
-        parts = [self.tree_values(x[rows]).sum(axis=1) for rows in self._blocks(len(x))]
-        return np.asarray(np.concatenate(parts) * self.scale + self.base)
+        values = self.joined[0].value
+        parts = [values[self.reached(x[rows])].sum(axis=1) for rows in self._blocks(len(x))]
+        # Whole numbers are summed as such, so that equal sums stay equal, as they do in integers.
+        return np.asarray(np.concatenate(parts) * (self.scale * (self.leaf_step or 1.0)) + self.base)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Probabilities of the classes, or the predicted number: float64, shape (samples, outputs)."""

@@ -62,9 +62,17 @@ def _grid(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Numeri
         own = np.unique(thresholds[features == feature].astype(np.float64))
         inside = own[(own >= ranges[0][feature]) & (own <= ranges[1][feature])]
         least = inside[0] if len(inside) else own[0]
-        per_step[feature] = _steps_a_unit(inside, steps) if len(inside) > 1 else 1.0
+        per_step[feature] = (
+            _steps_a_unit(inside, steps) if len(inside) > 1 else _alone(ranges, feature, steps)
+        )
         low[feature] = least - (info.min + 1) / per_step[feature]
     return Grid(low.astype(np.float32), per_step.astype(np.float32), numeric)
+
+
+def _alone(ranges: tuple[np.ndarray, np.ndarray], feature: int, steps: int) -> float:
+    """Grid steps for 1 of a feature with one threshold: any will do that is of the samples' own size."""
+    spread = float(ranges[1][feature] - ranges[0][feature])
+    return steps / spread if np.isfinite(spread) and spread > 0 else 1.0
 
 
 def _steps_a_unit(thresholds: np.ndarray, steps: int) -> float:

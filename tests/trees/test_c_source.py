@@ -1,0 +1,76 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tflite_compress.trees.c_source import c_forest
+from tflite_compress.trees.compiled import answers, arm_bytes
+from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.merge import merged
+from tflite_compress.trees.quantize import feature_ranges, quantized
+
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
+
+
+@needs_gcc
+@pytest.mark.parametrize("numeric", ["float32", "int8", "int16"])
+def test_compiled_code_answers_as_the_forest_on_every_sample(every_model: tuple, numeric: str) -> None:
+    name, estimator, x = every_model
+    forest = load_forest(estimator, trust=False)[0]
+    if numeric != "float32":
+        forest = merged(quantized(forest, feature_ranges([x]), numeric))  # type: ignore[arg-type]
+    found = answers(c_forest(forest, "f", True), "f", x, forest.outputs)
+    assert found is not None
+    wanted = forest.predict(x)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5, err_msg=name)
+    if forest.task == "classification":
+        assert np.array_equal(found.argmax(axis=1), wanted.argmax(axis=1))
+
+
+@needs_gcc
+@pytest.mark.parametrize("name", ["forest", "xgboost nan"])
+def test_classes_and_ready_made_grids(name: str) -> None:
+    from tests.trees.conftest import fitted
+
+    estimator, x = fitted(name)
+    forest = merged(quantized(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8"))
+    code = c_forest(forest, "f", True)
+    for file, content in code.files.items():
+        Path(file).write_bytes(content)
+    Path("main.c").write_text(
+        f"""#include <stdio.h>
+#include "f.h"
+int main(void) {{
+    float x[{forest.features}], raw[{forest.columns}];
+    int8_t grid[{forest.features}];
+    while (fread(x, sizeof x, 1, stdin) == 1) {{
+        f_to_grid(x, grid);
+        f_raw(grid, raw);
+        printf("%d %.9g\\n", f_class(x), raw[0]);
+    }}
+}}
+"""
+    )
+    subprocess.run(["gcc", "-O2", "-o", "run", "main.c", "f.c", "-lm"], check=True)
+    done = subprocess.run(["./run"], input=x.tobytes(), capture_output=True, check=True)
+    table = np.array([line.split() for line in done.stdout.decode().splitlines()], float)
+    assert np.array_equal(table[:, 0], forest.predict(x).argmax(axis=1))
+    np.testing.assert_allclose(table[:, 1], forest.raw(x)[:, 0], rtol=1e-5, atol=1e-5)
+
+
+@needs_arm
+def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
+    from tests.trees.conftest import fitted
+
+    estimator, x = fitted("forest")
+    plain = load_forest(estimator, trust=False)[0]
+    small = merged(quantized(plain, feature_ranges([x]), "int8"))
+    codes = [c_forest(forest, "f", False) for forest in (plain, small)]
+    sizes = [arm_bytes(code) for code in codes]
+    for code, size in zip(codes, sizes, strict=True):
+        assert size is not None and size["ram_bytes"] == 0
+        assert code.table_bytes <= size["flash_bytes"] < code.table_bytes + 2048
+    assert codes[1].table_bytes < 0.75 * codes[0].table_bytes

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from tests.trees.conftest import fitted
+from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.quantize import feature_ranges, quantized
+
+
+def test_thresholds_between_whole_numbers_lose_nothing() -> None:
+    estimator, x = fitted("forest")  # digits: pixels 0 to 16
+    forest = load_forest(estimator, trust=False)[0]
+    small = quantized(forest, feature_ranges([x]), "int8")
+    assert np.array_equal(small.reached(x).shape, forest.reached(x).shape)
+    np.testing.assert_allclose(small.predict(x), forest.predict(x), atol=1 / 127)
+
+
+@pytest.mark.parametrize(("numeric", "limit"), [("int8", 0.003), ("int16", 1e-5)])
+def test_numbers_are_whole_and_errors_small(numeric: str, limit: float) -> None:
+    estimator, x = fitted("extra trees")
+    forest = load_forest(estimator, trust=False)[0]
+    small = quantized(forest, feature_ranges([x]), numeric)  # type: ignore[arg-type]
+    info = np.iinfo(numeric)
+    for tree in small.trees:
+        split = ~tree.is_leaf
+        assert np.array_equal(tree.threshold[split], np.rint(tree.threshold[split]))
+        assert tree.threshold[split].min() > info.min and tree.threshold[split].max() < info.max
+        assert (
+            np.array_equal(tree.value, np.rint(tree.value)) and np.abs(tree.value[~split]).max() <= info.max
+        )
+    off = np.abs(small.predict(x) - forest.predict(x)).mean()
+    assert off < limit * np.ptp(forest.predict(x))
+
+
+def test_missing_values_go_the_same_way() -> None:
+    for name in ("forest nan", "xgboost nan", "histogram nan", "lightgbm nan"):
+        estimator, x = fitted(name)
+        forest = load_forest(estimator, trust=False)[0]
+        alone = np.full((1, x.shape[1]), np.nan, np.float32)
+        small = quantized(forest, feature_ranges([x]), "int16")
+        np.testing.assert_allclose(small.predict(alone), forest.predict(alone), atol=1e-3)
