@@ -153,7 +153,7 @@ def _checked_input(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
                 first = rows.start + int(np.argwhere(bad)[0][0])
                 raise DataError(
                     f"{origin}: input '{port.name}' holds NaN or infinity, first in sample {first}",
-                    "Remove or repair those samples.",
+                    f"Remove or repair those samples.{port.without_nan}",
                 )
     if array.dtype == port.dtype:
         return np.ascontiguousarray(array)

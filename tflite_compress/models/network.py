@@ -24,6 +24,7 @@ class Port:
         dtype: NumPy name of its element type.
         labels: What data may call the classes of an output, in its order, where they are not just numbered.
         nan: An input takes NaN for missing values.
+        without_nan: What to do about NaN where it does not, besides repairing the data.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Port:
     dtype: str
     labels: tuple[object, ...] = ()
     nan: bool = False
+    without_nan: str = ""
 
 
 @dataclass(frozen=True)

@@ -273,11 +273,13 @@ def linked(raw: np.ndarray, link: Link) -> np.ndarray:
 def not_above(thresholds: np.ndarray) -> np.ndarray:
     """The largest float32 not above each float64: ``x <= t`` is the same for every float32 ``x``."""
     wide = np.clip(np.asarray(thresholds, np.float64), -LARGEST, LARGEST)
-    near = wide.astype(np.float32)
-    return np.where(near > wide, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+    with np.errstate(all="ignore"):  # of numbers near 0, whatever other libraries have set
+        near = wide.astype(np.float32)
+        return np.where(near > wide, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
 def below(thresholds: np.ndarray) -> np.ndarray:
     """The largest float32 below each float32: turns ``x < t`` into ``x <= t'``."""
-    narrow = np.nextafter(np.asarray(thresholds, np.float32), np.float32(-np.inf))
+    with np.errstate(all="ignore"):
+        narrow = np.nextafter(np.asarray(thresholds, np.float32), np.float32(-np.inf))
     return np.clip(narrow, -LARGEST, LARGEST).astype(np.float32)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tflite_compress.trees.forest import LEAF, Forest, Tree
+from tflite_compress.trees.forest import LEAF, Forest, Tree, below
 
 Key = tuple[object, ...]
 
@@ -26,8 +26,8 @@ def within(forest: Forest, lows: np.ndarray, highs: np.ndarray) -> Forest:
         lows, highs: Least and largest value of each feature, float64; NaN where there is none.
     """
     known = np.flatnonzero(np.isfinite(lows) & np.isfinite(highs)).tolist()
-    below = np.nextafter(lows.astype(np.float32), np.float32(-np.inf))
-    bounds = _Bounds({f: float(below[f]) for f in known}, {f: float(np.float32(highs[f])) for f in known})
+    under = below(lows)
+    bounds = _Bounds({f: float(under[f]) for f in known}, {f: float(np.float32(highs[f])) for f in known})
     keeps_missing = not forest.refuses_nan
     return forest.with_trees(tuple(_simplified(t, keeps_missing, bounds) for t in forest.trees))
 

@@ -76,10 +76,11 @@ def forest_network(forest: Forest, original: Predict | None, name: str) -> Fores
     """Describe a forest's input and output."""
     numbered = forest.classes == tuple(range(len(forest.classes)))
     labels = () if numbered else forest.classes
-    inputs = (Port(INPUT, (None, forest.features), "float32", nan=not forest.refuses_nan),)
+    hint = " This estimator refuses NaN; HistGradientBoosting, XGBoost and LightGBM take it."
+    port = Port(INPUT, (None, forest.features), "float32", nan=not forest.refuses_nan, without_nan=hint)
     output = "probabilities" if forest.task == "classification" else "prediction"
     outputs = (Port(output, (None, forest.outputs), "float32", labels=labels),)
-    return ForestNetwork(safe_name(name), forest, inputs, outputs, False, "a forest has no layers", original)
+    return ForestNetwork(safe_name(name), forest, (port,), outputs, False, "a forest has no layers", original)
 
 
 def _two_columns(found: np.ndarray, forest: Forest) -> np.ndarray:

@@ -1,0 +1,120 @@
+"""What each pass for forests does, on a forest and data made for it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+
+from tflite_compress.api import Options
+from tflite_compress.data.gather import DataSpec
+from tflite_compress.errors import ConfigError
+from tflite_compress.passes import DistillTrees, DropTrees, ExportTrees, PruneTrees, QuantizeTrees, apply_pass
+from tflite_compress.passes.base import Model, PassConfig
+from tflite_compress.passes.drop_trees import _fewest
+from tflite_compress.progress import Silent
+from tflite_compress.session import Session, open_session
+from tflite_compress.trees.judge import judge_of, network_of
+
+MAX_DROP = 0.02
+
+
+@cache
+def session_of(kind: str) -> Session:
+    x, y = load_digits(return_X_y=True)
+    makers = {
+        "voting": RandomForestClassifier(40, random_state=0),
+        "boosted": GradientBoostingClassifier(n_estimators=8, random_state=0),
+    }
+    model = makers[kind].fit(x[:900], y[:900])
+    spec = DataSpec(train=(x[:900], y[:900]), evaluate=(x[900:], y[900:]))
+    return open_session(model, spec, Options(max_drop=MAX_DROP), Silent())
+
+
+def applied(kind: str, *chain: PassConfig) -> Model:
+    session = session_of(kind)
+    model = Model(session.source.network)
+    for config in chain:
+        model = apply_pass(config, model, session.context)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["voting", "boosted"])
+@pytest.mark.parametrize("config", [PruneTrees(share=0.5), DropTrees(share=0.5)], ids=["prune", "drop"])
+def test_a_pass_shrinks_within_its_share(kind: str, config: PassConfig) -> None:
+    before = network_of(applied(kind)).forest
+    after = network_of(applied(kind, config)).forest
+    judge = judge_of(session_of(kind).context)
+    assert after.nodes < before.nodes
+    assert judge.loss_of(after) <= judge.budget(0.5) == 0.5 * MAX_DROP
+    if isinstance(config, DropTrees):
+        assert len(after.trees) < len(before.trees)
+    else:
+        assert len(after.trees) == len(before.trees)
+
+
+@pytest.mark.parametrize("config", [PruneTrees(share=0), DropTrees(share=0), DistillTrees(share=0)])
+def test_no_share_no_change(config: PassConfig) -> None:
+    assert applied("voting", config).network is applied("voting").network
+
+
+def test_weights_make_up_for_dropped_trees() -> None:
+    """Without weights a sum of fewer trees is smaller than the original's."""
+    session = session_of("boosted")
+    x = session.context.reference.splits.calibrate.inputs[0]
+    before = network_of(applied("boosted")).forest
+    after = network_of(applied("boosted", DropTrees(share=1.0))).forest
+    slope = np.polyfit(before.raw(x).ravel(), after.raw(x).ravel(), 1)[0]
+    assert 0.9 < slope < 1.1
+
+
+def test_the_fewest_trees_are_not_a_stroke_of_luck() -> None:
+    lucky = [0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.01, 0.0, 0.01, 0.0, 0.01, 0.0, 0.01]
+    assert _fewest(lucky, 0.01, strict=False) == 7
+    bumpy = [0.0] * 5 + [0.02] + [0.0] * 5
+    assert _fewest(bumpy, 0.01, strict=False) == 1
+    assert _fewest(bumpy, 0.01, strict=True) == 7
+    assert _fewest([0.5, 0.5], 0.01, strict=False) == 3
+
+
+def test_quantization_widens_where_accuracy_demands_it() -> None:
+    small = network_of(applied("voting", QuantizeTrees())).forest
+    assert small.grid is not None and small.grid.numeric == "int8" == small.leaf_numeric
+    plain = network_of(applied("voting", QuantizeTrees(numeric="float32"))).forest
+    assert plain.grid is None
+
+
+def test_distilled_trees_are_fewer_and_shallow() -> None:
+    model = applied("boosted", DistillTrees(depth=5, share=1.0))
+    forest, before = network_of(model).forest, network_of(applied("boosted")).forest
+    judge = judge_of(session_of("boosted").context)
+    distilled = not any("not distilled" in note for note in model.notes)
+    assert distilled == (len(forest.trees) != len(before.trees))
+    if distilled:
+        assert forest.depth <= 5 and len(forest.trees) < len(before.trees)
+        assert judge.loss_of(forest) <= judge.budget(1.0)
+
+
+def test_every_pass_gives_the_same_again() -> None:
+    chain = (DistillTrees(depth=4, share=1.0), PruneTrees(), DropTrees(), QuantizeTrees(), ExportTrees())
+    assert applied("boosted", *chain).flatbuffer == applied("boosted", *chain).flatbuffer
+
+
+def test_recipes_keep_passes_for_trees_apart() -> None:
+    from pathlib import Path
+
+    from tflite_compress.recipes import load_recipe
+
+    bad = {
+        "prune-trees convert": "neural networks",
+        "export-trees quantize-trees": "at the end",
+        "quantize-trees prune-trees export-trees": "before 'quantize-trees'",
+    }
+    for passes, complaint in bad.items():
+        body = "".join(f'[[passes]]\npass = "{name}"\n' for name in passes.split())
+        Path("bad.toml").write_text(f'name = "bad"\nsummary = "bad"\n{body}')
+        with pytest.raises(ConfigError, match=complaint):
+            load_recipe("bad.toml")
