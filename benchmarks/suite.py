@@ -146,7 +146,8 @@ TEXT = [
     "trains does so on 20,000 of Fashion-MNIST's 60,000 training images, on all spoken words, on 6,000 "
     "enlarged images. "
     "litert-quantizer leaves the LSTM in float32. No ImageNet weights can be had from a package registry: "
-    "MobileNetV2 learned at 48 x 48 pixels and was fine-tuned at 96 x 96.",
+    "MobileNetV2 learned at 48 x 48 pixels and was fine-tuned at 96 x 96, for six epochs in all, so that "
+    "whatever trains on goes on learning: hence less than nothing is lost there.",
 ]
 
 

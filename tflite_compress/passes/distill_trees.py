@@ -44,13 +44,15 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
 def apply(config: DistillTrees, model: Model, context: Context) -> Model:
     """Grow trees until the accuracy is kept."""
     from tflite_compress.trees.judge import judge_of, network_of, with_forest
+    from tflite_compress.trees.mixtures import with_mixtures
     from tflite_compress.trees.subtrees import about_bytes, subtrees
 
     if not config.share:
         return model
     network, judge = network_of(model), judge_of(context)
     teacher = network.forest
-    x = _samples(context, config.mixtures)
+    samples = context.reference.splits.train.inputs[0]
+    x = with_mixtures(samples, config.mixtures, context.seed, MOST_SAMPLES)
     missing = teacher.raw(x)
     student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
     missing = missing - student.base
@@ -70,17 +72,6 @@ def apply(config: DistillTrees, model: Model, context: Context) -> Model:
             if len(good) == PATIENCE:
                 return with_forest(model, good[0])
     return model.noting(f"not distilled: {len(student.trees)} trees of depth {config.depth} lose too much")
-
-
-def _samples(context: Context, mixtures: int) -> np.ndarray:
-    """Training samples and mixtures of pairs: each feature from one of the two."""
-    x = context.reference.splits.train.inputs[0][:MOST_SAMPLES]
-    rng = np.random.default_rng(context.seed)
-    made = [x]
-    for _ in range(min(mixtures, MOST_SAMPLES // len(x))):
-        other = x[rng.permutation(len(x))]
-        made.append(np.where(rng.random(x.shape) < 0.2, other, x))
-    return np.concatenate(made)
 
 
 def _fitted(x: np.ndarray, wanted: np.ndarray, config: DistillTrees, seed: int) -> Tree:

@@ -17,6 +17,7 @@ from tflite_compress.passes.base import Context, Model, PassConfig, Share
 MOST_CELLS = 40_000_000  # numbers in the table of what each tree adds for each sample
 RIDGE = 1e-4
 WINDOW = 5
+MIXTURES = 3
 
 
 class DropTrees(PassConfig, frozen=True, tag="drop-trees"):
@@ -32,7 +33,7 @@ class DropTrees(PassConfig, frozen=True, tag="drop-trees"):
 
 
 def apply(config: DropTrees, model: Model, context: Context) -> Model:
-    """Order the trees by marginal gain on training and choosing samples, keep the fewest that will do."""
+    """Order the trees by marginal gain on samples and mixtures of them, keep the fewest that will do."""
     from tflite_compress.trees.forest import linked
     from tflite_compress.trees.judge import judge_of, network_of, with_forest
 
@@ -72,10 +73,12 @@ def _fewest(losses: list[float], budget: float, strict: bool) -> int:
 
 
 def _samples(context: Context, width: int) -> np.ndarray:
-    """Training and choosing samples, as many as memory bears."""
+    """Training and choosing samples and mixtures of them, as many as memory bears; answers need no labels."""
+    from tflite_compress.trees.mixtures import with_mixtures
+
     splits = context.reference.splits
     x = np.concatenate([splits.calibrate.inputs[0], splits.train.inputs[0]])
-    return x[: max(1, MOST_CELLS // width)]
+    return with_mixtures(x, MIXTURES, context.seed, max(1, MOST_CELLS // width))
 
 
 def _by_tree(values: np.ndarray) -> np.ndarray:
