@@ -92,7 +92,7 @@ def test_the_bundle_has_c_code_that_runs(result: tflite_compress.Result) -> None
     assert done.returncode == 0 and done.stdout == "16 of 16 test vectors agree\n"
     table = (code / "digits.c").read_text()
     Path("digits.h").write_bytes((code / "digits.h").read_bytes())
-    Path("bad.c").write_text(table.replace("right[node] : left[node]", "left[node] : right[node]"))
+    Path("bad.c").write_text(table.replace("if (right)", "if (!right)"))
     subprocess.run([gcc, "-O2", "-I.", "-o", "bad", "bad.c", code / "digits_check.c", "-lm"], check=True)
     assert subprocess.run(["./bad"], capture_output=True).returncode == 1
 
@@ -112,7 +112,7 @@ def test_the_command_line_repeats_checks_and_inspects(run: Run, folder: Path) ->
         *("--trust-model", "--out=out", "--max-drop=0.02", "--details=false"),
     )
     assert code == 0, err
-    assert "60 →" in out and "trees" in out and "its library" in out
+    assert "60 → " in out and "its library" in " ".join(out.split())
     code, out, err = run("repeat", "out/manifest.json")
     assert code == 0 and "the same bytes" in out, err
     for command in ("inspect", "check"):

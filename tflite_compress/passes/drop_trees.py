@@ -8,6 +8,7 @@ ICML 2006).
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -25,10 +26,12 @@ class DropTrees(PassConfig, frozen=True, tag="drop-trees"):
 
     Attributes:
         share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
+        keep: Part of the trees to keep at least.
         strict: All larger numbers of trees must keep it too, not only the next ones on the average.
     """
 
     share: Share = 0.75
+    keep: Share = 0.0
     strict: bool = False
 
 
@@ -51,7 +54,8 @@ def apply(config: DropTrees, model: Model, context: Context) -> Model:
         used = weights[kept - 1][:, np.newaxis] * shown[order[:kept]]
         raw = used.sum(axis=0).reshape(len(judge.x), forest.columns) * forest.scale + forest.base
         losses.append(judge.loss_of_predictions(linked(raw, forest.link)))
-    fewest = _fewest(losses, judge.budget(config.share), config.strict)
+    least = max(1, math.ceil(config.keep * count))
+    fewest = max(least, _fewest(losses, judge.budget(config.share), config.strict))
     if fewest == count:
         return model.noting("no tree could be dropped within the accuracy allowed")
     chosen = zip(order[:fewest], weights[fewest - 1], strict=True)

@@ -1,4 +1,4 @@
-"""A forest as plain C99: constant tables and a loop, no library, no heap.
+"""A forest as plain C99: constants and a loop, no library, no heap.
 
 With quantized thresholds features are brought onto the grid once, rounded up: ``z > q`` for a whole ``q``
 is the same as ``ceil(z) > q``. Firmware that has whole-number features already can do that ahead of time.
@@ -11,17 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.bundle.text import filled, identifier
+from tflite_compress.trees.c_text import C_TYPES, c_type, number, table
 from tflite_compress.trees.forest import Forest
+from tflite_compress.trees.packed import Packed, packed
 from tflite_compress.trees.subtrees import Subtrees, subtrees
-
-_A_LINE = 16
-_C_TYPES = {
-    "int8": "int8_t",
-    "int16": "int16_t",
-    "int32": "int32_t",
-    "uint8": "uint8_t",
-    "uint16": "uint16_t",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +31,7 @@ class CForest:
 
 
 def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
-    """Write a forest as C.
+    """Write a forest as C: as tables, or as a stream of bytes where it is quantized and that is smaller.
 
     Args:
         forest: The forest.
@@ -48,8 +41,7 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
     name = identifier(name)
     parts = subtrees(forest)
     flagged = missing and forest.sends_missing_right
-    tables = _tables(forest, parts, flagged)
-    header = {
+    common = {
         "name": name,
         "guard": name.upper(),
         "features": forest.features,
@@ -57,26 +49,82 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
         "columns": forest.columns,
         "trees": len(forest.trees),
         "cell": _cell(forest),
-    }
-    code = {
-        "tables": "\n".join(_written(key, values) for key, values in tables.items()),
         "to_grid": _to_grid(forest),
-        "condition": _condition(forest, flagged),
-        "column": "feature[node] >> 1" if flagged else "feature[node]",
-        "leaf": _leaf(forest, parts),
-        "sum": "float" if forest.leaf_step is None else "int32_t",
-        "scale": _number(forest.scale * (forest.leaf_step or 1.0)),
-        "base": ", ".join(_number(b) for b in forest.base),
-        "reference": _c_type(tables["root"]),
+        "scale": number(forest.scale * (forest.leaf_step or 1.0)),
+        "base": ", ".join(number(b) for b in forest.base),
         "link": _link(forest),
         "math": "#include <math.h>\n" if forest.link != "identity" else "",
         "best": _best(forest),
     }
-    files = {
-        f"{name}.h": filled("forest.h", **header),
-        f"{name}.c": filled("forest.c", **header, **code),
+    written = _as_tables(forest, parts, flagged, common)
+    if forest.grid is None or forest.leaf_step is None:
+        return written
+    stream = _as_stream(forest, packed(forest, parts, flagged), parts.column, common)
+    return stream if stream.table_bytes < written.table_bytes else written
+
+
+def _files(template: str, tables: dict[str, np.ndarray], values: dict[str, object]) -> CForest:
+    name = values["name"]
+    whole = {**values, "tables": "\n".join(table(key, array) for key, array in tables.items())}
+    files = {f"{name}.h": filled("forest.h", **values), f"{name}.c": filled(template, **whole)}
+    return CForest(files, sum(array.nbytes for array in tables.values()))
+
+
+def _as_tables(forest: Forest, parts: Subtrees, flagged: bool, common: dict[str, object]) -> CForest:
+    tables = _tables(forest, parts, flagged)
+    values = {
+        **common,
+        "condition": _condition(forest, flagged),
+        "column": "feature[node] >> 1" if flagged else "feature[node]",
+        "leaf": _leaf(parts.column, "-1 - node"),
+        "sum": "float" if forest.leaf_step is None else "int32_t",
+        "reference": c_type(tables["root"]),
     }
-    return CForest(files, sum(values.nbytes for values in tables.values()))
+    return _files("forest.c", tables, values)
+
+
+def _as_stream(
+    forest: Forest, stream: Packed, column: np.ndarray | None, common: dict[str, object]
+) -> CForest:
+    assert forest.grid is not None
+    rows = stream.rows.astype(forest.leaf_numeric)
+    starts = stream.roots
+    tables = {
+        "nodes": stream.nodes,
+        "root": starts.astype(np.uint16 if starts.max(initial=0) < 1 << 16 else np.uint32),
+        "leaf": rows if column is None else rows[:, 0],
+        **_extras(forest, column),
+    }
+    if stream.bases is not None:
+        tables["first_row"] = stream.bases.astype(np.uint16 if len(rows) < 1 << 16 else np.uint32)
+    size = np.dtype(forest.grid.numeric).itemsize
+    least = np.iinfo(forest.grid.numeric).min
+    condition = "grid[column] > threshold"
+    if stream.flags == 3:
+        condition = f"{condition} || ((flags & 4) && grid[column] == {least})"
+    low_first = ("flags >> @", "at[0]", "at[0] | at[1] << 8")[stream.feature_bytes]
+    skip = stream.feature_bytes
+    values = {
+        **common,
+        "layout": ("and the feature", ", a byte of feature", ", two bytes of feature")[stream.feature_bytes],
+        "column": low_first.replace("@", str(stream.flags)),
+        "threshold": f"(int8_t)at[{skip}]" if size == 1 else f"(int16_t)(at[{skip}] | at[{skip + 1}] << 8)",
+        "skip": skip + size,
+        "condition": condition,
+        "leaf": _leaf(column, "row" if stream.bases is None else "first_row[tree] + row"),
+    }
+    values["layout"] = str(values["layout"]).replace("and", " and", 1)
+    return _files("forest_packed.c", tables, values)
+
+
+def _extras(forest: Forest, column: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The column each tree adds to, and the grid."""
+    found = {}
+    if column is not None:
+        found["column_of"] = column.astype(np.uint8 if forest.columns < 256 else np.uint16)
+    if forest.grid is not None:
+        found["low"], found["per_step"] = forest.grid.low, forest.grid.per_step
+    return found
 
 
 def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndarray]:
@@ -85,7 +133,6 @@ def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndar
     rows = parts.rows.astype(np.float32 if forest.leaf_step is None else forest.leaf_numeric)
     references = np.concatenate([parts.left, parts.right, parts.roots, [-len(parts.rows)]])
     wide = np.int16 if references.min() >= -32768 and references.max() <= 32767 else np.int32
-    used = np.unique(parts.feature)
     tables = {
         "feature": feature.astype(np.uint8 if feature.max(initial=0) < 256 else np.uint16),
         "threshold": threshold,
@@ -94,39 +141,12 @@ def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndar
         "root": parts.roots.astype(wide),
         "leaf": rows if parts.column is None else rows[:, 0],
     }
-    if parts.column is not None:
-        tables["column"] = parts.column.astype(np.uint8 if forest.columns < 256 else np.uint16)
-    if forest.grid is not None and len(used):
-        tables["low"], tables["per_step"] = forest.grid.low, forest.grid.per_step
+    tables |= _extras(forest, parts.column)
     return {key: values if len(values) else np.zeros(1, values.dtype) for key, values in tables.items()}
 
 
 def _cell(forest: Forest) -> str:
-    return "float" if forest.grid is None else _C_TYPES[forest.grid.numeric]
-
-
-def _c_type(values: np.ndarray) -> str:
-    return _C_TYPES.get(values.dtype.name, "float")
-
-
-def _written(key: str, values: np.ndarray) -> str:
-    cells = values.reshape(-1).tolist()
-    texts = [_number(v) if values.dtype.kind == "f" else str(v) for v in cells]
-    rows = ",\n    ".join(", ".join(texts[i : i + _A_LINE]) for i in range(0, len(texts), _A_LINE))
-    size = "".join(f"[{d}]" for d in values.shape)
-    if values.ndim == 2:
-        body = ",\n    ".join(
-            "{" + ", ".join(texts[i : i + values.shape[1]]) + "}"
-            for i in range(0, len(texts), values.shape[1])
-        )
-        return f"static const {_c_type(values)} {key}{size} = {{\n    {body}}};"
-    return f"static const {_c_type(values)} {key}{size} = {{\n    {rows}}};"
-
-
-def _number(value: float) -> str:
-    """A float32 literal that reads back as the same number."""
-    text = repr(float(np.float32(value)))
-    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+    return "float" if forest.grid is None else C_TYPES[forest.grid.numeric]
 
 
 def _to_grid(forest: Forest) -> str:
@@ -157,10 +177,10 @@ def _condition(forest: Forest, flagged: bool) -> str:
     return f"grid[column] > threshold[node] || ((feature[node] & 1) && grid[column] == {least})"
 
 
-def _leaf(forest: Forest, parts: Subtrees) -> str:
-    if parts.column is not None:
-        return "        sums[column[tree]] += leaf[-1 - node];"
-    return "        for (int i = 0; i < COLUMNS; i++) sums[i] += leaf[-1 - node][i];"
+def _leaf(column: np.ndarray | None, row: str) -> str:
+    if column is not None:
+        return f"        sums[column_of[tree]] += leaf[{row}];"
+    return f"        for (int i = 0; i < COLUMNS; i++) sums[i] += leaf[{row}][i];"
 
 
 def _link(forest: Forest) -> str:

@@ -15,6 +15,7 @@ from tflite_compress.trees.forest import Forest, Grid, Numeric, Tree
 from tflite_compress.trees.merge import within
 
 _FINEST, _COARSEST = 14, -6  # powers of 1/2 tried as the step
+_MARGIN = 2  # steps, so that rounding brings no sample above the largest threshold
 _SPARE = 1  # the largest number of the type is above every threshold; the smallest stands for NaN
 
 
@@ -61,7 +62,7 @@ def _grid(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Numeri
     for feature in np.unique(features).tolist():
         own = np.unique(thresholds[features == feature].astype(np.float64))
         inside = own[(own >= ranges[0][feature]) & (own <= ranges[1][feature])]
-        least = inside[0] if len(inside) else own[0]
+        least = inside[0] if len(inside) else np.nan_to_num(ranges[0][feature])
         per_step[feature] = (
             _steps_a_unit(inside, steps) if len(inside) > 1 else _alone(ranges, feature, steps)
         )
@@ -72,7 +73,7 @@ def _grid(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Numeri
 def _alone(ranges: tuple[np.ndarray, np.ndarray], feature: int, steps: int) -> float:
     """Grid steps for 1 of a feature with one threshold: any will do that is of the samples' own size."""
     spread = float(ranges[1][feature] - ranges[0][feature])
-    return steps / spread if np.isfinite(spread) and spread > 0 else 1.0
+    return (steps - _MARGIN) / spread if np.isfinite(spread) and spread > 0 else 1.0
 
 
 def _steps_a_unit(thresholds: np.ndarray, steps: int) -> float:

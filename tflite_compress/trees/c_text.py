@@ -1,0 +1,35 @@
+"""Constants as C text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+C_TYPES = {
+    **{f"int{bits}": f"int{bits}_t" for bits in (8, 16, 32)},
+    **{f"uint{bits}": f"uint{bits}_t" for bits in (8, 16, 32)},
+}
+_A_LINE = 16
+
+
+def c_type(values: np.ndarray) -> str:
+    """The C type of an array's numbers."""
+    return C_TYPES.get(values.dtype.name, "float")
+
+
+def table(name: str, values: np.ndarray) -> str:
+    """A constant array of one or two dimensions."""
+    rows = values.reshape(-1, values.shape[1]) if values.ndim == 2 else None
+    size = "".join(f"[{d}]" for d in values.shape)
+    body = _cells(values) if rows is None else ",\n    ".join("{" + _cells(row) + "}" for row in rows)
+    return f"static const {c_type(values)} {name}{size} = {{\n    {body}}};"
+
+
+def number(value: float) -> str:
+    """A float32 literal that reads back as the same number."""
+    text = repr(float(np.float32(value)))
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def _cells(values: np.ndarray) -> str:
+    texts = [number(v) if values.dtype.kind == "f" else str(v) for v in values.tolist()]
+    return ",\n    ".join(", ".join(texts[i : i + _A_LINE]) for i in range(0, len(texts), _A_LINE))
