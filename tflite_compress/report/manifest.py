@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -21,6 +22,7 @@ SCHEMA = 1
 _PACKAGES = (
     "tflite-compress tensorflow tf-keras keras tensorflow-model-optimization ai-edge-litert numpy".split()
 )
+_FOREST_PACKAGES = "scikit-learn skops xgboost-cpu xgboost lightgbm".split()
 
 
 def build_manifest(
@@ -45,7 +47,7 @@ def build_manifest(
     """
     return {
         "schema": SCHEMA,
-        "versions": {**versions(), "python": platform.python_version()},
+        "versions": {**versions(), **_forest_versions(recipe), "python": platform.python_version()},
         "machine": platform.machine(),
         "seed": seed,
         "model": {"path": source.origin, "format": source.format, "sha256": source.sha256},
@@ -103,6 +105,17 @@ def versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
+    return found
+
+
+def _forest_versions(recipe: Recipe) -> dict[str, str]:
+    """Installed versions of the libraries that forests come from."""
+    if not recipe.for_forests:
+        return {}
+    found = {}
+    for package in _FOREST_PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
     return found
 
 

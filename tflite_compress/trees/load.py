@@ -102,12 +102,6 @@ def load_forest(model: Any, trust: bool) -> tuple[Forest, Predict | None, str]:
     return (*_of_object(_from_pickle(path, trust), str(path)), "pickle")
 
 
-def libraries_of(text: str) -> tuple[str, ...]:
-    """Distributions whose versions decide what a model of this format answers."""
-    known = {"xgboost": ("xgboost", "xgboost-cpu"), "lightgbm": ("lightgbm",)}
-    return known.get(text, ("scikit-learn", "skops"))
-
-
 def _library(model: Any) -> str:
     return type(model).__module__.partition(".")[0]
 
