@@ -1,21 +1,25 @@
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.needs import tool
 from tflite_compress.trees.c_source import c_forest
 from tflite_compress.trees.compiled import answers, arm_bytes
 from tflite_compress.trees.load import load_forest
 from tflite_compress.trees.merge import merged
 from tflite_compress.trees.quantize import feature_ranges, quantized
 
-needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
+ARM_PACKAGES = "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"
 
 
-@needs_gcc
+@pytest.fixture
+def gcc() -> str:
+    return tool("gcc", "gcc")
+
+
+@pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("numeric", ["float32", "int8", "int16"])
 def test_compiled_code_answers_as_the_forest_on_every_sample(every_model: tuple, numeric: str) -> None:
     name, estimator, x = every_model
@@ -30,7 +34,7 @@ def test_compiled_code_answers_as_the_forest_on_every_sample(every_model: tuple,
         assert np.array_equal(found.argmax(axis=1), wanted.argmax(axis=1))
 
 
-@needs_gcc
+@pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("name", ["forest", "xgboost nan"])
 def test_classes_and_ready_made_grids(name: str) -> None:
     from tests.trees.conftest import fitted
@@ -61,8 +65,8 @@ int main(void) {{
     np.testing.assert_allclose(table[:, 1], forest.raw(x)[:, 0], rtol=1e-5, atol=1e-5)
 
 
-@needs_arm
 def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
+    tool("arm-none-eabi-gcc", ARM_PACKAGES)
     from tests.trees.conftest import fitted
 
     estimator, x = fitted("forest")
@@ -76,7 +80,7 @@ def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
     assert codes[1].table_bytes < 0.75 * codes[0].table_bytes
 
 
-@needs_gcc
+@pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("features", [20, 100, 300])
 @pytest.mark.parametrize("missing", [False, True])
 def test_streams_of_bytes_for_few_and_many_features(features: int, missing: bool) -> None:
@@ -96,3 +100,35 @@ def test_streams_of_bytes_for_few_and_many_features(features: int, missing: bool
             found = answers(code, "f", x, small.outputs)
             assert found is not None
             np.testing.assert_allclose(found, small.predict(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("numeric", ["float32", "int8"])
+@pytest.mark.parametrize("name", ["forest", "xgboost nan"])
+def test_every_sample_on_a_cortex_m4(name: str, numeric: str) -> None:
+    """The program reads no files: samples and what the forest says of them are compiled in."""
+    from tests.trees.conftest import fitted
+    from tflite_compress.trees.c_text import number
+
+    compiler = tool("arm-none-eabi-gcc", ARM_PACKAGES)
+    qemu = tool("qemu-system-arm", "qemu-system-arm")
+    estimator, x = fitted(name)
+    forest = load_forest(estimator, trust=False)[0]
+    if numeric != "float32":
+        forest = merged(quantized(forest, feature_ranges([x]), numeric))  # type: ignore[arg-type]
+    x = x[:300]
+    for file, content in c_forest(forest, "f", True).files.items():
+        Path(file).write_bytes(content)
+    rows = ["{" + ", ".join("NAN" if np.isnan(v) else number(v) for v in row) + "}" for row in x]
+    Path("main.c").write_text(
+        '#include <math.h>\n#include <stdio.h>\n#include "f.h"\n'
+        f"static const float samples[{len(x)}][{forest.features}] = {{\n" + ",\n".join(rows) + "};\n"
+        f'int main(void) {{ for (int i = 0; i < {len(x)}; i++) printf("%d\\n", f_class(samples[i])); }}\n'
+    )
+    flags = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-Os", "--specs=rdimon.specs"]
+    script = Path(__file__).parent.parent / "bundle" / "cortex_m.ld"
+    command = [compiler, *flags, f"-T{script}", "-o", "run.elf", "main.c", "f.c", "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    command = [qemu, "-M", "mps2-an386", "-nographic", "-semihosting", "-kernel", "run.elf"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert [int(line) for line in done.stdout.split()] == forest.predict(x).argmax(axis=1).tolist()

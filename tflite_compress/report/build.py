@@ -82,7 +82,11 @@ def build_report(
         "schema": SCHEMA,
         "verdict": ("passed" if passed else "failed") if verified else "unverified",
         "device": {"name": plan.device.name, "title": plan.device.title},
-        "recipe": {"name": chosen.recipe.name, "in_short": _in_short(chosen)},
+        "recipe": {
+            "name": chosen.recipe.name,
+            "in_short": _in_short(chosen),
+            "for_forests": chosen.recipe.for_forests,
+        },
         "accuracy": _accuracy(reference, chosen, max_drop, verified),
         "distance_from_original": distance(reference.evaluation_outputs, chosen.outputs),
         "size": {"original_float32": before, "result": after, "ratio": after["bytes"] / before["bytes"]},
@@ -205,7 +209,9 @@ def _honest_notes(report: dict[str, Any]) -> list[str]:
         notes.append("no difference in latency was measured on this machine")
     elif ratio > 1:
         notes.append(f"on this machine the result is slower than the float32 original ({ratio:.2f}x)")
-    if report["size"]["ratio"] >= 1:
+    if report["size"]["ratio"] >= 1 and report["recipe"]["for_forests"]:
+        notes.append("the file is no smaller than the uncompressed forest's")
+    elif report["size"]["ratio"] >= 1:
         notes.append(
             "the file is no smaller than the float32 original: in a model this small, scales, extra "
             "operators and metadata outweigh the weights"

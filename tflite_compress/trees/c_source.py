@@ -65,7 +65,8 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
 
 def _files(template: str, tables: dict[str, np.ndarray], values: dict[str, object]) -> CForest:
     name = values["name"]
-    whole = {**values, "tables": "\n".join(table(key, array) for key, array in tables.items())}
+    tail = filled("forest_tail.c", **values).decode()
+    whole = {**values, "tail": tail, "tables": "\n".join(table(key, array) for key, array in tables.items())}
     files = {f"{name}.h": filled("forest.h", **values), f"{name}.c": filled(template, **whole)}
     return CForest(files, sum(array.nbytes for array in tables.values()))
 

@@ -25,18 +25,4 @@ void @@{name}_raw(const @@cell grid[FEATURES], float raw[COLUMNS]) {
     for (int i = 0; i < COLUMNS; i++) raw[i] = (float)sums[i] * @@scale + base[i];
 }
 
-void @@{name}_predict(const float x[FEATURES], float out[@@outputs]) {
-    @@cell grid[FEATURES];
-    float raw[COLUMNS];
-    @@{name}_to_grid(x, grid);
-    @@{name}_raw(grid, raw);
-@@link
-}
-
-int @@{name}_class(const float x[FEATURES]) {
-    @@cell grid[FEATURES];
-    float raw[COLUMNS];
-    @@{name}_to_grid(x, grid);
-    @@{name}_raw(grid, raw);
-@@best
-}
+@@tail
