@@ -32,7 +32,7 @@ from tflite_compress.trees.c_source import c_forest
 from tflite_compress.trees.compiled import ARM, ARM_FLAGS
 from tflite_compress.trees.load import load_forest
 
-ROUNDS, SAMPLES = 30, 100
+ROUNDS, SAMPLES = 10, 100
 MAX_DROP = 0.005
 DIVISIONS = (0, 1, 2, 3)
 SETS: dict[str, Callable[..., Any]] = {

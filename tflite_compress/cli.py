@@ -58,8 +58,7 @@ def compress(
     ('tflite-compress recipes NAME' lists them).
 
     Args:
-        model: A .keras or .h5 file, or a SavedModel folder. Or decision trees: scikit-learn's as .skops or
-            .joblib, XGBoost's as .json, LightGBM's as .txt.
+        model: A .keras or .h5 file, a SavedModel, or trees (.skops, .joblib, XGBoost .json, LightGBM .txt).
         extra: Nothing else is expected.
         device: Device profile, or several separated by commas; a name or the path of a TOML file.
         recipe: Recipe name or path; by default the device's.
@@ -76,7 +75,7 @@ def compress(
         metric: top1, top5, binary_accuracy, r2, mae, mse, or module:function; inferred by default.
         loss: Keras loss name or module:function for fine-tuning; inferred by default.
         custom_objects: module:dict with the custom classes of the model.
-        trust_model: Run code that is in the model file, such as Lambda layers, or all a joblib file holds.
+        trust_model: Run code that is in the model file, such as Lambda layers or a joblib file.
         seed: Seed of the split and of training.
         bundle: Write sources and test vectors for the device too; --bundle=false leaves them out.
         details: Time operators and look at layers for report.html; --details=false leaves pages out.
