@@ -20,6 +20,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "sparsity_by_layer": {},
         "encoding": None,
         "operators": {"CONV_2D": 1},
+        "recipe": {"for_forests": False},
         "accuracy": {"verified": True, "labelled": True},
     }
     return plain | changes
@@ -31,6 +32,10 @@ def report(**changes: Any) -> dict[str, Any]:
         ({"latency": {"ratio": 1.02}}, "no difference in latency"),
         ({"latency": {"ratio": 1.5}}, "slower than the float32 original (1.50x)"),
         ({"size": {"ratio": 1.0}}, "no smaller than the float32 original"),
+        (
+            {"size": {"ratio": 1.0}, "recipe": {"for_forests": True}},
+            "no smaller than the uncompressed forest",
+        ),
         ({"sparsity_by_layer": {"a": 0.5}}, "stored as zeros"),
         ({"latency": {"ratio": 0.5, "sparse_ratio": 1.03}, "sparsity_by_layer": {"a": 0.5}}, "1.03x that of"),
         ({"encoding": ENCODING, "sparsity_by_layer": {"a": 0.5}}, "arena 100 → 120 bytes, time 1.50x"),
