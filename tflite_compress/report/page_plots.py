@@ -32,6 +32,7 @@ _RC = {
     "legend.fontsize": 8.5,
 }
 _FONT = re.compile(r"'DejaVu Sans'[^;\"]*")
+LONG_LABEL = 24  # characters
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,25 @@ def pareto(points: Sequence[Point], metric: str, higher_is_better: bool = True) 
             axes.plot(*zip(*line, strict=True), color=LINE, drawstyle="steps-post", zorder=1)
         for number, point in enumerate(points):
             axes.scatter(point.bytes / 1024, point.score, c=colors[point.kind], marker=markers[point.kind])
+            above = number % 2 == 0
             axes.annotate(
-                point.label,
+                _in_lines(point.label),
                 (point.bytes / 1024, point.score),
-                xytext=(0, 7 if number % 2 == 0 else -13),
+                xytext=(0, 7 if above else -6),
                 textcoords="offset points",
                 ha="center",
+                va="bottom" if above else "top",
                 fontsize=8,
             )
         axes.margins(0.25, 0.3)
         axes.set_xlabel("file, KB")
         axes.set_ylabel(metric)
         return _inlined(figure, f"File size against {metric} of {len(points)} files")
+
+
+def _in_lines(label: str) -> str:
+    """A long label part by part, one a line."""
+    return label if len(label) <= LONG_LABEL else label.replace(" + ", "\n+ ")
 
 
 def _front(points: Sequence[Point], higher_is_better: bool) -> list[Point]:
