@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,15 @@ def test_other_files_are_left_to_others(digits: Path) -> None:
     Path("notes.txt").write_text("xylophone")
     assert not holds_forest("notes.txt")
     assert not holds_forest(digits)
+
+
+@pytest.mark.parametrize("name", ["xgboost nan", "lightgbm nan"])
+def test_text_models_are_read_without_their_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, x, estimator = saved(name)
+    library = name.partition(" ")[0]
+    wanted = load_forest(estimator, trust=False)[0].predict(x)
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    forest, original, _ = load_forest(path, trust=False)
+    assert original is None and library in forest.notes[-1] and "pip install" in forest.notes[-1]
+    np.testing.assert_allclose(forest.predict(x), wanted, rtol=1e-6)

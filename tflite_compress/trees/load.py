@@ -14,6 +14,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,6 @@ def _of_object(model: Any, origin: str) -> tuple[Forest, Predict]:
 
 def _with_labels(forest: Forest, model: Any) -> Forest:
     """The forest with the labels a wrapper in scikit-learn's style was trained on."""
-    from dataclasses import replace
-
     classes = tuple(np.asarray(getattr(model, "classes_", ())).tolist())
     return (
         replace(forest, classes=classes) if forest.classes and len(classes) == len(forest.classes) else forest
@@ -227,9 +226,18 @@ def _parsed(text: str | bytes | bytearray, origin: str) -> dict[str, Any]:
 def _from_xgboost(path: Path) -> tuple[Forest, Predict | None, str]:
     forest = read_xgboost(_parsed(_text(path), str(path)), str(path))
     if importlib.util.find_spec("xgboost") is None:
-        return forest, None, "xgboost"
+        return _unchecked(forest, "xgboost"), None, "xgboost"
     xgboost = importlib.import_module("xgboost")
     return forest, _of_booster(xgboost.Booster(model_file=str(path))), "xgboost"
+
+
+def _unchecked(forest: Forest, library: str) -> Forest:
+    """The forest with a note that its library was not asked."""
+    note = (
+        f"answers were not compared with those of {library} itself, which is not installed: "
+        f"pip install 'tflite-compress[{library}]'"
+    )
+    return replace(forest, notes=(*forest.notes, note))
 
 
 def _of_booster(booster: Any) -> Predict:
@@ -248,6 +256,6 @@ def _from_lightgbm(path: Path) -> tuple[Forest, Predict | None, str]:
     text = _text(path)
     forest = read_lightgbm(text, str(path))
     if importlib.util.find_spec("lightgbm") is None:
-        return forest, None, "lightgbm"
+        return _unchecked(forest, "lightgbm"), None, "lightgbm"
     booster: Any = importlib.import_module("lightgbm").Booster(model_str=text)
     return forest, booster.predict, "lightgbm"
