@@ -227,3 +227,10 @@ def test_other_recipes_do_what_they_say(folder: Path) -> None:
     if "distilled" in taught["recipe"]["in_short"] and not any("not distilled" in n for n in taught["notes"]):
         assert taught["forest"]["after"]["depth"] < taught["forest"]["before"]["depth"]
     json.dumps([m.report for m in made.values()])
+
+
+def test_limits_are_kept_or_said_to_be_broken(run: Run, folder: Path) -> None:
+    arguments = ("compress", folder / "digits.skops", f"--data={folder / 'digits.npz'}", "--device=rp2040")
+    code, out, err = run(*arguments, "--max-drop=0.02", "--max-flash=20KB", "--out=out", "--details=false")
+    assert code == 1 and "does NOT fit: " in out, err
+    assert "trying" not in err  # what is gentler is larger
