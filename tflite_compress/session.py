@@ -137,8 +137,8 @@ class Session:
     def _original(self, plan: Plan) -> bytes:
         """The original as plain ``.tflite``; a forest's tables have the types the device can look up."""
         export = plan.rungs[0].conversion
-        if not isinstance(export, ExportTrees):
-            return self.original
+        if not isinstance(export, ExportTrees) or export.tables != "tflm":
+            return self.original  # the session made it with LiteRT's tables
         made = apply_pass(ExportTrees(tables=export.tables), Model(self.source.network), self.context)
         assert made.flatbuffer is not None
         return made.flatbuffer

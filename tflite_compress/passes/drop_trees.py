@@ -9,6 +9,7 @@ ICML 2006).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -90,7 +91,9 @@ def _by_tree(values: np.ndarray) -> np.ndarray:
     return values.transpose(1, 0, 2).reshape(values.shape[1], -1)
 
 
-def _pursuit(table: np.ndarray, target: np.ndarray, advance: object) -> tuple[list[int], list[np.ndarray]]:
+def _pursuit(
+    table: np.ndarray, target: np.ndarray, advance: Callable[[int], None]
+) -> tuple[list[int], list[np.ndarray]]:
     """Orthogonal matching pursuit on rows of ``table``.
 
     Returns:
@@ -109,5 +112,5 @@ def _pursuit(table: np.ndarray, target: np.ndarray, advance: object) -> tuple[li
         inner = gram[np.ix_(order, order)] + ridge * np.eye(len(order))
         weights.append(np.linalg.solve(inner, wanted[order]))
         rest = wanted - gram[:, order] @ weights[-1]
-        advance(1)  # type: ignore[operator]
+        advance(1)
     return order, weights

@@ -107,14 +107,13 @@ def _as_stream(
     skip = stream.feature_bytes
     values = {
         **common,
-        "layout": ("and the feature", ", a byte of feature", ", two bytes of feature")[stream.feature_bytes],
+        "layout": (" and the feature", ", a byte of feature", ", two bytes of feature")[stream.feature_bytes],
         "column": low_first.replace("@", str(stream.flags)),
         "threshold": f"(int8_t)at[{skip}]" if size == 1 else f"(int16_t)(at[{skip}] | at[{skip + 1}] << 8)",
         "skip": skip + size,
         "condition": condition,
         "leaf": _leaf(column, "row" if stream.bases is None else "first_row[tree] + row"),
     }
-    values["layout"] = str(values["layout"]).replace("and", " and", 1)
     return _files("forest_packed.c", tables, values)
 
 

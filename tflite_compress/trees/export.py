@@ -25,8 +25,9 @@ from tflite_compress.trees.tables import Widths
 from tflite_compress.trees.traversal import traversal_bytes, tree_sums
 
 Form = Literal["traversal", "matrix"]
-# Measured on x86-64 with LiteRT (benchmarks/forests.py), in microseconds: what each form takes at least, what
-# a step of traversal takes and what more for each tree, and a multiply-accumulate of the matrix form.
+# Fitted by hand to timings of LiteRT on one x86-64 machine (20 to 100 trees, depth 3 to 16), in microseconds:
+# what each form takes at least, what a step of traversal takes and what more for each tree, and a
+# multiply-accumulate of the matrix form.
 TRAVERSAL_US, STEP_US, STEP_TREE_US = 4.0, 0.9, 0.012
 MATRIX_US, MAC_US = 6.0, 6e-5
 MICRO_STEPS = 8  # elements written in a step of traversal for each tree: what counts on a microcontroller

@@ -1,6 +1,6 @@
 """How much a changed forest loses on the samples that passes choose by.
 
-These are never the samples of the verdict: see ``trees.session.for_choosing``.
+These are never the samples of the verdict: see ``trees.record.with_choosing_samples``.
 """
 
 from __future__ import annotations
