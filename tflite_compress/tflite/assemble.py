@@ -84,6 +84,12 @@ class Assembly:
         )
         return output
 
+    def reshaped(self, tensor: int, name: str, shape: tuple[int, ...]) -> int:
+        """A float32 tensor in another shape."""
+        wanted = self.constant(f"{name}_shape", np.array(shape, np.int32))
+        options = self.options("ReshapeOptions", newShape=list(shape))
+        return self.operator("RESHAPE", [tensor, wanted], name, shape, "float32", options)
+
     def options(self, kind: str, **values: Any) -> Any:
         """Options of an operator by the schema's name for them (``GatherOptions``)."""
         return getattr(self._s, f"{kind}T")(**values)

@@ -165,21 +165,8 @@ def _linked(graph: Assembly, raw: int, forest: Forest, name: str, batch: int) ->
     if forest.link == "exp":
         return graph.operator("EXP", [raw], name, shape, "float32", graph.options("ExpOptions"))
     if forest.link == "identity":
-        return _named(graph, raw, name, shape)
+        return graph.reshaped(raw, name, shape)
     if forest.link == "sigmoid":
         paddings = graph.constant("before", np.array([[0, 0], [1, 0]], np.int32))
         raw = graph.operator("PAD", [raw, paddings], "both", shape, "float32", graph.options("PadOptions"))
     return graph.operator("SOFTMAX", [raw], name, shape, "float32", graph.options("SoftmaxOptions", beta=1.0))
-
-
-def _named(graph: Assembly, raw: int, name: str, shape: tuple[int, int]) -> int:
-    """The last operator's output under the name of the output."""
-    wanted = graph.constant("shape", np.array(shape, np.int32))
-    return graph.operator(
-        "RESHAPE",
-        [raw, wanted],
-        name,
-        shape,
-        "float32",
-        graph.options("ReshapeOptions", newShape=list(shape)),
-    )

@@ -33,7 +33,7 @@ def leaf_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
     limit = cast(graph, limit, "threshold_float32", kept.shape, kept.dtype.name, "float32")
     right = graph.operator("GREATER", [seen, limit], "right", cells, "bool", graph.options("GreaterOptions"))
     decided = cast(graph, right, "decisions", cells, "bool", "float32")
-    by_tree = _reshaped(graph, decided, "by_tree", (batch * trees, splits))
+    by_tree = graph.reshaped(decided, "by_tree", (batch * trees, splits))
     turns, rights = paths(depth)
     weights = graph.constant("paths", turns)
     bias = graph.constant("shortfall", 1 - rights)
@@ -42,7 +42,7 @@ def leaf_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
     reached = graph.operator(
         "FULLY_CONNECTED", inputs, "reached", (batch * trees, leaves), "float32", options
     )
-    joined = _reshaped(graph, reached, "all_leaves", (batch, trees * leaves))
+    joined = graph.reshaped(reached, "all_leaves", (batch, trees * leaves))
     rows = stored(values.reshape(-1, forest.columns).T, widths.micro, forest.leaf_step is not None)
     table = graph.constant("leaves", np.ascontiguousarray(rows))
     table = cast(graph, table, "leaves_float32", rows.shape, rows.dtype.name, "float32")
@@ -110,9 +110,3 @@ def filled_up(forest: Forest, parts: Subtrees, widths: Widths) -> tuple[np.ndarr
             else:
                 values[tree, node - splits, parts.column[tree]] = row[0]
     return column, threshold, values
-
-
-def _reshaped(graph: Assembly, tensor: int, name: str, shape: tuple[int, ...]) -> int:
-    wanted = graph.constant(f"{name}_shape", np.array(shape, np.int32))
-    options = graph.options("ReshapeOptions", newShape=list(shape))
-    return graph.operator("RESHAPE", [tensor, wanted], name, shape, "float32", options)

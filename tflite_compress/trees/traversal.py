@@ -71,7 +71,7 @@ def tree_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
     node_type = "float32" if widths.micro else "int32"
     whole = forest.grid is not None
     wide = forest.features * (2 if widths.missing and forest.sends_missing_right else 1)
-    flat = _reshaped(graph, x, "x", (batch * wide,))
+    flat = graph.reshaped(x, "x_flat", (batch * wide,))
     tables = {
         "column": stored(table.column, widths.micro, True),
         "threshold": stored(table.threshold, widths.micro, whole),
@@ -151,16 +151,10 @@ def _summed(graph: Assembly, leaf: int, forest: Forest, parts: Subtrees, widths:
     values = cast(graph, found, "leaf_float32", shape, rows.dtype.name, "float32")
     axis = 1
     if parts.column is not None:
-        values = _reshaped(
-            graph, values, "by_column", (widths.batch, forest.columns, trees // forest.columns)
+        values = graph.reshaped(
+            values, "by_column_flat", (widths.batch, forest.columns, trees // forest.columns)
         )
         axis = 2
     over = graph.constant("axis", np.array([axis], np.int32))
     options = graph.options("ReducerOptions", keepDims=False)
     return graph.operator("SUM", [values, over], "sum", (widths.batch, forest.columns), "float32", options)
-
-
-def _reshaped(graph: Assembly, tensor: int, name: str, shape: tuple[int, ...]) -> int:
-    wanted = graph.constant(f"{name}_shape", np.array(shape, np.int32))
-    options = graph.options("ReshapeOptions", newShape=list(shape))
-    return graph.operator("RESHAPE", [tensor, wanted], f"{name}_flat", shape, "float32", options)
