@@ -28,13 +28,16 @@ def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
     try:
         function = tf.function(lambda *xs: _named(names, network.call(xs)), autograph=False)
         concrete = function.get_concrete_function(*specs)
+        owner = tf.Module()
         if network.editable:
-            return concrete, network.handle
+            # Only the variables: with the model itself the converter would trace each layer again, several
+            # times, for a SavedModel that nobody loads.
+            owner.held = list(concrete.graph.variables)
+            return concrete, owner
         # The converter finds only the variables of tf_keras models; others are frozen into constants.
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
         frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
-        owner = tf.Module()
         # Freezing flattens the outputs, and TensorFlow flattens dictionaries in the order of their keys.
         owner.function = tf.function(
             lambda *xs: _named(sorted(names), _as_list(frozen(*xs))), autograph=False
