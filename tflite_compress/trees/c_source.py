@@ -13,7 +13,7 @@ import numpy as np
 from tflite_compress.bundle.text import filled, identifier
 from tflite_compress.trees.c_text import C_TYPES, c_type, number, table
 from tflite_compress.trees.forest import Forest
-from tflite_compress.trees.packed import Packed, packed
+from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, feature_type, packed
 from tflite_compress.trees.subtrees import Subtrees, subtrees
 
 
@@ -31,7 +31,7 @@ class CForest:
 
 
 def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
-    """Write a forest as C: as tables, or as a stream of bytes where it is quantized and that is smaller.
+    """Write a forest as C: as tables, or as a stream of bits where it is quantized and that is smaller.
 
     Args:
         forest: The forest.
@@ -59,7 +59,8 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
     written = _as_tables(forest, parts, flagged, common)
     if forest.grid is None or forest.leaf_step is None:
         return written
-    stream = _as_stream(forest, packed(forest, parts, flagged), parts.column, common)
+    bits = packed(forest, parts, flagged)
+    stream = written if bits is None else _as_stream(forest, bits, parts.column, common)
     return stream if stream.table_bytes < written.table_bytes else written
 
 
@@ -88,33 +89,63 @@ def _as_stream(
     forest: Forest, stream: Packed, column: np.ndarray | None, common: dict[str, object]
 ) -> CForest:
     assert forest.grid is not None
-    rows = stream.rows.astype(forest.leaf_numeric)
-    starts = stream.roots
+    leaves, starts = stream.leaves, stream.roots
     tables = {
         "nodes": stream.nodes,
         "root": starts.astype(np.uint16 if starts.max(initial=0) < 1 << 16 else np.uint32),
-        "leaf": rows if column is None else rows[:, 0],
+        "leaf": leaves.values if column is None else leaves.values[:, 0],
         **_extras(forest, column),
     }
+    if leaves.columns is not None:
+        tables["leaf_column"] = leaves.columns
     if stream.bases is not None:
-        tables["first_row"] = stream.bases.astype(np.uint16 if len(rows) < 1 << 16 else np.uint32)
-    size = np.dtype(forest.grid.numeric).itemsize
-    least = np.iinfo(forest.grid.numeric).min
+        wide = stream.bases.max(initial=0) >= 1 << 16
+        tables["first_leaf"] = stream.bases.astype(np.uint32 if wide else np.uint16)
+    if stream.compared.pairs is not None:
+        feature, threshold = stream.compared.pairs.T
+        tables["feature"] = feature.astype(feature_type(forest))
+        tables["threshold_of"] = threshold.astype(forest.grid.numeric)
     condition = "grid[column] > threshold"
     if stream.flags == 3:
-        condition = f"{condition} || ((flags & 4) && grid[column] == {least})"
-    low_first = ("flags >> @", "at[0]", "at[0] | at[1] << 8")[stream.feature_bytes]
-    skip = stream.feature_bytes
+        least = np.iinfo(forest.grid.numeric).min
+        condition = f"{condition} || ((flags & {MISSING_RIGHT}) && grid[column] == {least})"
     values = {
         **common,
-        "layout": (" and the feature", ", a byte of feature", ", two bytes of feature")[stream.feature_bytes],
-        "column": low_first.replace("@", str(stream.flags)),
-        "threshold": f"(int8_t)at[{skip}]" if size == 1 else f"(int16_t)(at[{skip}] | at[{skip + 1}] << 8)",
-        "skip": skip + size,
+        "leaf_bits": stream.leaf_bits,
+        "flags": stream.flags,
+        "length": LENGTH_BITS,
+        "compared": _comparison(stream, str(common["cell"])),
         "condition": condition,
-        "leaf": _leaf(column, "row" if stream.bases is None else "first_row[tree] + row"),
+        "first": "" if stream.bases is None else "first_leaf[tree] + ",
+        "leaf": _leaf(column, "entry") if leaves.columns is None else _sparse_leaf(leaves.more),
     }
     return _files("forest_packed.c", tables, values)
+
+
+def _comparison(stream: Packed, cell: str) -> str:
+    how = stream.compared
+    if how.pairs is not None:
+        lines = [
+            f"uint32_t pair = bits(&at, {how.pair_bits});",
+            "uint32_t column = feature[pair];",
+            f"{cell} threshold = threshold_of[pair];",
+        ]
+    else:
+        lines = [
+            f"uint32_t column = bits(&at, {how.feature_bits});",
+            f"{cell} threshold = ({cell})((int32_t)bits(&at, {how.threshold_bits}) + {how.lowest});",
+        ]
+    return "\n".join(" " * 12 + line for line in lines)
+
+
+def _sparse_leaf(more: int) -> str:
+    return (
+        "        uint32_t cell;\n"
+        "        do {\n"
+        "            cell = leaf_column[entry];\n"
+        f"            sums[cell & {more - 1}] += leaf[entry++];\n"
+        f"        }} while (cell & {more});"
+    )
 
 
 def _extras(forest: Forest, column: np.ndarray | None) -> dict[str, np.ndarray]:

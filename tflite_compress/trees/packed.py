@@ -1,18 +1,21 @@
-"""Splits of a quantized forest as a stream of bytes: for firmware, about two thirds of what tables take.
+"""Splits of a quantized forest as a stream of bits: for firmware, about half of what tables take.
 
-Each tree is written in preorder. A split is
+Each tree is written in preorder and begins at a whole byte. A split is
 
-- one byte ``feature << 2 | right is a leaf << 1 | left is a leaf``, where there are at most 64 features; else
-  the two bits, and the feature in one or two bytes (with missing values that go right, one bit more);
-- the threshold, one or two bytes, low byte first;
-- a number: where right is a leaf its row, else how many bytes to go ahead to the right subtree;
-- left: its row as a number, or the subtree itself.
+- the flags: left is a leaf, right is a leaf (and NaN goes right, where that matters);
+- what it compares: a number in a table of all pairs of feature and threshold there are, or, where that is
+  larger, the feature and the threshold above the lowest one;
+- the right leaf, or, where neither side is a leaf, how many bits to go ahead to the right subtree: a number
+  of ``LENGTH_BITS`` that says how many bits follow, and these;
+- the left leaf or subtree, then the right subtree.
 
-A number takes 7 bits a byte, the lowest first; the top bit says that more follow (LEB128, as in DWARF).
+All numbers have their lowest bit first. Leaves are numbered over the forest, or over each tree where that is
+smaller. Leaves with many columns of which few are not zero become pairs of column and number.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,91 +24,230 @@ from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.subtrees import Subtrees
 
 LEFT_LEAF, RIGHT_LEAF, MISSING_RIGHT = 1, 2, 4
+LENGTH_BITS = 5
+MOST_BITS = 25  # of a number: four bytes hold it wherever it begins
+MOST_COLUMNS = 1 << 15
+_READ_AHEAD = bytes(3)
+
+Bits = tuple[int, int]  # a number, and how many bits it has
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """How a split says what it compares.
+
+    Attributes:
+        pairs: Feature and threshold by number, int64 (pairs, 2); None where both are in the stream.
+        feature_bits, threshold_bits: What each takes there.
+        lowest: Threshold that is written as 0.
+        highest: Threshold that nothing is above.
+        pair_bits: What a pair's number takes.
+    """
+
+    pairs: np.ndarray | None
+    feature_bits: int
+    threshold_bits: int
+    lowest: int
+    highest: int
+    pair_bits: int
+
+
+@dataclass(frozen=True, eq=False)
+class Leaves:
+    """Leaves as stored.
+
+    Attributes:
+        values: Shape (rows, columns); or, with :attr:`columns`, (entries,).
+        columns: Which column each entry adds to, with :attr:`more` set where the leaf has further ones.
+        more: That bit.
+        starts: Where each row begins, shape (rows,).
+    """
+
+    values: np.ndarray
+    columns: np.ndarray | None
+    more: int
+    starts: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(self.values.nbytes) + (0 if self.columns is None else int(self.columns.nbytes))
 
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A forest's splits as bytes.
+    """A forest's splits as bits.
 
     Attributes:
-        nodes: All trees one after the other, uint8.
-        roots: Where each begins, shape (trees,).
-        rows: Leaves, shape (rows, columns).
-        bases: The row from which each tree counts its leaves, shape (trees,); None where all count from 0.
-        flags: Bits of the first byte that are not the feature.
-        feature_bytes: Bytes of the feature besides the first one: 0, 1 or 2.
+        nodes: All trees one after the other, uint8, and some bytes more, so that reading ahead is harmless.
+        roots: The byte at which each begins, shape (trees,).
+        compared: How splits say what they compare.
+        leaves: The leaves.
+        bases: From where in them each tree counts, shape (trees,); None where all count from 0.
+        flags: Flags of a split.
+        leaf_bits: What a leaf's number takes.
     """
 
     nodes: np.ndarray
     roots: np.ndarray
-    rows: np.ndarray
+    compared: Compared
+    leaves: Leaves
     bases: np.ndarray | None
     flags: int
-    feature_bytes: int
+    leaf_bits: int
 
 
-def packed(forest: Forest, parts: Subtrees, missing: bool) -> Packed:
-    """Write a quantized forest's splits as bytes.
+def packed(forest: Forest, parts: Subtrees, missing: bool) -> Packed | None:
+    """Write a quantized forest's splits as bits.
 
     Args:
         forest: The forest, with a grid.
         parts: Its splits.
         missing: Some splits send NaN to the right, and that matters.
+
+    Returns:
+        None where some number would have more than ``MOST_BITS``.
     """
-    flags = 3 if missing else 2
-    room = 1 << (8 - flags)
-    feature_bytes = 0 if forest.features <= room else 1 if forest.features <= 256 else 2
-    shared = _streams(forest, parts, flags, feature_bytes, None)
-    own = _own_rows(parts)
-    single = _streams(forest, parts, flags, feature_bytes, own)
-    rows = np.concatenate([parts.rows[o] for o in own])
-    bases = np.cumsum([0, *(len(o) for o in own)])[:-1]
-    if _size(shared, parts.rows) <= _size(single, rows) + 2 * len(bases):
-        return _joined(shared, parts.rows, None, flags, feature_bytes)
-    return _joined(single, rows, bases, flags, feature_bytes)
+    own, visits = _visited(parts)
+    compared = _compared(forest, parts, visits)
+    rows = parts.rows.astype(forest.leaf_numeric)
+    try:
+        shared = _written(parts, rows, compared, missing, None)
+        single = _written(parts, rows, compared, missing, own)
+    except OverflowError:
+        return None
+    return min(shared, single, key=_size)
 
 
-def _own_rows(parts: Subtrees) -> list[np.ndarray]:
-    """Rows each tree's leaves refer to, the most used first."""
-    found = []
+def _visited(parts: Subtrees) -> tuple[list[np.ndarray], int]:
+    """Rows each tree's leaves refer to, and how many splits all trees have, shared ones each time."""
+    found, visits = [], 0
     for root in parts.roots.tolist():
-        counts: dict[int, int] = {}
+        rows: set[int] = set()
         stack = [root]
         while stack:
             reference = stack.pop()
             if reference >= 0:
+                visits += 1
                 stack += [int(parts.left[reference]), int(parts.right[reference])]
             else:
-                counts[-1 - reference] = counts.get(-1 - reference, 0) + 1
-        found.append(np.array(sorted(counts, key=lambda row: (-counts[row], row)), np.int64))
-    return found
+                rows.add(-1 - reference)
+        found.append(np.array(sorted(rows), np.int64))
+    return found, visits
 
 
-def _streams(
-    forest: Forest, parts: Subtrees, flags: int, feature_bytes: int, own: list[np.ndarray] | None
-) -> list[bytes]:
-    """Each tree's bytes, its leaves numbered as in the table, or by its own list."""
+def _compared(forest: Forest, parts: Subtrees, visits: int) -> Compared:
+    """Pairs by number, or both in the stream, whatever is smaller."""
     assert forest.grid is not None
-    size = np.dtype(forest.grid.numeric).itemsize
-    most = int(np.iinfo(forest.grid.numeric).max)
-    found = []
-    for tree, root in enumerate(parts.roots.tolist()):
-        number = None if own is None else {int(row): place for place, row in enumerate(own[tree])}
-        writer = _Writer(parts, flags, feature_bytes, size, number)
-        # A tree of one leaf becomes a split that nothing is above.
-        found.append(writer.subtree(root) if root >= 0 else writer.split(0, most, False, root, root))
-    return found
+    highest = int(np.iinfo(forest.grid.numeric).max)
+    both = np.stack([parts.feature, parts.threshold.astype(np.int64)], axis=1)
+    if (parts.roots < 0).any():  # a tree of one leaf becomes a split that nothing is above
+        both = np.concatenate([both, [[0, highest]]])
+    pairs = np.unique(both, axis=0)
+    lowest = int(pairs[:, 1].min())
+    feature_bits = int(pairs[:, 0].max()).bit_length()
+    threshold_bits = int(pairs[:, 1].max() - lowest).bit_length()
+    pair_bits = (len(pairs) - 1).bit_length()
+    pair_bytes = np.dtype(feature_type(forest)).itemsize + np.dtype(forest.grid.numeric).itemsize
+    by_number = visits * pair_bits + 8 * pair_bytes * len(pairs)
+    kept = pairs if by_number < visits * (feature_bits + threshold_bits) else None
+    return Compared(kept, feature_bits, threshold_bits, lowest, highest, pair_bits)
+
+
+def feature_type(forest: Forest) -> type[np.unsignedinteger]:
+    """The smallest type for the number of a feature."""
+    return np.uint8 if forest.features <= 1 << 8 else np.uint16 if forest.features <= 1 << 16 else np.uint32
+
+
+def leaves_of(rows: np.ndarray) -> Leaves:
+    """Rows as they are, or what is not zero of them, whatever is smaller.
+
+    Args:
+        rows: Shape (rows, columns).
+    """
+    columns = rows.shape[1]
+    dense = Leaves(rows, None, 0, np.arange(len(rows)))
+    if columns == 1 or columns > MOST_COLUMNS:
+        return dense
+    stored = rows != 0
+    stored[~stored.any(axis=1), 0] = True
+    row, column = np.nonzero(stored)
+    further = np.append(row[1:] == row[:-1], False)
+    dtype: type[np.unsignedinteger] = np.uint8 if columns <= 128 else np.uint16
+    more = 1 << (8 * np.dtype(dtype).itemsize - 1)
+    starts = np.searchsorted(row, np.arange(len(rows)))
+    sparse = Leaves(rows[stored], (column | more * further).astype(dtype), more, starts)
+    return min(dense, sparse, key=lambda leaves: leaves.size)
+
+
+def _written(
+    parts: Subtrees, rows: np.ndarray, compared: Compared, missing: bool, own: list[np.ndarray] | None
+) -> Packed:
+    """The stream with leaves numbered over the forest, or over each tree, ``own`` being the rows of each.
+
+    Raises:
+        OverflowError: A number has too many bits.
+    """
+    leaves, bases, numbers = _numbered(rows, own, len(parts.roots))
+    leaf_bits = max(next(reversed(known.values())) for known in numbers).bit_length()
+    if leaf_bits > MOST_BITS:
+        raise OverflowError(f"{len(rows)} leaves")
+    index = (
+        None if compared.pairs is None else {(f, t): n for n, (f, t) in enumerate(compared.pairs.tolist())}
+    )
+    flags = 3 if missing else 2
+    streams = []
+    for root, known in zip(parts.roots.tolist(), numbers, strict=True):
+        bits, length = _Writer(parts, compared, index, flags, leaf_bits, known).tree(root)
+        streams.append(bits.to_bytes((length + 7) // 8, "little"))
+    starts = np.cumsum([0, *map(len, streams)])[:-1]
+    nodes = np.frombuffer(b"".join([*streams, _READ_AHEAD]), np.uint8)
+    return Packed(nodes, starts, compared, leaves, bases, flags, leaf_bits)
+
+
+def _numbered(
+    rows: np.ndarray, own: list[np.ndarray] | None, trees: int
+) -> tuple[Leaves, np.ndarray | None, list[dict[int, int]]]:
+    """The leaves, from where in them each tree counts, and the number of each row in each tree, ascending."""
+    if own is None:
+        leaves = leaves_of(rows)
+        return leaves, None, [dict(enumerate(leaves.starts.tolist()))] * trees
+    leaves = leaves_of(rows[np.concatenate(own)])
+    ends = np.cumsum([0, *map(len, own)])
+    bases = leaves.starts[ends[:-1]]
+    places = [leaves.starts[a:b] - leaves.starts[a] for a, b in itertools.pairwise(ends)]
+    numbers = [dict(zip(o.tolist(), p.tolist(), strict=True)) for o, p in zip(own, places, strict=True)]
+    return leaves, bases, numbers
+
+
+def _size(stream: Packed) -> int:
+    return len(stream.nodes) + stream.leaves.size + (0 if stream.bases is None else 2 * len(stream.bases))
 
 
 @dataclass(frozen=True)
 class _Writer:
-    parts: Subtrees
-    flags: int
-    feature_bytes: int
-    threshold_bytes: int
-    number: dict[int, int] | None
+    """Writes one tree.
 
-    def subtree(self, reference: int) -> bytes:
+    Attributes:
+        parts: The forest's splits.
+        compared: How they say what they compare.
+        index: Numbers of the pairs.
+        flags: Bits of a split's flags.
+        leaf_bits: Bits of a leaf's number.
+        number: Number of each row.
+    """
+
+    parts: Subtrees
+    compared: Compared
+    index: dict[tuple[int, int], int] | None
+    flags: int
+    leaf_bits: int
+    number: dict[int, int]
+
+    def tree(self, root: int) -> Bits:
+        return self.subtree(root) if root >= 0 else self.split(0, self.compared.highest, False, root, root)
+
+    def subtree(self, reference: int) -> Bits:
         parts = self.parts
         return self.split(
             int(parts.feature[reference]),
@@ -115,41 +257,39 @@ class _Writer:
             int(parts.right[reference]),
         )
 
-    def split(self, feature: int, threshold: int, missing_right: bool, left: int, right: int) -> bytes:
+    def split(self, feature: int, threshold: int, missing_right: bool, left: int, right: int) -> Bits:
         head = (LEFT_LEAF if left < 0 else 0) | (RIGHT_LEAF if right < 0 else 0)
         if self.flags == 3 and missing_right:
             head |= MISSING_RIGHT
-        if not self.feature_bytes:
-            head |= feature << self.flags
-        start = bytes([head])
-        if self.feature_bytes:
-            start += feature.to_bytes(self.feature_bytes, "little")
-        start += threshold.to_bytes(self.threshold_bytes, "little", signed=True)
-        first = _varint(self._row(left)) if left < 0 else self.subtree(left)
+        start = [(head, self.flags), *self._comparison(feature, threshold)]
+        first = self._leaf(left) if left < 0 else self.subtree(left)
         if right < 0:
-            return start + _varint(self._row(right)) + first
-        return start + _varint(len(first)) + first + self.subtree(right)
+            return _joined([*start, self._leaf(right), first])
+        ahead = [] if left < 0 else _distance(first[1])
+        return _joined([*start, *ahead, first, self.subtree(right)])
 
-    def _row(self, reference: int) -> int:
-        row = -1 - reference
-        return row if self.number is None else self.number[row]
+    def _comparison(self, feature: int, threshold: int) -> list[Bits]:
+        how = self.compared
+        if self.index is not None:
+            return [(self.index[feature, threshold], how.pair_bits)]
+        return [(feature, how.feature_bits), (threshold - how.lowest, how.threshold_bits)]
 
-
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 127:
-        written.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*written, value])
+    def _leaf(self, reference: int) -> Bits:
+        return self.number[-1 - reference], self.leaf_bits
 
 
-def _size(streams: list[bytes], rows: np.ndarray) -> int:
-    return sum(len(s) for s in streams) + rows.size
+def _distance(bits: int) -> list[Bits]:
+    """How far to go ahead."""
+    length = bits.bit_length()
+    if length > MOST_BITS:
+        raise OverflowError(f"a subtree of {bits} bits")
+    return [(length, LENGTH_BITS), (bits, length)]
 
 
-def _joined(
-    streams: list[bytes], rows: np.ndarray, bases: np.ndarray | None, flags: int, feature_bytes: int
-) -> Packed:
-    starts = np.cumsum([0, *(len(s) for s in streams)])[:-1]
-    nodes = np.frombuffer(b"".join(streams), np.uint8)
-    return Packed(nodes, starts, rows, bases, flags, feature_bytes)
+def _joined(parts: list[Bits]) -> Bits:
+    """One number after the other."""
+    value, length = 0, 0
+    for number, bits in parts:
+        value |= number << length
+        length += bits
+    return value, length

@@ -3,10 +3,10 @@
 @@math#define FEATURES @@features
 #define COLUMNS @@columns
 #define TREES @@trees
+#define LEAF_BITS @@leaf_bits
 
-/* Trees in preorder. A split: a byte of flags@@layout, the threshold, a number (row of the right leaf, or bytes to
-   go ahead to the right subtree), then the row of the left leaf or the left subtree. Numbers: 7 bits a byte, the
-   lowest first, top bit: more follow. */
+/* Trees in preorder, as bits. A split: flags (1: left is a leaf, 2: right is a leaf), what it compares, the right leaf
+   or how far ahead the right subtree is where neither is a leaf, the left leaf or subtree, the right subtree. */
 @@tables
 static const float base[COLUMNS] = {@@base};
 
@@ -14,41 +14,32 @@ void @@{name}_to_grid(const float x[FEATURES], @@cell grid[FEATURES]) {
 @@to_grid
 }
 
-static uint32_t number(const uint8_t **at) {
-    uint32_t value = 0;
-    int shift = 0;
-    uint8_t byte;
-    do {
-        byte = *(*at)++;
-        value |= (uint32_t)(byte & 127) << shift;
-        shift += 7;
-    } while (byte & 128);
+static uint32_t bits(uint32_t *at, unsigned count) {
+    const uint8_t *from = nodes + (*at >> 3);
+    uint32_t four = from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+    uint32_t value = four >> (*at & 7) & ((1u << count) - 1);
+    *at += count;
     return value;
 }
 
 void @@{name}_raw(const @@cell grid[FEATURES], float raw[COLUMNS]) {
     int32_t sums[COLUMNS] = {0};
     for (int tree = 0; tree < TREES; tree++) {
-        const uint8_t *at = nodes + root[tree];
-        uint32_t row;
-        for (;;) {
-            int flags = *at++;
-            int column = @@column;
-            @@cell threshold = @@threshold;
-            at += @@skip;
-            int right = @@condition;
-            uint32_t ahead = number(&at);
-            if (right) {
-                if (flags & 2) {
-                    row = ahead;
-                    break;
-                }
-                at += ahead;
-            } else if (flags & 1) {
-                row = number(&at);
-                break;
+        uint32_t at = (uint32_t)root[tree] << 3, last;
+        do {
+            uint32_t flags = bits(&at, @@flags);
+@@compared
+            uint32_t right = @@condition;
+            last = right ? flags & 2 : flags & 1;
+            if (flags & 3) {
+                /* past the leaf that comes first, where it is not the one */
+                if (right != (flags >> 1 & 1)) at += LEAF_BITS;
+            } else {
+                uint32_t ahead = bits(&at, bits(&at, @@length));
+                if (right) at += ahead;
             }
-        }
+        } while (!last);
+        uint32_t entry = @@first + bits(&at, LEAF_BITS);
 @@leaf
     }
     for (int i = 0; i < COLUMNS; i++) raw[i] = (float)sums[i] * @@scale + base[i];
