@@ -18,6 +18,12 @@ os.environ["TFLITE_COMPRESS_LEDGER"] = (
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 sys.path.insert(0, str(ROOT / "benchmarks"))
+LONGEST = ("test_fashion.py", "test_readme.py", "test_api.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few long tests begin: a process that gets one last runs on alone."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from tests.trees.conftest import fitted
@@ -19,7 +21,7 @@ def test_no_answer_changes(every_model: tuple) -> None:
 def test_equal_subtrees_are_stored_once() -> None:
     estimator, x = fitted("forest")
     forest = load_forest(estimator, trust=False)[0]
-    twice = forest.with_trees(forest.trees * 2, forest.scale / 2)
+    twice = replace(forest, trees=forest.trees * 2, scale=forest.scale / 2)
     plain, shared = subtrees(twice), subtrees(merged(twice))
     assert len(shared.feature) <= len(plain.feature) // 2
     assert len(set(shared.roots.tolist())) <= len(forest.trees)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -47,7 +46,7 @@ def build_manifest(
     """
     return {
         "schema": SCHEMA,
-        "versions": {**versions(), **_forest_versions(recipe), "python": platform.python_version()},
+        "versions": {**versions(recipe.for_forests), "python": platform.python_version()},
         "machine": platform.machine(),
         "seed": seed,
         "model": {"path": source.origin, "format": source.format, "sha256": source.sha256},
@@ -97,25 +96,19 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def versions() -> dict[str, str]:
-    """Installed versions of the packages that decide what comes out."""
+def versions(with_forests: bool = False) -> dict[str, str]:
+    """Installed versions of the packages that decide what comes out.
+
+    Args:
+        with_forests: Also of those libraries that forests come from, as far as they are installed.
+    """
     found = {}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *(_FOREST_PACKAGES if with_forests else ())):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def _forest_versions(recipe: Recipe) -> dict[str, str]:
-    """Installed versions of the libraries that forests come from."""
-    if not recipe.for_forests:
-        return {}
-    found = {}
-    for package in _FOREST_PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
+            if package in _PACKAGES:
+                found[package] = "not installed"
     return found
 
 

@@ -25,11 +25,11 @@ from tflite_compress.trees.tables import Widths
 from tflite_compress.trees.traversal import traversal_bytes, tree_sums
 
 Form = Literal["traversal", "matrix"]
-# Fitted by hand to timings of LiteRT on one x86-64 machine (20 to 100 trees, depth 3 to 16), in microseconds:
-# what each form takes at least, what a step of traversal takes and what more for each tree, and a
-# multiply-accumulate of the matrix form.
-TRAVERSAL_US, STEP_US, STEP_TREE_US = 4.0, 0.9, 0.012
-MATRIX_US, MAC_US = 6.0, 6e-5
+# In microseconds, as benchmarks/forest_forms.py fits them to timings of LiteRT on one x86-64 machine (20 to
+# 100 trees, depth 3 to 16): what each form takes at least; a step of traversal, and what more for each tree;
+# a leaf of the matrix form, and a multiply-accumulate.
+TRAVERSAL_US, STEP_US, STEP_TREE_US = 0.96, 0.46, 0.013
+MATRIX_US, LEAF_US, MAC_US = 1.3, 2.8e-3, 1.9e-5
 MICRO_STEPS = 8  # elements written in a step of traversal for each tree: what counts on a microcontroller
 DEEPEST_MATRIX = 10
 MOST_TIMES_LARGER = 1.5
@@ -86,12 +86,13 @@ def cheaper_form(forest: Forest, micro: bool, batch: int) -> tuple[Form, dict[st
         The form, and the estimate for each: microseconds, or operations on a microcontroller.
     """
     depth, trees = forest.depth, len(forest.trees)
-    macs = trees * (4**depth + 2**depth * forest.columns) * batch
+    leaves = trees * 2**depth * batch
+    macs = leaves * (2**depth + forest.columns)
     if micro:
         times = {"traversal": float(depth * trees * batch * MICRO_STEPS), "matrix": float(macs)}
     else:
         steps = depth * (STEP_US + STEP_TREE_US * trees * batch)
-        times = {"traversal": TRAVERSAL_US + steps, "matrix": MATRIX_US + macs * MAC_US}
+        times = {"traversal": TRAVERSAL_US + steps, "matrix": MATRIX_US + leaves * LEAF_US + macs * MAC_US}
     if depth > DEEPEST_MATRIX or depth == 0:
         return "traversal", times
     parts = subtrees(forest)

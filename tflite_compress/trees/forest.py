@@ -230,9 +230,9 @@ class Forest:
         """Probabilities of the classes, or the predicted number: float64, shape (samples, outputs)."""
         return linked(self.raw(x), self.link)
 
-    def with_trees(self, trees: tuple[Tree, ...], scale: float | None = None) -> Forest:
+    def with_trees(self, trees: tuple[Tree, ...]) -> Forest:
         """The same with other trees."""
-        return replace(self, trees=trees, scale=self.scale if scale is None else scale)
+        return replace(self, trees=trees)
 
     def _blocks(self, samples: int) -> Iterator[slice]:
         step = max(1, BLOCK_CELLS // max(1, len(self.trees) * self.columns))

@@ -52,13 +52,7 @@ def holds_forest(model: Any) -> bool:
     if not isinstance(model, str | os.PathLike):
         return _library(model) in _LIBRARIES
     path = Path(model)
-    if not path.is_file():
-        return path.suffix in _SUFFIXES
-    with path.open("rb") as stream:
-        head = stream.read(64)
-    if head.startswith(b"PK"):
-        return _is_skops(path)
-    return head.startswith(_PICKLES) or _is_text_model(head)
+    return _format_of(path) is not None if path.is_file() else path.suffix in _SUFFIXES
 
 
 def require_network(model: Any, command: str) -> None:
@@ -92,19 +86,30 @@ def load_forest(model: Any, trust: bool) -> tuple[Forest, Predict | None, str]:
     path = Path(model)
     if not path.is_file():
         raise ModelError(f"{path}: no such file", "Check the path of the model.")
-    with path.open("rb") as stream:
-        head = stream.read(64)
-    if head.startswith(b"PK"):
-        return (*_of_object(_from_skops(path, trust), str(path)), "skops")
-    if head.lstrip().startswith(b"{"):
+    kind = _format_of(path) or "pickle"
+    if kind == "xgboost":
         return _from_xgboost(path)
-    if head.startswith(b"tree\n"):
+    if kind == "lightgbm":
         return _from_lightgbm(path)
-    return (*_of_object(_from_pickle(path, trust), str(path)), "pickle")
+    read = _from_skops if kind == "skops" else _from_pickle
+    return (*_of_object(read(path, trust), str(path)), kind)
 
 
 def _library(model: Any) -> str:
     return type(model).__module__.partition(".")[0]
+
+
+def _format_of(path: Path) -> str | None:
+    """What kind of forest a file holds, by its first bytes; None for other files."""
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    if head.startswith(b"PK"):
+        return "skops" if _is_skops(path) else None
+    if head.lstrip().startswith(b"{"):
+        return "xgboost"
+    if head.startswith(b"tree\n"):
+        return "lightgbm"
+    return "pickle" if head.startswith(_PICKLES) else None
 
 
 def _is_skops(path: Path) -> bool:
@@ -113,10 +118,6 @@ def _is_skops(path: Path) -> bool:
             return "schema.json" in archive.namelist()
     except (zipfile.BadZipFile, OSError):
         return path.suffix == ".skops"
-
-
-def _is_text_model(head: bytes) -> bool:
-    return head.startswith(b"tree\n") or head.lstrip().startswith(b"{")
 
 
 def _of_object(model: Any, origin: str) -> tuple[Forest, Predict]:
