@@ -16,6 +16,8 @@ from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, feature_type, packed
 from tflite_compress.trees.subtrees import Subtrees, subtrees
 
+STREAM_CODE_BYTES = 128  # what reading a stream takes more of a Cortex-M4's flash than looking up tables
+
 
 @dataclass(frozen=True, eq=False)
 class CForest:
@@ -61,7 +63,7 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
         return written
     bits = packed(forest, parts, flagged)
     stream = written if bits is None else _as_stream(forest, bits, parts.column, common)
-    return stream if stream.table_bytes < written.table_bytes else written
+    return stream if stream.table_bytes + STREAM_CODE_BYTES < written.table_bytes else written
 
 
 def _files(template: str, tables: dict[str, np.ndarray], values: dict[str, object]) -> CForest:
