@@ -17,7 +17,7 @@ void @@{name}_to_grid(const float x[FEATURES], @@cell grid[FEATURES]) {
 static uint32_t bits(uint32_t *at, unsigned count) {
     const uint8_t *from = nodes + (*at >> 3);
     uint32_t four = from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-    uint32_t value = four >> (*at & 7) & ((1u << count) - 1);
+    uint32_t value = four >> (*at & 7) & (((uint32_t)1 << count) - 1);
     *at += count;
     return value;
 }
