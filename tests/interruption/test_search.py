@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.interruption.conftest import COMMAND, killed_after, require_whole_or_none
 
 KILLS = 10
+LATEST_SECONDS = 25  # a search begins after some 5, and takes about 30
 
 
 @pytest.mark.slow
@@ -23,12 +25,16 @@ def test_killed_at_ten_moments(
         "--max-drop=0.05", "--minimize=size", "--budget=20m", "--ledger=none",
     ]  # fmt: skip
     rng, kills, out = random.Random(1), 0, tmp_path / "out"
-    for _ in range(3 * KILLS):
-        kills += killed_after(rng.uniform(0.2, 45), [*common, "--out=out"], environment)
+    for _ in range(6 * KILLS):
+        killed = killed_after(rng.uniform(0.2, LATEST_SECONDS), [*common, "--out=out"], environment)
+        kills += killed
         if out.exists():
             _require_complete(out)
         if kills == KILLS:
             break
+        if not killed:  # it came to its end before: from the beginning again
+            shutil.rmtree(out)
+            shutil.rmtree(tmp_path / "out.search", ignore_errors=True)
     assert kills == KILLS
     done = subprocess.run([*COMMAND, *common, "--out=out"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
