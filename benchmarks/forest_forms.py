@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
 from tflite_compress.runtimes.litert import LiteRTModel
-from tflite_compress.trees.export import DEEPEST_MATRIX, Form, Ports, cheaper_form, export
+from tflite_compress.trees.export import DEEPEST_MATRIX, Form, Ports, cheaper_form, counted, export
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.load import load_forest
 from tflite_compress.trees.quantize import feature_ranges, quantized
@@ -54,7 +54,7 @@ def microseconds(forest: Forest, x: np.ndarray, batch: int, forms: Sequence[Form
     return [statistics.median(own) for own in times]
 
 
-def fitted(rows: list[list[float]], times: list[float]) -> np.ndarray:
+def fitted(rows: list[tuple[float, ...]], times: list[float]) -> np.ndarray:
     """Constants whose sums come close to the times, each weighed by its own size."""
     weight = 1 / np.array(times)
     found, *_ = np.linalg.lstsq(np.array(rows) * weight[:, np.newaxis], np.ones(len(times)), rcond=None)
@@ -63,7 +63,7 @@ def fitted(rows: list[list[float]], times: list[float]) -> np.ndarray:
 
 def main() -> None:
     """Time, print, fit."""
-    rows: dict[Form, list[list[float]]] = {form: [] for form in FORMS}
+    rows: dict[Form, list[tuple[float, ...]]] = {form: [] for form in FORMS}
     times: dict[Form, list[float]] = {form: [] for form in FORMS}
     right = both = 0
     print("| trees | depth | batch | traversal, us | matrix, us | chosen |\n|---|---|---|---|---|---|")
@@ -75,10 +75,7 @@ def main() -> None:
                 taken = dict(zip(forms, microseconds(forest, x, batch, forms), strict=True))
                 for form, us in taken.items():
                     times[form].append(us)
-                leaves = trees * 2**forest.depth * batch
-                rows["traversal"].append([1.0, forest.depth, forest.depth * trees * batch])
-                if "matrix" in taken:
-                    rows["matrix"].append([1.0, leaves, leaves * (2**forest.depth + forest.columns)])
+                    rows[form].append(counted(forest, batch)[form])
                 chosen, _ = cheaper_form(forest, False, batch)
                 if len(taken) == 2:
                     both += 1

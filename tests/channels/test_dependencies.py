@@ -17,7 +17,7 @@ UNREMOVABLE = {"dict_ports", "custom_layer", "custom_layer_nested"}
 # One of each structure; larger ones of a family repeat its blocks (all are in tests/models/test_bridge.py).
 FAMILIES = (
     "ConvNeXtTiny DenseNet121 EfficientNetV2B0 EfficientNetV2S InceptionResNetV2 InceptionV3 MobileNet "
-    "MobileNetV3Large NASNetMobile ResNet50 ResNet50V2 VGG16 Xception"
+    "MobileNetV3Large NASNetLarge NASNetMobile ResNet50 ResNet50V2 VGG16 Xception"
 ).split()
 
 

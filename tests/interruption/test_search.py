@@ -13,7 +13,7 @@ import pytest
 from tests.interruption.conftest import COMMAND, killed_after, require_whole_or_none
 
 KILLS = 10
-LATEST_SECONDS = 25  # a search begins after some 5, and takes about 30
+LATEST_SECONDS = 25
 
 
 @pytest.mark.slow

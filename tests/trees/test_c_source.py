@@ -80,8 +80,24 @@ def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
     assert codes[1].table_bytes < 0.75 * codes[0].table_bytes
 
 
+def test_what_reading_a_stream_takes_is_what_is_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    tool("arm-none-eabi-gcc", ARM_PACKAGES)
+    from tests.trees.conftest import fitted
+    from tflite_compress.trees import c_source
+
+    estimator, x = fitted("forest")
+    small = quantized(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8")
+    stream = c_forest(small, "f", False)
+    reckoned = c_source.STREAM_CODE_BYTES
+    monkeypatch.setattr(c_source, "STREAM_CODE_BYTES", 1 << 40)
+    tables = c_forest(small, "f", False)
+    assert b"Trees in preorder" in stream.files["f.c"] and b"Trees in preorder" not in tables.files["f.c"]
+    taken = [(arm_bytes(code) or {})["flash_bytes"] - code.table_bytes for code in (stream, tables)]
+    assert taken[0] - taken[1] == pytest.approx(reckoned, abs=48)
+
+
 @pytest.mark.usefixtures("gcc")
-@pytest.mark.parametrize("features", [20, 300])
+@pytest.mark.parametrize("features", [20, 100, 300])
 @pytest.mark.parametrize("missing", [False, True])
 def test_streams_of_bits(features: int, missing: bool) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier

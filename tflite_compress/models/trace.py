@@ -32,7 +32,7 @@ def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
         if network.editable:
             # Only the variables: with the model itself the converter would trace each layer again, several
             # times, for a SavedModel that nobody loads.
-            owner.held = list(concrete.graph.variables)
+            owner.held = list(concrete.variables)
             return concrete, owner
         # The converter finds only the variables of tf_keras models; others are frozen into constants.
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

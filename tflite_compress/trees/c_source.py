@@ -13,7 +13,7 @@ import numpy as np
 from tflite_compress.bundle.text import filled, identifier
 from tflite_compress.trees.c_text import C_TYPES, c_type, number, table
 from tflite_compress.trees.forest import Forest
-from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, feature_type, packed
+from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, packed
 from tflite_compress.trees.subtrees import Subtrees, subtrees
 
 STREAM_CODE_BYTES = 128  # what reading a stream takes more of a Cortex-M4's flash than looking up tables
@@ -91,21 +91,20 @@ def _as_stream(
     forest: Forest, stream: Packed, column: np.ndarray | None, common: dict[str, object]
 ) -> CForest:
     assert forest.grid is not None
-    leaves, starts = stream.leaves, stream.roots
+    leaves = stream.leaves
     tables = {
         "nodes": stream.nodes,
-        "root": starts.astype(np.uint16 if starts.max(initial=0) < 1 << 16 else np.uint32),
+        "root": _positions(stream.roots),
         "leaf": leaves.values if column is None else leaves.values[:, 0],
         **_extras(forest, column),
     }
     if leaves.columns is not None:
         tables["leaf_column"] = leaves.columns
     if stream.bases is not None:
-        wide = stream.bases.max(initial=0) >= 1 << 16
-        tables["first_leaf"] = stream.bases.astype(np.uint32 if wide else np.uint16)
+        tables["first_leaf"] = _positions(stream.bases)
     if stream.compared.pairs is not None:
         feature, threshold = stream.compared.pairs.T
-        tables["feature"] = feature.astype(feature_type(forest))
+        tables["feature"] = feature.astype(np.min_scalar_type(forest.features - 1))
         tables["threshold_of"] = threshold.astype(forest.grid.numeric)
     condition = "grid[column] > threshold"
     if stream.flags == 3:
@@ -122,6 +121,11 @@ def _as_stream(
         "leaf": _leaf(column, "entry") if leaves.columns is None else _sparse_leaf(leaves.more),
     }
     return _files("forest_packed.c", tables, values)
+
+
+def _positions(starts: np.ndarray) -> np.ndarray:
+    """Where trees or their leaves begin, in 16 or 32 bits."""
+    return starts.astype(np.uint16 if starts.max(initial=0) < 1 << 16 else np.uint32)
 
 
 def _comparison(stream: Packed, cell: str) -> str:
@@ -154,7 +158,7 @@ def _extras(forest: Forest, column: np.ndarray | None) -> dict[str, np.ndarray]:
     """The column each tree adds to, and the grid."""
     found = {}
     if column is not None:
-        found["column_of"] = column.astype(np.uint8 if forest.columns < 256 else np.uint16)
+        found["column_of"] = column.astype(np.min_scalar_type(forest.columns))
     if forest.grid is not None:
         found["low"], found["per_step"] = forest.grid.low, forest.grid.per_step
     return found
@@ -167,7 +171,7 @@ def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndar
     references = np.concatenate([parts.left, parts.right, parts.roots, [-len(parts.rows)]])
     wide = np.int16 if references.min() >= -32768 and references.max() <= 32767 else np.int32
     tables = {
-        "feature": feature.astype(np.uint8 if feature.max(initial=0) < 256 else np.uint16),
+        "feature": feature.astype(np.min_scalar_type(feature.max(initial=0))),
         "threshold": threshold,
         "left": parts.left.astype(wide),
         "right": parts.right.astype(wide),

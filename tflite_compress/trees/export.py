@@ -28,8 +28,7 @@ Form = Literal["traversal", "matrix"]
 # In microseconds, as benchmarks/forest_forms.py fits them to timings of LiteRT on one x86-64 machine (20 to
 # 100 trees, depth 3 to 16): what each form takes at least; a step of traversal, and what more for each tree;
 # a leaf of the matrix form, and a multiply-accumulate.
-TRAVERSAL_US, STEP_US, STEP_TREE_US = 0.96, 0.46, 0.013
-MATRIX_US, LEAF_US, MAC_US = 1.3, 2.8e-3, 1.9e-5
+COSTS_US: dict[Form, tuple[float, ...]] = {"traversal": (0.96, 0.46, 0.013), "matrix": (1.3, 2.8e-3, 1.9e-5)}
 MICRO_STEPS = 8  # elements written in a step of traversal for each tree: what counts on a microcontroller
 DEEPEST_MATRIX = 10
 MOST_TIMES_LARGER = 1.5
@@ -85,21 +84,33 @@ def cheaper_form(forest: Forest, micro: bool, batch: int) -> tuple[Form, dict[st
     Returns:
         The form, and the estimate for each: microseconds, or operations on a microcontroller.
     """
-    depth, trees = forest.depth, len(forest.trees)
-    leaves = trees * 2**depth * batch
-    macs = leaves * (2**depth + forest.columns)
+    counts = counted(forest, batch)
     if micro:
-        times = {"traversal": float(depth * trees * batch * MICRO_STEPS), "matrix": float(macs)}
+        times = {"traversal": counts["traversal"][-1] * MICRO_STEPS, "matrix": counts["matrix"][-1]}
     else:
-        steps = depth * (STEP_US + STEP_TREE_US * trees * batch)
-        times = {"traversal": TRAVERSAL_US + steps, "matrix": MATRIX_US + leaves * LEAF_US + macs * MAC_US}
-    if depth > DEEPEST_MATRIX or depth == 0:
+        times = {form: float(np.dot(COSTS_US[form], counts[form])) for form in counts}
+    if not 0 < forest.depth <= DEEPEST_MATRIX:
         return "traversal", times
     parts = subtrees(forest)
     small = matrix_bytes(forest) <= MOST_TIMES_LARGER * traversal_bytes(
         forest, parts, Widths(micro, batch, False)
     )
     return ("matrix" if small and times["matrix"] < times["traversal"] else "traversal"), times
+
+
+def counted(forest: Forest, batch: int) -> dict[Form, tuple[float, float, float]]:
+    """What costs time in each form, in the order of ``COSTS_US``.
+
+    Args:
+        forest: The forest.
+        batch: Samples at a time.
+    """
+    depth, trees = forest.depth, len(forest.trees)
+    leaves = float(trees * 2**depth * batch)
+    return {
+        "traversal": (1.0, float(depth), float(depth * trees * batch)),
+        "matrix": (1.0, leaves, leaves * (2**depth + forest.columns)),
+    }
 
 
 def _as_seen(graph: Assembly, x: int, forest: Forest, widths: Widths) -> int:

@@ -1,4 +1,4 @@
-"""Splits of a quantized forest as a stream of bits: for firmware, about half of what tables take.
+"""Splits of a quantized forest as a stream of bits: for firmware, much smaller than tables.
 
 Each tree is written in preorder and begins at a whole byte. A split is
 
@@ -15,6 +15,7 @@ smaller. Leaves with many columns of which few are not zero become pairs of colu
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 
@@ -50,6 +51,11 @@ class Compared:
     lowest: int
     highest: int
     pair_bits: int
+
+    @functools.cached_property
+    def numbers(self) -> dict[tuple[int, int], int]:
+        """The number of each pair."""
+        return {} if self.pairs is None else {tuple(pair): n for n, pair in enumerate(self.pairs.tolist())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +154,10 @@ def _compared(forest: Forest, parts: Subtrees, visits: int) -> Compared:
     feature_bits = int(pairs[:, 0].max()).bit_length()
     threshold_bits = int(pairs[:, 1].max() - lowest).bit_length()
     pair_bits = (len(pairs) - 1).bit_length()
-    pair_bytes = np.dtype(feature_type(forest)).itemsize + np.dtype(forest.grid.numeric).itemsize
+    pair_bytes = np.min_scalar_type(forest.features - 1).itemsize + np.dtype(forest.grid.numeric).itemsize
     by_number = visits * pair_bits + 8 * pair_bytes * len(pairs)
     kept = pairs if by_number < visits * (feature_bits + threshold_bits) else None
     return Compared(kept, feature_bits, threshold_bits, lowest, highest, pair_bits)
-
-
-def feature_type(forest: Forest) -> type[np.unsignedinteger]:
-    """The smallest type for the number of a feature."""
-    return np.uint8 if forest.features <= 1 << 8 else np.uint16 if forest.features <= 1 << 16 else np.uint32
 
 
 def leaves_of(rows: np.ndarray) -> Leaves:
@@ -192,13 +193,10 @@ def _written(
     leaf_bits = max(next(reversed(known.values())) for known in numbers).bit_length()
     if leaf_bits > MOST_BITS:
         raise OverflowError(f"{len(rows)} leaves")
-    index = (
-        None if compared.pairs is None else {(f, t): n for n, (f, t) in enumerate(compared.pairs.tolist())}
-    )
     flags = 3 if missing else 2
     streams = []
     for root, known in zip(parts.roots.tolist(), numbers, strict=True):
-        bits, length = _Writer(parts, compared, index, flags, leaf_bits, known).tree(root)
+        bits, length = _Writer(parts, compared, flags, leaf_bits, known).tree(root)
         streams.append(bits.to_bytes((length + 7) // 8, "little"))
     starts = np.cumsum([0, *map(len, streams)])[:-1]
     nodes = np.frombuffer(b"".join([*streams, _READ_AHEAD]), np.uint8)
@@ -231,7 +229,6 @@ class _Writer:
     Attributes:
         parts: The forest's splits.
         compared: How they say what they compare.
-        index: Numbers of the pairs.
         flags: Bits of a split's flags.
         leaf_bits: Bits of a leaf's number.
         number: Number of each row.
@@ -239,7 +236,6 @@ class _Writer:
 
     parts: Subtrees
     compared: Compared
-    index: dict[tuple[int, int], int] | None
     flags: int
     leaf_bits: int
     number: dict[int, int]
@@ -270,8 +266,8 @@ class _Writer:
 
     def _comparison(self, feature: int, threshold: int) -> list[Bits]:
         how = self.compared
-        if self.index is not None:
-            return [(self.index[feature, threshold], how.pair_bits)]
+        if how.pairs is not None:
+            return [(how.numbers[feature, threshold], how.pair_bits)]
         return [(feature, how.feature_bits), (threshold - how.lowest, how.threshold_bits)]
 
     def _leaf(self, reference: int) -> Bits:
