@@ -80,6 +80,21 @@ def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
     assert codes[1].table_bytes < 0.75 * codes[0].table_bytes
 
 
+@pytest.mark.usefixtures("gcc")
+@pytest.mark.parametrize("numeric", ["float32", "int8"])
+def test_columns_beyond_16_bits(numeric: str) -> None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    x = np.zeros((20, 70_000), np.float32)
+    x[:, -1] = np.arange(20)
+    forest = load_forest(DecisionTreeClassifier().fit(x, x[:, -1] > 9), trust=False)[0]
+    if numeric == "int8":
+        forest = quantized(forest, feature_ranges([x]), "int8")
+    found = answers(c_forest(forest, "f", False), "f", x, forest.outputs)
+    np.testing.assert_allclose(found, forest.predict(x), rtol=1e-5)
+    assert len(np.unique(found, axis=0)) == 2
+
+
 def test_what_reading_a_stream_takes_is_what_is_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
     tool("arm-none-eabi-gcc", ARM_PACKAGES)
     from tests.trees.conftest import fitted
