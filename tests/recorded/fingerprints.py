@@ -1,0 +1,143 @@
+"""Fingerprints of what the tool writes, to prove that a change of structure changes no output.
+
+    python -m tests.recorded.fingerprints      writes fingerprints.json again
+
+The bytes of a conversion depend on the processor's vector instructions: activation ranges come from float
+sums. Fingerprints are therefore recorded with the processor they were made on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RECORD = Path(__file__).parent / "fingerprints.json"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
+EXAMPLE_RECIPES = (
+    "int4 repair-int8 repair-mixed sparse-float32 prune-int8 channel-prune-int8 tiny-mcu qat-int8".split()
+)
+FORESTS = ("forest nan", "boosted", "histogram", "xgboost", "lightgbm")
+UNSTABLE = ("gru int8",)  # names of its unrolled steps depend on what was traced before
+SHORT = {"epochs": 1, "least_steps": 40, "recovery_steps": 20, "rounds": 1}
+
+
+def digest(content: bytes) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of ``content``."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def processor() -> str:
+    """The widest vector instructions of this processor: ``avx512f``, ``avx2`` or ``other``."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "other"
+    return next((flag for flag in ("avx512_vnni", "avx512f", "avx2") if f" {flag} " in flags), "other")
+
+
+def conversions(names: tuple[str, ...] | None = None) -> dict[str, str]:
+    """Size and digest of each zoo model in each precision; ``refused`` where the converter refuses it."""
+    from tests.models.test_bridge import shake_weights
+    from tests.models.zoo import NAMES, models
+    from tflite_compress.backend import keras3, tf_keras
+    from tflite_compress.data.gather import DataSpec, gather
+    from tflite_compress.errors import ConversionError
+    from tflite_compress.models.load import load_model
+    from tflite_compress.passes import apply_pass
+    from tflite_compress.passes.base import Context, Model
+    from tflite_compress.progress import Silent
+    from tflite_compress.recipes import load_recipe
+    from tflite_compress.reference import make_reference
+
+    found: dict[str, str] = {}
+    for name in names or NAMES:
+        keras3().utils.clear_session()  # layers are numbered anew, so that names do not depend on other tests
+        tf_keras().backend.clear_session()
+        model = models(keras3())[name]()
+        shake_weights(model)
+        source = load_model(model)
+        splits = gather(DataSpec(), source.network, 0)
+        context = Context(make_reference(source.network, splits, source.loss, None, None), 0, Silent())
+        for precision in PRECISIONS:
+            if f"{name} {precision}" in UNSTABLE:
+                continue
+            result = Model(source.network)
+            try:
+                result = apply_pass(load_recipe(precision).conversion, result, context)
+                assert result.flatbuffer is not None
+                found[f"{name} {precision}"] = f"{len(result.flatbuffer)} {digest(result.flatbuffer)}"
+            except ConversionError:
+                found[f"{name} {precision}"] = "refused"
+    return found
+
+
+def example(recipe: str) -> dict[str, Any]:
+    """Digest and figures of the bundled example compressed by ``recipe`` with a short training."""
+    from tflite_compress import compress
+    from tflite_compress.recipes import load_recipe
+
+    known = {key for step in load_recipe(recipe).passes for key in step.__struct_fields__}
+    device = "rp2040" if recipe == "tiny-mcu" else "raspberry-pi-4"
+    with tempfile.TemporaryDirectory() as folder:
+        result = compress(
+            EXAMPLES / "digits.keras",
+            device,
+            recipe,
+            data=EXAMPLES / "digits.npz",
+            out=Path(folder) / "out",
+            overrides={key: value for key, value in SHORT.items() if key in known},
+            bundle=False,
+            details=False,
+            latency_seconds=0.05,
+            max_drop=1.0,
+        )
+        return {"file": digest(result.tflite.read_bytes()), **figures(result)}
+
+
+def figures(result: Any) -> dict[str, Any]:
+    """The figures of a result's report that do not depend on the machine's speed."""
+    report = result.report
+    size, accuracy, macs = report["size"], report["accuracy"], report["macs"]
+    return {
+        "bytes": [size["original_float32"]["bytes"], size["result"]["bytes"]],
+        "gzip_bytes": [size["original_float32"]["gzip_bytes"], size["result"]["gzip_bytes"]],
+        "accuracy": [round(accuracy["before"], 6), round(accuracy["after"], 6)],
+        "macs": [macs["original"]["value"], macs["result"]["value"]],
+        "passes": [[step["pass"], round(step["accuracy_after"], 6)] for step in report["passes"]],
+        "sparsity": {name: round(value, 6) for name, value in report["sparsity_by_layer"].items()},
+        "channels": report["channels_by_layer"],
+        "clusters": report["clusters_by_layer"],
+        "fits": report["fit"]["fits"],
+    }
+
+
+def forest_code(name: str) -> dict[str, str]:
+    """Digest of each C file of a forest, and of its ``.tflite``."""
+    from tests.trees.conftest import fitted
+    from tflite_compress.trees.c_source import c_forest
+    from tflite_compress.trees.load import load_forest
+
+    estimator, _ = fitted(name)
+    forest, _, _ = load_forest(estimator, False)
+    code = c_forest(forest, "model", True)
+    return {file: digest(content) for file, content in sorted(code.files.items())}
+
+
+def record() -> dict[str, Any]:
+    """All fingerprints."""
+    parts: dict[str, Callable[[], Any]] = {
+        "processor": processor,
+        "conversions": conversions,
+        "examples": lambda: {recipe: example(recipe) for recipe in EXAMPLE_RECIPES},
+        "forests": lambda: {name: forest_code(name) for name in FORESTS},
+    }
+    return {name: compute() for name, compute in parts.items()}
+
+
+if __name__ == "__main__":
+    RECORD.write_text(json.dumps(record(), indent=1) + "\n")
