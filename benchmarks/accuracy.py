@@ -48,7 +48,7 @@ def measured(folder: Path, seed: int, recipe: str, per_channel: bool) -> dict[st
     """Accuracy before and after, bytes and seconds of one run, finished earlier or now."""
     done = folder / f"skew-{seed}-{recipe}-{per_channel}.json"
     if not done.exists():
-        from tflite_compress.backend import keras3
+        from tflite_compress.support.backend import keras3
 
         model = skewed(keras3().models.load_model(folder / "fashion_cnn.keras"), seed)
         with np.load(folder / "data.npz") as data:
@@ -200,7 +200,7 @@ def side_by_side(folder: Path) -> None:
 
 def train_lstm(path: Path, data: Path) -> None:
     """Train an LSTM that reads images row by row."""
-    from tflite_compress.backend import keras3
+    from tflite_compress.support.backend import keras3
 
     keras = keras3()
     keras.utils.set_random_seed(0)

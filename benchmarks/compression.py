@@ -21,8 +21,8 @@ from results import write_section
 from tflite_compress import compress
 from tflite_compress.models.load import load_model
 from tflite_compress.runtimes.litert import LiteRTModel, predict
-from tflite_compress.timing.alternate import measure_alternately
 from tflite_compress.timing.machine import machine_name
+from tflite_compress.timing.paired import measure_alternately
 
 Ports = tuple[tuple[str, ...], tuple[str, ...]]
 MODELS: dict[str, Callable[[], Any]] = {"fashion_cnn": fashion.build, "resnet8": fashion.build_resnet8}
@@ -75,7 +75,7 @@ def run(
         )
         found = {**result.report, "wall_s": time.perf_counter() - start}
         runs_here = result.tflite.with_name(found.get("plain_file", result.tflite.name))
-        ports = load_model(folder / f"{name}.keras").network.port_names
+        ports = load_model(folder / f"{name}.keras").network.tensor_names
         found["against_plain"] = latency_ratio(runs_here, ports, plain, data["evaluate"][0][:1])
         (folder / f"{name}-{recipe}.json").write_text(json.dumps(found))
     return json.loads((folder / f"{name}-{recipe}.json").read_text())  # type: ignore[no-any-return]

@@ -19,7 +19,7 @@ from sklearn.ensemble import RandomForestRegressor
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.trees.export import DEEPEST_MATRIX, Form, Ports, cheaper_form, counted, export
 from tflite_compress.trees.forest import Forest
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.quantize import feature_ranges, quantized
 
 TREES, DEPTHS, BATCHES = (20, 50, 100), (3, 5, 7, 8, 10, 13, 16), (1, 16)

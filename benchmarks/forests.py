@@ -30,7 +30,7 @@ import tflite_compress
 from tflite_compress.runtimes.litert import LiteRTModel, predict
 from tflite_compress.trees.c_source import c_forest
 from tflite_compress.trees.compiled import ARM, ARM_FLAGS
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 
 ROUNDS, SAMPLES = 10, 100
 MAX_DROP = 0.005

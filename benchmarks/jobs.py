@@ -114,7 +114,7 @@ def ours(path: Path, data: Path, samples: np.ndarray, recipe: str) -> bytes:
 
 def main(folder: Path, model: str, tool: str) -> None:
     """Make the file and print what that took."""
-    from tflite_compress.backend import native_noise_captured, tensorflow, tf_keras
+    from tflite_compress.support.backend import native_noise_captured, tensorflow, tf_keras
     from tflite_compress.timing.machine import peak_bytes
 
     with native_noise_captured():

@@ -19,9 +19,9 @@ from results import write_section
 
 from tflite_compress import SearchSettings, search
 from tflite_compress.models.load import load_model
-from tflite_compress.progress import Terminal
-from tflite_compress.recipes import describe, load_recipe
+from tflite_compress.pipeline.recipes import describe, load_recipe
 from tflite_compress.runtimes.litert import predict
+from tflite_compress.support.progress import Terminal
 
 BUDGET_SECONDS = 600.0
 HALF = 5000

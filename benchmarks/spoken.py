@@ -75,7 +75,7 @@ def save_npz(path: Path) -> None:
 
 def train(path: Path, data: Path) -> None:
     """Train the network and save it."""
-    from tflite_compress.backend import keras3
+    from tflite_compress.support.backend import keras3
 
     keras = keras3()
     keras.utils.set_random_seed(0)

@@ -88,7 +88,7 @@ def made(folder: Path, model: str, tool: str) -> dict[str, Any]:
 
 def ratios(folder: Path, model: str, tools: list[str]) -> dict[str, str]:
     """Latency of each file relative to the converter's int8 file, all timed in turns."""
-    from tflite_compress.timing.api import benchmark
+    from tflite_compress.timing.benchmark import benchmark
 
     paths = {tool: folder / f"{model}-{tool}.tflite" for tool in tools}
     others = [path for tool, path in paths.items() if tool != "converter"]

@@ -12,9 +12,9 @@ import numpy as np
 
 from tflite_compress.data.raw import samples_for
 from tflite_compress.tflite.integrity import read_verified
-from tflite_compress.tflite.ports import ports_of
+from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.timing.interleaved import Contender, started
 from tflite_compress.timing.overhead import call_overhead_ms
-from tflite_compress.timing.session import Contender, started
 
 TURNS, RUNS = 31, 500
 

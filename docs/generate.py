@@ -13,10 +13,19 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from tflite_compress.devices import Core, Device, Memory, Npu, Numerics, Runtime, Sources, all_devices
 from tflite_compress.passes import AnyPass, pass_name
 from tflite_compress.passes.finetune import Schedule
-from tflite_compress.recipes import Recipe, all_recipes, type_name
+from tflite_compress.pipeline.recipes import Recipe, all_recipes, type_name
+from tflite_compress.profiles.devices import (
+    Core,
+    Device,
+    Memory,
+    Npu,
+    Precisions,
+    Runtime,
+    Sources,
+    all_devices,
+)
 
 HERE = Path(__file__).parent
 MADE = "<!-- Written by docs/generate.py from the schema; change the docstrings there, not this page. -->"
@@ -25,7 +34,7 @@ TABLES = {
     Core: "core",
     Npu: "npu",
     Memory: "memory",
-    Numerics: "numerics",
+    Precisions: "precisions",
     Runtime: "runtime",
     Sources: "sources",
 }
@@ -45,10 +54,10 @@ def pages() -> dict[str, str]:
 def recipes_page() -> str:
     """Every bundled recipe, and every setting of every pass."""
     lines = ["# Recipes and passes", "", MADE, "", *RECIPES_TEXT, ""]
-    lines += ["| recipe | what it gives | passes | gentler settings |", "|---|---|---|---|"]
+    lines += ["| recipe | what it gives | passes | fallbacks |", "|---|---|---|---|"]
     for recipe in all_recipes():
         chain = " → ".join(pass_name(p) for p in recipe.passes)
-        lines.append(f"| `{recipe.name}` | {_cell(recipe.summary)} | {chain} | {len(recipe.gentler)} |")
+        lines.append(f"| `{recipe.name}` | {_cell(recipe.summary)} | {chain} | {len(recipe.fallbacks)} |")
     lines += ["", "## The file", "", *_table(Recipe), "", "## Passes"]
     for kind in get_args(AnyPass):
         lines += ["", f"### {kind.__struct_config__.tag}", "", _summary(kind), "", *_table(kind)]
@@ -132,7 +141,7 @@ def _shown(default: Any) -> str:
 
 
 def _bytes(number: int | None) -> str:
-    from tflite_compress.report.table import size
+    from tflite_compress.reporting.results_table import size
 
     return "-" if number is None else size(number)
 
@@ -152,9 +161,9 @@ RECIPES_TEXT = [
     "",
     "[[passes]]",
     'pass = "convert"',
-    'numeric = "int8"',
+    'precision = "int8"',
     "",
-    "[[gentler]]",
+    "[[fallbacks]]",
     "sparsity = 0.4",
     "```",
     "",

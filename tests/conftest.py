@@ -28,14 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def keras() -> Any:
-    from tflite_compress.backend import keras3
+    from tflite_compress.support.backend import keras3
 
     return keras3()
 
 
 @pytest.fixture(scope="session")
 def keras2() -> Any:
-    from tflite_compress.backend import tf_keras
+    from tflite_compress.support.backend import tf_keras
 
     return tf_keras()
 
@@ -65,7 +65,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run the command line in this process; gives exit code, standard output and standard error."""
-    from tflite_compress.cli import main
+    from tflite_compress.cli.main import main
 
     def call(*arguments: object) -> tuple[int, str, str]:
         capfd.readouterr()
@@ -97,8 +97,8 @@ def int8_file(compressed: Path) -> Path:
 @pytest.fixture(scope="session")
 def emulator() -> Path:
     """The emulated aarch64 LiteRT, set up once for all sessions of this machine."""
-    from tflite_compress.errors import UsageError
     from tflite_compress.runtimes import emulator as module
+    from tflite_compress.support.errors import UsageError
 
     try:
         return module.set_up()

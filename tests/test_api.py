@@ -11,7 +11,7 @@ import pytest
 
 import tflite_compress
 from tflite_compress.data.gather import DataSpec
-from tflite_compress.errors import DataError, UsageError
+from tflite_compress.support.errors import DataError, UsageError
 
 FAST = {"latency_seconds": 0.05}
 
@@ -75,7 +75,7 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
         patch.setitem(passes._APPLY, passes.Prune, counting)
         results = tflite_compress.compress_many(
             digits, devices, "prune-int8", spec, out=tmp_path / "out",
-            overrides={"least_steps": 100, "epochs": 1}, max_drop=0.05, **FAST,
+            overrides={"min_steps": 100, "epochs": 1}, max_drop=0.05, **FAST,
         )  # fmt: skip
     assert len(trainings) == 1 and [r.device for r in results] == devices
     assert all((tmp_path / "out" / d / "digits.tflite").is_file() for d in devices)
@@ -146,7 +146,7 @@ def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: P
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     (tmp_path / "only.toml").write_text(
         'name = "only"\nsummary = "int8 and nothing else"\n[[passes]]\npass = "bias-correct"\n'
-        '[[passes]]\npass = "convert"\nnumeric = "int8"\n'
+        '[[passes]]\npass = "convert"\nprecision = "int8"\n'
     )
     result = tflite_compress.compress(
         outlier_model(keras), "raspberry-pi-4", "only.toml", data=x, out=tmp_path / "o", **FAST
@@ -178,7 +178,7 @@ def test_a_run_from_the_manifest_gives_the_same_bytes(
 ) -> None:
     first = tflite_compress.compress(
         digits, "raspberry-pi-4", "prune-int8", data=str(digits_data), out=tmp_path / "one",
-        overrides={"least_steps": 60, "epochs": 1, "sparsity": 0.5}, max_drop=0.2, seed=3, **FAST,
+        overrides={"min_steps": 60, "epochs": 1, "sparsity": 0.5}, max_drop=0.2, seed=3, **FAST,
     )  # fmt: skip
     # Another process, as a user would: nothing is left over from the first run.
     code = subprocess.run(
@@ -222,7 +222,7 @@ def test_unknown_options_are_refused(digits: Path) -> None:
 
 @pytest.mark.slow
 def test_an_encoded_file_comes_with_the_plain_one(digits: Path, digits_data: Path, tmp_path: Path) -> None:
-    quick = {"epochs": 1, "least_steps": 40, "recovery_steps": 10, "rounds": 1, "target_macs": 0.7}
+    quick = {"epochs": 1, "min_steps": 40, "recovery_steps": 10, "rounds": 1, "target_macs": 0.7}
     result = tflite_compress.compress(
         digits, "rp2040", "tiny-mcu", data=digits_data, overrides=quick, max_drop=1.0, out=tmp_path / "o"
     )
@@ -240,7 +240,7 @@ def test_an_encoded_file_comes_with_the_plain_one(digits: Path, digits_data: Pat
 
 @pytest.mark.slow
 def test_latency_with_and_without_sparse_storage(digits: Path, digits_data: Path, tmp_path: Path) -> None:
-    quick = {"epochs": 1, "least_steps": 60, "frequency": 3}
+    quick = {"epochs": 1, "min_steps": 60, "frequency": 3}
     report = tflite_compress.compress(
         digits,
         "raspberry-pi-4",
@@ -282,4 +282,4 @@ def test_a_limit_takes_the_cheapest_way_that_keeps_it(
         assert all("flash" in n and f"limit {kilobytes * 1024:,} bytes" in n for n in beyond)
     hopeless = run(20)
     assert not hopeless.fits and len(hopeless.report["attempts"]) == 4
-    assert all(a["misfit"] or a["drop"] > 0.01 for a in hopeless.report["attempts"])
+    assert all(a["violation"] or a["drop"] > 0.01 for a in hopeless.report["attempts"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tflite_compress.tomlfiles import bundled_folder, bundled_names
+from tflite_compress.profiles.toml_files import bundled_folder, bundled_names
 
 Run = Callable[..., tuple[int, str, str]]
 COMMAND = [sys.executable, "-m", "tflite_compress"]
@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "tflite_compress"]
 )  # fmt: skip
 def test_light_commands_do_not_import_tensorflow(arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom tflite_compress.cli import main\n"
+        "import sys\nfrom tflite_compress.cli.main import main\n"
         f"code = main({arguments!r})\n"
         "assert code == 0, code\n"
         "heavy = {'tensorflow', 'keras', 'tf_keras', 'ai_edge_litert'} & set(sys.modules)\n"
@@ -36,7 +36,7 @@ def test_light_commands_do_not_import_tensorflow(arguments: list[str]) -> None:
 
 
 def test_help_names_every_command(run: Run) -> None:
-    from tflite_compress.cli import COMMANDS
+    from tflite_compress.cli.main import COMMANDS
 
     code, out, _ = run("--help")
     assert code == 0 and all(name in out for name in COMMANDS)
@@ -85,7 +85,7 @@ def test_the_main_job(run: Run, digits: Path, digits_data: Path, tmp_path: Path)
 
 def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     code, out, err = run(
-        "compress", digits, "--device=android-gpu", f"--data={digits_data}", "--numeric=dynamic",
+        "compress", digits, "--device=android-gpu", f"--data={digits_data}", "--precision=dynamic",
         "--slim=full", "--out=o", "--json",
     )  # fmt: skip
     assert code == 0, err
@@ -117,7 +117,7 @@ def test_accuracy_that_cannot_be_kept_exits_1(
 ) -> None:
     (tmp_path / "harsh.toml").write_text(
         'name = "harsh"\nsummary = "too much"\n[[passes]]\npass = "prune"\nsparsity = 0.99\nepochs = 1\n'
-        'least_steps = 20\nkeep_ends = false\n[[passes]]\npass = "convert"\nnumeric = "int8"\n'
+        'min_steps = 20\nkeep_ends = false\n[[passes]]\npass = "convert"\nprecision = "int8"\n'
     )
     code, out, err = run(
         "compress", digits, "--device=raspberry-pi-4", "--recipe=harsh.toml", f"--data={digits_data}",
@@ -257,14 +257,14 @@ def test_a_long_unexpected_error_keeps_its_end(run: Run, monkeypatch: pytest.Mon
     def fail(name: str) -> None:
         raise ValueError("in user code:\n" + "  File model.py, line 1\n" * 50 + "shapes 3 and 4 differ")
 
-    monkeypatch.setattr("tflite_compress.devices.load_device", fail)
+    monkeypatch.setattr("tflite_compress.profiles.devices.load_device", fail)
     code, _, err = run("devices", "rp2040")
     assert code == 2 and "unexpected ValueError: in user code" in err and "shapes 3 and 4 differ" in err
     assert len(err) < 500 and "This is a bug" in err
 
 
 def test_debug_shows_the_traceback(run: Run) -> None:
-    from tflite_compress.errors import CompressError
+    from tflite_compress.support.errors import CompressError
 
     with pytest.raises(CompressError):
         run("compress", "gone.keras", DEVICE, "--data=x.npz", "--debug")

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 import tflite_compress
-from tflite_compress.api import repeat
+from tflite_compress.compression.compress import repeat
 
 POST_TRAINING = "float16 dynamic int8 int16x8 int4 repair-int8 repair-mixed sparse-float32".split()
 PRUNING = "prune-int8 prune-float16 prune-2x4-int8 channel-prune-int8 tiny-mcu deep-compression-int8".split()
-SHORT = {"epochs": 1, "least_steps": 40, "recovery_steps": 20, "rounds": 1}
+SHORT = {"epochs": 1, "min_steps": 40, "recovery_steps": 20, "rounds": 1}
 QUICK = {"bundle": False, "details": False, "latency_seconds": 0.05, "max_drop": 1.0}
 
 
 def _twice(digits: Path, data: Path, recipe: str, device: str, training: bool) -> bool:
-    from tflite_compress.recipes import load_recipe
+    from tflite_compress.pipeline.recipes import load_recipe
 
     known = {key for step in load_recipe(recipe).passes for key in step.__struct_fields__}
     overrides = {key: value for key, value in SHORT.items() if training and key in known}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tflite_compress.devices import all_devices, load_device
-from tflite_compress.errors import ConfigError
-from tflite_compress.plan import make_plan
-from tflite_compress.tomlfiles import bundled_folder, bundled_names
+from tflite_compress.pipeline.plan import make_plan
+from tflite_compress.profiles.devices import all_devices, load_device
+from tflite_compress.profiles.toml_files import bundled_folder, bundled_names
+from tflite_compress.support.errors import ConfigError
 
 PROMISED = (
     "raspberry-pi-zero-2-w raspberry-pi-3b-plus raspberry-pi-4 raspberry-pi-5 android-cpu android-gpu "
@@ -24,10 +24,10 @@ def test_the_promised_devices_are_there() -> None:
 def test_every_profile_loads_and_gives_a_plan(name: str) -> None:
     device = load_device(name)
     assert device.name == name
-    assert set(device.numerics.fast) <= set(device.numerics.supported)
+    assert set(device.precisions.fast) <= set(device.precisions.supported)
     assert device.kind != "microcontroller" or device.memory.flash_bytes
     assert all(len(getattr(device.sources, f)) > 15 for f in device.sources.__struct_fields__)
-    assert make_plan(name, None, {}).rungs
+    assert make_plan(name, None, {}).candidates
 
 
 def test_all_devices_are_sorted_by_name() -> None:

@@ -18,8 +18,8 @@ from sklearn.svm import SVC
 
 import tflite_compress
 from tests.needs import tool
-from tflite_compress.errors import CompressError
 from tflite_compress.runtimes.litert import predict
+from tflite_compress.support.errors import CompressError
 
 Run = Callable[..., tuple[int, str, str]]
 

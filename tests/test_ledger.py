@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tflite_compress.errors import UsageError
-from tflite_compress.ledger import VARIABLE, ledger_path, record, remember, runs
+from tflite_compress.reporting.ledger import VARIABLE, ledger_path, record, remember, runs
+from tflite_compress.support.errors import UsageError
 
 Run = Callable[..., tuple[int, str, str]]
 

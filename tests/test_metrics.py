@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tflite_compress.errors import DataError, UsageError
-from tflite_compress.metrics import (
+from tflite_compress.scoring.metrics import (
     METRICS,
     Head,
     Metric,
@@ -17,6 +16,7 @@ from tflite_compress.metrics import (
     top1,
     top5,
 )
+from tflite_compress.support.errors import DataError, UsageError
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], np.float32)
 LOGITS = np.array([[5.0, -2, 0], [0, 1, 3]], np.float32)

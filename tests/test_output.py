@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tflite_compress.errors import OutputError
-from tflite_compress.output import result_folder, write_file
+from tflite_compress.support.errors import OutputError
+from tflite_compress.support.staging import result_folder, write_file
 
 
 def write_result(target: Path, text: str) -> None:
@@ -100,7 +100,7 @@ def test_a_result_set_aside_by_a_killed_run_comes_back(tmp_path: Path) -> None:
 def test_replacing_where_the_system_cannot_exchange(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool
 ) -> None:
-    from tflite_compress import output
+    from tflite_compress.support import staging as output
 
     if not one_step:
         monkeypatch.setattr(output, "_exchanged", lambda staging, target: False)

@@ -7,7 +7,7 @@ import sys
 
 CODE = """
 import time
-from tflite_compress.progress import Terminal
+from tflite_compress.support.progress import Terminal
 progress = Terminal()
 with progress.step("training", 4) as advance:
     for _ in range(4):

@@ -5,11 +5,18 @@ from typing import Any
 
 import pytest
 
-from tflite_compress.errors import ConfigError, UsageError
 from tflite_compress.passes import Convert, Encode, Int4, Mixed, Prune, PruneChannels
-from tflite_compress.plan import make_plan
-from tflite_compress.recipes import all_recipes, describe, load_recipe, override, repaired, rungs
-from tflite_compress.tomlfiles import bundled_names
+from tflite_compress.pipeline.plan import make_plan
+from tflite_compress.pipeline.recipes import (
+    all_recipes,
+    describe,
+    load_recipe,
+    override,
+    recipe_candidates,
+    repaired,
+)
+from tflite_compress.profiles.toml_files import bundled_names
+from tflite_compress.support.errors import ConfigError, UsageError
 
 GOOD = """
 name = "mine"
@@ -19,10 +26,10 @@ pass = "prune"
 sparsity = 0.6
 [[passes]]
 pass = "convert"
-numeric = "int8"
-[[gentler]]
+precision = "int8"
+[[fallbacks]]
 sparsity = 0.7
-numeric = "float16"
+precision = "float16"
 """
 
 
@@ -38,7 +45,7 @@ def test_the_promised_recipes_are_there() -> None:
 @pytest.mark.parametrize("name", bundled_names("recipes"))
 def test_every_bundled_recipe_resolves(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe.summary and rungs(recipe)[0] == recipe
+    assert recipe.summary and recipe_candidates(recipe)[0] == recipe
 
 
 def test_a_users_recipe_by_path(tmp_path: Path) -> None:
@@ -49,25 +56,25 @@ def test_a_users_recipe_by_path(tmp_path: Path) -> None:
 
 def test_a_gentler_version_is_never_sparser(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(GOOD)
-    first, second = rungs(load_recipe("mine.toml"))
+    first, second = recipe_candidates(load_recipe("mine.toml"))
     assert isinstance(second.passes[0], Prune) and second.passes[0].sparsity == 0.6
-    assert second.conversion.numeric == "float16" and first.conversion.numeric == "int8"
+    assert second.conversion.precision == "float16" and first.conversion.precision == "int8"
 
 
 def test_versions_that_would_repeat_each_other_are_dropped() -> None:
     recipe = override(load_recipe("prune-int8"), {"sparsity": 0.3})
-    assert [r.conversion.numeric for r in rungs(recipe)] == ["int8", "int16x8", "float16"]
+    assert [r.conversion.precision for r in recipe_candidates(recipe)] == ["int8", "int16x8", "float16"]
 
 
 def test_a_type_the_user_chose_is_never_made_harsher() -> None:
-    recipe = override(load_recipe("int8"), {"numeric": "float16"})
-    assert [r.conversion.numeric for r in rungs(recipe)] == ["float16"]
+    recipe = override(load_recipe("int8"), {"precision": "float16"})
+    assert [r.conversion.precision for r in recipe_candidates(recipe)] == ["float16"]
 
 
 def test_overrides() -> None:
     recipe = override(load_recipe("prune-int8"), {"sparsity": 0.4, "include": "conv", "encode": None})
     assert recipe.passes[0] == Prune(sparsity=0.4, include=("conv",))
-    assert override(recipe, {"convert.numeric": "float16"}).conversion == Convert(numeric="float16")
+    assert override(recipe, {"convert.precision": "float16"}).conversion == Convert(precision="float16")
 
 
 def test_true_and_false_as_typed_on_a_command_line() -> None:
@@ -94,12 +101,12 @@ def test_unknown_settings_are_refused_with_a_guess() -> None:
             r"passes\[0\]: object contains unknown field `sparsitty`",
         ),
         (
-            GOOD.replace('numeric = "int8"', 'numeric = "int4"'),
+            GOOD.replace('precision = "int8"', 'precision = "int4"'),
             r"passes\[1\]\.numeric: invalid enum value 'int4'",
         ),
-        (GOOD.replace("sparsity = 0.7", "sparsety = 0.7"), r"gentler: --sparsety"),
+        (GOOD.replace("sparsity = 0.7", "sparsety = 0.7"), r"fallbacks: --sparsety"),
         (GOOD.replace('summary = "my own"', ""), "missing required field `summary`"),
-        (GOOD.replace("convert", "slim").replace('numeric = "int8"', ""), "exactly one 'convert'"),
+        (GOOD.replace("convert", "slim").replace('precision = "int8"', ""), "exactly one 'convert'"),
         ("name = ", "not valid TOML"),
     ],
 )
@@ -119,41 +126,43 @@ def test_unknown_recipes() -> None:
 
 def test_plans_fill_in_what_the_device_settles() -> None:
     arduino = make_plan("arduino-nano-33-ble", None, {})
-    assert arduino.rungs[0].conversion.io == "integer"
-    assert [describe(r) for r in arduino.rungs] == [
+    assert arduino.candidates[0].conversion.io == "integer"
+    assert [describe(r) for r in arduino.candidates] == [
         "int8",
         "repaired + int8",
         "repaired + learned rounding + mixed precision + int8",
         "int16x8",
     ]
-    assert make_plan("raspberry-pi-4", None, {}).rungs[0].conversion.io == "float32"
-    assert make_plan("android-gpu", None, {}).rungs[0].conversion.numeric == "float16"
-    assert not make_plan("coral-edge-tpu", None, {}).rungs[0].conversion.float_fallback
+    assert make_plan("raspberry-pi-4", None, {}).candidates[0].conversion.io == "float32"
+    assert make_plan("android-gpu", None, {}).candidates[0].conversion.precision == "float16"
+    assert not make_plan("coral-edge-tpu", None, {}).candidates[0].conversion.float_fallback
 
 
 def test_channels_come_in_multiples_the_device_likes() -> None:
-    for device, multiple, numeric in (("raspberry-pi-4", 8, "int8"), ("alif-ensemble-e7", 16, "int8")):
-        pruning = make_plan(device, "channel-prune-int8", {}).rungs[0].passes[0]
+    for device, multiple, precision in (("raspberry-pi-4", 8, "int8"), ("alif-ensemble-e7", 16, "int8")):
+        pruning = make_plan(device, "channel-prune-int8", {}).candidates[0].passes[0]
         assert isinstance(pruning, PruneChannels)
-        assert (pruning.multiple, pruning.numeric) == (multiple, numeric)
-    pruning = make_plan("android-gpu", "channel-prune-float16", {"multiple": 2}).rungs[0].passes[0]
-    assert isinstance(pruning, PruneChannels) and (pruning.multiple, pruning.numeric) == (2, "float16")
+        assert (pruning.multiple, pruning.precision) == (multiple, precision)
+    pruning = make_plan("android-gpu", "channel-prune-float16", {"multiple": 2}).candidates[0].passes[0]
+    assert isinstance(pruning, PruneChannels) and (pruning.multiple, pruning.precision) == (2, "float16")
 
 
 def test_weights_are_encoded_only_where_the_runtime_decodes_them() -> None:
     arduino = make_plan("arduino-nano-33-ble", "tiny-mcu", {})
-    encoding = arduino.rungs[0].passes[-1]
+    encoding = arduino.candidates[0].passes[-1]
     assert isinstance(encoding, Encode) and encoding.arena_limit_bytes == 128 * 1024
     pi = make_plan("raspberry-pi-4", "tiny-mcu", {})
-    assert not any(isinstance(p, Encode) for p in pi.rungs[0].passes)
+    assert not any(isinstance(p, Encode) for p in pi.candidates[0].passes)
     assert any("weights are not encoded: litert" in note for note in pi.notes)
-    assert not any(isinstance(p, Encode) for p in make_plan("rp2040", "int8", {}).rungs[0].passes)
-    assert isinstance(make_plan("rp2040", "int8", {"encode": "huffman"}).rungs[0].passes[-1], Encode)
+    assert not any(isinstance(p, Encode) for p in make_plan("rp2040", "int8", {}).candidates[0].passes)
+    assert isinstance(make_plan("rp2040", "int8", {"encode": "huffman"}).candidates[0].passes[-1], Encode)
 
 
 def test_gentler_channel_pruning_never_removes_more_than_the_user_asked_for() -> None:
     recipe = override(load_recipe("channel-prune-int8"), {"target_macs": 0.7})
-    shares = [p.target_macs for r in rungs(recipe) for p in r.passes if isinstance(p, PruneChannels)]
+    shares = [
+        p.target_macs for r in recipe_candidates(recipe) for p in r.passes if isinstance(p, PruneChannels)
+    ]
     assert shares[0] == 0.7 and min(shares) == 0.7
 
 
@@ -169,12 +178,12 @@ def test_repairs_come_before_anything_gentler_and_only_where_they_fit() -> None:
     for name in ("float16", "dynamic", "int16x8", "repair-int8", "int4", "tiny-mcu", "deep-compression-int8"):
         assert repaired(load_recipe(name)) == (), name
     plan = make_plan("rp2040", None, {"per_channel": False})
-    assert [(p.numeric, p.per_channel) for p in plan.rungs[1].passes[:2]] == [("int8", False)] * 2  # type: ignore[union-attr]
+    assert [(p.precision, p.per_channel) for p in plan.candidates[1].passes[:2]] == [("int8", False)] * 2  # type: ignore[union-attr]
 
 
 def test_repairs_use_only_what_the_device_runs() -> None:
     def step(device: str, recipe: str, kind: type) -> Any:
-        return next(p for p in make_plan(device, recipe, {}).rungs[0].passes if isinstance(p, kind))
+        return next(p for p in make_plan(device, recipe, {}).candidates[0].passes if isinstance(p, kind))
 
     assert step("rp2040", "repair-mixed", Mixed).types == ("int16x8", "float32")
     assert step("coral-edge-tpu", "repair-mixed", Mixed).types == ()
@@ -184,18 +193,18 @@ def test_repairs_use_only_what_the_device_runs() -> None:
 
 
 def test_limits_without_a_recipe_add_recipes_that_train() -> None:
-    named = [describe(r) for r in make_plan("rp2040", None, {}, limited=True).rungs]
+    named = [describe(r) for r in make_plan("rp2040", None, {}, limited=True).candidates]
     assert named[:2] == ["int8", "repaired + int8"] and named[-1] == "int16x8"
     assert named[3:5] == ["4-bit weights + learned rounding + int8", "50% of the MACs + int8"]
-    coral = [describe(r) for r in make_plan("coral-edge-tpu", None, {}, limited=True).rungs]
+    coral = [describe(r) for r in make_plan("coral-edge-tpu", None, {}, limited=True).candidates]
     assert not any("4-bit" in name for name in coral)
     assert any("encoded" in name for name in named)
-    pi = [describe(r) for r in make_plan("raspberry-pi-4", None, {}, limited=True).rungs]
+    pi = [describe(r) for r in make_plan("raspberry-pi-4", None, {}, limited=True).candidates]
     assert not any("encoded" in name for name in pi)  # LiteRT decodes no weights
-    assert len(make_plan("rp2040", "int8", {}, limited=True).rungs) == len(
-        make_plan("rp2040", "int8", {}).rungs
+    assert len(make_plan("rp2040", "int8", {}, limited=True).candidates) == len(
+        make_plan("rp2040", "int8", {}).candidates
     )
-    rung = make_plan("rp2040", None, {"epochs": 2}, limited=True).rungs[4]
-    assert isinstance(rung.passes[0], PruneChannels) and rung.passes[0].epochs == 2
+    candidate = make_plan("rp2040", None, {"epochs": 2}, limited=True).candidates[4]
+    assert isinstance(candidate.passes[0], PruneChannels) and candidate.passes[0].epochs == 2
     with pytest.raises(UsageError, match="has no such setting"):
         make_plan("rp2040", None, {"nonsense": 2}, limited=True)

@@ -5,9 +5,9 @@ import pytest
 
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
-from tflite_compress.errors import UsageError
-from tflite_compress.models.network import Network, Port
-from tflite_compress.reference import distance, make_reference
+from tflite_compress.models.network import Network, TensorSpec
+from tflite_compress.scoring.reference import distance, make_reference
+from tflite_compress.support.errors import UsageError
 
 
 class Doubling(Network):
@@ -20,7 +20,7 @@ class Doubling(Network):
 def doubling(labels: np.ndarray | None) -> tuple[Network, Splits]:
     x = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
     samples = Samples((x,), None if labels is None else (labels,), "s")
-    port = Port("x", (None, 3), "float32")
+    port = TensorSpec("x", (None, 3), "float32")
     return Doubling("net", None, (port,), (port,)), Splits(samples, samples, samples)
 
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tflite_compress.api import Options, Result, compress, compress_many, repeat
-    from tflite_compress.inspection.look import Inspection, inspect
-    from tflite_compress.searching.result import SearchResult
-    from tflite_compress.searching.run import SearchSettings, search
-    from tflite_compress.timing.api import Benchmark, benchmark
+    from tflite_compress.compression.compress import Options, Result, compress, compress_many, repeat
+    from tflite_compress.inspection.inspect_file import Inspection, inspect
+    from tflite_compress.searching.search import SearchSettings, search
+    from tflite_compress.searching.search_result import SearchResult
+    from tflite_compress.timing.benchmark import Benchmark, benchmark
 
     __version__: str
 
 _ROOMS = {
-    "Benchmark": "timing.api",
-    "Options": "api",
-    "Result": "api",
-    "benchmark": "timing.api",
-    "Inspection": "inspection.look",
-    "compress": "api",
-    "inspect": "inspection.look",
-    "compress_many": "api",
-    "repeat": "api",
-    "SearchResult": "searching.result",
-    "SearchSettings": "searching.run",
-    "search": "searching.run",
+    "Benchmark": "timing.benchmark",
+    "Options": "compression.compress",
+    "Result": "compression.compress",
+    "benchmark": "timing.benchmark",
+    "Inspection": "inspection.inspect_file",
+    "compress": "compression.compress",
+    "inspect": "inspection.inspect_file",
+    "compress_many": "compression.compress",
+    "repeat": "compression.compress",
+    "SearchResult": "searching.search_result",
+    "SearchSettings": "searching.search",
+    "search": "searching.search",
 }
 __all__ = [
     "Benchmark",

@@ -7,10 +7,10 @@ import pytest
 
 from tflite_compress.channels.cost import Costs, costs
 from tflite_compress.channels.dependencies import Dependencies, trace
-from tflite_compress.channels.groups import groups, most_kept, shares_asked
+from tflite_compress.channels.groups import groups, max_kept, shares_asked
 from tflite_compress.channels.saliency import from_weights, taylor
 from tflite_compress.channels.select import choose
-from tflite_compress.errors import ConfigError
+from tflite_compress.support.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_shares_asked_of_single_layers(traced: tuple[Dependencies, Costs]) -> No
     dependencies, cost = traced
     found = groups(dependencies, cost)
     assert [(g.layers, g.size) for g in found] == [(("early",), 24), (("late",), 32)]
-    most = most_kept(shares_asked(("^early$=0.5", "l.*=0.3")), found, found)
+    most = max_kept(shares_asked(("^early$=0.5", "l.*=0.3")), found, found)
     assert most.tolist() == [pytest.approx(7.2), pytest.approx(9.6)]  # 'early' also matches 'l.*'
     keep = choose(cost, np.ones(dependencies.count), {}, 8, dependencies.count, most)
     assert [int(keep[group].sum()) for group in cost.groups] == [8, 8]
@@ -76,7 +76,7 @@ def test_shares_that_make_no_sense(rule: str) -> None:
 def test_a_share_for_a_layer_that_is_not_there(traced: tuple[Dependencies, Costs]) -> None:
     found = groups(*traced)
     with pytest.raises(ConfigError, match="'nowhere' names no layer") as error:
-        most_kept(shares_asked(("nowhere=0.5",)), found, found)
+        max_kept(shares_asked(("nowhere=0.5",)), found, found)
     assert "early, late" in error.value.next_step
 
 

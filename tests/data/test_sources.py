@@ -9,16 +9,18 @@ from PIL import Image
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.data.samples import RawData, bind
 from tflite_compress.data.sources import ReadOptions, read
-from tflite_compress.errors import DataError, UsageError
-from tflite_compress.models.network import Network, Port
+from tflite_compress.models.network import Network, TensorSpec
+from tflite_compress.support.errors import DataError, UsageError
 
-IMAGE = Port("image", (None, 4, 5, 3), "float32")
-LEFT, RIGHT = Port("left", (None, 2), "float32"), Port("right", (None, 3), "float32")
-CLASSES = Port("class", (None, 3), "float32")
-VECTOR = Port("x", (None, 4), "float32")
+IMAGE = TensorSpec("image", (None, 4, 5, 3), "float32")
+LEFT, RIGHT = TensorSpec("left", (None, 2), "float32"), TensorSpec("right", (None, 3), "float32")
+CLASSES = TensorSpec("class", (None, 3), "float32")
+VECTOR = TensorSpec("x", (None, 4), "float32")
 
 
-def network(inputs: tuple[Port, ...] = (VECTOR,), outputs: tuple[Port, ...] = (CLASSES,)) -> Network:
+def network(
+    inputs: tuple[TensorSpec, ...] = (VECTOR,), outputs: tuple[TensorSpec, ...] = (CLASSES,)
+) -> Network:
     return Network("net", None, inputs, outputs)
 
 
@@ -44,7 +46,7 @@ def test_npz_with_named_inputs_and_labels(tmp_path: Path) -> None:
         **{"x_left": np.ones((2, 2)), "right": np.ones((2, 3)), "y_a": [0, 1], "y/b": [[1.0], [2.0]]},
     )
     raw = read(tmp_path / "d.npz", ReadOptions(LEFT))["all"]
-    outputs = (Port("a", (None, 3), "float32"), Port("b", (None, 1), "float32"))
+    outputs = (TensorSpec("a", (None, 3), "float32"), TensorSpec("b", (None, 1), "float32"))
     samples = bind(raw, (LEFT, RIGHT), outputs)
     assert [x.shape for x in samples.inputs] == [(2, 2), (2, 3)]
     assert samples.labels is not None and samples.labels[1].tolist() == [[1.0], [2.0]]
@@ -71,7 +73,7 @@ def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
 
 def test_grey_images_for_a_grey_model(tmp_path: Path) -> None:
     folder = images(tmp_path / "pics", {"a.png": (5, 4)})
-    raw = read(folder, ReadOptions(Port("i", (None, 4, 5, 1), "float32")))["all"]
+    raw = read(folder, ReadOptions(TensorSpec("i", (None, 4, 5, 1), "float32")))["all"]
     assert raw.inputs.shape == (1, 4, 5, 1)
 
 

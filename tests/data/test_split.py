@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import calibration_subset, split
-from tflite_compress.errors import DataError
+from tflite_compress.support.errors import DataError
 
 
 def numbered(count: int, classes: int | None) -> Samples:

@@ -14,11 +14,11 @@ from tflite_compress.data.npz import read_npz
 from tflite_compress.data.samples import RawData, bind
 from tflite_compress.data.sources import ReadOptions, read
 from tflite_compress.data.split import split
-from tflite_compress.errors import DataError
-from tflite_compress.models.network import Port
+from tflite_compress.models.network import TensorSpec
+from tflite_compress.support.errors import DataError
 
-IMAGES = Port("image", (None, 8, 8, 3), "float32")
-CLASSES = Port("class", (None, 4), "float32")
+IMAGES = TensorSpec("image", (None, 8, 8, 3), "float32")
+CLASSES = TensorSpec("class", (None, 4), "float32")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_nan_in_large_data_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("tiny_memory")
 def test_a_dataset_is_gathered_on_disk() -> None:
-    from tflite_compress.backend import tensorflow
+    from tflite_compress.support.backend import tensorflow
 
     x = np.random.default_rng(0).random((400, 8, 8, 3)).astype(np.float32)
     dataset = tensorflow().data.Dataset.from_tensor_slices((x, np.arange(400))).batch(32)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tflite_compress.passes import AnyPass
-from tflite_compress.recipes import all_recipes, load_recipe
+from tflite_compress.pipeline.recipes import all_recipes, load_recipe
 
 
 @pytest.fixture(scope="module")

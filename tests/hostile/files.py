@@ -15,15 +15,15 @@ def valid_files(digits: Path, keras: Any) -> dict[str, bytes]:
     from tflite_compress.models.network import Network
     from tflite_compress.passes import Convert
     from tflite_compress.passes.convert import convert
-    from tflite_compress.tflite.slim import slimmed, steps_of
+    from tflite_compress.tflite.slim_file import slimmed, steps_of
     from tflite_compress.timing.roofline import peak_model
 
     generator = np.random.default_rng(0)
 
-    def converted(network: Network, numeric: Any, io: Any = "float32") -> bytes:
+    def converted(network: Network, precision: Any, io: Any = "float32") -> bytes:
         shapes = [(8, *(d or 4 for d in port.shape[1:])) for port in network.inputs]
         samples = tuple(generator.random(shape).astype(np.float32) for shape in shapes)
-        return convert(network, Convert(numeric=numeric, io=io), samples, lambda n: None)[0]
+        return convert(network, Convert(precision=precision, io=io), samples, lambda n: None)[0]
 
     network = load_model(digits).network
     zoo = models(keras)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.hostile.files import valid_files
 from tests.hostile.mutations import mutated
-from tflite_compress.errors import CompressError
+from tflite_compress.support.errors import CompressError
 
 CRASHES = Path(__file__).parent / "crashes"
 MUTATIONS = 200  # of each of ten files
@@ -24,9 +24,9 @@ PARENT_BYTES = 4 << 30
 
 def looked_at(content: bytes, path: Path, device: str = "rp2040") -> str:
     """What the tool says of a file: ``refused``, or ``answered``. Anything but a CompressError is a bug."""
-    from tflite_compress.fit.api import check_file
+    from tflite_compress.checking.check_file import check_file
     from tflite_compress.inspection.drawing import drawn
-    from tflite_compress.inspection.look import inspect
+    from tflite_compress.inspection.inspect_file import inspect
 
     path.write_bytes(content)
     start = time.monotonic()

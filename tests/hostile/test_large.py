@@ -18,7 +18,7 @@ SAMPLES, SIDE = 90_000, 64
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
-from tflite_compress.cli import main
+from tflite_compress.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

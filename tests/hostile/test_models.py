@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tflite_compress.errors import ModelError
 from tflite_compress.models.load import load_model
-from tflite_compress.models.trial import suspicious
+from tflite_compress.models.sandboxed_load import suspicious
+from tflite_compress.support.errors import ModelError
 
 Run = Callable[..., tuple[int, str, str]]
 MARK = "/tmp/tflite-compress-code-ran"
@@ -210,7 +210,7 @@ def test_configurations_that_are_no_configurations(digits: Path, tmp_path: Path)
 
 
 def saved(folder: Path) -> Path:
-    from tflite_compress.backend import tensorflow
+    from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
     module = tf.Module()
@@ -247,8 +247,8 @@ def test_a_constant_that_claims_ten_gigabytes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_program_that_fills_memory_or_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tflite_compress.backend import tensorflow
-    from tflite_compress.models import trial
+    from tflite_compress.models import sandboxed_load as trial
+    from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
     module = tf.Module()

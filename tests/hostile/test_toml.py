@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tflite_compress.devices import load_device
-from tflite_compress.errors import ConfigError
-from tflite_compress.recipes import load_recipe
-from tflite_compress.tomlfiles import MOST_BYTES, bundled_folder
+from tflite_compress.pipeline.recipes import load_recipe
+from tflite_compress.profiles.devices import load_device
+from tflite_compress.profiles.toml_files import MAX_BYTES, bundled_folder
+from tflite_compress.support.errors import ConfigError
 
 RECIPE = """
 name = "mine"
@@ -21,7 +21,7 @@ pass = "prune"
 {setting}
 [[passes]]
 pass = "convert"
-numeric = "int8"
+precision = "int8"
 """
 
 
@@ -41,7 +41,7 @@ numeric = "int8"
         "batch_size = 0",
         "batch_size = 9223372036854775807",
         "block_size = [1, 99999999999]",
-        "least_steps = true",
+        "min_steps = true",
         "epochs = 1979-05-27",
         'frequency = "often"',
     ],
@@ -53,9 +53,15 @@ def test_absurd_settings_are_named(tmp_path: Path, setting: str) -> None:
 
 
 def test_absurd_gentler_settings_are_named(tmp_path: Path) -> None:
-    for setting in ('sparsity = "x"', "sparsity = nan", 'numeric = "int9"', 'passes = "x"', "sparsity = []"):
-        (tmp_path / "mine.toml").write_text(RECIPE.format(setting="") + f"[[gentler]]\n{setting}\n")
-        with pytest.raises(ConfigError, match=r"mine\.toml: gentler: .*" + setting.split()[0]):
+    for setting in (
+        'sparsity = "x"',
+        "sparsity = nan",
+        'precision = "int9"',
+        'passes = "x"',
+        "sparsity = []",
+    ):
+        (tmp_path / "mine.toml").write_text(RECIPE.format(setting="") + f"[[fallbacks]]\n{setting}\n")
+        with pytest.raises(ConfigError, match=r"mine\.toml: fallbacks: .*" + setting.split()[0]):
             load_recipe("mine.toml")
 
 
@@ -82,7 +88,7 @@ def test_names_stay_in_their_folder(tmp_path: Path, name: str) -> None:
         (b"x = " + b"9" * 3_900, "number|out of range|x"),
         (b"\xff\xfe", "not valid TOML"),
         (b"\x00" * 100, "not valid TOML"),
-        (b"#" * (MOST_BYTES + 1), "larger than"),
+        (b"#" * (MAX_BYTES + 1), "larger than"),
     ],
 )
 def test_files_made_to_hang(tmp_path: Path, content: bytes, message: str) -> None:

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from tests.timing.models import dense
-from tflite_compress.errors import ModelError
 from tflite_compress.inspection.diff import difference
 from tflite_compress.inspection.drawing import drawn
-from tflite_compress.inspection.look import inspect
+from tflite_compress.inspection.inspect_file import inspect
 from tflite_compress.inspection.parts import PARTS
 from tflite_compress.inspection.weights import entropy_bits
+from tflite_compress.support.errors import ModelError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -67,7 +67,7 @@ def test_activations_at_the_peak(converted: dict[str, Path]) -> None:
 
 
 def test_shared_bytes_count_once(converted: dict[str, Path]) -> None:
-    from tflite_compress.tflite.slim import slimmed, steps_of
+    from tflite_compress.tflite.slim_file import slimmed, steps_of
 
     content = slimmed(converted["int8"].read_bytes(), steps_of("full"))
     path = Path("slim.tflite")
@@ -135,7 +135,7 @@ def test_the_command_line(
 
 def test_tensorflow_is_not_imported(converted: dict[str, Path]) -> None:
     script = (
-        "import sys; from tflite_compress.cli import main; "
+        "import sys; from tflite_compress.cli.main import main; "
         f"main(['inspect', {str(converted['int8'])!r}]); assert 'tensorflow' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.models.zoo import NAMES, models
-from tflite_compress.errors import ModelError
 from tflite_compress.models.bridge import random_inputs, structured_inputs, to_tf_keras
+from tflite_compress.support.errors import ModelError
 
 APPLICATIONS = (
     "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge DenseNet121 DenseNet169 "

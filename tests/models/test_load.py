@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.errors import ModelError, UsageError
 from tflite_compress.models.load import load_model, resolve_reference
+from tflite_compress.support.errors import ModelError, UsageError
 
 
 def small(library: Any) -> Any:
@@ -117,7 +117,7 @@ def test_lambda_layers_are_refused_unless_trusted(
 
 
 def test_a_saved_model_that_calls_python_is_refused(tmp_path: Path) -> None:
-    from tflite_compress.backend import tensorflow
+    from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
     module = tf.Module()

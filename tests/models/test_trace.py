@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tests.models.zoo import models
-from tflite_compress.backend import tensorflow
 from tflite_compress.models.load import load_model
 from tflite_compress.models.trace import traced
+from tflite_compress.support.backend import tensorflow
 
 
 def test_the_converter_gets_the_variables_and_not_the_model(keras: Any, keras2: Any) -> None:

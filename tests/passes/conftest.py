@@ -9,8 +9,8 @@ import pytest
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.progress import Silent
-from tflite_compress.reference import make_reference
+from tflite_compress.scoring.reference import make_reference
+from tflite_compress.support.progress import Silent
 
 
 @pytest.fixture(scope="session")

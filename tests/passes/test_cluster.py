@@ -7,17 +7,17 @@ import pytest
 
 from tests.passes.test_convert import random_context
 from tests.passes.test_prune import kernels, score
-from tflite_compress.errors import ConfigError, ModelError
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.cluster import Cluster, apply
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.convert import apply as convert
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune import apply as prune
+from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.macs import constant
 
-QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 60}
+QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 60}
 
 
 @pytest.mark.slow
@@ -34,7 +34,7 @@ def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: 
 
 @pytest.mark.slow
 def test_zeros_stay_zero(context: Context, start: Model) -> None:
-    pruned = prune(Prune(sparsity=0.6, epochs=1, least_steps=60, frequency=3), start, context)
+    pruned = prune(Prune(sparsity=0.6, epochs=1, min_steps=60, frequency=3), start, context)
     clustered = apply(Cluster(clusters=8, **QUICK), pruned, context)
     zeros = kernels(pruned)["hidden"] == 0
     kernel = kernels(clustered)["hidden"]
@@ -53,7 +53,7 @@ def test_values_of_its_own_for_each_channel(context: Context, start: Model) -> N
 
 def test_few_values_survive_the_conversion_to_int8(context: Context, start: Model) -> None:
     clustered = apply(Cluster(clusters=16, **QUICK), start, context)
-    content = convert(Convert(numeric="int8"), clustered, context).flatbuffer
+    content = convert(Convert(precision="int8"), clustered, context).flatbuffer
     model = unpack(content or b"")
     tensors = model.subgraphs[0].tensors
     weights = [v for t in tensors if (v := constant(t, model)) is not None and v.dtype == np.int8]

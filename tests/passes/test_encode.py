@@ -7,7 +7,6 @@ import pytest
 
 from tests.passes.test_convert import random_context
 from tflite_compress.decode.insert import decoded_tensors
-from tflite_compress.errors import ConversionError
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.cluster import apply as cluster
@@ -19,15 +18,16 @@ from tflite_compress.passes.prune import apply as prune
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.slim import apply as slim
 from tflite_compress.runtimes.tflm import TFLMModel, predict_raw
+from tflite_compress.support.errors import ConversionError
 
-QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 40}
+QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 40}
 
 
 @pytest.fixture(scope="module")
 def compact(context: Context, start: Model) -> Model:
     """Sparse, clustered, int8: something for every encoding."""
     sparse = prune(Prune(sparsity=0.7, frequency=3, **QUICK), start, context)
-    model = convert(Convert(numeric="int8"), cluster(Cluster(**QUICK), sparse, context), context)
+    model = convert(Convert(precision="int8"), cluster(Cluster(**QUICK), sparse, context), context)
     return slim(Slim(), model, context)
 
 
@@ -40,13 +40,13 @@ def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model,
     assert encode in ("auto", *encoded.encoding["kinds"])
     inputs = tuple(x[:128] for x in context.reference.splits.evaluate.inputs)
     before, after = (
-        predict_raw(c, inputs, compact.network.port_names) for c in (compact.flatbuffer, encoded.flatbuffer)
+        predict_raw(c, inputs, compact.network.tensor_names) for c in (compact.flatbuffer, encoded.flatbuffer)
     )
     assert len(before) == 128 and all(np.array_equal(a[0], b[0]) for a, b in zip(before, after, strict=True))
     assert len({a[0].tobytes() for a in before}) > 30  # the samples do differ
     TFLMModel(
         encoded.flatbuffer,
-        *compact.network.port_names,
+        *compact.network.tensor_names,
         arena_bytes=encoded.encoding["arena_bytes"]["encoded"],
     )
 
@@ -70,7 +70,7 @@ def test_a_small_arena_keeps_large_tensors_plain(context: Context, compact: Mode
 
 
 def test_what_does_not_pay_is_left_and_said(context: Context, start: Model) -> None:
-    plain = convert(Convert(numeric="float32"), start, context)
+    plain = convert(Convert(precision="float32"), start, context)
     found = apply(Encode(encode="prune"), plain, context)
     assert found.flatbuffer == plain.flatbuffer and not found.encoding and found.plain is None
     assert any("no encoding would make the file smaller" in note for note in found.notes)
@@ -78,7 +78,7 @@ def test_what_does_not_pay_is_left_and_said(context: Context, start: Model) -> N
 
 
 def test_a_model_tflite_micro_refuses_is_left_and_said(context: Context, start: Model) -> None:
-    hybrid = convert(Convert(numeric="dynamic"), start, context)
+    hybrid = convert(Convert(precision="dynamic"), start, context)
     found = apply(Encode(), hybrid, context)
     assert found.flatbuffer == hybrid.flatbuffer
     assert any("TFLite Micro refuses" in note for note in found.notes)
@@ -94,7 +94,7 @@ def test_several_inputs_and_a_shared_constant(keras: Any) -> None:
     for weight in model.get_layer("shared").weights[:1]:
         weight.assign(np.round(weight.numpy() * 20) / 20)
     context, start = random_context(model)
-    encoded = apply(Encode(), convert(Convert(numeric="int8"), start, context), context)
+    encoded = apply(Encode(), convert(Convert(precision="int8"), start, context), context)
     assert encoded.encoding["equal_on_samples"] >= 100
 
 

@@ -17,10 +17,10 @@ from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.bias_correct import analytic_means, input_means
 from tflite_compress.passes.fold import without_batchnorm
 from tflite_compress.passes.repair import quality
-from tflite_compress.progress import Silent
-from tflite_compress.reference import make_reference
+from tflite_compress.scoring.reference import make_reference
+from tflite_compress.support.progress import Silent
 
-CONVERT = Convert(numeric="int8", io="float32")
+CONVERT = Convert(precision="int8", io="float32")
 
 
 def score(model: Model, context: Context, *passes: PassConfig) -> tuple[float, int, Model]:
@@ -30,7 +30,7 @@ def score(model: Model, context: Context, *passes: PassConfig) -> tuple[float, i
     for config in (*passes, CONVERT):
         model = apply_pass(config, model, context)
     assert model.flatbuffer is not None
-    outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.port_names)
+    outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.tensor_names)
     return context.reference.score_of(outputs).value, len(model.flatbuffer), model
 
 
@@ -48,13 +48,13 @@ def spiked(start: Model, context: Context) -> Context:
 @pytest.mark.slow
 def test_ranges_leave_a_broken_sample_out(start: Model, spiked: Context) -> None:
     before, _, _ = score(start, spiked)
-    after, _, model = score(start, spiked, Ranges(numeric="int8"))
+    after, _, model = score(start, spiked, Ranges(precision="int8"))
     assert model.ranges != "minmax" and any(note.startswith("ranges by") for note in model.notes)
     assert after > before + 0.05 and after > spiked.reference.score.value - 0.05
 
 
 def test_ranges_that_do_not_help_stay_out(start: Model, context: Context) -> None:
-    model = apply_pass(Ranges(numeric="int8", method="kl"), start, context)
+    model = apply_pass(Ranges(precision="int8", method="kl"), start, context)
     helped = model.ranges == "kl"
     assert any(note.startswith("ranges by kl" if helped else "ranges left out") for note in model.notes)
 
@@ -62,7 +62,7 @@ def test_ranges_that_do_not_help_stay_out(start: Model, context: Context) -> Non
 @pytest.fixture(scope="module")
 def wide() -> tuple[Model, Context]:
     """A network in which one sum holds numbers sixty times as large as what is left of it."""
-    from tflite_compress.backend import keras3
+    from tflite_compress.support.backend import keras3
 
     keras = keras3()
     keras.utils.set_random_seed(0)
@@ -86,16 +86,16 @@ def wide() -> tuple[Model, Context]:
 def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]) -> None:
     model, context = wide
     before, _, _ = score(model, context)
-    after, _, mended = score(model, context, Mixed(numeric="int8", most=4))
+    after, _, mended = score(model, context, Mixed(precision="int8", most=4))
     assert {"sum", "differ"} <= {*mended.types} and {*mended.types.values()} == {"int16x8"}
     assert after > before + 0.05
-    none = apply_pass(Mixed(numeric="int8", types=()), model, context)
+    none = apply_pass(Mixed(precision="int8", types=()), model, context)
     assert not none.types and any("no wider type" in note for note in none.notes)
 
 
 @pytest.mark.slow
 def test_mixed_precision_that_does_not_help_stays_out(start: Model, context: Context) -> None:
-    model = apply_pass(Mixed(numeric="int8"), start, context)
+    model = apply_pass(Mixed(precision="int8"), start, context)
     assert model.types or any("did not rise" in note for note in model.notes)
 
 
@@ -104,32 +104,32 @@ def test_four_bits_shrink_and_learned_rounding_gives_the_accuracy_back(
     start: Model, context: Context
 ) -> None:
     _, bytes8, _ = score(start, context)
-    four = Int4(numeric="int8", most_loss=1.0)
+    four = Int4(precision="int8", max_loss=1.0)
     _, bytes4, model = score(start, context, four)
     assert bytes4 < bytes8 and "int4" in model.types.values()
-    _, same_bytes, done = score(start, context, four, AdaRound(numeric="int8", steps=150))
+    _, same_bytes, done = score(start, context, four, AdaRound(precision="int8", steps=150))
     assert same_bytes == bytes4 and any("adaround helped" in note for note in done.notes)
-    config = AdaRound(numeric="int8")
+    config = AdaRound(precision="int8")
     closeness = [quality(m, config, context).snr_db for m in (model, done)]
     assert closeness[1] > closeness[0] + 1
 
 
 def test_four_bits_only_as_far_as_asked(start: Model, context: Context) -> None:
     for config, why in (
-        (Int4(numeric="int16x8"), "go with int8 activations"),
-        (Int4(numeric="int8", operators=()), "no kernels"),
-        (Int4(numeric="int8", exclude=(".*",)), "fit into 4 bits"),
+        (Int4(precision="int16x8"), "go with int8 activations"),
+        (Int4(precision="int8", operators=()), "no kernels"),
+        (Int4(precision="int8", exclude=(".*",)), "fit into 4 bits"),
     ):
         model = apply_pass(config, start, context)
         assert not model.types and any(why in note for note in model.notes), why
-    allowed = apply_pass(Int4(numeric="int8", most_loss=1.0, operators=("CONV_2D",)), start, context)
+    allowed = apply_pass(Int4(precision="int8", max_loss=1.0, operators=("CONV_2D",)), start, context)
     layers = start.network.handle
     assert allowed.types
     assert {type(layers.get_layer(name)).__name__ for name in allowed.types} == {"Conv2D"}
 
 
 def test_rounded_weights_are_on_the_converters_grid(start: Model, context: Context) -> None:
-    done = apply_pass(AdaRound(numeric="int8", steps=20), start, context)
+    done = apply_pass(AdaRound(precision="int8", steps=20), start, context)
     plain = without_batchnorm(start.network.handle)
     for layer in done.network.handle.layers if done.network is not start.network else []:
         if type(layer).__name__ in LEARNED:
@@ -175,6 +175,6 @@ def test_analytic_means_are_near_the_measured_ones(keras: Any) -> None:
 
 
 def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: Model, context: Context) -> None:
-    done = apply_pass(BiasCorrect(numeric="int8", means="analytic"), start, context)
+    done = apply_pass(BiasCorrect(precision="int8", means="analytic"), start, context)
     note = next(n for n in done.notes if n.startswith("bias-correct"))
     assert ("helped" in note) == (done.network is not start.network)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.errors import DataError
-from tflite_compress.metrics import Head
 from tflite_compress.models.copying import copied
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.finetune import Schedule, _head_loss, finetune, training_targets
+from tflite_compress.scoring.metrics import Head
+from tflite_compress.support.errors import DataError
 
 
 def test_targets_mix_teacher_and_labels(context: Context) -> None:
@@ -86,12 +86,12 @@ def test_divergence_is_reported(context: Context, start: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "least_steps", "steps", "parts"), [(0, 5, 5, 1), (1, 25, 25, 3), (2, 1, 20, 2), (0, 0, 0, 0)]
+    ("epochs", "min_steps", "steps", "parts"), [(0, 5, 5, 1), (1, 25, 25, 3), (2, 1, 20, 2), (0, 0, 0, 0)]
 )
 def test_a_training_may_end_within_an_epoch(
-    epochs: int, least_steps: int, steps: int, parts: int, context: Context, start: Model
+    epochs: int, min_steps: int, steps: int, parts: int, context: Context, start: Model
 ) -> None:
-    schedule = Schedule(epochs, least_steps, 10, 0.001, 0.5)
+    schedule = Schedule(epochs, min_steps, 10, 0.001, 0.5)
     assert (schedule.total_steps(100), schedule.epochs_for(100)) == (steps, parts)
     few = context.reference.splits.train.take(np.arange(100))
     reference = replace(context.reference, splits=replace(context.reference.splits, train=few))

@@ -9,15 +9,15 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
-from tflite_compress.api import Options
+from tflite_compress.compression.compress import Options
+from tflite_compress.compression.session import Session, open_session
 from tflite_compress.data.gather import DataSpec
-from tflite_compress.errors import ConfigError
 from tflite_compress.passes import DistillTrees, DropTrees, ExportTrees, PruneTrees, QuantizeTrees, apply_pass
 from tflite_compress.passes.base import Model, PassConfig
 from tflite_compress.passes.drop_trees import _fewest
-from tflite_compress.progress import Silent
-from tflite_compress.session import Session, open_session
-from tflite_compress.trees.judge import judge_of, network_of
+from tflite_compress.support.errors import ConfigError
+from tflite_compress.support.progress import Silent
+from tflite_compress.trees.forest_score import judge_of, network_of
 
 MAX_DROP = 0.02
 
@@ -82,8 +82,8 @@ def test_the_fewest_trees_are_not_a_stroke_of_luck() -> None:
 
 def test_quantization_widens_where_accuracy_demands_it() -> None:
     small = network_of(applied("voting", QuantizeTrees())).forest
-    assert small.grid is not None and small.grid.numeric == "int8" == small.leaf_numeric
-    plain = network_of(applied("voting", QuantizeTrees(numeric="float32"))).forest
+    assert small.grid is not None and small.grid.precision == "int8" == small.leaf_numeric
+    plain = network_of(applied("voting", QuantizeTrees(precision="float32"))).forest
     assert plain.grid is None
 
 
@@ -106,7 +106,7 @@ def test_every_pass_gives_the_same_again() -> None:
 def test_recipes_keep_passes_for_trees_apart() -> None:
     from pathlib import Path
 
-    from tflite_compress.recipes import load_recipe
+    from tflite_compress.pipeline.recipes import load_recipe
 
     bad = {
         "prune-trees convert": "neural networks",

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from tflite_compress.data.gather import DataSpec, gather
-from tflite_compress.errors import ConfigError, ModelError
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.prune import Prune, apply
-from tflite_compress.progress import Silent
-from tflite_compress.reference import make_reference
+from tflite_compress.scoring.reference import make_reference
+from tflite_compress.support.errors import ConfigError, ModelError
+from tflite_compress.support.progress import Silent
 
-QUICK = {"epochs": 1, "least_steps": 60, "frequency": 3}
+QUICK = {"epochs": 1, "min_steps": 60, "frequency": 3}
 
 
 def kernels(model: Model) -> dict[str, np.ndarray]:
@@ -159,7 +159,7 @@ def test_an_interrupted_training_continues(context: Context, start: Model, tmp_p
         def say(self, text: str) -> None:
             self.said.append(text)
 
-    config = Prune(epochs=4, least_steps=1)
+    config = Prune(epochs=4, min_steps=1)
     whole = apply(config, start, context).network.handle.get_weights()
     stopping = replace(context, progress=StopAt(25), checkpoints=tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):

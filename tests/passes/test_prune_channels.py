@@ -11,12 +11,12 @@ from tests.models.zoo import models
 from tests.passes.test_convert import random_context
 from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import trace
-from tflite_compress.errors import ConfigError, ModelError
 from tflite_compress.passes import finetune
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.prune_channels import PruneChannels, apply
+from tflite_compress.support.errors import ConfigError, ModelError
 
-QUICK: dict[str, Any] = {"epochs": 1, "least_steps": 80, "recovery_steps": 20, "rounds": 2, "multiple": 4}
+QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 80, "recovery_steps": 20, "rounds": 2, "multiple": 4}
 
 
 def share(model: Model, start: Model, what: Any) -> float:
@@ -51,13 +51,13 @@ def test_size_and_other_criteria(context: Context, start: Model, criterion: Any)
 
 @pytest.mark.slow
 def test_latency_is_measured(context: Context, start: Model) -> None:
-    said = apply(PruneChannels(target_latency_ratio=0.6, numeric="float32", **QUICK), start, context)
+    said = apply(PruneChannels(target_latency_ratio=0.6, precision="float32", **QUICK), start, context)
     assert share(said, start, "macs") < 0.95  # how far depends on the machine; that it acts does not
 
 
 def test_single_layers_keep_what_they_are_asked_to(context: Context, start: Model) -> None:
     config = PruneChannels(
-        keep=("^conv_2$=0.5",), multiple=4, rounds=2, recovery_steps=0, epochs=0, least_steps=0
+        keep=("^conv_2$=0.5",), multiple=4, rounds=2, recovery_steps=0, epochs=0, min_steps=0
     )
     smaller = apply(config, start, context)
     was, now = smaller.channels["conv_2"]

@@ -8,30 +8,30 @@ import numpy as np
 import pytest
 
 from tflite_compress.data.gather import DataSpec, gather
-from tflite_compress.errors import ConfigError, ModelError
 from tflite_compress.models.load import load_model
 from tflite_compress.passes import Cluster, Convert, PassConfig, Prune, Qat, Slim, apply_pass
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.progress import Silent
-from tflite_compress.recipes import load_recipe
-from tflite_compress.reference import make_reference
+from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.runtimes.litert import predict
+from tflite_compress.scoring.reference import make_reference
+from tflite_compress.support.errors import ConfigError, ModelError
+from tflite_compress.support.progress import Silent
 from tflite_compress.tflite.flatbuffer import type_name, unpack
 from tflite_compress.tflite.macs import constant
 
-SHORT: dict[str, Any] = {"epochs": 1, "least_steps": 60}
+SHORT: dict[str, Any] = {"epochs": 1, "min_steps": 60}
 
 
 def after(start: Model, context: Context, *passes: PassConfig) -> Model:
     model = start
-    for config in (*passes, Convert(numeric="int8", io="integer"), Slim()):
+    for config in (*passes, Convert(precision="int8", io="integer"), Slim()):
         model = apply_pass(config, model, context)
     return model
 
 
 def accuracy(model: Model, context: Context) -> float:
     assert model.flatbuffer is not None
-    outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.port_names)
+    outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.tensor_names)
     return context.reference.score_of(outputs).value
 
 
@@ -91,7 +91,7 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any
     context = Context(
         make_reference(network, gather(DataSpec(data), network, 0), None, None, None), 0, Silent()
     )
-    done = after(Model(network), context, Qat(epochs=1, least_steps=5))
+    done = after(Model(network), context, Qat(epochs=1, min_steps=5))
     note = next(n for n in done.notes if "without simulated rounding" in n)
     assert "LSTM" in note and "Conv1D" in note and "GRU" in note and "conv, gate, memory" in note
     assert np.isfinite(accuracy(done, context))
@@ -100,7 +100,7 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any
 def test_nothing_to_train_is_refused(start: Model, context: Context) -> None:
     with pytest.raises(ModelError, match="can train none of the layers"):
         apply_pass(Qat(exclude=(".*",)), start, context)
-    same = apply_pass(Qat(numeric="float16"), start, context)
+    same = apply_pass(Qat(precision="float16"), start, context)
     assert same.network is start.network and any("qat left out" in n for n in same.notes)
 
 

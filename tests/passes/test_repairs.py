@@ -20,8 +20,8 @@ from tflite_compress.passes.bias_correct import input_means, rounded, shift
 from tflite_compress.passes.equalize import absorb, activation_ranges, equalizable
 from tflite_compress.passes.fold import foldable, without_batchnorm
 from tflite_compress.passes.repair import Quality, quality
-from tflite_compress.progress import Silent
-from tflite_compress.reference import make_reference
+from tflite_compress.scoring.reference import make_reference
+from tflite_compress.support.progress import Silent
 
 
 def random_norms(model: Any, seed: int = 0) -> Any:
@@ -147,11 +147,11 @@ def test_pairs_that_can_be_evened_out(uneven: Network) -> None:
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_equalization_repairs_uneven_channels(uneven: Network, context: Context, per_channel: bool) -> None:
     start = Model(uneven)
-    done = apply_pass(Equalize(numeric="int8", per_channel=per_channel), start, context)
+    done = apply_pass(Equalize(precision="int8", per_channel=per_channel), start, context)
     assert done.network is not uneven and any("equalize helped" in note for note in done.notes)
     inputs = context.reference.splits.evaluate.inputs
     assert np.allclose(uneven.predict(inputs)[0], done.network.predict(inputs)[0], rtol=1e-3, atol=1e-3)
-    config = Equalize(numeric="int8", per_channel=per_channel)
+    config = Equalize(precision="int8", per_channel=per_channel)
     before, after = (quality(m, config, context) for m in (start, done))
     assert after.better_than(before) and after.snr_db > before.snr_db + 3
     folded = without_batchnorm(uneven.handle)
@@ -165,13 +165,13 @@ def test_equalization_repairs_uneven_channels(uneven: Network, context: Context,
 
 @pytest.mark.slow
 def test_nothing_is_changed_where_it_does_not_help(uneven: Network, context: Context) -> None:
-    once = apply_pass(Equalize(numeric="int8"), Model(uneven), context)
-    twice = apply_pass(Equalize(numeric="int8"), replace(once, notes=()), context)
+    once = apply_pass(Equalize(precision="int8"), Model(uneven), context)
+    twice = apply_pass(Equalize(precision="int8"), replace(once, notes=()), context)
     if twice.network is once.network:
         assert any("left out" in note for note in twice.notes)
     else:
         assert any("equalize helped" in note for note in twice.notes)
-    plain = apply_pass(Equalize(numeric="float32"), Model(uneven), context)
+    plain = apply_pass(Equalize(precision="float32"), Model(uneven), context)
     assert plain.network is uneven and any("did not help" in note for note in plain.notes)
 
 
@@ -226,7 +226,7 @@ def test_rounding_is_the_converters(uneven: Network) -> None:
     from tflite_compress.models.network import keras_network
 
     samples = (image(10, 10, 1),)
-    content, _ = convert(keras_network(model, "m", True), Convert(numeric="int8"), samples, lambda n: None)
+    content, _ = convert(keras_network(model, "m", True), Convert(precision="int8"), samples, lambda n: None)
     tree = unpack(content)
     graph = tree.subgraphs[0]
     conv = next(op for op in graph.operators if operator_name(tree, op) == "CONV_2D")
@@ -240,7 +240,7 @@ def test_rounding_is_the_converters(uneven: Network) -> None:
 
 
 def test_bias_correction_is_kept_only_if_it_helps(uneven: Network, context: Context) -> None:
-    done = apply_pass(BiasCorrect(numeric="int8"), Model(uneven), context)
+    done = apply_pass(BiasCorrect(precision="int8"), Model(uneven), context)
     note = next(n for n in done.notes if n.startswith("bias-correct"))
     assert ("helped" in note) == (done.network is not uneven)
 

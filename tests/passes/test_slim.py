@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from tests.passes.test_convert import run
-from tflite_compress.errors import ConversionError
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.convert import apply as convert
 from tflite_compress.passes.slim import Slim, apply
-from tflite_compress.tflite import slim
+from tflite_compress.support.errors import ConversionError
+from tflite_compress.tflite import slim_file as slim
 from tflite_compress.tflite.flatbuffer import tensor_name, unpack
 
 
 @pytest.fixture(scope="module")
 def int8(context: Context, start: Model) -> Model:
-    return convert(Convert(numeric="int8"), start, context)
+    return convert(Convert(precision="int8"), start, context)
 
 
 def test_levels(context: Context, int8: Model) -> None:

@@ -23,7 +23,7 @@ EXAMPLE_RECIPES = (
 )
 FORESTS = ("forest nan", "boosted", "histogram", "xgboost", "lightgbm")
 UNSTABLE = ("gru int8",)  # names of its unrolled steps depend on what was traced before
-SHORT = {"epochs": 1, "least_steps": 40, "recovery_steps": 20, "rounds": 1}
+SHORT = {"epochs": 1, "min_steps": 40, "recovery_steps": 20, "rounds": 1}
 
 
 def digest(content: bytes) -> str:
@@ -44,15 +44,15 @@ def conversions(names: tuple[str, ...] | None = None) -> dict[str, str]:
     """Size and digest of each zoo model in each precision; ``refused`` where the converter refuses it."""
     from tests.models.test_bridge import shake_weights
     from tests.models.zoo import NAMES, models
-    from tflite_compress.backend import keras3, tf_keras
     from tflite_compress.data.gather import DataSpec, gather
-    from tflite_compress.errors import ConversionError
     from tflite_compress.models.load import load_model
     from tflite_compress.passes import apply_pass
     from tflite_compress.passes.base import Context, Model
-    from tflite_compress.progress import Silent
-    from tflite_compress.recipes import load_recipe
-    from tflite_compress.reference import make_reference
+    from tflite_compress.pipeline.recipes import load_recipe
+    from tflite_compress.scoring.reference import make_reference
+    from tflite_compress.support.backend import keras3, tf_keras
+    from tflite_compress.support.errors import ConversionError
+    from tflite_compress.support.progress import Silent
 
     found: dict[str, str] = {}
     for name in names or NAMES:
@@ -79,7 +79,7 @@ def conversions(names: tuple[str, ...] | None = None) -> dict[str, str]:
 def example(recipe: str) -> dict[str, Any]:
     """Digest and figures of the bundled example compressed by ``recipe`` with a short training."""
     from tflite_compress import compress
-    from tflite_compress.recipes import load_recipe
+    from tflite_compress.pipeline.recipes import load_recipe
 
     known = {key for step in load_recipe(recipe).passes for key in step.__struct_fields__}
     device = "rp2040" if recipe == "tiny-mcu" else "raspberry-pi-4"
@@ -120,7 +120,7 @@ def forest_code(name: str) -> dict[str, str]:
     """Digest of each C file of a forest, and of its ``.tflite``."""
     from tests.trees.conftest import fitted
     from tflite_compress.trees.c_source import c_forest
-    from tflite_compress.trees.load import load_forest
+    from tflite_compress.trees.load_forest import load_forest
 
     estimator, _ = fitted(name)
     forest, _, _ = load_forest(estimator, False)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.needs import tool
-from tflite_compress.errors import CompressError, UsageError
 from tflite_compress.runtimes.adb import DELEGATES, Timing, adb_runtime, command_line, find_phone, parse_log
+from tflite_compress.support.errors import CompressError, UsageError
 
 LOGS = Path(__file__).parent / "logs"
 STAND_IN = """#!/bin/sh

@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tflite_compress.checking.compare import compare
 from tflite_compress.data.raw import random_data
-from tflite_compress.errors import ModelError, UsageError
-from tflite_compress.fit.compare import compare
-from tflite_compress.runtimes import child, vela
 from tflite_compress.runtimes import emulator as emulation
-from tflite_compress.runtimes.answer import Arrays
+from tflite_compress.runtimes import isolated as child
+from tflite_compress.runtimes import vela
+from tflite_compress.runtimes.by_name import Remote, runtime_named
 from tflite_compress.runtimes.host import host_runtime
-from tflite_compress.runtimes.micro import micro_runtime
-from tflite_compress.runtimes.named import Remote, runtime_named
+from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.runtimes.tflm import TFLMModel
-from tflite_compress.tflite.ports import ports_of
+from tflite_compress.runtimes.tflm_runtime import micro_runtime
+from tflite_compress.support.errors import ModelError, UsageError
 from tflite_compress.tflite.scratch import largest_scratch
+from tflite_compress.tflite.tensor_specs import ports_of
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.errors import ConversionError
 from tflite_compress.runtimes.litert import LiteRTModel, dequantized, predict, quantized
+from tflite_compress.support.errors import ConversionError
 
 
 def test_quantizing_rounds_and_saturates() -> None:
@@ -36,7 +36,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(keras: Any) -> None
     inputs = keras.Input((5,), name="x")
     network = load_model(keras.Model(inputs, keras.layers.Dense(3, name="y")(inputs))).network
     x = np.random.default_rng(0).standard_normal((37, 5)).astype(np.float32)
-    content, _ = convert(network, Convert(numeric="float32"), (x,), lambda n: None)
+    content, _ = convert(network, Convert(precision="float32"), (x,), lambda n: None)
     results = [predict(content, (x,), ("x",), ("y",), workers=n)[0] for n in (1, 3, 100, None)]
     assert all(np.array_equal(results[0], other) for other in results[1:])
     assert np.allclose(results[0], network.predict((x,))[0], atol=1e-6)

@@ -15,12 +15,12 @@ import pytest
 from tests.needs import tool
 from tests.runtimes.loopback import Server
 from tflite_compress.data.raw import random_data
-from tflite_compress.errors import CompressError, UsageError
 from tflite_compress.runtimes import emulator as emulation
-from tflite_compress.runtimes.answer import Arrays
 from tflite_compress.runtimes.host import host_runtime
+from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.runtimes.ssh import Host, ssh_runtime, trouble
-from tflite_compress.tflite.ports import ports_of
+from tflite_compress.support.errors import CompressError, UsageError
+from tflite_compress.tflite.tensor_specs import ports_of
 
 
 @pytest.fixture(scope="module")

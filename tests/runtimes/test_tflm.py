@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.errors import ConversionError
 from tflite_compress.models.load import load_model
 from tflite_compress.passes.convert import Convert, convert
 from tflite_compress.runtimes.arena import smallest_arena
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.runtimes.tflm import TFLMModel, minimal_arena, predict_raw, same_outputs
+from tflite_compress.support.errors import ConversionError
 
 PORTS = (("left", "right"), ("small", "large"))
 
@@ -28,7 +28,7 @@ def build(model: Any) -> bytes:
     network = load_model(model).network
     rng = np.random.default_rng(0)
     samples = tuple(rng.normal(size=(8, *p.shape[1:])).astype(np.float32) for p in network.inputs)
-    return convert(network, Convert(numeric="int8", io="integer"), samples, lambda n: None)[0]
+    return convert(network, Convert(precision="int8", io="integer"), samples, lambda n: None)[0]
 
 
 def inputs(count: int) -> tuple[np.ndarray, ...]:

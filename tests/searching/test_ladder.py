@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tflite_compress.searching.job import Outcome
-from tflite_compress.searching.ladder import (
+from tflite_compress.searching.stages import (
     Candidate,
     Goal,
     beaten,
@@ -21,8 +21,8 @@ GOAL = Goal(("size", "latency"), 0.01)
 TRAINED = {"keep:a": 0.5}
 
 
-def outcome(size: float, latency: float, drop: float, misfit: str = "", error: str = "") -> Outcome:
-    return Outcome({"size": size, "latency": latency, "drop": drop}, drop, misfit, 1.0, "", error)
+def outcome(size: float, latency: float, drop: float, violation: str = "", error: str = "") -> Outcome:
+    return Outcome({"size": size, "latency": latency, "drop": drop}, drop, violation, 1.0, "", error)
 
 
 def candidate(trial: int, *outcomes: Outcome, values: dict[str, Any] = TRAINED) -> Candidate:
@@ -41,7 +41,7 @@ def test_the_front_holds_what_is_good_and_not_dominated() -> None:
             candidate(1, outcome(5, 20, 0.009)),
             candidate(2, outcome(11, 11, 0.0)),  # dominated by 0
             candidate(3, outcome(1, 1, 0.02)),  # loses too much
-            candidate(4, outcome(1, 1, 0.0, misfit="flash")),
+            candidate(4, outcome(1, 1, 0.0, violation="flash")),
             candidate(5, outcome(10, 10, -0.1)),  # the same figures as 0
             candidate(6),
         ],
@@ -58,7 +58,7 @@ def test_the_front_holds_what_is_good_and_not_dominated() -> None:
         ((outcome(10, 10, 0.9), outcome(10, 10, 0.1), outcome(10, 10, 0.05)), "hopeless"),
         ((outcome(10, 10, 0.01),), "good"),
         ((outcome(40, 40, 0.5),), "dominated"),
-        ((outcome(10, 10, 0.0, misfit="flash"),), "does not fit"),
+        ((outcome(10, 10, 0.0, violation="flash"),), "does not fit"),
         ((outcome(10, 10, 0.0, error="no"),), "failed"),
         ((outcome(10, 10, 0.9), *[outcome(10, 10, 0.02)] * 3), "loses too much"),
     ],

@@ -15,13 +15,13 @@ import pytest
 
 import tflite_compress
 from tflite_compress import SearchSettings, search
-from tflite_compress.api import Options
+from tflite_compress.compression.compress import Options
 from tflite_compress.data.gather import DataSpec
-from tflite_compress.devices import load_device
-from tflite_compress.errors import CompressError, UsageError
+from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.searching.engine import Process, WorkerDiedError
 from tflite_compress.searching.job import Setup
+from tflite_compress.support.errors import CompressError, UsageError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -38,7 +38,7 @@ def accuracy(folder: Path, file: str, digits: Path, digits_data: Path) -> float:
     network = load_model(digits).network
     samples = gather(DataSpec(str(digits_data)), network, 0).evaluate
     assert samples.labels is not None
-    answers = predict((folder / file).read_bytes(), samples.inputs, *network.port_names)[0].argmax(1)
+    answers = predict((folder / file).read_bytes(), samples.inputs, *network.tensor_names)[0].argmax(1)
     return float(np.mean(answers == samples.labels[0]))
 
 
@@ -48,7 +48,7 @@ def test_from_the_command_line(run: Run, digits: Path, digits_data: Path, tmp_pa
     assert code == 0, err
     assert "points/01" in out and "chosen: found/chosen/digits.tflite" in out
     record = json.loads((tmp_path / "found" / "search.json").read_text())
-    assert [t["values"]["numeric"] for t in record["trials"]] == ["int8"] * 3
+    assert [t["values"]["precision"] for t in record["trials"]] == ["int8"] * 3
     assert record["trials"][0]["values"]["bits:conv_2"] == 8 and record["sensitivity"]["channels"]
     assert sum(point["chosen"] for point in record["front"]) == 1
     for point in record["front"]:
@@ -200,7 +200,7 @@ def _workers_in(folder: Path) -> list[str]:
         try:
             if entry.name.isdigit() and os.readlink(entry / "cwd") == str(folder):
                 command = (entry / "cmdline").read_bytes().decode()
-                found += [command] if "tflite_compress.searching.worker" in command else []
+                found += [command] if "tflite_compress.searching.search_worker" in command else []
         except OSError:
             continue
     return found

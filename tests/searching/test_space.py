@@ -6,10 +6,10 @@ from typing import Any
 import optuna
 import pytest
 
-from tflite_compress.devices import load_device
 from tflite_compress.passes import AdaRound, Cluster, Encode, Int4, Prune, PruneChannels
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.recipes import as_toml, load_recipe
+from tflite_compress.pipeline.recipes import as_toml, load_recipe
+from tflite_compress.profiles.devices import load_device
 from tflite_compress.searching.sensitivity import as_json, measure_space
 from tflite_compress.searching.space import Effort, Narrow, Space, Width, ladder, recipe_of, starts, suggest
 
@@ -23,7 +23,7 @@ SPACE = Space(
     False,
     ("int8", "float16"),
 )
-MICRO = replace(SPACE, device=NANO, shares=True, encodes=True, numerics=("int8",))
+MICRO = replace(SPACE, device=NANO, shares=True, encodes=True, precisions=("int8",))
 
 
 def test_every_point_is_a_recipe_that_can_be_read_back(tmp_path: Any) -> None:
@@ -42,19 +42,19 @@ def test_every_point_is_a_recipe_that_can_be_read_back(tmp_path: Any) -> None:
 
 
 def test_what_a_point_says_is_what_the_recipe_does() -> None:
-    values = {"keep:a": 0.5, "keep:b": 1.0, "numeric": "int8", "bits:b": 4, "bits:the rest": 8}
+    values = {"keep:a": 0.5, "keep:b": 1.0, "precision": "int8", "bits:b": 4, "bits:the rest": 8}
     passes = recipe_of(values, SPACE, Effort(300, True), "p").passes
     assert isinstance(passes[0], PruneChannels)
-    assert passes[0].keep == ("^a$=0.5", "^a\\.2$=0.5") and passes[0].least_steps == 300
-    assert passes[0].multiple == PI.numerics.channel_multiple and passes[0].epochs == 0
+    assert passes[0].keep == ("^a$=0.5", "^a\\.2$=0.5") and passes[0].min_steps == 300
+    assert passes[0].multiple == PI.precisions.channel_multiple and passes[0].epochs == 0
     four = next(p for p in passes if isinstance(p, Int4))
-    assert four.exclude == ("^c$", "^d$") and four.most_loss == 1 and "CONV_2D" in four.operators
+    assert four.exclude == ("^c$", "^d$") and four.max_loss == 1 and "CONV_2D" in four.operators
 
 
 def test_the_first_points_come_from_the_sensitivity() -> None:
     points = starts(SPACE)
-    assert points[0] == {"keep:a": 1.0, "keep:b": 1.0, "numeric": "int8", "bits:b": 8, "bits:the rest": 8}
-    assert {"keep:a": 0.5, "keep:b": 0.25, "numeric": "int8", "bits:b": 4, "bits:the rest": 8} in points
+    assert points[0] == {"keep:a": 1.0, "keep:b": 1.0, "precision": "int8", "bits:b": 8, "bits:the rest": 8}
+    assert {"keep:a": 0.5, "keep:b": 0.25, "precision": "int8", "bits:b": 4, "bits:the rest": 8} in points
     assert any(p.get("clusters") == 16 for p in starts(MICRO))
     assert not any("clusters" in p for p in points)
 

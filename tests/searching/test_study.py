@@ -8,9 +8,9 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from tflite_compress.searching.explore import _given_up
-from tflite_compress.searching.ladder import Candidate, Goal
 from tflite_compress.searching.space import Space
-from tflite_compress.searching.study import MOST_ATTEMPTS, Study
+from tflite_compress.searching.stages import Candidate, Goal
+from tflite_compress.searching.study import MAX_ATTEMPTS, Study
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def opened(storage: Any) -> Study:
 
 @pytest.fixture
 def begun(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Candidate:
-    monkeypatch.setattr("tflite_compress.searching.study.suggest", lambda trial, space: {"numeric": "int8"})
+    monkeypatch.setattr("tflite_compress.searching.study.suggest", lambda trial, space: {"precision": "int8"})
     study = opened(storage)
     space: Space = None  # type: ignore[assignment]
     return study.note_attempt(study.ask(space))
@@ -42,7 +42,7 @@ def test_a_search_killed_a_few_times_goes_on(storage: Any, begun: Candidate) -> 
 
 
 def test_a_stage_nobody_lives_through_is_given_up(storage: Any, begun: Candidate) -> None:
-    for _ in range(MOST_ATTEMPTS - 1):
+    for _ in range(MAX_ATTEMPTS - 1):
         opened(storage).note_attempt(waiting(storage))
     study = opened(storage)
     assert _given_up(study, waiting(storage))

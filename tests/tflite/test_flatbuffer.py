@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.errors import ConversionError
+from tflite_compress.support.errors import ConversionError
 from tflite_compress.tflite.flatbuffer import operator_names, pack, tensor_name, unpack
 from tflite_compress.tflite.macs import count_work
-from tflite_compress.tflite.slim import layer_name, slimmed, steps_of
+from tflite_compress.tflite.slim_file import layer_name, slimmed, steps_of
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def content(keras: Any) -> bytes:
     model.set_weights(weights)
     network = load_model(model).network
     samples = (np.random.default_rng(0).standard_normal((8, 8, 8, 3)).astype(np.float32),)
-    return convert(network, Convert(numeric="int8"), samples, lambda n: None)[0]
+    return convert(network, Convert(precision="int8"), samples, lambda n: None)[0]
 
 
 def test_macs_and_zeros_are_counted(content: bytes) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tflite_compress.errors import CompressError, ModelError
 from tflite_compress.runtimes.host import host_runtime
-from tflite_compress.runtimes.micro import micro_runtime
+from tflite_compress.runtimes.tflm_runtime import micro_runtime
+from tflite_compress.support.errors import CompressError, ModelError
 from tflite_compress.tflite.flatbuffer import pack, unpack
 from tflite_compress.tflite.integrity import read_verified, verify
-from tflite_compress.tflite.ports import ports_of
+from tflite_compress.tflite.tensor_specs import ports_of
 
 
 @pytest.fixture(scope="module")

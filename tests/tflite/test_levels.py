@@ -7,9 +7,9 @@ import pytest
 
 from tests.passes.test_convert import random_context
 from tflite_compress.passes.convert import Convert, convert
-from tflite_compress.reference import distance
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.runtimes.tflm import predict_raw
+from tflite_compress.scoring.reference import distance
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.levels import with_shared_levels
 from tflite_compress.tflite.macs import constant
@@ -37,11 +37,11 @@ def clustered(keras2: Any) -> Any:
     return model
 
 
-@pytest.mark.parametrize("numeric", ["int8", "int16x8"])
-def test_channels_share_their_levels_and_the_outputs_stay(clustered: Any, numeric: Any) -> None:
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+def test_channels_share_their_levels_and_the_outputs_stay(clustered: Any, precision: Any) -> None:
     context, start = random_context(clustered)
     samples = context.reference.splits.calibrate.inputs
-    before, _ = convert(start.network, Convert(numeric=numeric), samples, lambda n: None)
+    before, _ = convert(start.network, Convert(precision=precision), samples, lambda n: None)
     handle = start.network.handle
     kernels = [handle.get_layer(name).kernel.numpy() for name in ("one", "two", "three")]
     after = with_shared_levels(before, kernels)
@@ -50,11 +50,11 @@ def test_channels_share_their_levels_and_the_outputs_stay(clustered: Any, numeri
         sorted(distinct(after))[:2] == [8, 8] and max(distinct(after)) <= 16
     )  # BatchNorm's sign mirrors some
     inputs = context.reference.splits.evaluate.inputs
-    outputs = [predict(c, inputs, *start.network.port_names) for c in (before, after)]
+    outputs = [predict(c, inputs, *start.network.tensor_names) for c in (before, after)]
     quality = [distance(context.reference.evaluation_outputs, o)["snr_db"] for o in outputs]
     assert quality[1] > quality[0] - 3 and quality[1] > 20
     micro = np.stack(
-        [row[0] for row in predict_raw(after, tuple(x[:20] for x in inputs), start.network.port_names)]
+        [row[0] for row in predict_raw(after, tuple(x[:20] for x in inputs), start.network.tensor_names)]
     )
     assert np.allclose(micro[:, 0], outputs[1][0][:20], atol=0.02 * np.abs(outputs[1][0]).max())
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tflite_compress.timing.alternate import LEAST_ROUNDS, measure_alternately
 from tflite_compress.timing.machine import machine_name
+from tflite_compress.timing.paired import MIN_ROUNDS, measure_alternately
 
 
 class Fake:
@@ -20,9 +20,9 @@ def test_models_take_turns_and_swap_places() -> None:
     turns: list[str] = []
     models: list[Any] = [Fake("a", turns), Fake("b", turns)]
     latencies = measure_alternately(models, seconds=0)
-    timed = "".join(turns)[-2 * LEAST_ROUNDS :]
-    assert timed.startswith("abbaabba") and timed.count("a") == timed.count("b") == LEAST_ROUNDS
-    assert all(0 <= x.median_ms <= x.p90_ms <= x.p99_ms and x.runs == LEAST_ROUNDS for x in latencies)
+    timed = "".join(turns)[-2 * MIN_ROUNDS :]
+    assert timed.startswith("abbaabba") and timed.count("a") == timed.count("b") == MIN_ROUNDS
+    assert all(0 <= x.median_ms <= x.p90_ms <= x.p99_ms and x.runs == MIN_ROUNDS for x in latencies)
 
 
 def test_the_machine_has_a_name() -> None:

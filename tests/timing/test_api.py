@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.errors import ModelError, UsageError
-from tflite_compress.fit.api import read_verified
-from tflite_compress.progress import Silent
-from tflite_compress.runtimes.answer import Answer, Cost
-from tflite_compress.timing.api import benchmark
-from tflite_compress.timing.devices import device_ratio, time_on_device
+from tflite_compress.checking.check_file import read_verified
+from tflite_compress.runtimes.run_result import Measurement, RunResult
+from tflite_compress.support.errors import ModelError, UsageError
+from tflite_compress.support.progress import Silent
+from tflite_compress.timing.benchmark import benchmark
+from tflite_compress.timing.interleaved import Contender, time_contenders
 from tflite_compress.timing.overhead import call_overhead_ms, empty_model
-from tflite_compress.timing.session import Contender, time_contenders
+from tflite_compress.timing.remote import device_ratio, time_on_device
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -82,10 +82,12 @@ def test_what_one_runtime_refuses_does_not_stop_the_others(files: tuple[Path, Pa
 def test_a_device_is_asked_in_turns() -> None:
     asked: list[bytes] = []
 
-    def device(content: bytes, inputs: Any) -> Answer:
+    def device(content: bytes, inputs: Any) -> RunResult:
         asked.append(content)
         ms = 2.0 if content == b"a" else 1.0
-        return Answer("board", None, (Cost("latency", ms + len(asked) / 100, "ms", "measured", "there"),))
+        return RunResult(
+            "board", None, (Measurement("latency", ms + len(asked) / 100, "ms", "measured", "there"),)
+        )
 
     files = [(name, name.encode(), (np.zeros((1, 1)),)) for name in ("a", "b")]
     a, b = time_on_device(files, device, Silent())

@@ -12,11 +12,11 @@ import pytest
 from tests.inspection.test_look import converted  # noqa: F401
 from tests.timing.models import dense
 from tflite_compress.data.raw import random_data
-from tflite_compress.errors import ModelError
 from tflite_compress.runtimes.litert import LiteRTModel
+from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import operator_names, unpack
 from tflite_compress.tflite.integrity import read_verified
-from tflite_compress.tflite.ports import ports_of
+from tflite_compress.tflite.tensor_specs import ports_of
 from tflite_compress.timing.prefixes import cut_places, prefixes
 from tflite_compress.timing.profile import profile, profile_content
 from tflite_compress.timing.roofline import measure_roofline

@@ -7,7 +7,7 @@ import pytest
 from tests.needs import tool
 from tflite_compress.trees.c_source import c_forest
 from tflite_compress.trees.compiled import answers, arm_bytes
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.merge import merged
 from tflite_compress.trees.quantize import feature_ranges, quantized
 
@@ -20,12 +20,12 @@ def gcc() -> str:
 
 
 @pytest.mark.usefixtures("gcc")
-@pytest.mark.parametrize("numeric", ["float32", "int8", "int16"])
-def test_compiled_code_answers_as_the_forest_on_every_sample(every_model: tuple, numeric: str) -> None:
+@pytest.mark.parametrize("precision", ["float32", "int8", "int16"])
+def test_compiled_code_answers_as_the_forest_on_every_sample(every_model: tuple, precision: str) -> None:
     name, estimator, x = every_model
     forest = load_forest(estimator, trust=False)[0]
-    if numeric != "float32":
-        forest = merged(quantized(forest, feature_ranges([x]), numeric))  # type: ignore[arg-type]
+    if precision != "float32":
+        forest = merged(quantized(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
     found = answers(c_forest(forest, "f", True), "f", x, forest.outputs)
     assert found is not None
     wanted = forest.predict(x)
@@ -81,14 +81,14 @@ def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
 
 
 @pytest.mark.usefixtures("gcc")
-@pytest.mark.parametrize("numeric", ["float32", "int8"])
-def test_columns_beyond_16_bits(numeric: str) -> None:
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_columns_beyond_16_bits(precision: str) -> None:
     from sklearn.tree import DecisionTreeClassifier
 
     x = np.zeros((20, 70_000), np.float32)
     x[:, -1] = np.arange(20)
     forest = load_forest(DecisionTreeClassifier().fit(x, x[:, -1] > 9), trust=False)[0]
-    if numeric == "int8":
+    if precision == "int8":
         forest = quantized(forest, feature_ranges([x]), "int8")
     found = answers(c_forest(forest, "f", False), "f", x, forest.outputs)
     np.testing.assert_allclose(found, forest.predict(x), rtol=1e-5)
@@ -127,8 +127,8 @@ def test_streams_of_bits(features: int, missing: bool) -> None:
     forests = RandomForestClassifier(15, random_state=0), RandomForestClassifier(15, min_samples_leaf=40)
     for model in (*forests, HistGradientBoostingClassifier(max_iter=9)):
         forest = load_forest(model.fit(x, y), trust=False)[0]
-        for numeric in ("int8", "int16"):
-            small = quantized(forest, feature_ranges([x]), numeric)  # type: ignore[arg-type]
+        for precision in ("int8", "int16"):
+            small = quantized(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
             code = c_forest(small, "f", missing)
             assert b"Trees in preorder" in code.files["f.c"]
             if model is forests[0]:
@@ -139,9 +139,9 @@ def test_streams_of_bits(features: int, missing: bool) -> None:
             np.testing.assert_allclose(found, small.predict(x), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("numeric", ["float32", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("name", ["forest", "xgboost nan"])
-def test_every_sample_on_a_cortex_m4(name: str, numeric: str) -> None:
+def test_every_sample_on_a_cortex_m4(name: str, precision: str) -> None:
     """The program reads no files: samples and what the forest says of them are compiled in."""
     from tests.trees.conftest import fitted
     from tflite_compress.trees.c_text import number
@@ -150,8 +150,8 @@ def test_every_sample_on_a_cortex_m4(name: str, numeric: str) -> None:
     qemu = tool("qemu-system-arm", "qemu-system-arm")
     estimator, x = fitted(name)
     forest = load_forest(estimator, trust=False)[0]
-    if numeric != "float32":
-        forest = merged(quantized(forest, feature_ranges([x]), numeric))  # type: ignore[arg-type]
+    if precision != "float32":
+        forest = merged(quantized(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
     x = x[:300]
     for file, content in c_forest(forest, "f", True).files.items():
         Path(file).write_bytes(content)

@@ -4,7 +4,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from tests.trees.conftest import data_of
 from tflite_compress.trees.cost_complexity import weakness
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import pytest
 
 from tests.trees.conftest import fitted
 from tflite_compress.runtimes.litert import LiteRTModel, predict
-from tflite_compress.runtimes.micro import run_micro
+from tflite_compress.runtimes.tflm_runtime import run_micro
 from tflite_compress.trees.export import DEEPEST_MATRIX, Form, Ports, cheaper_form, export
 from tflite_compress.trees.forest import Forest
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.merge import merged
 from tflite_compress.trees.quantize import feature_ranges, quantized
 
@@ -49,12 +49,12 @@ def test_litert_answers_as_the_source_on_every_sample(every_model: tuple, form: 
 NAMES = ["forest", "boosted", "histogram nan", "xgboost nan", "lightgbm averaged", "forest regression"]
 
 
-@pytest.mark.parametrize("numeric", ["float32", "int8", "int16"])
+@pytest.mark.parametrize("precision", ["float32", "int8", "int16"])
 @pytest.mark.parametrize("name", NAMES)
-def test_tflite_micro_answers_alike(name: str, numeric: Any) -> None:
+def test_tflite_micro_answers_alike(name: str, precision: Any) -> None:
     forest, x = forest_of(name)
-    if numeric != "float32":
-        forest = merged(quantized(forest, feature_ranges([x]), numeric))
+    if precision != "float32":
+        forest = merged(quantized(forest, feature_ranges([x]), precision))
     few = x[:40]
     forms: list[Form] = ["traversal"] + (["matrix"] if forest.depth <= 6 else [])  # type: ignore[list-item]
     for form in forms:
@@ -78,8 +78,8 @@ def test_batches(name: str, form: Form) -> None:
 def test_quantized_litert_files_answer_as_the_quantized_forest(every_model: tuple) -> None:
     forest = load_forest(every_model[1], trust=False)[0]
     x = every_model[2]
-    for numeric in ("int8", "int16"):
-        small = merged(quantized(forest, feature_ranges([x]), numeric))
+    for precision in ("int8", "int16"):
+        small = merged(quantized(forest, feature_ranges([x]), precision))
         content = exported(small)
         assert_same(predict(content, (x,), ("features",), ("out",))[0], small, x)
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.trees.conftest import fitted
 from tflite_compress.trees.forest import below, not_above, require_sound
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 
 
 def test_thresholds_keep_every_comparison() -> None:

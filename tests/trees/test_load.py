@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from tests.trees.conftest import data_of, fitted
-from tflite_compress.errors import ModelError
-from tflite_compress.trees.load import holds_forest, load_forest
+from tflite_compress.support.errors import ModelError
+from tflite_compress.trees.load_forest import holds_forest, load_forest
 
 
 def saved(name: str) -> tuple[Path, np.ndarray, Any]:

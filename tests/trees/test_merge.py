@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.trees.conftest import fitted
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.merge import merged, within
 from tflite_compress.trees.quantize import feature_ranges, quantized
 from tflite_compress.trees.subtrees import subtrees

@@ -4,7 +4,7 @@ import pytest
 from tests.trees.conftest import fitted
 from tflite_compress.trees import packed as module
 from tflite_compress.trees.c_source import c_forest
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.packed import LEFT_LEAF, LENGTH_BITS, RIGHT_LEAF, Packed, leaves_of, packed
 from tflite_compress.trees.quantize import feature_ranges, quantized
 from tflite_compress.trees.subtrees import Subtrees, subtrees
@@ -92,6 +92,6 @@ def test_leaves_with_all_columns_stay_as_they_are() -> None:
 
 def test_what_a_read_cannot_hold_is_left_to_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     forest, parts = small_forest()
-    monkeypatch.setattr(module, "MOST_BITS", 2)
+    monkeypatch.setattr(module, "MAX_BITS", 2)
     assert packed(forest, parts, False) is None
     assert b"Trees in preorder" not in c_forest(forest, "f", False).files["f.c"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.trees.conftest import fitted
-from tflite_compress.trees.load import load_forest
+from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.quantize import feature_ranges, quantized
 
 
@@ -14,12 +14,12 @@ def test_thresholds_between_whole_numbers_lose_nothing() -> None:
     np.testing.assert_allclose(small.predict(x), forest.predict(x), atol=1 / 127)
 
 
-@pytest.mark.parametrize(("numeric", "limit"), [("int8", 0.003), ("int16", 1e-5)])
-def test_numbers_are_whole_and_errors_small(numeric: str, limit: float) -> None:
+@pytest.mark.parametrize(("precision", "limit"), [("int8", 0.003), ("int16", 1e-5)])
+def test_numbers_are_whole_and_errors_small(precision: str, limit: float) -> None:
     estimator, x = fitted("extra trees")
     forest = load_forest(estimator, trust=False)[0]
-    small = quantized(forest, feature_ranges([x]), numeric)  # type: ignore[arg-type]
-    info = np.iinfo(numeric)
+    small = quantized(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
+    info = np.iinfo(precision)
     for tree in small.trees:
         split = ~tree.is_leaf
         assert np.array_equal(tree.threshold[split], np.rint(tree.threshold[split]))

@@ -62,7 +62,7 @@ class Costs:
         return np.asarray([np.prod(lengths[list(axes)]) for axes in chosen], np.float64)
 
 
-def costs(dependencies: Dependencies, numeric: str) -> Costs:
+def costs(dependencies: Dependencies, precision: str) -> Costs:
     """Set up the cost of a traced model.
 
     Args:
@@ -87,18 +87,18 @@ def costs(dependencies: Dependencies, numeric: str) -> Costs:
             labelled = {axis.number for axis in axes}
             rest = float(np.prod([d for i, d in enumerate(weight.shape) if i not in labelled]))
             axes_of.append(tuple(own))
-            prices.append((rest * reuse, rest * _bytes_of(weight, numeric)))
+            prices.append((rest * reuse, rest * _bytes_of(weight, precision)))
     groups, entries = _grouped(members, len(fixed))
     macs, size = (np.asarray(column, np.float64) for column in zip(*prices, strict=True))
     return Costs(groups, entries, np.asarray(fixed), tuple(axes_of), np.asarray(makes, bool), macs, size)
 
 
-def _bytes_of(weight: object, numeric: str) -> float:
+def _bytes_of(weight: object, precision: str) -> float:
     """Bytes of one entry; of the vectors of BatchNorm only one stays, as the bias it is folded into."""
     if len(weight.shape) > 1:  # type: ignore[attr-defined]
-        return WEIGHT_BYTES[numeric]
+        return WEIGHT_BYTES[precision]
     name = str(weight.name)  # type: ignore[attr-defined]
-    return CHANNEL_BYTES[numeric] if "bias" in name or "beta" in name else 0.0
+    return CHANNEL_BYTES[precision] if "bias" in name or "beta" in name else 0.0
 
 
 def _grouped(

@@ -16,7 +16,7 @@ import numpy as np
 from tflite_compress.channels.labels import FROZEN, LabelBook, Labels
 from tflite_compress.channels.probe import channelwise_by_trial
 from tflite_compress.channels.rules import RULES, Axis, Effect, Visit
-from tflite_compress.errors import ModelError
+from tflite_compress.support.errors import ModelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +163,6 @@ def _kind(layer: Any) -> str:
 
 
 def _flatten(structure: Any) -> list[Any]:
-    from tflite_compress.backend import tensorflow
+    from tflite_compress.support.backend import tensorflow
 
     return list(tensorflow().nest.flatten(structure))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.channels.cost import Costs
 from tflite_compress.channels.dependencies import Dependencies
-from tflite_compress.errors import ConfigError
+from tflite_compress.support.errors import ConfigError
 
 Wanted = list[tuple[re.Pattern[str], float]]
 
@@ -66,7 +66,7 @@ def shares_asked(rules: tuple[str, ...]) -> Wanted:
     return wanted
 
 
-def most_kept(wanted: Wanted, original: tuple[Group, ...], now: tuple[Group, ...]) -> np.ndarray:
+def max_kept(wanted: Wanted, original: tuple[Group, ...], now: tuple[Group, ...]) -> np.ndarray:
     """How many channels each group may keep.
 
     Args:

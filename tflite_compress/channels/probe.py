@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.backend import tensorflow
 from tflite_compress.channels.labels import LabelBook
 from tflite_compress.channels.rules import Effect, Visit, join
+from tflite_compress.support.backend import tensorflow
 
 FREE_SIZE = 8
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tflite_compress.backend import tensorflow
 from tflite_compress.channels.dependencies import Dependencies
 from tflite_compress.channels.rules import Axis
+from tflite_compress.support.backend import tensorflow
 
 Criterion = Literal["taylor", "l1", "l2", "bn_gamma"]
 BATCH = 32

@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.channels.cost import Costs, Quantity
 
-LEAST_SHARE = 0.1  # of a group's channels always stay: an empty layer would cut the network in two
+MIN_SHARE = 0.1  # of a group's channels always stay: an empty layer would cut the network in two
 
 
 def choose(
@@ -93,12 +93,12 @@ def _at_most(size: int, most: float, multiple: int) -> int:
     """The multiple nearest to what a group may keep; never none, and never more than it has."""
     if most >= size:
         return size
-    least = -(-max(1, int(np.ceil(size * LEAST_SHARE))) // multiple) * multiple
+    least = -(-max(1, int(np.ceil(size * MIN_SHARE))) // multiple) * multiple
     return min(size, max(least, round(most / multiple) * multiple))
 
 
 def _removed(kept: int, size: int, multiple: int) -> int:
     """How many channels the next step takes: down to the next multiple, and never to nothing."""
     after = (kept - 1) // multiple * multiple
-    least = max(1, int(np.ceil(size * LEAST_SHARE)))
+    least = max(1, int(np.ceil(size * MIN_SHARE)))
     return kept - after if after >= least else 0

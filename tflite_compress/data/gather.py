@@ -10,8 +10,8 @@ import numpy as np
 from tflite_compress.data.samples import RawData, Samples, bind
 from tflite_compress.data.sources import ReadOptions, read
 from tflite_compress.data.split import Splits, from_sources, split
-from tflite_compress.errors import UsageError
 from tflite_compress.models.network import Network
+from tflite_compress.support.errors import UsageError
 
 RANDOM_ORIGIN = "random inputs"
 RANDOM_SAMPLES = 64

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from tflite_compress.data.spool import Rows
-from tflite_compress.errors import DataError
-from tflite_compress.models.network import Port
+from tflite_compress.models.network import TensorSpec
+from tflite_compress.support.errors import DataError
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def read_images(files: list[Path], port: Port, resize: bool) -> np.ndarray:
+def read_images(files: list[Path], port: TensorSpec, resize: bool) -> np.ndarray:
     """Read images for a model's input.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.data import spool
-from tflite_compress.errors import DataError
+from tflite_compress.support.errors import DataError
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from tflite_compress.data.samples import Samples, bind
 from tflite_compress.data.sources import ReadOptions, read
-from tflite_compress.errors import DataError, ModelError
-from tflite_compress.models.network import Port
-from tflite_compress.runtimes.answer import Arrays
-from tflite_compress.tflite.ports import Ports, TensorPort
+from tflite_compress.models.network import TensorSpec
+from tflite_compress.runtimes.run_result import Arrays
+from tflite_compress.support.errors import DataError, ModelError
+from tflite_compress.tflite.tensor_specs import Ports, TensorPort
 
 SAMPLES = 8
-MOST_SAMPLES = 100_000
-MOST_ELEMENTS = 50_000_000  # of one input or output, for inputs made up
+MAX_SAMPLES = 100_000
+MAX_ELEMENTS = 50_000_000  # of one input or output, for inputs made up
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
         ModelError: An input or output is so large that running the file with made-up data is no use.
     """
     elements = max((math.prod(port.fixed_shape) for port in (*ports.inputs, *ports.outputs)), default=1)
-    if elements > MOST_ELEMENTS:
+    if elements > MAX_ELEMENTS:
         raise ModelError(
             f"an input or output has {elements:,} numbers, more than is run with made-up data", "Give --data."
         )
-    count = max(1, min(count, MOST_ELEMENTS // max(1, elements)))
+    count = max(1, min(count, MAX_ELEMENTS // max(1, elements)))
     rng = np.random.default_rng(seed)
     real: list[np.ndarray] = []
     for port in ports.inputs:
@@ -89,7 +89,7 @@ def file_data(source: Any, ports: Ports, preprocess: str = "none", resize: bool 
     """
     inputs = tuple(_port(p) for p in ports.inputs)
     outputs = tuple(_port(p) for p in ports.outputs)
-    found = read(source, ReadOptions(inputs[0], preprocess, resize, MOST_SAMPLES))
+    found = read(source, ReadOptions(inputs[0], preprocess, resize, MAX_SAMPLES))
     samples = bind(found.get("eval", next(iter(found.values()))), inputs, outputs)
     return from_samples(samples, ports)
 
@@ -106,11 +106,11 @@ def from_samples(samples: Samples, ports: Ports) -> FileData:
     return FileData(samples.inputs, raw, samples.labels, samples.origin, samples.class_names)
 
 
-def _port(port: TensorPort) -> Port:
+def _port(port: TensorPort) -> TensorSpec:
     """The port as data for a Keras model would see it: real numbers, free batch."""
     dtype = "float32" if port.quantized or port.dtype.kind == "f" else port.dtype.name
     shape = tuple(None if d < 0 else d for d in port.shape[1:])
-    return Port(port.name, (None, *shape), dtype)
+    return TensorSpec(port.name, (None, *shape), dtype)
 
 
 def samples_for(

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.data.spool import blocks, in_blocks, rows_of
-from tflite_compress.errors import DataError
-from tflite_compress.models.network import Port
+from tflite_compress.models.network import TensorSpec
+from tflite_compress.support.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Samples:
         return digest.hexdigest()
 
 
-def bind(raw: RawData, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> Samples:
+def bind(raw: RawData, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> Samples:
     """Put raw data into the order of a model's ports and check that it fits.
 
     Args:
@@ -101,7 +101,7 @@ def bind(raw: RawData, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> S
     return Samples(checked, labels, raw.origin, raw.class_names, raw.note)
 
 
-def _in_order(values: Any, ports: tuple[Port, ...], origin: str, what: str) -> list[np.ndarray]:
+def _in_order(values: Any, ports: tuple[TensorSpec, ...], origin: str, what: str) -> list[np.ndarray]:
     """The arrays in port order, from a mapping by name, a sequence, or a single array."""
     if isinstance(values, Mapping):
         if len(ports) == 1 and len(values) == 1:
@@ -128,7 +128,7 @@ def _in_order(values: Any, ports: tuple[Port, ...], origin: str, what: str) -> l
     return [np.asarray(values)]
 
 
-def _checked_input(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
+def _checked_input(array: np.ndarray, port: TensorSpec, origin: str) -> np.ndarray:
     """Check shape and numbers of one input array and cast it to the port's dtype."""
     if array.dtype.kind not in "fiub":
         raise DataError(
@@ -160,7 +160,7 @@ def _checked_input(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
     return np.ascontiguousarray(in_blocks(array, lambda rows: rows.astype(port.dtype), port.dtype))
 
 
-def _checked_label(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
+def _checked_label(array: np.ndarray, port: TensorSpec, origin: str) -> np.ndarray:
     """Check one label array against its output; integer class labels must be in range."""
     if port.labels and array.ndim == 1:
         array = _numbered(array, port, origin)
@@ -193,7 +193,7 @@ def _checked_label(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
-def _numbered(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
+def _numbered(array: np.ndarray, port: TensorSpec, origin: str) -> np.ndarray:
     """Class numbers of labels such as names, as the model lists its classes."""
     known = {str(label): number for number, label in enumerate(port.labels)}
     words = [str(int(v) if isinstance(v, float) and v.is_integer() else v) for v in array.tolist()]
@@ -206,7 +206,7 @@ def _numbered(array: np.ndarray, port: Port, origin: str) -> np.ndarray:
     return np.array([known[word] for word in words], np.int64)
 
 
-def _require_class_numbers(array: np.ndarray, classes: int, port: Port, origin: str) -> None:
+def _require_class_numbers(array: np.ndarray, classes: int, port: TensorSpec, origin: str) -> None:
     whole = array.dtype.kind in "iub" or bool(np.all(array == np.round(array)))
     if not whole or (array.size and (array.min() < 0 or array.max() >= classes)):
         found = f"{array.min()} to {array.max()}" if array.size else "nothing"

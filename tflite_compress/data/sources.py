@@ -12,9 +12,9 @@ import numpy as np
 from tflite_compress.data.npz import read_npz
 from tflite_compress.data.samples import RawData
 from tflite_compress.data.spool import Rows, in_blocks
-from tflite_compress.errors import DataError, UsageError
 from tflite_compress.models.load import resolve_reference
-from tflite_compress.models.network import Port
+from tflite_compress.models.network import TensorSpec
+from tflite_compress.support.errors import DataError, UsageError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -36,7 +36,7 @@ class ReadOptions:
         limit: Most samples taken from a ``tf.data.Dataset``.
     """
 
-    input: Port
+    input: TensorSpec
     preprocess: str = "none"
     resize: bool = False
     limit: int = 100_000

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tflite_compress.data.samples import Samples
-from tflite_compress.errors import DataError
+from tflite_compress.support.errors import DataError
 
 EVALUATION_SHARE = 0.25
-MOST_CALIBRATION_SAMPLES = 256
+MAX_CALIBRATION_SAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def split(samples: Samples, seed: int, share: float = EVALUATION_SHARE) -> Split
     return Splits(train, calibration_subset(train, seed), samples.take(evaluation))
 
 
-def calibration_subset(train: Samples, seed: int, most: int = MOST_CALIBRATION_SAMPLES) -> Samples:
+def calibration_subset(train: Samples, seed: int, most: int = MAX_CALIBRATION_SAMPLES) -> Samples:
     """A stratified subset of the training samples small enough to calibrate with."""
     if len(train) <= most:
         return train

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from tflite_compress.errors import DataError
+from tflite_compress.support.errors import DataError
 
 LARGE_BYTES = 1 << 30
 BLOCK_BYTES = 64 << 20

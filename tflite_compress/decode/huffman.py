@@ -16,7 +16,7 @@ from tflite_compress.decode.ancillary import Encoded, ancillary, packed_bits
 from tflite_compress.decode.codes import canonical_codes, code_lengths
 
 LOOKUP_PRICE = 1 / 256  # bytes that one more look-up of one element must save
-MOST_LEVEL_BITS = 12
+MAX_LEVEL_BITS = 12
 LONGEST_CODE = 15
 _READ_AHEAD_BYTES = 4
 
@@ -128,7 +128,7 @@ class _Table:
             height = self._lengths[node.last - 1] - node.depth
             price = (self._before[node.last] - self._before[node.first]) * LOOKUP_PRICE
             options = []
-            for bits in range(1, min(height, MOST_LEVEL_BITS) + 1):
+            for bits in range(1, min(height, MAX_LEVEL_BITS) + 1):
                 below = sum(self._plan(inner)[0] for inner in self._inner(node, bits))
                 options.append(((4 if self.wide else 2) * 2**bits + price + below, bits))
             self._best[key] = min(options)

@@ -13,7 +13,7 @@ from tflite_compress.tflite.flatbuffer import pack, schema, type_name, unpack
 from tflite_compress.tflite.macs import constant
 
 OPERATOR = "TFLM_DECODE"
-LEAST_BYTES = 128
+MIN_BYTES = 128
 
 
 def encodable(content: bytes) -> dict[int, Weights]:
@@ -32,7 +32,7 @@ def encodable(content: bytes) -> dict[int, Weights]:
     found = {}
     for index, tensor in enumerate(graph.tensors):
         values = None if type_name(tensor.type) == "INT4" else constant(tensor, model)
-        if values is None or values.nbytes < LEAST_BYTES or index in {int(i) for i in graph.outputs}:
+        if values is None or values.nbytes < MIN_BYTES or index in {int(i) for i in graph.outputs}:
             continue
         if constant_inputs.find_uses(edited, edited.tensors[index]):
             continue

@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.decode.ancillary import Encoded, ancillary, packed_bits
 
-MOST_BITS = 7
+MAX_BITS = 7
 _ONE_TABLE = 15  # in the place of the axis: one table for the whole tensor
 
 
@@ -43,7 +43,7 @@ def _with_tables(rows: np.ndarray, values: np.ndarray, axis: int | None) -> Enco
         indices[number] = positions.reshape(row.shape)
     length = max(len(table) for table in tables)
     bits = max(1, (length - 1).bit_length())
-    if bits > MOST_BITS:
+    if bits > MAX_BITS:
         return None
     flat = (indices if axis is None else np.moveaxis(indices, 0, axis)).reshape(-1)
     padded = np.stack([np.pad(table, (0, length - len(table))) for table in tables])

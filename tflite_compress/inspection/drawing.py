@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from html import escape
 
-from tflite_compress.inspection.look import Inspection, OperatorRow
+from tflite_compress.inspection.inspect_file import Inspection, OperatorRow
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 46, 24, 30, 16
 _COLORS = {"FLOAT32": "#e8eef7", "FLOAT16": "#e8eef7", "INT8": "#e6f4e6", "INT16": "#f7f2dc"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
 from tflite_compress.tflite.macs import constant, weight_inputs, zeros_in
-from tflite_compress.tflite.slim import own_name
+from tflite_compress.tflite.slim_file import own_name
 
 
 @dataclass(frozen=True)

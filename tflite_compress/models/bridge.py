@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.backend import keras3, tensorflow, tf_keras
-from tflite_compress.errors import ModelError
 from tflite_compress.models.graph import Call, replay
+from tflite_compress.support.backend import keras3, tensorflow, tf_keras
+from tflite_compress.support.errors import ModelError
 
 TOLERANCE = 1e-5
 

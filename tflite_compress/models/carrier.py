@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from tflite_compress.backend import tensorflow, tf_keras
+from tflite_compress.support.backend import tensorflow, tf_keras
 
 _Layer: Any = tf_keras().layers.Layer
 

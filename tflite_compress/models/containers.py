@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tflite_compress.errors import ModelError
+from tflite_compress.support.errors import ModelError
 
-MOST_EXPANSION = 100  # times its size in the file; weights hardly compress at all
+MAX_EXPANSION = 100  # times its size in the file; weights hardly compress at all
 FREE_BYTES = 64 << 20  # below this a claim does no harm
-MOST_MEMBERS = 10_000
+MAX_MEMBERS = 10_000
 
 
 def require_sound_archive(archive: zipfile.ZipFile, path: Path) -> None:
@@ -26,7 +26,7 @@ def require_sound_archive(archive: zipfile.ZipFile, path: Path) -> None:
         ModelError: Naming the member.
     """
     members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
+    if len(members) > MAX_MEMBERS:
         raise ModelError(f"{path}: has {len(members):,} members, no model has", _AGAIN)
     for member in members:
         place = PurePosixPath(member.filename.replace("\\", "/"))
@@ -94,7 +94,7 @@ _AGAIN = "It was made to do harm, or is damaged; get it from its source again."
 
 
 def _require_real(claimed: int, stored: int, what: str) -> None:
-    if claimed > FREE_BYTES and claimed > MOST_EXPANSION * max(1, stored):
+    if claimed > FREE_BYTES and claimed > MAX_EXPANSION * max(1, stored):
         raise ModelError(f"{what}: claims {claimed:,} bytes, and {stored:,} are stored", _AGAIN)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tflite_compress.backend import tf_keras
-from tflite_compress.errors import ModelError
+from tflite_compress.support.backend import tf_keras
+from tflite_compress.support.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _flatten(structure: Any) -> list[Any]:
 
 
 def _nest() -> Any:
-    from tflite_compress.backend import tensorflow
+    from tflite_compress.support.backend import tensorflow
 
     return tensorflow().nest
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tflite_compress.backend import keras3, tensorflow, tf_keras
-from tflite_compress.errors import ModelError, UsageError
 from tflite_compress.models.bridge import to_tf_keras
 from tflite_compress.models.containers import (
     require_sound_archive,
@@ -23,14 +21,16 @@ from tflite_compress.models.containers import (
 )
 from tflite_compress.models.copying import in_float32
 from tflite_compress.models.graph import is_functional, replay
-from tflite_compress.models.network import Network, Port, keras_network
+from tflite_compress.models.network import Network, TensorSpec, keras_network
 from tflite_compress.models.safety import (
     parse_config,
     require_known_classes,
     require_no_code,
     require_no_code_ops,
 )
-from tflite_compress.models.trial import require_loadable, suspicious
+from tflite_compress.models.sandboxed_load import require_loadable, suspicious
+from tflite_compress.support.backend import keras3, tensorflow, tf_keras
+from tflite_compress.support.errors import ModelError, UsageError
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CONFIG_LIMIT_BYTES = 256 * 2**20
@@ -311,9 +311,9 @@ def _describe(handle: Any, name: str) -> tuple[Network, str | None]:
 
 def _signature_network(signature: Any, name: str) -> Network:
     specs = signature.structured_input_signature[1]
-    inputs = tuple(Port(key, tuple(s.shape), s.dtype.name) for key, s in specs.items())
+    inputs = tuple(TensorSpec(key, tuple(s.shape), s.dtype.name) for key, s in specs.items())
     outputs = tuple(
-        Port(key, tuple(t.shape), t.dtype.name) for key, t in signature.structured_outputs.items()
+        TensorSpec(key, tuple(t.shape), t.dtype.name) for key, t in signature.structured_outputs.items()
     )
     return Network(
         name, signature, inputs, outputs, False, "a SavedModel without Keras layers is a fixed graph"

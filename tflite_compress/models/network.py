@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.backend import tensorflow
 from tflite_compress.models.graph import input_names, is_functional, output_names
+from tflite_compress.support.backend import tensorflow
 
 BATCH_BYTES = 8 << 20  # of inputs; activations of a convolutional network take some 50 times as much
 
 
 @dataclass(frozen=True)
-class Port:
+class TensorSpec:
     """An input or output of a network.
 
     Attributes:
@@ -50,13 +50,13 @@ class Network:
 
     name: str
     handle: Any
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
     editable: bool = False
     why_not_editable: str = ""
 
     @property
-    def port_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def tensor_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of the inputs and of the outputs, in order: those of a ``.tflite``'s signature."""
         return tuple(p.name for p in self.inputs), tuple(p.name for p in self.outputs)
 
@@ -137,12 +137,12 @@ def safe_name(name: str) -> str:
     return cleaned if cleaned[:1].isalpha() else f"t_{cleaned}"
 
 
-def _port(name: str, tensor: Any) -> Port:
+def _port(name: str, tensor: Any) -> TensorSpec:
     dtype = getattr(tensor.dtype, "name", tensor.dtype)
-    return Port(safe_name(name), tuple(tensor.shape), str(dtype))
+    return TensorSpec(safe_name(name), tuple(tensor.shape), str(dtype))
 
 
-def _probe_subclassed(model: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+def _probe_subclassed(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Ports of a subclassed Keras model, from the shape it was built or called with."""
     tf = tensorflow()
     shape = getattr(model, "_build_input_shape", None)
@@ -150,7 +150,7 @@ def _probe_subclassed(model: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         config = getattr(model, "_build_shapes_dict", None) or {}
         shape = next(iter(config.values()), None)
     if shape is None or isinstance(shape, dict) or (shape and isinstance(shape[0], list | tuple)):
-        from tflite_compress.errors import ModelError
+        from tflite_compress.support.errors import ModelError
 
         raise ModelError(
             f"model '{model.name}' is subclassed and does not say what input it takes",
@@ -159,6 +159,6 @@ def _probe_subclassed(model: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     spec = tf.TensorSpec([None, *tuple(shape)[1:]], model.compute_dtype)
     outputs = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec).outputs
     names = [f"output_{i}" for i in range(len(outputs))]
-    return (Port("input_0", tuple(spec.shape), spec.dtype.name),), tuple(
+    return (TensorSpec("input_0", tuple(spec.shape), spec.dtype.name),), tuple(
         _port(name, t) for name, t in zip(names, outputs, strict=True)
     )

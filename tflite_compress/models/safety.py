@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tflite_compress.errors import ModelError
+from tflite_compress.support.errors import ModelError
 
 # TensorFlow operations that call back into Python or touch files; no model needs them to infer.
 _CODE_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tflite_compress import backend
-from tflite_compress.errors import ConversionError
 from tflite_compress.models.network import Network
+from tflite_compress.support import backend
+from tflite_compress.support.errors import ConversionError
 
 
 def traced(network: Network, batch: int | None) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from tflite_compress.models.copying import copied
 from tflite_compress.models.network import Network, keras_network
 
-MOST_UNROLLED_STEPS = 128
+MAX_UNROLLED_STEPS = 128
 
 
 def unrolled(network: Network) -> Network:
@@ -28,7 +28,7 @@ def _unrollable(layer: Any) -> bool:
         return False
     shape = layer.input_shape
     steps = (shape[0] if isinstance(shape, list) else shape)[1]
-    return steps is not None and steps <= MOST_UNROLLED_STEPS
+    return steps is not None and steps <= MAX_UNROLLED_STEPS
 
 
 def _unroll_change(layer: Any) -> dict[str, Any]:

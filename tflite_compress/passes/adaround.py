@@ -66,7 +66,7 @@ def apply(config: AdaRound, model: Model, context: Context) -> Model:
         model: A model; one whose network cannot be edited stays as it is, with a note.
         context: Gives the calibration samples and the seed.
     """
-    from tflite_compress.backend import seed_everything
+    from tflite_compress.support.backend import seed_everything
 
     network = model.network
     if not network.editable:
@@ -112,7 +112,7 @@ def step_grid(layer: Any, bits: int, per_channel: bool) -> Grid:
 
 def _values(model: Any, layer: Any, inputs: tuple[np.ndarray, ...], outputs: bool) -> np.ndarray:
     """What a layer reads or gives on the calibration samples; activations left out."""
-    from tflite_compress.backend import tf_keras
+    from tflite_compress.support.backend import tf_keras
 
     source = layer.input
     probe = tf_keras().Model(model.inputs, source)
@@ -144,7 +144,7 @@ def learn(layer: Any, grid: Grid, given: np.ndarray, wanted: np.ndarray, config:
         config: Steps, batch size and learning rate.
         seed: Seed of the choice of batches.
     """
-    from tflite_compress.backend import tensorflow
+    from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
     kernel, *rest = layer.get_weights()
@@ -170,7 +170,7 @@ def _inverse(share: np.ndarray) -> np.ndarray:
 
 
 def _rectified(choice: Any) -> Any:
-    from tflite_compress.backend import tensorflow
+    from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
     return tf.clip_by_value(tf.sigmoid(choice) * STRETCH + ZETA, 0.0, 1.0)
@@ -180,7 +180,7 @@ def _step(
     linear: Any, choice: Any, below: np.ndarray, grid: Grid, size: float, config: AdaRound
 ) -> Callable[..., Any]:
     """One gradient step on the rounding of a layer (equations 21 to 25)."""
-    from tflite_compress.backend import tensorflow, tf_keras
+    from tflite_compress.support.backend import tensorflow, tf_keras
 
     tf = tensorflow()
     optimizer = tf_keras().optimizers.Adam(config.learning_rate)

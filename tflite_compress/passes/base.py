@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.errors import ConfigError, ModelError
-from tflite_compress.progress import Progress
+from tflite_compress.support.errors import ConfigError, ModelError
+from tflite_compress.support.progress import Progress
 
 if TYPE_CHECKING:
+    from tflite_compress.conversion import LayerType, Method
     from tflite_compress.models.network import Network
-    from tflite_compress.quantization import LayerType, Method
-    from tflite_compress.reference import Reference
+    from tflite_compress.scoring.reference import Reference
 
 # What settings accept. The bounds are far above anything sensible: past them lies a mistake, not a wish.
 Share = Annotated[float, Meta(ge=0, le=1)]

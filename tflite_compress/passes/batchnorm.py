@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.backend import tensorflow, tf_keras
+from tflite_compress.support.backend import tensorflow, tf_keras
 
-MOST_SAMPLES = 8192
+MAX_SAMPLES = 8192
 
 
 def reestimate_batchnorm(
@@ -35,7 +35,7 @@ def reestimate_batchnorm(
     norms = [layer for layer in norms if layer.trainable]
     if not norms:
         return False
-    count = min(len(inputs[0]), MOST_SAMPLES)
+    count = min(len(inputs[0]), MAX_SAMPLES)
     order = np.random.default_rng(seed).permutation(len(inputs[0]))[:count]
     momenta = [layer.momentum for layer in norms]
     noisy = [

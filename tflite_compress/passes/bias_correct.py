@@ -62,7 +62,7 @@ def apply(config: BiasCorrect, model: Model, context: Context) -> Model:
 
 def input_means(model: Any, layers: list[Any], inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
     """Mean of each input channel of each layer over samples and positions."""
-    from tflite_compress.backend import tf_keras
+    from tflite_compress.support.backend import tf_keras
 
     probe = tf_keras().Model(model.inputs, [layer.input for layer in layers])
     batch = list(inputs) if len(inputs) > 1 else inputs[0]

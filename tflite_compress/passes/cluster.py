@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.errors import ModelError
 from tflite_compress.passes.base import (
     Context,
     Count,
@@ -24,11 +23,12 @@ from tflite_compress.passes.base import (
     layer_patterns,
     named,
 )
+from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
 
-LEAST_WEIGHTS = 256  # a table for fewer saves nothing
+MIN_WEIGHTS = 256  # a table for fewer saves nothing
 
 
 class Cluster(PassConfig, frozen=True, tag="cluster"):
@@ -50,7 +50,7 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
     centroids: Literal["KMEANS_PLUS_PLUS", "LINEAR", "DENSITY_BASED", "RANDOM"] = "KMEANS_PLUS_PLUS"
     exclude: tuple[str, ...] = ()
     epochs: Whole = 3
-    least_steps: Count = 400
+    min_steps: Count = 400
     batch_size: Count = 128
     learning_rate: Rate = 0.0005
     distill: Share = 0.7
@@ -69,9 +69,9 @@ def apply(config: Cluster, model: Model, context: Context) -> Model:
         ModelError: The network cannot be edited, or has no layer to cluster.
         ConfigError: A regular expression is wrong.
     """
-    from tflite_compress.backend import seed_everything
     from tflite_compress.models.network import keras_network
     from tflite_compress.passes.batchnorm import reestimate_batchnorm
+    from tflite_compress.support.backend import seed_everything
 
     network = editable_network(model, "cluster")
     chosen, notes = _choose(config, network.handle)
@@ -103,7 +103,7 @@ def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[s
 
     training = rebuild(copy, wrapped)
     schedule = Schedule(
-        config.epochs, config.least_steps, config.batch_size, config.learning_rate, config.distill
+        config.epochs, config.min_steps, config.batch_size, config.learning_rate, config.distill
     )
     title = f"clustering to {config.clusters} values and fine-tuning"
     finetune(training, context, schedule, title, [], msgspec.json.encode(config).decode())
@@ -122,7 +122,7 @@ def _wrapper(layer: Any, config: Cluster) -> Any:
     Made directly: ``cluster_weights`` takes the kernel of a Conv2D without bias for its bias when it counts
     channels, and then leaves the layer out of per-channel clustering.
     """
-    from tflite_compress.backend import tfmot
+    from tflite_compress.support.backend import tfmot
 
     init = tfmot().clustering.keras.CentroidInitialization[config.centroids]
     from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import ClusterWeights
@@ -158,7 +158,7 @@ def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[str]]:
             continue
         if not _supported(layer):
             left_out.append(layer.name)
-        elif sum(int(w.shape.num_elements()) for w in kernels) >= max(LEAST_WEIGHTS, 4 * config.clusters):
+        elif sum(int(w.shape.num_elements()) for w in kernels) >= max(MIN_WEIGHTS, 4 * config.clusters):
             names.append(layer.name)
     if not names:
         raise ModelError(
@@ -171,7 +171,7 @@ def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[str]]:
 
 def _supported(layer: Any) -> bool:
     """True for layers whose kernels TF-MOT clusters one by one; others it wraps whole or not at all."""
-    from tflite_compress.backend import tfmot
+    from tflite_compress.support.backend import tfmot
 
     tfmot()
     from tensorflow_model_optimization.python.core.clustering.keras.clustering_registry import (

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from tflite_compress import backend
-from tflite_compress.errors import ConversionError
+from tflite_compress.conversion import Method
 from tflite_compress.passes.base import Context, Model, PassConfig
-from tflite_compress.quantization import Method
+from tflite_compress.support import backend
+from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.models.network import Network
 
-Numeric = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 CHECKED_SAMPLES = 8
 
 
@@ -43,7 +43,7 @@ class Convert(PassConfig, frozen=True, tag="convert"):
             smaller, runs, and gives the same outputs.
     """
 
-    numeric: Numeric = "int8"
+    precision: Precision = "int8"
     io: Literal["auto", "float32", "integer"] = "auto"
     per_channel: bool = True
     float_fallback: bool = True
@@ -55,7 +55,7 @@ class Convert(PassConfig, frozen=True, tag="convert"):
     @property
     def needs_calibration(self) -> bool:
         """True where activation ranges must be measured on representative data."""
-        return self.numeric in ("int8", "int16x8")
+        return self.precision in ("int8", "int16x8")
 
 
 def apply(config: Convert, model: Model, context: Context) -> Model:
@@ -72,7 +72,7 @@ def apply(config: Convert, model: Model, context: Context) -> Model:
     from tflite_compress.tflite.levels import with_shared_levels
 
     samples = context.reference.splits.calibrate.inputs
-    with context.progress.step(f"converting to {config.numeric}", len(samples[0])) as advance:
+    with context.progress.step(f"converting to {config.precision}", len(samples[0])) as advance:
         content, notes = flatbuffer(config, model, samples, advance)
     network = model.network
     if model.clusters and config.needs_calibration and config.per_channel:
@@ -124,13 +124,13 @@ def _by_layer(
     advance: Callable[[int], None],
 ) -> tuple[bytes, tuple[str, ...]]:
     """Quantize with a type for each layer or other activation ranges."""
-    from tflite_compress.quantization.per_layer import layer_types, prepare, quantized
+    from tflite_compress.conversion.per_layer import layer_types, prepare, quantized
 
     method = ranges_of(config, model)
     plain = prepare(network, samples, method != "minmax", advance)
     types = {**model.types, **layer_types(config.layers, plain.layers)}
     integer_io = config.io == "integer" and all(port.dtype == "float32" for port in network.inputs)
-    content, notes = quantized(plain, config.numeric, types, method, integer_io, config.per_channel)
+    content, notes = quantized(plain, config.precision, types, method, integer_io, config.per_channel)
     if notes and not config.float_fallback:
         raise ConversionError(notes[0], "Leave out settings 'ranges' and 'layers', or choose another recipe.")
     return content, notes
@@ -155,7 +155,7 @@ def _sparse(config: Convert, dense: Model, network: Network, context: Context) -
     assert dense.flatbuffer is not None
     samples = context.reference.splits.calibrate.inputs
     inputs = tuple(x[:CHECKED_SAMPLES] for x in samples)
-    ports = network.port_names
+    ports = network.tensor_names
     try:
         with context.progress.step("storing zeros sparsely", len(samples[0])) as advance:
             content, _ = convert(network, config, samples, advance, sparse=True)
@@ -197,13 +197,13 @@ def convert(
     with backend.native_noise_captured():
         concrete, owner = traced(network, None if config.free_batch else 1)
         if config.needs_calibration:
-            _refuse_loops(concrete, owner, config.numeric)
+            _refuse_loops(concrete, owner, config.precision)
         converter = _converter(concrete, owner, config, network, samples, advance, sparse)
         try:
             return converter.convert(), ()
         except Exception as error:
             if not (config.needs_calibration and config.float_fallback):
-                raise _refusal(error, config.numeric) from error
+                raise _refusal(error, config.precision) from error
         relaxed = _converter(concrete, owner, config, network, samples, advance, sparse)
         relaxed.target_spec.supported_ops = [
             *relaxed.target_spec.supported_ops,
@@ -212,8 +212,8 @@ def convert(
         try:
             content = relaxed.convert()
         except Exception as error:
-            raise _refusal(error, config.numeric) from error
-    return content, (f"some operators have no {config.numeric} kernel and stay in float32",)
+            raise _refusal(error, config.precision) from error
+    return content, (f"some operators have no {config.precision} kernel and stay in float32",)
 
 
 def _converter(
@@ -229,14 +229,14 @@ def _converter(
     lite = backend.tensorflow().lite
     converter = lite.TFLiteConverter.from_concrete_functions([concrete], owner)
     zeros = [lite.Optimize.EXPERIMENTAL_SPARSITY] if sparse else []
-    if config.numeric == "float32":
+    if config.precision == "float32":
         converter.optimizations = zeros
         return converter
     converter.optimizations = [lite.Optimize.DEFAULT, *zeros]
-    if config.numeric == "float16":
+    if config.precision == "float16":
         converter.target_spec.supported_types = [backend.tensorflow().float16]
     if config.needs_calibration:
-        int16 = config.numeric == "int16x8"
+        int16 = config.precision == "int16x8"
         converter.target_spec.supported_ops = [
             lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
             if int16
@@ -261,7 +261,7 @@ def _representative(
         yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
 
 
-def _refuse_loops(concrete: Any, owner: Any, numeric: str) -> None:
+def _refuse_loops(concrete: Any, owner: Any, precision: str) -> None:
     """Refuse models that keep a loop: calibrating one takes the whole process down.
 
     Raises:
@@ -278,21 +278,21 @@ def _refuse_loops(concrete: Any, owner: Any, numeric: str) -> None:
             backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
         )
     except Exception as error:
-        raise _refusal(error, numeric) from error
+        raise _refusal(error, precision) from error
     if "WHILE" in operator_names(content):
-        from tflite_compress.models.unroll import MOST_UNROLLED_STEPS
+        from tflite_compress.models.unroll import MAX_UNROLLED_STEPS
 
         raise ConversionError(
-            f"the model keeps a loop (a recurrent layer other than LSTM, or over {MOST_UNROLLED_STEPS} time "
-            f"steps), which {numeric} quantization cannot calibrate",
+            f"the model keeps a loop (a recurrent layer other than LSTM, or over {MAX_UNROLLED_STEPS} time "
+            f"steps), which {precision} quantization cannot calibrate",
             "Use LSTM, shorten the sequence, or choose --recipe=dynamic or float16.",
         )
 
 
-def _refusal(error: Exception, numeric: str) -> ConversionError:
+def _refusal(error: Exception, precision: str) -> ConversionError:
     from tflite_compress.models.trace import shortened
 
     return ConversionError(
-        f"the TFLite converter refuses {numeric}: {shortened(error)}",
+        f"the TFLite converter refuses {precision}: {shortened(error)}",
         "Choose another recipe, or replace the operator it names.",
     )

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from msgspec import Meta
 
-from tflite_compress.errors import ModelError
 from tflite_compress.passes.base import Context, Count, Model, PassConfig, Ratio, Share
+from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
     from tflite_compress.trees.forest import Forest, Tree
 
-MOST_SAMPLES = 50_000
+MAX_SAMPLES = 50_000
 PATIENCE = 3
 
 
@@ -35,7 +35,7 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
     """
 
     depth: Annotated[int, Meta(ge=1, le=20)] = 8
-    most_trees: Count = 100
+    max_trees: Count = 100
     learning_rate: Ratio = 0.3
     mixtures: Annotated[int, Meta(ge=0, le=100)] = 3
     share: Share = 0.5
@@ -43,7 +43,7 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
 
 def apply(config: DistillTrees, model: Model, context: Context) -> Model:
     """Grow trees until the accuracy is kept."""
-    from tflite_compress.trees.judge import judge_of, network_of, with_forest
+    from tflite_compress.trees.forest_score import judge_of, network_of, with_forest
     from tflite_compress.trees.mixtures import with_mixtures
     from tflite_compress.trees.subtrees import about_bytes, subtrees
 
@@ -52,14 +52,14 @@ def apply(config: DistillTrees, model: Model, context: Context) -> Model:
     network, judge = network_of(model), judge_of(context)
     teacher = network.forest
     samples = context.reference.splits.train.inputs[0]
-    x = with_mixtures(samples, config.mixtures, context.seed, MOST_SAMPLES)
+    x = with_mixtures(samples, config.mixtures, context.seed, MAX_SAMPLES)
     missing = teacher.raw(x)
     student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
     missing = missing - student.base
     most = about_bytes(subtrees(teacher))
     good: list[Forest] = []  # the last ones in a row that keep the budget: one alone may do so by chance
-    with context.progress.step("distilling", config.most_trees) as advance:
-        for number in range(config.most_trees):
+    with context.progress.step("distilling", config.max_trees) as advance:
+        for number in range(config.max_trees):
             tree = _fitted(x, missing, config, context.seed + number)
             student = student.with_trees((*student.trees, tree))
             missing = missing - student.with_trees((tree,)).tree_values(x)[:, 0]

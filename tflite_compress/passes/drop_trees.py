@@ -16,7 +16,7 @@ import numpy as np
 
 from tflite_compress.passes.base import Context, Model, PassConfig, Share
 
-MOST_CELLS = 40_000_000  # numbers in the table of what each tree adds for each sample
+MAX_CELLS = 40_000_000  # numbers in the table of what each tree adds for each sample
 RIDGE = 1e-4
 WINDOW = 5
 MIXTURES = 3
@@ -39,7 +39,7 @@ class DropTrees(PassConfig, frozen=True, tag="drop-trees"):
 def apply(config: DropTrees, model: Model, context: Context) -> Model:
     """Order the trees by marginal gain on samples and mixtures of them, keep the fewest that will do."""
     from tflite_compress.trees.forest import linked
-    from tflite_compress.trees.judge import judge_of, network_of, with_forest
+    from tflite_compress.trees.forest_score import judge_of, network_of, with_forest
 
     forest, judge = network_of(model).forest, judge_of(context)
     count = len(forest.trees)
@@ -83,7 +83,7 @@ def _samples(context: Context, width: int) -> np.ndarray:
 
     splits = context.reference.splits
     x = np.concatenate([splits.calibrate.inputs[0], splits.train.inputs[0]])
-    return with_mixtures(x, MIXTURES, context.seed, max(1, MOST_CELLS // width))
+    return with_mixtures(x, MIXTURES, context.seed, max(1, MAX_CELLS // width))
 
 
 def _by_tree(values: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
-from tflite_compress.errors import ConversionError
 from tflite_compress.passes.base import Context, Count, Model, PassConfig
+from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
         raise ConversionError("pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe.")
     if config.encode == "none":
         return model
-    ports = model.network.port_names
+    ports = model.network.tensor_names
     with context.progress.step("encoding weights"):
         try:
             arena = minimal_arena(model.flatbuffer)
@@ -167,7 +167,7 @@ def _repeated(pool: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...
 def _time_ratio(plain: bytes, encoded: bytes, inputs: tuple[np.ndarray, ...], ports: Ports) -> float:
     """Time of one inference with encoded weights, as a share of that without."""
     from tflite_compress.runtimes.tflm import TFLMModel
-    from tflite_compress.timing.alternate import measure_alternately
+    from tflite_compress.timing.paired import measure_alternately
 
     models = [TFLMModel(content, *ports) for content in (plain, encoded)]
     for model in models:

@@ -124,7 +124,7 @@ def _takes_channels(layer: Any) -> bool:
 
 def activation_ranges(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
     """Largest absolute value of each channel behind each producer, on the samples."""
-    from tflite_compress.backend import tf_keras
+    from tflite_compress.support.backend import tf_keras
 
     layers = [pair.between[0] if pair.between else pair.producer for pair in pairs]
     probe = tf_keras().Model(model.inputs, [model.get_layer(name).output for name in layers])
@@ -188,7 +188,7 @@ def absorb(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> Non
     Only between layers where it is exact: directly behind a ReLU, into a Dense layer or a convolution without
     padding, and by no more than the smallest value the samples show.
     """
-    from tflite_compress.backend import tf_keras
+    from tflite_compress.support.backend import tf_keras
 
     suitable = [p for p in pairs if _absorbs(model, p)]
     if not suitable:

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.backend import tensorflow, tf_keras
-from tflite_compress.errors import DataError
-from tflite_compress.metrics import Head, decisions
 from tflite_compress.passes.base import Context
-from tflite_compress.progress import Advance
+from tflite_compress.scoring.metrics import Head, decisions
+from tflite_compress.support.backend import tensorflow, tf_keras
+from tflite_compress.support.errors import DataError
+from tflite_compress.support.progress import Advance
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Schedule:
     """
 
     epochs: int
-    least_steps: int
+    min_steps: int
     batch_size: int
     learning_rate: float
     distill: float
@@ -53,7 +53,7 @@ class Schedule:
 
     def total_steps(self, samples: int) -> int:
         """Batches in the whole training."""
-        return max(self.epochs * self.steps_in_epoch(samples), self.least_steps)
+        return max(self.epochs * self.steps_in_epoch(samples), self.min_steps)
 
 
 def finetune(

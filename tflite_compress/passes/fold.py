@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.backend import tf_keras
 from tflite_compress.models.copying import rebuild, weighted_layers
 from tflite_compress.models.wiring import wiring
+from tflite_compress.support.backend import tf_keras
 
 FOLDABLE = ("Conv1D", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "Dense")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tflite_compress.errors import ConversionError
+from tflite_compress.conversion import LayerType
 from tflite_compress.passes.base import Context, Model, Share, layer_patterns
 from tflite_compress.passes.mixed import measure
 from tflite_compress.passes.repair import Quality, Repair
-from tflite_compress.quantization import LayerType
+from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
-    from tflite_compress.quantization.per_layer import Plain
+    from tflite_compress.conversion.per_layer import Plain
 
-LEAST_WEIGHTS = 256  # fewer save less than a scale's worth
+MIN_WEIGHTS = 256  # fewer save less than a scale's worth
 
 
 class Int4(Repair, frozen=True, tag="int4"):
@@ -29,7 +29,7 @@ class Int4(Repair, frozen=True, tag="int4"):
         operators: What runs with 4-bit weights, as in ``schema.fbs``; the device's.
     """
 
-    most_loss: Share = 0.01
+    max_loss: Share = 0.01
     exclude: tuple[str, ...] = ()
     operators: tuple[str, ...] = ("CONV_2D", "FULLY_CONNECTED")
 
@@ -45,12 +45,12 @@ def apply(config: Int4, model: Model, context: Context) -> Model:
     Raises:
         ConfigError: A regular expression is wrong.
     """
+    from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
     from tflite_compress.models.unroll import unrolled
-    from tflite_compress.quantization.per_layer import FOUR_BIT, prepare
 
     patterns = layer_patterns(config.exclude, "exclude")
-    if config.conversion.numeric != "int8":
-        return model.noting(f"4-bit weights go with int8 activations, not with {config.numeric}")
+    if config.conversion.precision != "int8":
+        return model.noting(f"4-bit weights go with int8 activations, not with {config.precision}")
     able = {*config.operators} & {*FOUR_BIT}
     if not able:
         return model.noting("no 4-bit weights: the device's runtime has no kernels for them")
@@ -104,7 +104,7 @@ def _able(plain: Plain, operators: set[str]) -> dict[str, int]:
     return {
         layer.name: layer.weights
         for layer in plain.layers
-        if layer.weights >= LEAST_WEIGHTS and {*layer.kinds} & operators
+        if layer.weights >= MIN_WEIGHTS and {*layer.kinds} & operators
     }
 
 
@@ -126,12 +126,12 @@ def _chosen(
         return measure(plain, _with_four_bits(model, names), config, model, context)
 
     before = found = tried([])
-    if config.most_loss == 1:
+    if config.max_loss == 1:
         return before, tried([*weights]), [*weights]
     noise = {name: _noise(tried([name])) / count for name, count in weights.items()}
     chosen: list[str] = []
     for name in sorted(noise, key=lambda n: noise[n]):
         quality = tried([*chosen, name])
-        if quality.score >= before.score - config.most_loss:
+        if quality.score >= before.score - config.max_loss:
             chosen, found = [*chosen, name], quality
     return before, found, chosen

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tflite_compress.errors import ConversionError
+from tflite_compress.conversion import LayerType
 from tflite_compress.passes.base import Context, Count, Model
 from tflite_compress.passes.repair import Quality, Repair, quality_of
-from tflite_compress.quantization import LayerType
+from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
-    from tflite_compress.quantization.per_layer import Plain
+    from tflite_compress.conversion.per_layer import Plain
 
 
 WORTH = 0.001
@@ -43,8 +43,8 @@ def apply(config: Mixed, model: Model, context: Context) -> Model:
         model: A model with a network.
         context: Gives the calibration samples.
     """
+    from tflite_compress.conversion.per_layer import prepare
     from tflite_compress.models.unroll import unrolled
-    from tflite_compress.quantization.per_layer import prepare
 
     if not config.types:
         return model.noting("mixed left out: the device runs no wider type")
@@ -102,10 +102,10 @@ def measure(
     Raises:
         ConversionError: Some operator would stay in float32 unasked, or the quantizer refuses.
     """
-    from tflite_compress.quantization.per_layer import quantized
+    from tflite_compress.conversion.per_layer import quantized
 
-    numeric = config.conversion.numeric
-    content, notes = quantized(plain, numeric, types, model.ranges, False, config.per_channel)
+    precision = config.conversion.precision
+    content, notes = quantized(plain, precision, types, model.ranges, False, config.per_channel)
     if notes:
         raise ConversionError(notes[0])
     return quality_of(content, model.network, context)

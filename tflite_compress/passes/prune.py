@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.errors import ModelError
 from tflite_compress.passes.base import (
     Context,
     Count,
@@ -27,6 +26,7 @@ from tflite_compress.passes.base import (
     layer_patterns,
     named,
 )
+from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ class Prune(PassConfig, frozen=True, tag="prune"):
     ramp: Ratio = 0.5
     frequency: Count = 10
     epochs: Whole = 4
-    least_steps: Count = 600
+    min_steps: Count = 600
     batch_size: Count = 128
     learning_rate: Rate = 0.002
     distill: Share = 0.7
@@ -90,18 +90,18 @@ def apply(config: Prune, model: Model, context: Context) -> Model:
         ModelError: The network cannot be edited, or no layer is left to prune.
         ConfigError: A regular expression is wrong.
     """
-    from tflite_compress.backend import seed_everything, tfmot
     from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.models.network import keras_network
     from tflite_compress.passes.batchnorm import reestimate_batchnorm
     from tflite_compress.passes.finetune import Schedule, finetune
+    from tflite_compress.support.backend import seed_everything, tfmot
 
     network = editable_network(model, "prune")
     choice = _choose(config, network.handle)
     seed_everything(context.seed)
     train = context.reference.splits.train
     schedule = Schedule(
-        config.epochs, config.least_steps, config.batch_size, config.learning_rate, config.distill
+        config.epochs, config.min_steps, config.batch_size, config.learning_rate, config.distill
     )
     options = _tfmot_options(config, schedule.total_steps(len(train)))
     wrapper = tfmot().sparsity.keras.prune_low_magnitude
@@ -137,7 +137,7 @@ def _is_wrapped(layer: Any) -> bool:
 
 def _tfmot_options(config: Prune, steps: int) -> dict[str, Any]:
     """Arguments of TF-MOT's ``prune_low_magnitude``."""
-    from tflite_compress.backend import tfmot
+    from tflite_compress.support.backend import tfmot
 
     sparsity = tfmot().sparsity.keras
     frequency = min(config.frequency, max(1, steps // 10))
@@ -197,7 +197,7 @@ def _left_out(layers: list[Any]) -> list[str]:
 
 
 def _registry() -> Any:
-    from tflite_compress.backend import tfmot
+    from tflite_compress.support.backend import tfmot
 
     tfmot()
     from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from tflite_compress.errors import ModelError
 from tflite_compress.passes.base import (
     Context,
     Count,
@@ -25,7 +24,8 @@ from tflite_compress.passes.base import (
     editable_network,
     layer_patterns,
 )
-from tflite_compress.passes.convert import Numeric
+from tflite_compress.passes.convert import Precision
+from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,11 +68,11 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
     exclude: tuple[str, ...] = ()
     recovery_steps: Whole = 400
     epochs: Whole = 5
-    least_steps: Whole = 600
+    min_steps: Whole = 600
     batch_size: Count = 128
     learning_rate: Rate = 0.002
     distill: Share = 0.7
-    numeric: Literal["auto"] | Numeric = "auto"
+    precision: Literal["auto"] | Precision = "auto"
 
 
 def apply(config: PruneChannels, model: Model, context: Context) -> Model:
@@ -87,11 +87,11 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
         ModelError: The network cannot be edited, or all of its channels must stay.
         ConfigError: A regular expression is wrong.
     """
-    from tflite_compress.backend import seed_everything
     from tflite_compress.channels.groups import shares_asked
     from tflite_compress.models.copying import copied
     from tflite_compress.models.network import keras_network
     from tflite_compress.passes.finetune import discard_checkpoint, finetune
+    from tflite_compress.support.backend import seed_everything
 
     network = editable_network(model, "prune_channels")
     excluded = layer_patterns(config.exclude, "exclude")
@@ -114,7 +114,7 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
         last = done == config.rounds
         schedule = _schedule(config, last)
         keys.append(f"{msgspec.json.encode(config).decode()}:{done}")
-        if schedule.epochs or schedule.least_steps:
+        if schedule.epochs or schedule.min_steps:
             title = "fine-tuning" if last else f"recovering, round {done} of {config.rounds}"
             finetune(handle, context, schedule, title, [], keys[-1], keep_checkpoint=True)
         _reestimate(handle, context)
@@ -129,7 +129,7 @@ def apply(config: PruneChannels, model: Model, context: Context) -> Model:
 def _schedule(config: PruneChannels, last: bool) -> Schedule:
     from tflite_compress.passes.finetune import Schedule
 
-    epochs, steps = (config.epochs, config.least_steps) if last else (0, config.recovery_steps)
+    epochs, steps = (config.epochs, config.min_steps) if last else (0, config.recovery_steps)
     rate = config.learning_rate if last else config.learning_rate / 2
     return Schedule(epochs, steps, config.batch_size, rate, config.distill)
 
@@ -163,19 +163,25 @@ def traced(handle: Any, context: Context, stays: Callable[[str], bool], config: 
             f"model '{handle.name}' has no channels to remove: {_reasons(dependencies) or 'one layer only'}",
             "Choose a recipe without channel pruning, or make --exclude narrower.",
         )
-    return dependencies, costs(dependencies, "int8" if config.numeric == "auto" else config.numeric)
+    return dependencies, costs(dependencies, "int8" if config.precision == "auto" else config.precision)
 
 
 def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Context) -> dict[Quantity, float]:
     """Shares of MACs and bytes to come down to."""
     macs = config.target_macs
     if config.target_latency_ratio < 1:
-        from tflite_compress.channels.latency import macs_for_latency
+        from tflite_compress.channels.latency_target import macs_for_latency
 
         saliency = saliency_of(handle, traced[0], config, context)
-        numeric: Any = "int8" if config.numeric == "auto" else config.numeric
+        precision: Any = "int8" if config.precision == "auto" else config.precision
         found = macs_for_latency(
-            handle, *traced, saliency, config.target_latency_ratio, max(1, config.multiple), numeric, context
+            handle,
+            *traced,
+            saliency,
+            config.target_latency_ratio,
+            max(1, config.multiple),
+            precision,
+            context,
         )
         macs = min(macs, found)
     return {"macs": macs, "bytes": config.target_size}
@@ -191,7 +197,7 @@ def _smaller(
     stays: Callable[[str], bool],
 ) -> Any:
     """One round: rank the channels, remove those that matter least, and mend the statistics."""
-    from tflite_compress.channels.groups import groups, most_kept
+    from tflite_compress.channels.groups import groups, max_kept
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
 
@@ -199,7 +205,7 @@ def _smaller(
     saliency = saliency_of(handle, dependencies, config, context)
     everything = original[1].sizes.astype(float)
     targets = {what: share * original[1].total(what, everything) for what, share in shares.items()}
-    most = most_kept(wanted, groups(*original), groups(dependencies, costs)) if wanted else None
+    most = max_kept(wanted, groups(*original), groups(dependencies, costs)) if wanted else None
     keep = choose(costs, saliency, targets, max(1, config.multiple), dependencies.count, most)
     if keep.all():
         return handle

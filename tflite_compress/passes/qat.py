@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from tflite_compress.errors import ModelError
 from tflite_compress.passes.base import (
     Context,
     Count,
@@ -24,7 +23,8 @@ from tflite_compress.passes.base import (
     layer_patterns,
     named,
 )
-from tflite_compress.passes.convert import Numeric
+from tflite_compress.passes.convert import Precision
+from tflite_compress.support.errors import ModelError
 
 LOST = 0.01
 
@@ -44,11 +44,11 @@ class Qat(PassConfig, frozen=True, tag="qat"):
     preserve: Literal["auto", "nothing", "sparsity", "clusters", "both"] = "auto"
     exclude: tuple[str, ...] = ()
     epochs: Count = 2
-    least_steps: Count = 400
+    min_steps: Count = 400
     batch_size: Count = 128
     learning_rate: Rate = 0.0003
     distill: Share = 0.7
-    numeric: Numeric | Literal["auto"] = "auto"
+    precision: Precision | Literal["auto"] = "auto"
 
 
 def apply(config: Qat, model: Model, context: Context) -> Model:
@@ -63,14 +63,14 @@ def apply(config: Qat, model: Model, context: Context) -> Model:
         ModelError: The network cannot be edited, or TF-MOT can quantize none of its layers.
         ConfigError: A regular expression is wrong.
     """
-    from tflite_compress.backend import seed_everything
     from tflite_compress.models.unroll import unrolled
     from tflite_compress.passes.finetune import Schedule, finetune
     from tflite_compress.passes.fold import without_batchnorm
     from tflite_compress.passes.repair import with_handle
+    from tflite_compress.support.backend import seed_everything
 
-    if config.numeric not in ("auto", "int8"):
-        return model.noting(f"qat left out: it trains for int8, not for {config.numeric}")
+    if config.precision not in ("auto", "int8"):
+        return model.noting(f"qat left out: it trains for int8, not for {config.precision}")
     network = editable_network(model, "qat")
     folded = without_batchnorm(unrolled(network).handle)
     chosen, notes = _choose(config, folded)
@@ -78,7 +78,7 @@ def apply(config: Qat, model: Model, context: Context) -> Model:
     seed_everything(context.seed)
     training = _annotated(folded, chosen, keep_zeros, keep_clusters)
     schedule = Schedule(
-        config.epochs, config.least_steps, config.batch_size, config.learning_rate, config.distill
+        config.epochs, config.min_steps, config.batch_size, config.learning_rate, config.distill
     )
     key = msgspec.json.encode(config).decode()
     finetune(training, context, schedule, "quantization-aware training", [], key)
@@ -128,8 +128,8 @@ def _choose(config: Qat, model: Any) -> tuple[frozenset[str], list[str]]:
 
 def _annotated(model: Any, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool) -> Any:
     """A copy with TF-MOT's wrappers around the chosen layers."""
-    from tflite_compress.backend import tfmot
     from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.support.backend import tfmot
 
     quantization = tfmot().quantization.keras
     fused = _fused(model)
@@ -171,7 +171,7 @@ def _fused(model: Any) -> dict[str, str]:
 
 
 def _scheme(keep_zeros: bool, keep_clusters: bool) -> Any:
-    from tflite_compress.backend import tfmot
+    from tflite_compress.support.backend import tfmot
 
     combine = tfmot().experimental.combine
     if not (keep_zeros or keep_clusters):
@@ -192,7 +192,7 @@ def _scheme(keep_zeros: bool, keep_clusters: bool) -> Any:
 
 
 def _default_registry() -> Any:
-    from tflite_compress.backend import tfmot
+    from tflite_compress.support.backend import tfmot
 
     tfmot()
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (

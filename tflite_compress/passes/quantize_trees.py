@@ -16,28 +16,32 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize-trees"):
         share: Part of ``max_drop`` that may be lost by now.
     """
 
-    numeric: Literal["int8", "int16", "float32"] = "int8"
+    precision: Literal["int8", "int16", "float32"] = "int8"
     share: Share = 1.0
 
 
 def apply(config: QuantizeTrees, model: Model, context: Context) -> Model:
     """Quantize as narrowly as asked, or as accuracy allows."""
-    from tflite_compress.trees.judge import judge_of, network_of, with_forest
+    from tflite_compress.trees.forest_score import judge_of, network_of, with_forest
     from tflite_compress.trees.quantize import feature_ranges, quantized
 
     forest, judge = network_of(model).forest, judge_of(context)
-    if config.numeric == "float32":
+    if config.precision == "float32":
         return model
     splits = context.reference.splits
     ranges = feature_ranges([splits.train.inputs[0], splits.calibrate.inputs[0]])
     wider: tuple[Literal["int8", "int16"], ...] = (
-        ("int8", "int16") if config.numeric == "int8" else ("int16",)
+        ("int8", "int16") if config.precision == "int8" else ("int16",)
     )
-    for numeric in wider:
-        candidate = quantized(forest, ranges, numeric)
+    for precision in wider:
+        candidate = quantized(forest, ranges, precision)
         lost = judge.loss_of(candidate)
         if lost <= judge.budget(config.share):
-            asked = numeric == config.numeric
-            note = () if asked else (f"thresholds and leaves are {numeric}: {config.numeric} loses too much",)
+            asked = precision == config.precision
+            note = (
+                ()
+                if asked
+                else (f"thresholds and leaves are {precision}: {config.precision} loses too much",)
+            )
             return with_forest(model, candidate, *note)
     return model.noting(f"thresholds and leaves stay float32: {wider[-1]} loses {lost:.4f}")

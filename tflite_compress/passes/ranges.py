@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from tflite_compress.errors import ConversionError
+from tflite_compress.conversion import METHODS, Method
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.repair import Quality, Repair, quality, quality_of
-from tflite_compress.quantization import METHODS, Method
+from tflite_compress.support.errors import ConversionError
 
 
 class Ranges(Repair, frozen=True, tag="ranges"):
@@ -30,19 +30,19 @@ def apply(config: Ranges, model: Model, context: Context) -> Model:
         model: A model with a network.
         context: Gives the calibration samples.
     """
+    from tflite_compress.conversion.per_layer import prepare, quantized
     from tflite_compress.models.unroll import unrolled
-    from tflite_compress.quantization.per_layer import prepare, quantized
 
     network = unrolled(model.network)
     samples = context.reference.splits.calibrate.inputs
-    numeric = config.conversion.numeric
+    precision = config.conversion.precision
     tried: dict[Method, Quality] = {}
     try:
         with context.progress.step("ranges: observing activations", len(samples[0])) as advance:
             plain = prepare(network, samples, True, advance)
             tried["minmax"] = quality(model, config, context)
         for method in METHODS[1:] if config.method == "auto" else (config.method,):
-            content, notes = quantized(plain, numeric, model.types, method, False, config.per_channel)
+            content, notes = quantized(plain, precision, model.types, method, False, config.per_channel)
             if notes:
                 return model.noting(f"ranges left out: {notes[0]}")
             tried[method] = quality_of(content, network, context)

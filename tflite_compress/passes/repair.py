@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tflite_compress.errors import ConversionError
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.base import Context, Model, PassConfig
-from tflite_compress.passes.convert import Convert, Numeric, flatbuffer
+from tflite_compress.passes.convert import Convert, Precision, flatbuffer
+from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
     from tflite_compress.models.network import Network
@@ -27,14 +27,14 @@ class Repair(PassConfig, frozen=True):
         numeric, per_channel: How it will be converted; filled in from the ``convert`` pass.
     """
 
-    numeric: Numeric | Literal["auto"] = "auto"
+    precision: Precision | Literal["auto"] = "auto"
     per_channel: bool = True
 
     @property
     def conversion(self) -> Convert:
         """The conversion that repairs are measured with."""
-        numeric: Numeric = "int8" if self.numeric == "auto" else self.numeric
-        return Convert(numeric=numeric, io="float32", per_channel=self.per_channel)
+        precision: Precision = "int8" if self.precision == "auto" else self.precision
+        return Convert(precision=precision, io="float32", per_channel=self.per_channel)
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     Raises:
         ConversionError: The runtime refuses it.
     """
-    from tflite_compress.metrics import apply_metric, decisions
-    from tflite_compress.reference import distance
     from tflite_compress.runtimes.litert import predict
+    from tflite_compress.scoring.metrics import apply_metric, decisions
+    from tflite_compress.scoring.reference import distance
 
     reference = context.reference
     samples = reference.splits.calibrate
-    outputs = predict(content, samples.inputs, *network.port_names)
+    outputs = predict(content, samples.inputs, *network.tensor_names)
     originals = reference.calibration_outputs
     targets = samples.labels
     if targets is None or not reference.labelled:

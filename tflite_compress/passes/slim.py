@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from tflite_compress.errors import ConversionError
 from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
     import numpy as np
 
 CHECKED_SAMPLES = 8
-MOST_MICRO_BYTES = 2 << 20  # what no microcontroller holds is not run on TFLite Micro's slow kernels
+MAX_MICRO_BYTES = 2 << 20  # what no microcontroller holds is not run on TFLite Micro's slow kernels
 
 
 class Slim(PassConfig, frozen=True, tag="slim"):
@@ -39,7 +39,7 @@ def apply(config: Slim, model: Model, context: Context) -> Model:
     Raises:
         ConversionError: The model is not converted yet.
     """
-    from tflite_compress.tflite.slim import slimmed, steps_of
+    from tflite_compress.tflite.slim_file import slimmed, steps_of
 
     if model.flatbuffer is None:
         raise ConversionError("pass 'slim' comes before 'convert'", "Put it after 'convert' in the recipe.")
@@ -69,10 +69,10 @@ def _comparison(model: Model, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes
     from tflite_compress.runtimes.tflm import predict_raw
 
     assert model.flatbuffer is not None
-    ports = model.network.port_names
+    ports = model.network.tensor_names
     before = predict(model.flatbuffer, inputs, *ports, workers=1)
     micro_before = None
-    if len(model.flatbuffer) <= MOST_MICRO_BYTES:
+    if len(model.flatbuffer) <= MAX_MICRO_BYTES:
         try:
             micro_before = predict_raw(model.flatbuffer, inputs, ports)
         except ConversionError:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tflite_compress.errors import CompressError, UsageError
-from tflite_compress.runtimes.answer import Answer, Arrays, Cost, Runtime
-from tflite_compress.runtimes.child import last_line
+from tflite_compress.runtimes.isolated import last_line
+from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
+from tflite_compress.support.errors import CompressError, UsageError
 
 Delegate = Literal["cpu", "gpu", "nnapi"]
 DELEGATES: tuple[Delegate, ...] = ("cpu", "gpu", "nnapi")
@@ -74,7 +74,7 @@ def adb_runtime(
     if not Path(binary).is_file():
         raise UsageError(f"{binary}: no such benchmark_model binary", "Download it from the LiteRT site.")
 
-    def ask(content: bytes, inputs: Arrays) -> Answer:
+    def ask(content: bytes, inputs: Arrays) -> RunResult:
         adb = find_phone(serial)
         log = _run_on_phone(adb, Path(binary), content, delegate, threads, limit_s)
         timing = parse_log(log)
@@ -220,24 +220,24 @@ def parse_log(log: str) -> Timing | None:
     )
 
 
-def _answer(timing: Timing, log: str, delegate: Delegate, threads: int, adb: Sequence[str]) -> Answer:
+def _answer(timing: Timing, log: str, delegate: Delegate, threads: int, adb: Sequence[str]) -> RunResult:
     how = f"benchmark_model on {adb[-1]}, {delegate}, {threads} threads"
     best = timing.mean_ms if timing.median_ms is None else timing.median_ms
     middle = "mean" if timing.median_ms is None else "median"
     costs = [
-        Cost("latency", best, "ms", "measured", f"{middle} of {timing.runs} runs, {how}"),
-        Cost("first inference", timing.first_ms, "ms", "measured", how),
-        Cost("load", timing.init_ms, "ms", "measured", how),
+        Measurement("latency", best, "ms", "measured", f"{middle} of {timing.runs} runs, {how}"),
+        Measurement("first inference", timing.first_ms, "ms", "measured", how),
+        Measurement("load", timing.init_ms, "ms", "measured", how),
     ]
     if timing.memory_bytes is not None:
-        costs.append(Cost("process memory", timing.memory_bytes, "bytes", "measured", how))
+        costs.append(Measurement("process memory", timing.memory_bytes, "bytes", "measured", how))
     notes = []
     if timing.delegated:
         taken, all_ = timing.delegated
-        costs.append(Cost("operators delegated", taken / max(1, all_), "share", "measured", how))
+        costs.append(Measurement("operators delegated", taken / max(1, all_), "share", "measured", how))
         notes.append(f"{taken} of {all_} operators run on the delegate")
     if delegate != "cpu" and (
         timing.delegated is None or "will not be executed by the delegate" in log or "Falling back" in log
     ):
         notes.append(f"the {delegate} delegate may not have taken the model: the phone's CPU may have run it")
-    return Answer(f"benchmark_model over adb ({delegate})", None, tuple(costs), tuple(notes))
+    return RunResult(f"benchmark_model over adb ({delegate})", None, tuple(costs), tuple(notes))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tflite_compress.errors import ModelError
+from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import unpack
 
 TIME_LIMIT_S = 300

@@ -17,10 +17,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tflite_compress.errors import UsageError
-from tflite_compress.progress import Progress, Silent
-from tflite_compress.runtimes.answer import Answer, Arrays, Cost
-from tflite_compress.runtimes.child import RUNNER, job_folder, last_line, run_child, runner_reply
+from tflite_compress.runtimes.isolated import RUNNER, job_folder, last_line, run_child, runner_reply
+from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult
+from tflite_compress.support.errors import UsageError
+from tflite_compress.support.progress import Progress, Silent
 
 VERSION = "1"
 CPU = "cortex-a72"  # Raspberry Pi 4
@@ -82,7 +82,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def emulated_runtime(content: bytes, inputs: Arrays) -> Answer:
+def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
     """Ask the aarch64 LiteRT; outputs only, since emulated time is not device time.
 
     Raises:
@@ -96,8 +96,8 @@ def emulated_runtime(content: bytes, inputs: Arrays) -> Answer:
         reply, outputs = runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
     where = reply["where"]
     note = f"emulated {CPU} ({where['machine']}); the time it takes says nothing about a device"
-    cost = Cost("load", reply["load_ms"], "ms", "simulated", "emulated, not the device's")
-    return Answer(f"{where['runtime']} on {where['machine']}", outputs, (cost,), (note,))
+    cost = Measurement("load", reply["load_ms"], "ms", "simulated", "emulated, not the device's")
+    return RunResult(f"{where['runtime']} on {where['machine']}", outputs, (cost,), (note,))
 
 
 def set_up(progress: Progress | None = None) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from tflite_compress.runtimes.answer import Answer, Arrays, Cost, Runtime
-from tflite_compress.runtimes.child import RUNNER, job_folder, run_child, runner_reply
+from tflite_compress.runtimes.isolated import RUNNER, job_folder, run_child, runner_reply
+from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 
 
 def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5) -> Runtime:
@@ -18,7 +18,7 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
         seconds: How long to measure latency.
     """
 
-    def ask(content: bytes, inputs: Arrays) -> Answer:
+    def ask(content: bytes, inputs: Arrays) -> RunResult:
         options = [f"--threads={threads}", f"--seconds={seconds}", "--json"]
         options += ["--reference"] if reference else []
         kernels = "reference kernels" if reference else "XNNPACK"
@@ -30,8 +30,8 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
             reply, outputs = runner_reply(done.stdout, done.stderr, "LiteRT")
         where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
         costs = (
-            Cost("latency", reply["latency"]["median_ms"], "ms", "measured", where),
-            Cost(
+            Measurement("latency", reply["latency"]["median_ms"], "ms", "measured", where),
+            Measurement(
                 "process memory",
                 reply["peak_kb"] * 1024.0,
                 "bytes",
@@ -39,6 +39,6 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
                 f"peak of the process, {where}",
             ),
         )
-        return Answer(f"{reply['where']['runtime']} ({kernels})", outputs, costs)
+        return RunResult(f"{reply['where']['runtime']} ({kernels})", outputs, costs)
 
     return ask

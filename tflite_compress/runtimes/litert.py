@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.errors import ConversionError
+from tflite_compress.support.errors import ConversionError
 
 SIGNATURE = "serving_default"
 WORTH_A_THREAD_S = 30e-6  # measured: two threads are 0.5x as fast at 8 us a run, 1.6x at 60 us

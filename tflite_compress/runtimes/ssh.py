@@ -14,9 +14,9 @@ import tarfile
 import threading
 from dataclasses import dataclass
 
-from tflite_compress.errors import CompressError, UsageError
-from tflite_compress.runtimes.answer import Answer, Arrays, Cost, Runtime
-from tflite_compress.runtimes.child import RUNNER, last_line, packed_inputs, runner_reply
+from tflite_compress.runtimes.isolated import RUNNER, last_line, packed_inputs, runner_reply
+from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
+from tflite_compress.support.errors import CompressError, UsageError
 
 CONNECT_S = 15
 SAFE = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@:+=%,")
@@ -98,7 +98,7 @@ def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: flo
         limit_s: Longest time for everything.
     """
 
-    def ask(content: bytes, inputs: Arrays) -> Answer:
+    def ask(content: bytes, inputs: Arrays) -> RunResult:
         flags = f"--threads={int(threads)} --seconds={float(seconds)} --json --watch-stdin"
         archive = _archive(content, inputs)
         out, err = _converse(host, _remote_script(host, len(archive), flags), archive, limit_s)
@@ -107,16 +107,16 @@ def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: flo
         how = f"on {where['model'] or host.name} ({where['machine']}), threads: {threads}"
         latency = reply["latency"]
         costs = (
-            Cost(
+            Measurement(
                 "latency", latency["median_ms"], "ms", "measured", f"median of {latency['runs']} runs {how}"
             ),
-            Cost("latency p90", latency["p90_ms"], "ms", "measured", how),
-            Cost("load", reply["load_ms"], "ms", "measured", how),
-            Cost(
+            Measurement("latency p90", latency["p90_ms"], "ms", "measured", how),
+            Measurement("load", reply["load_ms"], "ms", "measured", how),
+            Measurement(
                 "process memory", reply["peak_kb"] * 1024.0, "bytes", "measured", f"peak of the process {how}"
             ),
         )
-        return Answer(f"{where['runtime']} over SSH", outputs, costs)
+        return RunResult(f"{where['runtime']} over SSH", outputs, costs)
 
     return ask
 

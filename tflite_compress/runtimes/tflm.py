@@ -10,13 +10,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from tflite_compress.backend import native_noise_captured
-from tflite_compress.errors import ConversionError, ModelError
 from tflite_compress.runtimes.arena import roomy_arena, smallest_arena
 from tflite_compress.runtimes.litert import dequantized, quantized
-from tflite_compress.runtimes.micro import run_micro
+from tflite_compress.runtimes.tflm_runtime import run_micro
+from tflite_compress.support.backend import native_noise_captured
+from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import tensor_name, text_of, unpack
-from tflite_compress.tflite.ports import ports_of
+from tflite_compress.tflite.tensor_specs import ports_of
 
 
 class TFLMModel:

@@ -14,9 +14,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tflite_compress.errors import ModelError, UsageError
-from tflite_compress.runtimes.answer import Answer, Arrays, Cost, Runtime
-from tflite_compress.runtimes.child import job_folder, last_line, run_child
+from tflite_compress.runtimes.isolated import job_folder, last_line, run_child
+from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
+from tflite_compress.support.errors import ModelError, UsageError
 
 ACCELERATORS = (
     "ethos-u55-32",
@@ -44,7 +44,7 @@ class Compiled:
     """
 
     content: bytes
-    answer: Answer
+    answer: RunResult
     left_to_cpu: tuple[str, ...]
 
 
@@ -96,7 +96,7 @@ def _vela() -> str:
     return found
 
 
-def _answer(row: dict[str, str], text: str, compiled: bytes, accelerator: str) -> Answer:
+def _answer(row: dict[str, str], text: str, compiled: bytes, accelerator: str) -> RunResult:
     from importlib.metadata import version
 
     name = f"Vela {version('ethos-u-vela')} ({accelerator})"
@@ -105,16 +105,20 @@ def _answer(row: dict[str, str], text: str, compiled: bytes, accelerator: str) -
     storage = row["weights_storage_area"]
     flash = 1024 * float(row[storage.lower().replace(" ", "_").replace("-", "_") + "_memory_used"])
     costs = [
-        Cost("latency", 1000 * float(row["inference_time"]), "ms", "simulated", how),
-        Cost("cycles", float(row["cycles_total"]), "cycles", "simulated", how),
-        Cost("sram", 1024 * float(row["sram_memory_used"]), "bytes", "simulated", "Vela's memory plan"),
-        Cost("flash", flash, "bytes", "simulated", f"Vela's memory plan: weights and commands, in {storage}"),
-        Cost("file", len(compiled), "bytes", "measured", "the compiled .tflite"),
+        Measurement("latency", 1000 * float(row["inference_time"]), "ms", "simulated", how),
+        Measurement("cycles", float(row["cycles_total"]), "cycles", "simulated", how),
+        Measurement(
+            "sram", 1024 * float(row["sram_memory_used"]), "bytes", "simulated", "Vela's memory plan"
+        ),
+        Measurement(
+            "flash", flash, "bytes", "simulated", f"Vela's memory plan: weights and commands, in {storage}"
+        ),
+        Measurement("file", len(compiled), "bytes", "measured", "the compiled .tflite"),
     ]
     share = npu_share(text)
     if share is not None:
-        costs.append(Cost("operators on the NPU", share, "share", "measured", "counted by Vela"))
-    return Answer(name, None, tuple(costs), left_to_cpu(text))
+        costs.append(Measurement("operators on the NPU", share, "share", "measured", "counted by Vela"))
+    return RunResult(name, None, tuple(costs), left_to_cpu(text))
 
 
 def npu_share(text: str) -> float | None:

@@ -10,9 +10,9 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
-from tflite_compress.errors import CompressError, UsageError
-from tflite_compress.progress import Progress
 from tflite_compress.searching.job import Setup, Worker
+from tflite_compress.support.errors import CompressError, UsageError
+from tflite_compress.support.progress import Progress
 
 
 class WorkerDiedError(Exception):
@@ -90,7 +90,7 @@ class Process:
         limits = {"TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": count, "OMP_NUM_THREADS": count}
         paths = os.pathsep.join(p or os.getcwd() for p in sys.path)  # module:function must be found there too
         child = subprocess.Popen(
-            [sys.executable, "-m", "tflite_compress.searching.worker"],
+            [sys.executable, "-m", "tflite_compress.searching.search_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **limits, "PYTHONPATH": paths},
@@ -157,7 +157,7 @@ class RayActor:
         @ray.remote(num_cpus=self._cpus)
         class Actor:
             def __init__(self, setup: Setup) -> None:
-                from tflite_compress.progress import Silent
+                from tflite_compress.support.progress import Silent
 
                 self._worker = Worker(setup, Silent())
 

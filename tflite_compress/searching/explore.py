@@ -9,13 +9,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tflite_compress.errors import CompressError
-from tflite_compress.progress import Advance, Progress
 from tflite_compress.searching.engine import Slot, WorkerDiedError
 from tflite_compress.searching.job import Job, Outcome
-from tflite_compress.searching.ladder import Candidate, Goal, describe, finished, front, most_promising
 from tflite_compress.searching.space import Space
-from tflite_compress.searching.study import MOST_ATTEMPTS, MOST_CRASHES, Study
+from tflite_compress.searching.stages import Candidate, Goal, describe, finished, front, most_promising
+from tflite_compress.searching.study import MAX_ATTEMPTS, MAX_CRASHES, Study
+from tflite_compress.support.errors import CompressError
+from tflite_compress.support.progress import Advance, Progress
 
 COLD = 10  # trials without training before the first training
 FRESH_BETWEEN = 2  # and between two trainings
@@ -133,10 +133,10 @@ def _show(advance: Advance, shown: float, budget: Budget) -> float:
 
 def _given_up(study: Study, candidate: Candidate) -> bool:
     """End a candidate whose next stage took its worker down before, or was never lived through."""
-    if candidate.crashes >= MOST_CRASHES:
+    if candidate.crashes >= MAX_CRASHES:
         why = "took its worker down twice"
-    elif candidate.attempts >= MOST_ATTEMPTS:
-        why = f"was begun {MOST_ATTEMPTS} times and never ended"
+    elif candidate.attempts >= MAX_ATTEMPTS:
+        why = f"was begun {MAX_ATTEMPTS} times and never ended"
     else:
         return False
     study.conclude(replace(candidate, outcomes=()), why)
@@ -218,7 +218,7 @@ def _take(
     if goal.feasible(outcome):
         keep(known, outcome)
     why = finished(goal, known, front(goal, state.known))
-    found = outcome.error or outcome.misfit or describe(goal, outcome)
+    found = outcome.error or outcome.violation or describe(goal, outcome)
     after = f" after {effort.steps} steps" if effort.steps else ""
     progress.say(f"{name}: {outcome.in_short}{after}: {found}" + (f" ({why})" if why else ""))
     if not why:

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tflite_compress.errors import CompressError
-from tflite_compress.plan import Plan
-from tflite_compress.recipes import Recipe, as_toml, describe
+from tflite_compress.pipeline.plan import Plan
+from tflite_compress.pipeline.recipes import Recipe, as_toml, describe
 from tflite_compress.searching.space import Effort, Space, Values, recipe_of
+from tflite_compress.support.errors import CompressError
 
 if TYPE_CHECKING:
-    from tflite_compress.api import Options
+    from tflite_compress.compression.compress import Options
+    from tflite_compress.compression.session import Session
     from tflite_compress.data.gather import DataSpec
-    from tflite_compress.devices import Device
-    from tflite_compress.progress import Progress
-    from tflite_compress.session import Session
+    from tflite_compress.profiles.devices import Device
+    from tflite_compress.support.progress import Progress
 
 OBJECTIVES = ("size", "gzip", "latency", "ram", "flash", "macs", "drop")
 QUICK_LATENCY_SECONDS = 0.4
@@ -77,7 +77,7 @@ class Outcome:
 
     figures: dict[str, float]
     drop: float
-    misfit: str
+    violation: str
     seconds: float
     in_short: str
     error: str = ""
@@ -88,7 +88,7 @@ class Worker:
     """Holds a model and its data, and runs jobs on them one after the other."""
 
     def __init__(self, setup: Setup, progress: Progress) -> None:
-        from tflite_compress.session import open_session
+        from tflite_compress.compression.session import open_session
 
         options = replace(setup.options, bundle=False, details=False, latency_seconds=QUICK_LATENCY_SECONDS)
         self._setup = setup
@@ -97,7 +97,7 @@ class Worker:
 
     def identity(self) -> dict[str, Any]:
         """Hashes of model and data, by which a search that continues knows that they are the same."""
-        from tflite_compress.report.manifest import data_record
+        from tflite_compress.reporting.manifest import data_record
 
         return {
             "model": self._session.source.sha256,
@@ -153,18 +153,18 @@ class Worker:
 
     def verify(self, contents: Sequence[dict[str, bytes]]) -> list[dict[str, Any]]:
         """Check finished files once more, from their bytes; see ``searching.verify``."""
-        from tflite_compress.searching.verify import verified
+        from tflite_compress.searching.reproduce import verified
 
         return verified(contents, self._session, self._setup.device)
 
     def bundle(self, files: dict[str, bytes]) -> tuple[dict[str, bytes], str]:
         """The bundle of a finished file; see ``searching.verify``."""
-        from tflite_compress.searching.verify import bundle_of
+        from tflite_compress.searching.reproduce import bundle_of
 
         return bundle_of(files, self._session, self._setup.device)
 
     def _made(self, recipe: Recipe) -> tuple[dict[str, Any], dict[str, bytes]]:
-        from tflite_compress.pipeline import Memo
+        from tflite_compress.pipeline.candidates import Memo
 
         session = replace(self._session, memo=Memo())
         with tempfile.TemporaryDirectory(prefix="tflite-compress-") as scratch:

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.devices import Device
-from tflite_compress.errors import ConversionError, ModelError
 from tflite_compress.passes.base import Context, Model
+from tflite_compress.profiles.devices import Device
 from tflite_compress.searching.space import (
-    MOST_NARROW,
-    MOST_WIDTHS,
+    MAX_NARROW,
+    MAX_WIDTHS,
     NARROWEST,
     REST,
     WIDTH_STEP,
@@ -19,9 +18,10 @@ from tflite_compress.searching.space import (
     Space,
     Width,
 )
+from tflite_compress.support.errors import ConversionError, ModelError
 
 TARGETS = (1.0, 0.6, 0.4, 0.25)
-LEAST_CHANNELS = 8
+MIN_CHANNELS = 8
 
 
 def measure_space(start: Model, device: Device, objectives: tuple[str, ...], context: Context) -> Space:
@@ -35,9 +35,9 @@ def measure_space(start: Model, device: Device, objectives: tuple[str, ...], con
     """
     encodes = device.runtime.decodes_weights
     shares = (encodes or "gzip" in objectives) and start.network.editable
-    order = {name: index for index, name in enumerate(device.numerics.fast)}
-    numerics = sorted(device.numerics.supported, key=lambda name: order.get(name, len(order)))
-    kept = tuple(n for n in numerics if n != "float32") or ("float32",)
+    order = {name: index for index, name in enumerate(device.precisions.fast)}
+    precisions = sorted(device.precisions.supported, key=lambda name: order.get(name, len(order)))
+    kept = tuple(n for n in precisions if n != "float32") or ("float32",)
     narrow = _narrow(start, device, context) if "int8" in kept else ()
     return Space(device, _widths(start, device, context), narrow, TARGETS, shares, encodes, kept)
 
@@ -58,21 +58,21 @@ def _widths(start: Model, device: Device, context: Context) -> tuple[Width, ...]
         return ()
     saliency = saliency_of(handle, dependencies, config, context)
     full = costs.total("bytes", costs.sizes.astype(float))
-    multiple = device.numerics.channel_multiple
+    multiple = device.precisions.channel_multiple
     shares = []
     for target in TARGETS:
         keep = choose(costs, saliency, {"bytes": target * full}, multiple, dependencies.count)
         shares.append([float(keep[bundles].mean()) for bundles in costs.groups])
     everything = costs.sizes.astype(float)
     saved = [costs.saving("bytes", everything, g, int(n // 2)) for g, n in enumerate(costs.sizes)]
-    found = [g for g, group in enumerate(groups(dependencies, costs)) if group.size >= LEAST_CHANNELS]
+    found = [g for g, group in enumerate(groups(dependencies, costs)) if group.size >= MIN_CHANNELS]
     found = sorted((g for g in found if groups(dependencies, costs)[g].layers), key=lambda g: -saved[g])
     named = groups(dependencies, costs)
     widths = [
         Width(named[g].layers[0], named[g].layers, tuple(_on_grid(row[g]) for row in shares))
-        for g in found[:MOST_WIDTHS]
+        for g in found[:MAX_WIDTHS]
     ]
-    rest = found[MOST_WIDTHS:]
+    rest = found[MAX_WIDTHS:]
     if rest:
         layers = tuple(layer for g in rest for layer in named[g].layers)
         widths.append(
@@ -87,9 +87,9 @@ def _on_grid(share: float) -> float:
 
 def _narrow(start: Model, device: Device, context: Context) -> tuple[Narrow, ...]:
     """Layers that run with 4-bit weights, the least sensitive first."""
+    from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
     from tflite_compress.models.unroll import unrolled
     from tflite_compress.passes.int4 import Int4, noise_of_layers
-    from tflite_compress.quantization.per_layer import FOUR_BIT, prepare
 
     able = {*device.runtime.four_bit} & {*FOUR_BIT}
     if not able:
@@ -97,12 +97,12 @@ def _narrow(start: Model, device: Device, context: Context) -> tuple[Narrow, ...
     try:
         with context.progress.step("measuring what 4 bits cost each layer"):
             plain = prepare(unrolled(start.network), context.reference.splits.calibrate.inputs, False)
-            config = Int4(numeric="int8", operators=tuple(sorted(able)))
+            config = Int4(precision="int8", operators=tuple(sorted(able)))
             noise = noise_of_layers(plain, config, start, context)
     except ConversionError:
         return ()
     order = sorted(noise, key=lambda name: noise[name][0])
-    large = sorted(noise, key=lambda name: -noise[name][1])[:MOST_NARROW]
+    large = sorted(noise, key=lambda name: -noise[name][1])[:MAX_NARROW]
     found = [Narrow(name, (name,), noise[name][0]) for name in order if name in large]
     rest = tuple(name for name in order if name not in large)
     if rest:
@@ -118,5 +118,5 @@ def as_json(space: Space) -> dict[str, Any]:
             for w in space.widths
         ],
         "four_bits": [{"layers": list(n.layers), "noise_a_weight": n.noise} for n in space.narrow],
-        "numeric_types": list(space.numerics),
+        "numeric_types": list(space.precisions),
     }

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tflite_compress.devices import Device
 from tflite_compress.passes import (
     AdaRound,
     AnyPass,
@@ -22,13 +21,14 @@ from tflite_compress.passes import (
     Ranges,
     Slim,
 )
-from tflite_compress.plan import settled
-from tflite_compress.recipes import Recipe
+from tflite_compress.pipeline.plan import settled
+from tflite_compress.pipeline.recipes import Recipe
+from tflite_compress.profiles.devices import Device
 
 Values = Mapping[str, Any]
 
-MOST_WIDTHS = 8  # groups of layers with a width of their own; the rest share one
-MOST_NARROW = 8  # layers that are given 4 or 8 bits one by one; the rest go together
+MAX_WIDTHS = 8  # groups of layers with a width of their own; the rest share one
+MAX_NARROW = 8  # layers that are given 4 or 8 bits one by one; the rest go together
 NARROWEST, WIDTH_STEP = 0.125, 0.125
 CLUSTERS = (0, 8, 16, 32)
 SPARSITIES = (0.0, 0.5, 0.65, 0.8)
@@ -85,7 +85,7 @@ class Space:
     targets: tuple[float, ...]
     shares: bool
     encodes: bool
-    numerics: tuple[str, ...]
+    precisions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ def suggest(trial: Any, space: Space) -> dict[str, Any]:
     for width in space.widths:
         name = f"keep:{width.name}"
         values[name] = trial.suggest_float(name, NARROWEST, 1.0, step=WIDTH_STEP)
-    numeric = one_of("numeric", space.numerics) if len(space.numerics) > 1 else space.numerics[0]
+    precision = one_of("precision", space.precisions) if len(space.precisions) > 1 else space.precisions[0]
     if space.shares and one_of("clusters", CLUSTERS):
         one_of("sparsity", SPARSITIES)
-    elif numeric == "int8":
+    elif precision == "int8":
         for narrow in space.narrow:
             one_of(f"bits:{narrow.name}", (8, 4))
     return values
@@ -129,15 +129,15 @@ def suggest(trial: Any, space: Space) -> dict[str, Any]:
 def starts(space: Space) -> list[dict[str, Any]]:
     """Points to try first: widths as the saliency of channels has them, 4 bits where they cost least."""
     found: list[dict[str, Any]] = []
-    numeric = {"numeric": space.numerics[0]} if len(space.numerics) > 1 else {}
+    precision = {"precision": space.precisions[0]} if len(space.precisions) > 1 else {}
     everything = len(space.narrow)
     shallow = [*range(len(space.targets))] if space.widths else [0]
     for index in shallow:
         keep = {f"keep:{w.name}": w.starts[index] if space.targets[index] < 1 else 1.0 for w in space.widths}
-        base = {**keep, **numeric}
+        base = {**keep, **precision}
         plain = {**base, "clusters": 0} if space.shares else base
         counts = (
-            (0,) if space.numerics[0] != "int8" else tuple(dict.fromkeys((0, everything, everything // 2)))
+            (0,) if space.precisions[0] != "int8" else tuple(dict.fromkeys((0, everything, everything // 2)))
         )
         for four in counts:
             bits = {f"bits:{n.name}": 4 if i < four else 8 for i, n in enumerate(space.narrow)}
@@ -170,15 +170,15 @@ def recipe_of(values: Values, space: Space, effort: Effort, name: str) -> Recipe
         effort: How much work it is given.
         name: What to call the recipe.
     """
-    numeric = values.get("numeric", space.numerics[0])
+    precision = values.get("precision", space.precisions[0])
     four = [layer for n in space.narrow if values.get(f"bits:{n.name}") == 4 for layer in n.layers]
     passes: list[AnyPass] = [*_trained(values, space, effort.steps)]
     if four:
         others = (layer for n in space.narrow for layer in n.layers if layer not in four)
-        passes.append(Int4(most_loss=1.0, exclude=tuple(_exactly(layer) for layer in others)))
-    if effort.repairs and numeric == "int8" and not values.get("clusters"):
+        passes.append(Int4(max_loss=1.0, exclude=tuple(_exactly(layer) for layer in others)))
+    if effort.repairs and precision == "int8" and not values.get("clusters"):
         passes += [AdaRound(), BiasCorrect()] if four else [Equalize(), Ranges(), BiasCorrect()]
-    passes += [Convert(numeric=numeric), Slim(slim="full" if space.encodes else "safe")]
+    passes += [Convert(precision=precision), Slim(slim="full" if space.encodes else "safe")]
     if space.encodes and not four:
         passes.append(Encode())
     return settled(Recipe(name=name, summary="found by search", passes=tuple(passes)), space.device)
@@ -197,12 +197,12 @@ def _trained(values: Values, space: Space, steps: int) -> list[AnyPass]:
     count = sum((bool(keep), bool(clusters), sparsity > 0))
     part = steps // max(1, count)
     if keep:
-        passes.append(PruneChannels(keep=keep, rounds=1, recovery_steps=0, epochs=0, least_steps=part))
+        passes.append(PruneChannels(keep=keep, rounds=1, recovery_steps=0, epochs=0, min_steps=part))
     if sparsity > 0:
         when: Any = {"schedule": "constant"} if part < 100 else {}
-        passes.append(Prune(sparsity=sparsity, epochs=0, least_steps=max(1, part), **when))
+        passes.append(Prune(sparsity=sparsity, epochs=0, min_steps=max(1, part), **when))
     if clusters:
-        tuned = Cluster(clusters=clusters, preserve_sparsity=sparsity > 0, epochs=0, least_steps=max(1, part))
+        tuned = Cluster(clusters=clusters, preserve_sparsity=sparsity > 0, epochs=0, min_steps=max(1, part))
         passes.append(tuned)
     return passes
 

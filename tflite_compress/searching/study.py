@@ -10,16 +10,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tflite_compress.errors import UsageError
 from tflite_compress.searching.job import Outcome
-from tflite_compress.searching.ladder import Candidate, Goal
 from tflite_compress.searching.space import Space, suggest
+from tflite_compress.searching.stages import Candidate, Goal
+from tflite_compress.support.errors import UsageError
 
 SAMPLERS = ("tpe", "nsga2", "random")
 VIOLATION = "violation"
 POPULATION = 24
-MOST_CRASHES = 2  # a stage that took a worker down twice is not tried again
-MOST_ATTEMPTS = 20  # a search that was killed may have been killed by its user, or by what the stage did
+MAX_CRASHES = 2  # a stage that took a worker down twice is not tried again
+MAX_ATTEMPTS = 20  # a search that was killed may have been killed by its user, or by what the stage did
 
 
 class Study:
@@ -125,7 +125,7 @@ class Study:
             self._study.tell(candidate.trial, state=TrialState.FAIL)
             return
         last = candidate.last
-        self._set(candidate, VIOLATION, 1.0 if last.misfit else last.drop - self._goal.max_drop)
+        self._set(candidate, VIOLATION, 1.0 if last.violation else last.drop - self._goal.max_drop)
         self._study.tell(candidate.trial, list(figures))
 
     def candidates(self) -> tuple[list[Candidate], list[Candidate]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.errors import ConversionError
+from tflite_compress.support.errors import ConversionError
 
 FILE_IDENTIFIER = b"TFL3"
 _PACKED_BYTES = {"INT4": 0.5, "UINT4": 0.5, "INT2": 0.25}

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.errors import ModelError
+from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, operator_name, unpack
 
 LARGEST_FILE = 2**31 - 1  # offsets are 32 bits wide, signed in places
-MOST_TABLES = 1_000_000
-MOST_ELEMENTS = 2**31 - 1
+MAX_TABLES = 1_000_000
+MAX_ELEMENTS = 2**31 - 1
 
 # Fields that are not plain numbers, by slot: a table's name, "text", the bytes of a vector's elements, or a
 # list with the table its elements are. "any" is a table whose fields are not followed.
@@ -152,19 +152,19 @@ class _Walk:
 
     def _count(self, more: int) -> None:
         self._visited += more
-        if self._visited > MOST_TABLES:
-            raise _DamagedError(f"more than {MOST_TABLES} tables")
+        if self._visited > MAX_TABLES:
+            raise _DamagedError(f"more than {MAX_TABLES} tables")
 
 
 # What the rest of the program looks into: how many inputs, and of which of them how many dimensions.
-_LEAST_INPUTS = {
+_MIN_INPUTS = {
     **dict.fromkeys("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL".split(), 2),
     **dict.fromkeys("DEQUANTIZE QUANTIZE RESHAPE SQUEEZE EXPAND_DIMS".split(), 1),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM".split(), 2),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN".split(), 2),
     "TRANSPOSE_CONV": 3,
 }
-_LEAST_RANK = {
+_MIN_RANK = {
     **dict.fromkeys("CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV".split(), (1, 4)),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM".split(), (0, 2)),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN".split(), (0, 2)),
@@ -204,14 +204,14 @@ def _check_indices(model: Any) -> None:
 
 def _check_operator(name: str, op: Any, tensors: list[Any], place: str) -> None:
     """Inputs, outputs and ranks are there that its kind demands."""
-    least = _LEAST_INPUTS.get(name, 0)
+    least = _MIN_INPUTS.get(name, 0)
     if not least:
         return
     if op.inputs is None or len(op.inputs) < least or op.outputs is None or not len(op.outputs):
         raise _DamagedError(f"{place}: {name} without its inputs or outputs")
     if any(int(i) < 0 for i in op.inputs[:least]):
         raise _DamagedError(f"{place}: {name} without one of its first {least} inputs")
-    index, rank = _LEAST_RANK.get(name, (0, 0))
+    index, rank = _MIN_RANK.get(name, (0, 0))
     shape = tensors[int(op.inputs[index])].shape
     if rank and (shape is None or len(shape) < rank):
         raise _DamagedError(f"{place}: input {index} of {name} has fewer than {rank} dimensions")
@@ -226,7 +226,7 @@ def _check_tensor(tensor: Any, buffers: list[Any], where: str) -> None:
     elements = 1
     for d in shape:
         elements *= max(d, 1)
-    if elements > MOST_ELEMENTS:
+    if elements > MAX_ELEMENTS:
         raise _DamagedError(f"{where}: {elements} elements are more than any runtime takes")
     data = buffers[tensor.buffer].data
     width = element_bytes(tensor.type)

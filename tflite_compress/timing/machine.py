@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tflite_compress.timing.worker import memory_bytes
+from tflite_compress.timing.timing_worker import memory_bytes
 
 BUSY_SHARE = 0.15
 UNEVEN = 1.15

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import pack, schema
-from tflite_compress.timing.session import Contender, started
+from tflite_compress.timing.interleaved import Contender, started
 
 RUNS = 5000
 

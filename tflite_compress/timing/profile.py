@@ -18,22 +18,22 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.data.raw import samples_for
-from tflite_compress.errors import ModelError
-from tflite_compress.progress import Progress, Silent
+from tflite_compress.support.errors import ModelError
+from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
 from tflite_compress.tflite.integrity import read_verified
 from tflite_compress.tflite.macs import operator_macs
-from tflite_compress.tflite.ports import ports_of
-from tflite_compress.tflite.slim import own_name
-from tflite_compress.timing.child import Child
+from tflite_compress.tflite.slim_file import own_name
+from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.timing.interleaved import BLOCK_MS, Contender, Kernels, load_into
 from tflite_compress.timing.machine import machine_name
 from tflite_compress.timing.prefixes import cut_places, prefixes
 from tflite_compress.timing.roofline import Roofline, measure_roofline
-from tflite_compress.timing.session import BLOCK_MS, Contender, Kernels, load_into
+from tflite_compress.timing.timed_process import Child
 
 METHOD = "growing prefixes: the model cut behind each operator, neighbouring cuts timed in turns"
-MOST_OPERATORS = 400
-LEAST_ROUNDS, MOST_ROUNDS = 15, 400
+MAX_OPERATORS = 400
+MIN_ROUNDS, MAX_ROUNDS = 15, 400
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def profile_content(
     preprocess: str = "none",
     seconds: float = 5.0,
     progress: Progress | None = None,
-    most: int = MOST_OPERATORS,
+    most: int = MAX_OPERATORS,
 ) -> Profile:
     """Like :func:`profile`, for a ``.tflite`` in memory that is known to be intact.
 
@@ -178,7 +178,7 @@ def _rounds(cuts: Iterable[Contender], seconds: float) -> np.ndarray:
         longest = float(warm[-1, -1])
         runs = max(1, min(50, round(BLOCK_MS / max(longest, 1e-3) / 4)))
         round_ms = float(warm[-1].sum()) * runs
-        count = int(np.clip(seconds * 1e3 / max(round_ms, 1e-3), LEAST_ROUNDS, MOST_ROUNDS))
+        count = int(np.clip(seconds * 1e3 / max(round_ms, 1e-3), MIN_ROUNDS, MAX_ROUNDS))
         return np.asarray(child.turns(runs, count))
 
 

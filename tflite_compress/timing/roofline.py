@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import pack, schema
-from tflite_compress.timing.session import Contender, Kernels, started
+from tflite_compress.timing.interleaved import Contender, Kernels, started
 
 CHANNELS, SIDE = 256, 32
 COPY_BYTES = 64 << 20

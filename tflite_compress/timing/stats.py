@@ -15,7 +15,7 @@ import numpy as np
 DRAWS = 2000
 CONFIDENCE = 0.95
 STRICT = 0.99
-LEAST_EFFECT = 0.02  # smaller differences are within what code alignment alone does
+MIN_EFFECT = 0.02  # smaller differences are within what code alignment alone does
 
 # Milliseconds of single runs: a list of processes, each a list of rounds, each an array of runs.
 Times = Sequence[Sequence[np.ndarray]]
@@ -98,9 +98,9 @@ def ratio(times: Times, baseline: Times, seed: int = 0) -> Interval:
 
 def in_words(found: Interval) -> str:
     """``faster``, ``slower`` or ``no difference measured``."""
-    if found.high < 1 and found.value <= 1 - LEAST_EFFECT:
+    if found.high < 1 and found.value <= 1 - MIN_EFFECT:
         return "faster"
-    if found.low > 1 and found.value >= 1 + LEAST_EFFECT:
+    if found.low > 1 and found.value >= 1 + MIN_EFFECT:
         return "slower"
     return "no difference measured"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.errors import ModelError
-from tflite_compress.progress import Progress
-from tflite_compress.timing.session import Contender, started
+from tflite_compress.support.errors import ModelError
+from tflite_compress.support.progress import Progress
+from tflite_compress.timing.interleaved import Contender, started
 
-LEAST_RUNS = 10
+MIN_RUNS = 10
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def _one(contender: Contender, batch: int, seconds: float) -> Throughput:
             times: list[float] = []
             child.run(2)
             ends = time.perf_counter() + seconds
-            while len(times) < LEAST_RUNS or time.perf_counter() < ends:
-                times += child.run(LEAST_RUNS)
+            while len(times) < MIN_RUNS or time.perf_counter() < ends:
+                times += child.run(MIN_RUNS)
             return Throughput(contender, batch, batch * 1e3 / float(np.median(times)), child.peak_bytes())
     except ModelError as error:
         return Throughput(contender, batch, 0.0, 0, error.message.partition("refuses the model: ")[2] or "?")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.bundle.text import filled, identifier
+from tflite_compress.bundling.text import filled, identifier
 from tflite_compress.trees.c_text import C_TYPES, c_type, number, table
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, packed
@@ -105,10 +105,10 @@ def _as_stream(
     if stream.compared.pairs is not None:
         feature, threshold = stream.compared.pairs.T
         tables["feature"] = feature.astype(np.min_scalar_type(forest.features - 1))
-        tables["threshold_of"] = threshold.astype(forest.grid.numeric)
+        tables["threshold_of"] = threshold.astype(forest.grid.precision)
     condition = "grid[column] > threshold"
     if stream.flags == 3:
-        least = np.iinfo(forest.grid.numeric).min
+        least = np.iinfo(forest.grid.precision).min
         condition = f"{condition} || ((flags & {MISSING_RIGHT}) && grid[column] == {least})"
     values = {
         **common,
@@ -166,7 +166,7 @@ def _extras(forest: Forest, column: np.ndarray | None) -> dict[str, np.ndarray]:
 
 def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndarray]:
     feature = parts.feature * 2 + parts.missing_right if flagged else parts.feature
-    threshold = parts.threshold if forest.grid is None else parts.threshold.astype(forest.grid.numeric)
+    threshold = parts.threshold if forest.grid is None else parts.threshold.astype(forest.grid.precision)
     rows = parts.rows.astype(np.float32 if forest.leaf_step is None else forest.leaf_numeric)
     references = np.concatenate([parts.left, parts.right, parts.roots, [-len(parts.rows)]])
     wide = np.int16 if references.min() >= -32768 and references.max() <= 32767 else np.int32
@@ -183,13 +183,13 @@ def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndar
 
 
 def _cell(forest: Forest) -> str:
-    return "float" if forest.grid is None else C_TYPES[forest.grid.numeric]
+    return "float" if forest.grid is None else C_TYPES[forest.grid.precision]
 
 
 def _to_grid(forest: Forest) -> str:
     if forest.grid is None:
         return "    for (int i = 0; i < FEATURES; i++) grid[i] = x[i];"
-    info = np.iinfo(forest.grid.numeric)
+    info = np.iinfo(forest.grid.precision)
     return (
         "    for (int i = 0; i < FEATURES; i++) {\n"
         "        float above = x[i] - low[i];\n"
@@ -210,7 +210,7 @@ def _condition(forest: Forest, flagged: bool) -> str:
         return "grid[column] > threshold[node]"
     if forest.grid is None:
         return "grid[column] > threshold[node] || ((feature[node] & 1) && grid[column] != grid[column])"
-    least = np.iinfo(forest.grid.numeric).min
+    least = np.iinfo(forest.grid.precision).min
     return f"grid[column] > threshold[node] || ((feature[node] & 1) && grid[column] == {least})"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tflite_compress.errors import ConversionError
+from tflite_compress.support.errors import ConversionError
 from tflite_compress.trees.c_source import CForest
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")

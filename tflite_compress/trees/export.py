@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from tflite_compress.fit.contents import TREES
+from tflite_compress.checking.contents import TREES
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.matrix import leaf_sums, matrix_bytes
@@ -31,7 +31,7 @@ Form = Literal["traversal", "matrix"]
 COSTS_US: dict[Form, tuple[float, ...]] = {"traversal": (0.96, 0.46, 0.013), "matrix": (1.3, 2.8e-3, 1.9e-5)}
 MICRO_STEPS = 8  # elements written in a step of traversal for each tree: what counts on a microcontroller
 DEEPEST_MATRIX = 10
-MOST_TIMES_LARGER = 1.5
+MAX_TIMES_LARGER = 1.5
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def cheaper_form(forest: Forest, micro: bool, batch: int) -> tuple[Form, dict[st
     if not 0 < forest.depth <= DEEPEST_MATRIX:
         return "traversal", times
     parts = subtrees(forest)
-    small = matrix_bytes(forest) <= MOST_TIMES_LARGER * traversal_bytes(
+    small = matrix_bytes(forest) <= MAX_TIMES_LARGER * traversal_bytes(
         forest, parts, Widths(micro, batch, False)
     )
     return ("matrix" if small and times["matrix"] < times["traversal"] else "traversal"), times
@@ -128,7 +128,7 @@ def _as_seen(graph: Assembly, x: int, forest: Forest, widths: Widths) -> int:
         seen = graph.operator(
             "MUL", [seen, per_step], "on_grid", shape, "float32", graph.options("MulOptions")
         )
-        info = np.iinfo(forest.grid.numeric)
+        info = np.iinfo(forest.grid.precision)
         for kind, name, limit in (("MAXIMUM", "least", info.min + 1), ("MINIMUM", "most", info.max)):
             constant = graph.constant(name, np.array([[limit]], np.float32))
             options = graph.options("MaximumMinimumOptions")

@@ -16,11 +16,11 @@ import numpy as np
 
 Link = Literal["identity", "softmax", "sigmoid", "exp"]
 Task = Literal["classification", "regression"]
-Numeric = Literal["float32", "int16", "int8"]
+Precision = Literal["float32", "int16", "int8"]
 LARGEST = float(np.finfo(np.float32).max)
 LEAF = -1
-MOST_DEPTH = 256
-MOST_FEATURES = 1_000_000
+MAX_DEPTH = 256
+MAX_FEATURES = 1_000_000
 BLOCK_CELLS = 4_000_000  # samples times trees at a time
 
 
@@ -101,7 +101,7 @@ class Grid:
 
     low: np.ndarray
     per_step: np.ndarray
-    numeric: Numeric
+    precision: Precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ class Forest:
     refuses_nan: bool = False
     grid: Grid | None = None
     leaf_step: float | None = None
-    leaf_numeric: Numeric = "float32"
+    leaf_numeric: Precision = "float32"
     merged: bool = False
     notes: tuple[str, ...] = ()
 
@@ -194,7 +194,7 @@ class Forest:
         x = np.asarray(x, np.float32)
         if self.grid is None:
             return x
-        info = np.iinfo(self.grid.numeric)
+        info = np.iinfo(self.grid.precision)
         placed = (x - self.grid.low) * self.grid.per_step
         return np.asarray(np.clip(placed, info.min + 1, info.max))
 
@@ -255,8 +255,8 @@ def require_sound(tree: Tree, features: int) -> Tree:
         raise ValueError("a split looks at a column that is not there")
     if not np.isfinite(tree.threshold[split]).all() or not np.isfinite(tree.value[~split]).all():
         raise ValueError("a threshold or a leaf is not a finite number")
-    if tree.depth > MOST_DEPTH:
-        raise ValueError(f"{tree.depth} levels are more than {MOST_DEPTH}; train with max_depth")
+    if tree.depth > MAX_DEPTH:
+        raise ValueError(f"{tree.depth} levels are more than {MAX_DEPTH}; train with max_depth")
     return tree
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflite_compress.errors import ModelError
+from tflite_compress.support.errors import ModelError
 from tflite_compress.trees.forest import (
     LEAF,
-    MOST_FEATURES,
+    MAX_FEATURES,
     Forest,
     Link,
     Task,
@@ -55,7 +55,7 @@ def _read(text: str, origin: str) -> Forest:
     settings = _pairs(head)
     width = int(settings["num_tree_per_iteration"])
     features = int(settings["max_feature_idx"]) + 1
-    if not 0 < features <= MOST_FEATURES or width < 1:
+    if not 0 < features <= MAX_FEATURES or width < 1:
         raise ValueError(f"it claims {features:,} columns and {width} trees a round")
     words = settings.get("objective", "regression").split()
     link, task, factor = _link(words, origin)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.errors import ModelError
+from tflite_compress.support.errors import ModelError
 from tflite_compress.trees.forest import LEAF, Forest, Link, Task, Tree, not_above, require_sound
 
 _VOTING = ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees")

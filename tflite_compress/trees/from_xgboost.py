@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.errors import ModelError
-from tflite_compress.trees.forest import LEAF, MOST_FEATURES, Forest, Link, Task, Tree, below, require_sound
+from tflite_compress.support.errors import ModelError
+from tflite_compress.trees.forest import LEAF, MAX_FEATURES, Forest, Link, Task, Tree, below, require_sound
 
 _IDENTITY = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:quantileerror", "rank:")
 _LOGISTIC = ("binary:logistic", "reg:logistic")
@@ -55,7 +55,7 @@ def _read(model: dict[str, Any], origin: str) -> Forest:
     factors = [1.0] * kept if weights is None else [float(w) for w in weights[:kept]]
     places = [int(column) for column in grown["tree_info"][:kept]]
     features = int(settings["num_feature"])
-    if not 0 < features <= MOST_FEATURES:
+    if not 0 < features <= MAX_FEATURES:
         raise ValueError(f"it claims {features:,} columns")
     trees = tuple(
         _tree(tree, column, width, factor, features, origin)

@@ -88,7 +88,7 @@ def filled_up(forest: Forest, parts: Subtrees, widths: Widths) -> tuple[np.ndarr
     """
     depth, trees = forest.depth, len(forest.trees)
     splits = 2**depth - 1
-    most = np.float32(np.inf if forest.grid is None else np.iinfo(forest.grid.numeric).max)
+    most = np.float32(np.inf if forest.grid is None else np.iinfo(forest.grid.precision).max)
     columns = columns_of(forest, parts, widths)
     column = np.zeros((trees, splits), np.int32)
     threshold = np.full((trees, splits), most, np.float32)

@@ -26,8 +26,8 @@ from tflite_compress.trees.subtrees import Subtrees
 
 LEFT_LEAF, RIGHT_LEAF, MISSING_RIGHT = 1, 2, 4
 LENGTH_BITS = 5
-MOST_BITS = 25  # of a number: four bytes hold it wherever it begins
-MOST_COLUMNS = 1 << 15
+MAX_BITS = 25  # of a number: four bytes hold it wherever it begins
+MAX_COLUMNS = 1 << 15
 _READ_AHEAD = bytes(3)
 
 Bits = tuple[int, int]  # a number, and how many bits it has
@@ -145,7 +145,7 @@ def _visited(parts: Subtrees) -> tuple[list[np.ndarray], int]:
 def _compared(forest: Forest, parts: Subtrees, visits: int) -> Compared:
     """Pairs by number, or both in the stream, whatever is smaller."""
     assert forest.grid is not None
-    highest = int(np.iinfo(forest.grid.numeric).max)
+    highest = int(np.iinfo(forest.grid.precision).max)
     both = np.stack([parts.feature, parts.threshold.astype(np.int64)], axis=1)
     if (parts.roots < 0).any():  # a tree of one leaf becomes a split that nothing is above
         both = np.concatenate([both, [[0, highest]]])
@@ -154,7 +154,7 @@ def _compared(forest: Forest, parts: Subtrees, visits: int) -> Compared:
     feature_bits = int(pairs[:, 0].max()).bit_length()
     threshold_bits = int(pairs[:, 1].max() - lowest).bit_length()
     pair_bits = (len(pairs) - 1).bit_length()
-    pair_bytes = np.min_scalar_type(forest.features - 1).itemsize + np.dtype(forest.grid.numeric).itemsize
+    pair_bytes = np.min_scalar_type(forest.features - 1).itemsize + np.dtype(forest.grid.precision).itemsize
     by_number = visits * pair_bits + 8 * pair_bytes * len(pairs)
     kept = pairs if by_number < visits * (feature_bits + threshold_bits) else None
     return Compared(kept, feature_bits, threshold_bits, lowest, highest, pair_bits)
@@ -168,7 +168,7 @@ def leaves_of(rows: np.ndarray) -> Leaves:
     """
     columns = rows.shape[1]
     dense = Leaves(rows, None, 0, np.arange(len(rows)))
-    if columns == 1 or columns > MOST_COLUMNS:
+    if columns == 1 or columns > MAX_COLUMNS:
         return dense
     stored = rows != 0
     stored[~stored.any(axis=1), 0] = True
@@ -191,7 +191,7 @@ def _written(
     """
     leaves, bases, numbers = _numbered(rows, own, len(parts.roots))
     leaf_bits = max(next(reversed(known.values())) for known in numbers).bit_length()
-    if leaf_bits > MOST_BITS:
+    if leaf_bits > MAX_BITS:
         raise OverflowError(f"{len(rows)} leaves")
     flags = 3 if missing else 2
     streams = []
@@ -277,7 +277,7 @@ class _Writer:
 def _distance(bits: int) -> list[Bits]:
     """How far to go ahead."""
     length = bits.bit_length()
-    if length > MOST_BITS:
+    if length > MAX_BITS:
         raise OverflowError(f"a subtree of {bits} bits")
     return [(length, LENGTH_BITS), (bits, length)]
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tflite_compress.trees.forest import Forest, Grid, Numeric, Tree
+from tflite_compress.trees.forest import Forest, Grid, Precision, Tree
 from tflite_compress.trees.merge import within
 
 _FINEST, _COARSEST = 14, -6  # powers of 1/2 tried as the step
@@ -34,7 +34,7 @@ def feature_ranges(samples: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         return np.nanmin(lows, axis=0).astype(np.float64), np.nanmax(highs, axis=0).astype(np.float64)
 
 
-def quantized(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Numeric) -> Forest:
+def quantized(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], precision: Precision) -> Forest:
     """The forest with thresholds and leaves in whole numbers.
 
     Args:
@@ -42,17 +42,17 @@ def quantized(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Nu
         ranges: Least and largest value of each feature.
         numeric: ``int8`` or ``int16``.
     """
-    grid = _grid(forest, ranges, numeric)
-    most = np.iinfo(numeric).max
+    grid = _grid(forest, ranges, precision)
+    most = np.iinfo(precision).max
     forest = within(forest, *ranges)
     largest = max((float(np.abs(t.value[t.is_leaf]).max()) for t in forest.trees), default=0.0)
     step = largest / most if largest > 0 else 1.0
     trees = tuple(_on_grid(tree, grid, step, ranges) for tree in forest.trees)
-    return replace(forest, trees=trees, grid=grid, leaf_step=step, leaf_numeric=numeric)
+    return replace(forest, trees=trees, grid=grid, leaf_step=step, leaf_numeric=precision)
 
 
-def _grid(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Numeric) -> Grid:
-    info = np.iinfo(numeric)
+def _grid(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], precision: Precision) -> Grid:
+    info = np.iinfo(precision)
     steps = info.max - _SPARE - info.min - 1
     split = [~tree.is_leaf for tree in forest.trees]
     features = np.concatenate([t.feature[s] for t, s in zip(forest.trees, split, strict=True)])
@@ -67,7 +67,7 @@ def _grid(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], numeric: Numeri
             _steps_a_unit(inside, steps) if len(inside) > 1 else _alone(ranges, feature, steps)
         )
         low[feature] = least - (info.min + 1) / per_step[feature]
-    return Grid(low.astype(np.float32), per_step.astype(np.float32), numeric)
+    return Grid(low.astype(np.float32), per_step.astype(np.float32), precision)
 
 
 def _alone(ranges: tuple[np.ndarray, np.ndarray], feature: int, steps: int) -> float:
@@ -90,7 +90,7 @@ def _steps_a_unit(thresholds: np.ndarray, steps: int) -> float:
 
 
 def _on_grid(tree: Tree, grid: Grid, step: float, ranges: tuple[np.ndarray, np.ndarray]) -> Tree:
-    info = np.iinfo(grid.numeric)
+    info = np.iinfo(grid.precision)
     place = (tree.threshold.astype(np.float64) - grid.low[tree.feature]) * grid.per_step[tree.feature]
     place = np.clip(np.rint(place), info.min + 1, info.max - _SPARE)
     place = np.where(tree.threshold < ranges[0][tree.feature], info.min, place)  # below every sample: right

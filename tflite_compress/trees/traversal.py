@@ -52,7 +52,7 @@ def slots(forest: Forest, parts: Subtrees, widths: Widths) -> Slots:
     split = references >= 0
     number = np.where(split, references, 0)
     starts = np.array([pairs[pair] for pair in children] or [0])
-    most = np.float32(np.inf if forest.grid is None else np.iinfo(forest.grid.numeric).max)
+    most = np.float32(np.inf if forest.grid is None else np.iinfo(forest.grid.precision).max)
     empty = len(columns) == 0
     return Slots(
         np.where(split, 0 if empty else columns[number], 0),

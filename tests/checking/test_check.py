@@ -1,0 +1,305 @@
+"""Verdicts: what fits, what does not, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.checking.advice import instead_of
+from tflite_compress.checking.contents import contents_of
+from tflite_compress.checking.evidence import Evidence
+from tflite_compress.checking.latency_estimate import cycles, estimated_latency
+from tflite_compress.checking.verdict import Limits, check
+from tflite_compress.data.raw import random_data
+from tflite_compress.models.load import load_model
+from tflite_compress.passes.convert import Convert, convert
+from tflite_compress.profiles.devices import all_devices, cycle_table, load_device, operator_sets
+from tflite_compress.runtimes.run_result import Measurement, RunResult
+from tflite_compress.support.errors import CompressError
+from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.tensor_specs import ports_of
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def evidence_of(content: bytes) -> Evidence:
+    return Evidence(content, random_data(ports_of(content), 2).raw)
+
+
+def build(model: Any, **settings: Any) -> bytes:
+    network = load_model(model).network
+    rng = np.random.default_rng(0)
+    samples = tuple(rng.normal(size=(8, *p.shape[1:])).astype(np.float32) for p in network.inputs)
+    return convert(network, Convert(**settings), samples, lambda n: None)[0]
+
+
+@pytest.fixture(scope="module")
+def int8(int8_file: Path) -> Evidence:
+    return evidence_of(int8_file.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def gelu(keras: Any) -> bytes:
+    """A model with an operator TFLite Micro lacks, in a layer with a name."""
+    layers = keras.layers
+    inputs = keras.Input((8,), name="features")
+    x = layers.Dense(16, name="first")(inputs)
+    x = layers.Activation(lambda t: keras.activations.gelu(t, approximate=False), name="smooth")(x)
+    return build(keras.Model(inputs, layers.Dense(2, name="last")(x)), precision="float32", io="float32")
+
+
+def test_the_example_fits_the_board_it_was_made_for(int8: Evidence) -> None:
+    verdict = check(int8, load_device("arduino-nano-33-ble"))
+    assert verdict.fits and {f.subject for f in verdict.findings} >= {"operators", "types", "shapes", "runs"}
+    ram, flash, latency = (verdict.cost(s) for s in ("RAM", "flash", "latency"))
+    assert ram and flash and latency
+    assert flash.kind == latency.kind == "estimated" and latency.low and latency.high
+    assert latency.low < latency.value < latency.high
+
+
+@pytest.mark.parametrize(
+    ("limits", "subject"),
+    [
+        (Limits(flash_bytes=20_000), "flash"),
+        (Limits(ram_bytes=2_000), "RAM"),
+        (Limits(latency_ms=0.5), "latency"),
+    ],
+)
+def test_limits_of_the_users_own(int8: Evidence, limits: Limits, subject: str) -> None:
+    verdict = check(int8, load_device("arduino-nano-33-ble"), limits)
+    assert [f.subject for f in verdict.findings if f.stops] == [subject]
+
+
+def test_a_limit_within_an_estimates_range_is_not_met(int8: Evidence) -> None:
+    device = load_device("arduino-nano-33-ble")
+    cost = check(int8, device).cost("latency")
+    assert cost is not None
+    finding = next(
+        f for f in check(int8, device, Limits(latency_ms=cost.value)).findings if f.subject == "latency"
+    )
+    assert finding.fits is None and finding.stops and "range" in finding.text
+
+
+def test_latency_nobody_knows_does_not_meet_a_limit(int8: Evidence) -> None:
+    verdict = check(int8, load_device("raspberry-pi-4"), Limits(latency_ms=1000))
+    assert not verdict.fits and check(int8, load_device("raspberry-pi-4")).fits
+
+
+def test_a_measurement_on_the_device_counts(int8_file: Path) -> None:
+    content = int8_file.read_bytes()
+    there = Measurement("latency", 3.0, "ms", "measured", "on it")
+    evidence = Evidence(
+        content, random_data(ports_of(content), 1).raw, lambda c, x: RunResult("it", None, (there,))
+    )
+    pi = load_device("raspberry-pi-4")
+    assert (
+        check(evidence, pi, Limits(latency_ms=4)).fits and not check(evidence, pi, Limits(latency_ms=2)).fits
+    )
+
+    def fails(content: bytes, inputs: Any) -> RunResult:
+        raise CompressError("pi: it does not answer", "Switch it on.")
+
+    unreachable = Evidence(content, random_data(ports_of(content), 1).raw, fails)
+    stops = [f.text for f in check(unreachable, pi).findings if f.stops]
+    assert stops == ["on the device: pi: it does not answer"]
+
+
+def test_a_missing_operator_names_its_layer_and_what_to_do(gelu: bytes) -> None:
+    verdict = check(evidence_of(gelu), load_device("stm32h743"))
+    finding = next(f for f in verdict.findings if f.subject == "operators")
+    assert finding.fits is False and "layer smooth" in finding.text and "no GELU" in finding.text
+    assert "relu6" in finding.do
+    runs = next(f for f in verdict.findings if f.subject == "runs")
+    assert runs.fits is False and "GELU" in runs.text  # the real interpreter says the same
+
+
+def test_an_operator_the_gpu_lacks_is_no_stop(gelu: bytes) -> None:
+    verdict = check(evidence_of(gelu), load_device("android-gpu"))
+    finding = next(f for f in verdict.findings if f.subject == "operators")
+    assert verdict.fits and finding.fits is None and "runs on the CPU" in finding.text
+
+
+def test_types(compressed: Path, keras: Any) -> None:
+    float16 = evidence_of((compressed / "android-gpu" / "digits.tflite").read_bytes())
+    assert float16.contents.precisions == {"float16"}
+    failing = [f.subject for f in check(float16, load_device("rp2040")).findings if f.fits is False]
+    assert "types" in failing
+    small = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(2)])
+    for precision in ("float32", "dynamic", "int8", "int16x8"):
+        model = unpack(build(small, precision=precision, io="float32"))
+        found = contents_of(model, 0).precisions
+        assert precision in found or precision == "dynamic", (precision, found)
+
+
+def test_dynamic_shapes(keras: Any) -> None:
+    model = unpack(build(keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)]), precision="float32"))
+    for tensor in (
+        model.subgraphs[0].tensors[i] for i in (*model.subgraphs[0].inputs, *model.subgraphs[0].outputs)
+    ):
+        tensor.shapeSignature = [-1, *tensor.shape[1:]]
+    evidence = evidence_of(pack(model))
+    for name, fits in (("rp2040", False), ("raspberry-pi-4", None)):
+        shapes = next(f for f in check(evidence, load_device(name)).findings if f.subject == "shapes")
+        assert shapes.fits is fits and "left open" in shapes.text
+
+
+def test_asymmetric_weights_and_missing_scales(int8_file: Path) -> None:
+    model = unpack(int8_file.read_bytes())
+    graph = model.subgraphs[0]
+    op = graph.operators[0]
+    weights = graph.tensors[op.inputs[1]].quantization
+    weights.zeroPoint = [3] * len(weights.scale)
+    found = contents_of(model, 0)
+    assert len(found.asymmetric) == 1
+    graph.tensors[op.outputs[0]].quantization = None
+    assert len(contents_of(model, 0).unquantized) == 1
+
+
+def test_every_bundled_device_gives_a_verdict(int8: Evidence) -> None:
+    for device in all_devices():
+        verdict = check(int8, device)
+        assert len(verdict.findings) >= 7 and all(f.text for f in verdict.findings), device.name
+
+
+def test_the_npu_of_a_board_is_asked(int8: Evidence, compressed: Path) -> None:
+    verdict = check(int8, load_device("alif-ensemble-e7"))
+    latency = verdict.cost("latency")
+    assert latency is not None and latency.kind == "simulated" and "ethos-u55-256" in latency.how
+    partly = evidence_of((compressed / "raspberry-pi-4" / "digits.tflite").read_bytes())
+    assert (
+        check(partly, load_device("alif-ensemble-e7")).cost("latency") is None
+    )  # part of it runs on the CPU
+
+
+def test_estimates_agree_with_what_they_were_derived_from(keras: Any) -> None:
+    """The image classification model of MLPerf Tiny: 12.5 M MACs, 2.567 inferences a second at 120 MHz."""
+    import fashion
+
+    model = build(fashion.build_resnet8(), precision="int8", io="integer")
+    found = contents_of(unpack(model), len(model))
+    assert sum(op.macs for op in found.operators) == pytest.approx(12.5e6, rel=0.35)
+    published = 120e6 / 2.567 / 12.5e6
+    table = cycle_table()["cortex-m4"]
+    per_mac = cycles(found, table) / sum(op.macs for op in found.operators)
+    assert table.low * per_mac < published < table.high * per_mac
+
+
+def test_no_estimate_without_a_table(int8: Evidence, compressed: Path) -> None:
+    assert estimated_latency(int8.contents, load_device("esp32")) is None
+    float16 = evidence_of((compressed / "android-gpu" / "digits.tflite").read_bytes())
+    assert estimated_latency(float16.contents, load_device("rp2040")) is None
+
+
+def test_tables_and_profiles_refer_to_each_other() -> None:
+    for device in all_devices():
+        assert device.runtime.operators is None or device.runtime.operators in operator_sets()
+        assert device.core.cycles is None or device.core.cycles in cycle_table()
+    known = {name for name in vars(schema().BuiltinOperator)}
+    for table in operator_sets().values():
+        custom = {"TFLM_DECODE", "ethos-u", "CIRCULAR_BUFFER", "TFLite_Detection_PostProcess"}
+        assert table.names - custom <= known, table.names - custom - known
+    assert all(t.low < 1 < t.high and t.source for t in cycle_table().values())
+
+
+@pytest.mark.slow
+def test_the_list_of_tflite_micros_operators_is_what_the_interpreter_says(tmp_path: Path) -> None:
+    """One model for each builtin operator: the interpreter either finds it, or says that it does not."""
+    import subprocess
+    import sys
+
+    program = (
+        "import sys; from tflite_micro.python.tflite_micro import runtime\n"
+        "runtime.Interpreter.from_bytes(open(sys.argv[1], 'rb').read(), arena_size=100000)"
+    )
+    generated = schema()
+    found = set()
+    for name, number in vars(generated.BuiltinOperator).items():
+        if not isinstance(number, int) or name == "CUSTOM":
+            continue
+        code = generated.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1
+        tensors = [generated.TensorT() for _ in range(2)]
+        for tensor in tensors:
+            tensor.shape, tensor.name = [1, 4], "t"
+        op, graph, model = generated.OperatorT(), generated.SubGraphT(), generated.ModelT()
+        op.inputs, op.outputs = [0], [1]
+        graph.tensors, graph.operators, graph.inputs, graph.outputs = tensors, [op], [0], [1]
+        model.version, model.operatorCodes, model.subgraphs = 3, [code], [graph]
+        model.buffers = [generated.BufferT()]
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(pack(model))
+        done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+        if "Didn't find op" not in done.stderr:
+            found.add(name)
+    listed = {name for name in operator_sets()["tflm"].names if name in vars(generated.BuiltinOperator)}
+    assert found == listed
+
+
+def test_advice_for_any_operator() -> None:
+    assert "relu6" in instead_of("GELU") and "TensorFlow operator" in instead_of("FlexErf")
+    assert instead_of("SOMETHING_NEW").startswith("replace the layer")
+
+
+def test_check_from_the_command_line(run: Run, int8_file: Path, digits_data: Path) -> None:
+    code, out, _ = run("check", int8_file, "--device=rp2040", "--max-flash=256KB", "--max-ram=64KB")
+    assert code == 0 and out.startswith("fits") and "estimated" in out
+    code, out, _ = run("check", int8_file, "--device=rp2040,stm32h743", "--max-latency-ms=10", "--json")
+    assert code == 1
+    assert {v["device"]: v["fits"] for v in json.loads(out)} == {"rp2040": False, "stm32h743": True}
+    code, out, _ = run("check", int8_file, "--device=all")
+    assert code == 0 and all(device.name in out for device in all_devices())
+    for least, expected in ((0.9, 0), (0.99, 1)):
+        code, out, _ = run(
+            "check", int8_file, "--device=rp2040", f"--data={digits_data}", f"--min-accuracy={least}"
+        )
+        assert code == expected and "top1" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check"], "no model named"),
+        (["check", "MODEL"], "no device named"),
+        (["check", "none.tflite", "--device=rp2040"], "cannot be read"),
+        (["check", "MODEL", "--device=rp2041"], "Did you mean 'rp2040'"),
+        (["check", "MODEL", "--device=rp2040", "--max-ram=lots"], "expected a size"),
+        (["check", "MODEL", "--device=rp2040", "--max-latency-ms=soon"], "expected a number"),
+        (["check", "MODEL", "--device=rp2040", "--min-accuracy=0.9"], "needs --data"),
+        (["check", "KERAS", "--device=rp2040"], "not a .tflite file"),
+        (["verify", "MODEL", "--runtime=tflm2"], "Did you mean 'tflm'"),
+        (["verify", "MODEL", "--samples=0"], "whole number from 1"),
+        (["verify", "MODEL", "--runtime=adb"], "needs --benchmark-model"),
+        (["bundle", "MODEL", "--device=rp2040,esp32"], "for one device"),
+        (["bundle", "MODEL", "--device=rp2040", "--labels=none.txt"], "cannot be read"),
+    ],
+)
+def test_mistakes(run: Run, int8_file: Path, digits: Path, arguments: list[str], message: str) -> None:
+    named = [{"MODEL": str(int8_file), "KERAS": str(digits)}.get(a, a) for a in arguments]
+    code, _, err = run(*named)
+    assert code == 2 and message in err and "Traceback" not in err
+
+
+def test_verify_from_the_command_line(run: Run, int8_file: Path, emulator: Path, digits_data: Path) -> None:
+    code, out, _ = run("verify", int8_file, "--emulate", f"--data={digits_data}", "--json")
+    rows = {row["runtime"]: row for row in json.loads(out)}
+    assert code == 0 and rows["tflm"]["same"] and rows["emulate"]["same"]
+    assert rows["emulate"]["largest_difference"] == 0
+    code, out, _ = run("verify", int8_file, "--runtime=tflm,vela:ethos-u65-256")
+    assert code == 0 and "cycles" in out and "arena tail" in out
+
+
+def test_bundle_from_the_command_line(run: Run, int8_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\n".join(map(str, range(10))))
+    code, out, _ = run("bundle", int8_file, "--device=esp32", f"--labels={tmp_path}/names.txt", "--out=esp")
+    assert code == 0 and "README.md" in out
+    assert 'kLabels[] = {"0", "1",' in Path("esp/src/digits_settings.h").read_text()
+    assert run("bundle", int8_file, "--device=esp32", "--out=esp")[0] == 0  # replaces its own earlier result
+    Path("mine").mkdir()
+    Path("mine/file").write_text("x")
+    code, _, err = run("bundle", int8_file, "--device=esp32", "--out=mine")
+    assert code == 2 and "other than a result" in err and Path("mine/file").exists()

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.test_ledger import add
+from tflite_compress.reporting.ledger import runs
+from tflite_compress.reporting.mlflow_export import export
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_runs_arrive_in_mlflow_once(run: Run, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    ledger, uri = tmp_path / "runs.sqlite", f"sqlite:///{tmp_path / 'mlflow.db'}"
+    add(ledger)
+    add(ledger, "esp32")
+    code, out, _ = run("runs", f"--ledger={ledger}", f"--mlflow={uri}")
+    assert code == 0 and "2 of 2 runs added" in out
+    add(ledger, "esp32-s3")
+    assert export(runs(ledger), uri) == 1
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("tflite-compress")
+    found = client.search_runs([experiment.experiment_id])
+    assert {r.data.params["device"] for r in found} == {"rp2040", "esp32", "esp32-s3"}
+    first = next(r for r in found if r.data.params["device"] == "rp2040")
+    assert first.data.metrics["bytes_after"] == 33424 and first.data.metrics["accuracy_after"] == 0.968
+    assert first.info.status == "FINISHED" and first.data.tags["verdict"] == "passed"
+
+
+@pytest.mark.parametrize("uri", ["nonsense://x", "sqlite:////proc/nowhere/mlflow.db"])
+def test_places_that_cannot_be_used(run: Run, tmp_path: Path, uri: str) -> None:
+    add(tmp_path / "runs.sqlite")
+    code, _, err = run("runs", f"--ledger={tmp_path / 'runs.sqlite'}", f"--mlflow={uri}")
+    assert code == 2 and uri in err and "Traceback" not in err

@@ -1,0 +1,137 @@
+"""The page in a real browser: it loads, draws, and is accessible, for every kind of result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.needs import tool
+from tflite_compress.reporting.markdown import Recorded, read_results
+from tflite_compress.reporting.page import comparison_page, result_page
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = tool("chromium", "chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        yield browser
+        browser.close()
+
+
+def opened(browser: Any, file: Path, width: int, scheme: str) -> tuple[Any, list[str]]:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if _outside(request.url) else None)
+    page.goto(file.as_uri())
+    return page, complaints
+
+
+def _outside(url: str) -> bool:
+    return not url.startswith(("file:", "data:"))
+
+
+@pytest.mark.parametrize("device", ["arduino-nano-33-ble", "android-gpu", "raspberry-pi-4"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_results_page(browser: Any, compressed: Path, device: str, width: int, scheme: str) -> None:
+    page, complaints = opened(browser, compressed / device / "report.html", width, scheme)
+    assert complaints == []
+    assert page.inner_text(".verdict").startswith("✓") and "keeps its accuracy" in page.inner_text(".verdict")
+    plots = page.query_selector_all("svg.plot")
+    assert len(plots) == (8 if device != "android-gpu" else 2)  # histograms where there are integers
+    assert all(plot.bounding_box()["height"] > 100 for plot in plots)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    headings = page.eval_on_selector_all("main > h2", "all => all.map(h => h.innerText)")
+    assert "Time by operator" in headings and "Bytes of weights by layer" in headings
+    assert len(page.query_selector_all(".images img")) == 8
+    assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert violations(page) == []
+
+
+def violations(page: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    # axe is run from outside the page, whose own policy allows no scripts.
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
+
+
+def test_several_results_on_one_page(browser: Any, run: Run, compressed: Path, tmp_path: Path) -> None:
+    code, out, _ = run("report", compressed, f"--html={tmp_path / 'all.html'}")
+    assert code == 0 and "4 results" in out
+    for width, scheme in ((1280, "dark"), (390, "light")):
+        page, complaints = opened(browser, tmp_path / "all.html", width, scheme)
+        assert complaints == [] and len(page.query_selector_all("tbody tr")) == 4
+        assert len(page.query_selector_all("svg.plot")) == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert violations(page) == []
+
+
+def hostile(found: Recorded) -> Recorded:
+    """The same result with names that would be code, were they not escaped."""
+    evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
+    report = json.loads(json.dumps(found.report).replace("conv_2", json.dumps(evil)[1:-1]))
+    report["notes"] = [evil]
+    report["command"] = evil
+    return Recorded(found.folder, report, evil, found.manifest)
+
+
+def test_names_from_a_model_are_never_code(browser: Any, compressed: Path, tmp_path: Path) -> None:
+    (found,) = read_results(compressed / "raspberry-pi-4")
+    for text in (result_page(hostile(found)), comparison_page([hostile(found)] * 2)):
+        (tmp_path / "page.html").write_text(text)
+        page, complaints = opened(browser, tmp_path / "page.html", 800, "light")
+        assert complaints == [] and page.query_selector_all("script") == []
+        assert page.query_selector("img[src=x]") is None
+
+
+def test_the_page_is_drawn_again_from_what_lies_there(run: Run, compressed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    shutil.copytree(compressed / "raspberry-pi-4", folder)
+    (folder / "report.html").unlink()
+    assert run("report", folder, f"--html={tmp_path / 'again.html'}")[0] == 0
+    assert (tmp_path / "again.html").read_text() == (compressed / "raspberry-pi-4/report.html").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.html", "one"]
+
+
+def test_the_page_of_a_failed_and_of_an_unverified_result(compressed: Path) -> None:
+    (found,) = read_results(compressed / "raspberry-pi-4")
+    bare = {k: v for k, v in found.report.items() if k not in ("details", "memory", "command")}
+    failed = result_page(Recorded(found.folder, {**bare, "verdict": "failed"}, "m.keras", {}))
+    assert "loses too much accuracy" in failed and 'class="verdict failed"' in failed
+    accuracy = {**bare["accuracy"], "verified": False}
+    changes = {"verdict": "unverified", "accuracy": accuracy, "fit": None}
+    unknown = result_page(Recorded(found.folder, {**bare, **changes}, "m.keras", {}))
+    assert "no data was given" in unknown and "Accuracy (top1)" not in unknown
+    violation = {"fit": {"fits": False, "findings": []}}
+    assert "does not fit" in result_page(Recorded(found.folder, {**bare, **violation}, "m.keras", {}))
+
+
+def test_a_page_that_cannot_be_written(run: Run, compressed: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    for place in (tmp_path / "taken", "/proc/nowhere/page.html"):
+        code, _, err = run("report", compressed, f"--html={place}")
+        assert code == 2 and "cannot be written" in err
+    assert run("report", compressed, "--html")[0] == 2
+
+
+def test_long_labels_are_set_in_lines() -> None:
+    from tflite_compress.reporting.page_plots import Point, pareto
+
+    long = "fewer trees (share 0.6) + pruned trees (share 0.8) + int8 tables"
+    drawn = pareto([Point("float32", 4096, 0.9, "before"), Point(long, 1024, 0.9, "after")], "top1")
+    assert "fewer trees (share 0.6)" in drawn and "+ int8 tables" in drawn
+    assert long not in drawn

@@ -1,0 +1,1 @@
+"""Compress one model for any number of devices."""

@@ -1,0 +1,324 @@
+"""What the command line calls, one to one: ``compress``, ``compress_many`` and ``repeat``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tflite_compress.pipeline.plan import Plan, make_plan
+from tflite_compress.pipeline.recipes import Overrides
+from tflite_compress.reporting.ledger import remember
+from tflite_compress.support.errors import DataError, UsageError
+from tflite_compress.support.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from tflite_compress.checking.verdict import Limits
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of a run besides model, device, recipe and data.
+
+    Attributes:
+        max_drop: Accuracy that may be lost: 0.01 is one point of top-1 (for errors such as ``mae`` the
+            relative rise).
+        metric: Name of the metric, or ``module:function``; None infers it.
+        loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
+        custom_objects: ``module:dict`` or a mapping, for models with custom layers.
+        trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
+        seed: Seed of everything random.
+        latency_seconds: How long to measure latency.
+        max_flash_bytes, max_ram_bytes: Limits besides the device's own; None sets none.
+        bundle: Write what the device's developer needs into the result's folder ``bundle``.
+        details: Also time operators and look at layers, and write ``report.html``, ``report.md`` and
+            ``MODEL_CARD.md``.
+        resume: Go on with trainings that an interrupted run of the same model, data and seed left.
+    """
+
+    max_drop: float = 0.01
+    metric: str | None = None
+    loss: str | None = None
+    custom_objects: str | Mapping[str, Any] | None = None
+    trust_model: bool = False
+    seed: int = 0
+    latency_seconds: float = 1.0
+    max_flash_bytes: int | None = None
+    max_ram_bytes: int | None = None
+    bundle: bool = True
+    details: bool = True
+    resume: bool = True
+
+    @property
+    def limits(self) -> Limits:
+        """Limits on memory besides the device's own."""
+        from tflite_compress.checking.verdict import Limits
+
+        return Limits(self.max_flash_bytes, self.max_ram_bytes)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One device's outcome.
+
+    Attributes:
+        device: Name of the device.
+        passed: True where the accuracy was kept (or no data was given to check it on).
+        tflite: Path of the ``.tflite``; its name ends in ``.failed.tflite`` where it did not pass.
+        report: What ``report.json`` holds.
+        manifest: What ``manifest.json`` holds.
+    """
+
+    device: str
+    passed: bool
+    tflite: Path
+    report: dict[str, Any]
+    manifest: dict[str, Any]
+
+    @property
+    def fits(self) -> bool:
+        """True where nothing stands against running the file on the device; see ``report["fit"]``."""
+        return bool(self.report["fit"]["fits"])
+
+
+def compress(
+    model: Any,
+    device: str,
+    recipe: str | None = None,
+    *,
+    data: Any = None,
+    train: Any = None,
+    calibrate: Any = None,
+    evaluate: Any = None,
+    preprocess: str = "none",
+    resize: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    overrides: Overrides | None = None,
+    **options: Any,
+) -> Result:
+    """Compress a Keras model, or a forest of decision trees, for one device.
+
+    Args:
+        model: Path of a ``.keras``, ``.h5`` or SavedModel, or a keras or tf_keras model; or a forest as
+            ``trees.load`` reads it: a skops, joblib, XGBoost or LightGBM file, or a fitted estimator.
+        device: Name of a device profile, or path of your own.
+        recipe: Name or path of a recipe; None takes the device's.
+        data: One source for training, calibration and evaluation: a path, ``module:function``, arrays
+            ``(x, y)`` or ``x``, or a ``tf.data.Dataset``.
+        train, calibrate, evaluate: Separate sources instead.
+        preprocess: ``none``, ``unit``, ``symmetric`` or ``module:function``.
+        resize: Resize images to the model's input.
+        out: Folder for the result; ``compressed/MODEL-DEVICE`` by default.
+        progress: Where to report progress; silent by default.
+        overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
+        **options: See :class:`Options`.
+
+    Returns:
+        The result; check ``passed``.
+
+    Raises:
+        CompressError: Something the user can mend; the message says what and how.
+
+    Example:
+        >>> result = compress("model.keras", "raspberry-pi-4", data="data.npz")  # doctest: +SKIP
+        >>> result.tflite, result.report["accuracy"]["after"]  # doctest: +SKIP
+    """
+    from tflite_compress.data.gather import DataSpec
+
+    spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
+    return compress_many(
+        model, [device], recipe, spec, out=out, progress=progress, overrides=overrides, **options
+    )[0]
+
+
+def compress_many(
+    model: Any,
+    devices: Sequence[str],
+    recipe: str | None,
+    spec: Any,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    overrides: Overrides | None = None,
+    **options: Any,
+) -> list[Result]:
+    """Compress a model for several devices, which share the training they have in common.
+
+    Args:
+        model: See :func:`compress`.
+        devices: Names or paths of device profiles.
+        recipe: See :func:`compress`.
+        spec: A ``DataSpec``.
+        out: Folder for the result, with one subfolder for each device if there are several.
+        progress: Where to report progress.
+        overrides: Settings of the recipe to change.
+        **options: See :class:`Options`.
+
+    Raises:
+        CompressError: Something the user can mend.
+    """
+    from tflite_compress.trees.load_forest import holds_forest
+
+    settled = settled_options(options)
+    limited = settled.max_flash_bytes is not None or settled.max_ram_bytes is not None
+    forest = holds_forest(model)
+    plans = [make_plan(name, recipe, overrides or {}, limited, forest) for name in devices]
+    return run_plans(model, plans, spec, settled, out, progress or Silent())
+
+
+def run_plans(
+    model: Any,
+    plans: Sequence[Plan],
+    spec: Any,
+    options: Options,
+    out: str | os.PathLike[str] | None,
+    progress: Progress,
+    expected_data: dict[str, Any] | None = None,
+    command: str = "compress",
+    ledger: str | None = None,
+    invocation: str = "",
+) -> list[Result]:
+    """Run plans that are already settled; see :func:`compress_many`.
+
+    Args:
+        expected_data: What a manifest recorded of the data; anything else is refused.
+        command: As the ledger calls it.
+        ledger: The ledger's file, or ``none``; see :func:`tflite_compress.reporting.ledger.ledger_path`.
+        invocation: The command line that asked for it, if one did.
+
+    Raises:
+        CompressError: Something the user can mend.
+    """
+    from tflite_compress.compression.session import Session, open_session
+    from tflite_compress.reporting.manifest import data_record
+    from tflite_compress.support.staging import result_folder
+
+    _require_data(plans, spec)
+    target = Path(out) if out is not None else default_out(model, [p.device.name for p in plans])
+    with ExitStack() as stack:
+        staging = stack.enter_context(result_folder(target))
+        session: Session = replace(open_session(model, spec, options, progress), invocation=invocation)
+        if expected_data is not None and data_record(session.context.reference.splits) != expected_data:
+            raise DataError("the data is no longer what was recorded", "Put it back and run again.")
+        results = [
+            session.run(plan, staging if len(plans) == 1 else staging / plan.device.name) for plan in plans
+        ]
+        if len(plans) > 1:
+            _write_index(staging, results)
+    results = [replace(r, tflite=target / r.tflite.relative_to(staging)) for r in results]
+    remember(ledger, command, [(r.tflite, r.report, r.manifest) for r in results], progress)
+    return results
+
+
+def repeat(
+    manifest: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Result, bool]:
+    """Run again what a manifest records.
+
+    Args:
+        manifest: Path of a ``manifest.json``.
+        out: Folder for the result; the manifest's folder with ``-repeated`` by default.
+        progress: Where to report progress.
+
+    Returns:
+        The result, and True where its ``.tflite`` equals the recorded one byte for byte.
+
+    Raises:
+        CompressError: The manifest cannot be read, or model or data are not what it recorded.
+    """
+    from tflite_compress.data.gather import DataSpec
+    from tflite_compress.models.load import hash_path
+    from tflite_compress.pipeline.recipes import Recipe
+    from tflite_compress.profiles.devices import Device
+    from tflite_compress.profiles.toml_files import typed
+    from tflite_compress.reporting.manifest import read_manifest
+
+    path = Path(manifest)
+    record = read_manifest(path)
+    model = Path(record["model"]["path"])
+    if not model.exists() or hash_path(model) != record["model"]["sha256"]:
+        raise UsageError(
+            f"{path}: model {model} is missing or no longer the one recorded", "Put it back and run again."
+        )
+    device = typed(record["device"], Device, f"{path}: device")
+    recipe = typed(record["recipe"], Recipe, f"{path}: recipe")
+    arguments = record["arguments"]
+    options = settled_options({**arguments["options"], "seed": record["seed"]})
+    target = (
+        out
+        if out is not None
+        else path.absolute().parent.with_name(path.absolute().parent.name + "-repeated")
+    )
+    plan = Plan(device, (recipe,))
+    spec = DataSpec(**arguments["data"])
+    result = run_plans(
+        str(model), [plan], spec, options, target, progress or Silent(), record["data"], "repeat"
+    )
+    same = result[0].manifest["outputs"] == record["outputs"]
+    return result[0], same
+
+
+def default_out(model: Any, devices: Sequence[str]) -> Path:
+    """``compressed/MODEL-DEVICE``, or ``compressed/MODEL`` for several devices."""
+    stem = Path(model).stem if isinstance(model, str | os.PathLike) else str(getattr(model, "name", "model"))
+    return Path("compressed") / (f"{stem}-{Path(devices[0]).stem}" if len(devices) == 1 else stem)
+
+
+def settled_options(values: dict[str, Any]) -> Options:
+    """Check option names and values.
+
+    Raises:
+        UsageError: There is no such option, or its value makes no sense.
+    """
+    try:
+        options = Options(**values)
+    except TypeError as error:
+        raise UsageError(str(error).replace("Options.__init__() ", "")) from error
+    if isinstance(options.max_drop, bool) or not isinstance(options.max_drop, int | float):
+        raise UsageError(f"--max-drop={options.max_drop}: expected a number", "For example --max-drop=0.01.")
+    if not options.max_drop >= 0:
+        raise UsageError(f"--max-drop={options.max_drop}: expected 0 or more", "For example --max-drop=0.01.")
+    if isinstance(options.seed, bool) or not isinstance(options.seed, int) or options.seed < 0:
+        raise UsageError(f"--seed={options.seed}: expected a whole number from 0", "For example --seed=1.")
+    return options
+
+
+def _require_data(plans: Sequence[Plan], spec: Any) -> None:
+    """Say before any work that a recipe needs data and there is none."""
+    if spec.given:
+        return
+    for plan in plans:
+        recipe = plan.candidates[0]
+        if (plan.trains or plan.calibrates) and recipe.for_forests:
+            raise DataError(
+                f"recipe '{recipe.name}' for {plan.device.name} goes as far as accuracy allows, and no data "
+                "was given",
+                "Give --data=FILE.npz or module:function; or --recipe=forest-exact, which loses nothing.",
+            )
+        if plan.trains or plan.calibrates:
+            what = "trains" if plan.trains else "calibrates int8 ranges"
+            raise DataError(
+                f"recipe '{recipe.name}' for {plan.device.name} {what} and no data was given",
+                "Give --data=FILE.npz, a folder of images or module:function; or --recipe=float16.",
+            )
+
+
+def _write_index(staging: Path, results: Sequence[Result]) -> None:
+    """The top manifest of a run over several devices: where each one's files are."""
+    from tflite_compress.reporting.manifest import fingerprint
+    from tflite_compress.support.staging import MANIFEST, write_file
+
+    files = {p.relative_to(staging).as_posix(): p.read_bytes() for p in staging.rglob("*") if p.is_file()}
+    index = {
+        "schema": 1,
+        "devices": [r.device for r in results],
+        "outputs": {name: fingerprint(content) for name, content in sorted(files.items())},
+    }
+    write_file(staging / MANIFEST, json.dumps(index, indent=2) + "\n")

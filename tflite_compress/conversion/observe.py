@@ -1,0 +1,90 @@
+"""What values each tensor of a float ``.tflite`` takes on calibration samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tflite_compress.runtimes.all_tensors import LoadedModel
+from tflite_compress.tflite.flatbuffer import tensor_name, type_name
+
+BINS = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """The values of one tensor.
+
+    Attributes:
+        low: The smallest.
+        high: The largest.
+        counts: Histogram over ``BINS`` equal bins from ``low`` to ``high``, int64; empty where not asked for.
+        rank: Number of the tensor's dimensions.
+        kind: Operator that makes it, as in ``schema.fbs``; empty for an input of the model.
+    """
+
+    low: float
+    high: float
+    counts: np.ndarray
+    rank: int
+    kind: str
+
+
+def observe(
+    content: bytes,
+    inputs: tuple[np.ndarray, ...],
+    names: tuple[str, ...],
+    histograms: bool,
+    advance: Callable[[int], None] = lambda n: None,
+) -> dict[str, Observed]:
+    """Run a float file on samples and look at every float tensor that is not a constant.
+
+    Args:
+        content: The float32 ``.tflite``, batch 1.
+        inputs: Samples, one array for each input, shape (samples, ...).
+        names: Signature names of the inputs, in that order.
+        histograms: Also count; takes a second run over the samples.
+        advance: Called once for each sample.
+
+    Returns:
+        What was seen, by tensor name.
+    """
+    model = LoadedModel(content)
+    model.run(_samples(inputs)[0], names)
+    tensors = {index: kind for index, kind in _watched(model).items() if model.holds(index)}
+    low, high = dict.fromkeys(tensors, np.inf), dict.fromkeys(tensors, -np.inf)
+    counts = {index: np.zeros(BINS if histograms else 0, np.int64) for index in tensors}
+    for sample in _samples(inputs):
+        model.run(sample, names)
+        advance(1)
+        for index in tensors:
+            values = model.value(index)
+            if values.size:
+                low[index] = min(low[index], float(values.min()))
+                high[index] = max(high[index], float(values.max()))
+    for sample in _samples(inputs) if histograms else ():
+        model.run(sample, names)
+        for index in tensors:
+            if high[index] > low[index]:
+                span = (low[index], high[index])
+                counts[index] += np.histogram(model.value(index), BINS, span)[0]
+    graph = model.graph
+    return {
+        tensor_name(graph.tensors[i]): Observed(low[i], high[i], counts[i], len(graph.tensors[i].shape), kind)
+        for i, kind in tensors.items()
+        if np.isfinite(low[i]) and np.isfinite(high[i])
+    }
+
+
+def _watched(model: LoadedModel) -> dict[int, str]:
+    """Float inputs of the model and outputs of its operators, with the operator that makes them."""
+    found = {int(index): "" for index in model.graph.inputs}
+    for operator, loaded in zip(model.graph.operators, model.operators, strict=True):
+        found |= {int(index): loaded.kind for index in operator.outputs}
+    return {i: kind for i, kind in found.items() if type_name(model.graph.tensors[i].type) == "FLOAT32"}
+
+
+def _samples(inputs: tuple[np.ndarray, ...]) -> list[tuple[np.ndarray, ...]]:
+    return [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]

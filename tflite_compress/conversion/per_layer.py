@@ -1,0 +1,227 @@
+"""Post-training quantization with a numeric type for each layer, by litert-quantizer.
+
+Chosen over the converter's list of operators that stay in float because it also gives int16 activations and
+4-bit weights, takes activation ranges from us, and needs 10 ms where the converter takes seconds, so that
+many variants can be measured. Operators it does not know, LSTM among them, stay in float32.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflite_compress.conversion import LAYER_TYPES, LayerType, Method
+from tflite_compress.conversion.activation_ranges import chosen_range
+from tflite_compress.conversion.observe import Observed, observe
+from tflite_compress.runtimes.all_tensors import LoadedModel
+from tflite_compress.support import backend
+from tflite_compress.support.errors import ConfigError, ConversionError
+from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name, unpack
+
+if TYPE_CHECKING:
+    from tflite_compress.models.network import Network
+
+BITS: dict[str, tuple[int, int]] = {"int4": (8, 4), "int8": (8, 8), "int16x8": (16, 8)}
+FOUR_BIT = ("CONV_2D", "FULLY_CONNECTED")  # what litert-quantizer gives 4-bit weights
+_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+
+
+@dataclass(frozen=True)
+class PlainLayer:
+    """A layer of the float file.
+
+    Attributes:
+        name: Its name in the Keras model.
+        kinds: Its operators, as in ``schema.fbs``.
+        tensors: Names of their output tensors.
+        weights: Number of weights; 0 where it has none.
+        reads: The layers whose outputs it reads.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    tensors: tuple[str, ...]
+    weights: int
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """A network as float file, with what its tensors hold on calibration samples.
+
+    Attributes:
+        content: The float32 ``.tflite``.
+        observed: Values by tensor name.
+        layers: Its layers, in order of execution.
+    """
+
+    content: bytes
+    observed: dict[str, Observed]
+    layers: tuple[PlainLayer, ...]
+
+
+def prepare(
+    network: Network,
+    samples: tuple[np.ndarray, ...],
+    histograms: bool,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Plain:
+    """Convert a network to float and observe it.
+
+    Args:
+        network: The network.
+        samples: Calibration inputs, one array for each input port.
+        histograms: Needed for every way of choosing ranges but from smallest to largest.
+        advance: Called once for each sample.
+
+    Raises:
+        ConversionError: The converter refuses the network.
+    """
+    from tflite_compress.passes.convert import Convert, convert
+
+    content, _ = convert(network, Convert(precision="float32", io="float32"), samples, lambda n: None)
+    names, _ = network.tensor_names
+    return Plain(content, observe(content, samples, names, histograms, advance), _layers(content))
+
+
+def _layers(content: bytes) -> tuple[PlainLayer, ...]:
+    model = LoadedModel(content)
+    made_by = {op.output: op.layer for op in model.operators}
+    found: dict[str, PlainLayer] = {}
+    for op in model.operators:
+        before = found.get(op.layer, PlainLayer(op.layer, (), (), 0))
+        weights = model.weights(op)
+        sources = (made_by[i] for i in op.inputs if made_by.get(i, op.layer) != op.layer)
+        found[op.layer] = PlainLayer(
+            op.layer,
+            (*before.kinds, op.kind),
+            (*before.tensors, op.name),
+            before.weights + (0 if weights is None else weights[0].size),
+            tuple(dict.fromkeys((*before.reads, *sources))),
+        )
+    return tuple(found.values())
+
+
+def layer_types(rules: tuple[str, ...], layers: tuple[PlainLayer, ...]) -> dict[str, LayerType]:
+    """Types by layer from rules such as ``conv_.*=int4``; later rules win.
+
+    Raises:
+        ConfigError: A rule is not of that form, or no layer has such a name.
+    """
+    found: dict[str, LayerType] = {}
+    for rule in _separate(rules):
+        pattern, equals, kind = rule.rpartition("=")
+        wanted = next((t for t in LAYER_TYPES if t == kind.strip()), None)
+        if not equals or wanted is None:
+            raise ConfigError(
+                f"layers: '{rule}' is not REGEX=TYPE",
+                f"For example layers = ['conv_1=int16x8']; types: {', '.join(LAYER_TYPES)}.",
+            )
+        try:
+            names = [layer.name for layer in layers if re.search(pattern, layer.name)]
+        except re.error as error:
+            raise ConfigError(f"layers: '{pattern}' is not a regular expression ({error.msg})") from error
+        if not names:
+            known = ", ".join(layer.name for layer in layers if layer.weights)
+            raise ConfigError(f"layers: no layer is called like '{pattern}'", f"There are {known}.")
+        found |= dict.fromkeys(names, wanted)
+    return found
+
+
+def _separate(rules: tuple[str, ...]) -> list[str]:
+    """Rules one by one: a command line gives several in one text, with commas between."""
+    ends = "|".join(LAYER_TYPES)
+    return [part for rule in rules for part in re.sub(f"=({ends}),", r"=\1\n", rule).split("\n")]
+
+
+def quantized(
+    plain: Plain,
+    default: str,
+    types: Mapping[str, LayerType],
+    method: Method,
+    integer_io: bool,
+    per_channel: bool = True,
+) -> tuple[bytes, tuple[str, ...]]:
+    """Quantize a float file.
+
+    Args:
+        plain: The file, observed.
+        default: Type of layers not in ``types``: ``int8`` or ``int16x8``.
+        types: Type by name of layer; 4 bits only where the layer's operators can have them.
+        method: How activation ranges are chosen.
+        integer_io: Give inputs and outputs an integer type.
+        per_channel: One scale for each output channel of a weight rather than one for all.
+
+    Returns:
+        The flatbuffer, and notes on layers that stay in float32 unasked.
+
+    Raises:
+        ConversionError: The quantizer refuses the file.
+    """
+    from litert_quantizer import qtyping
+    from litert_quantizer.quantizer import Quantizer
+
+    granularity = qtyping.QuantGranularity["CHANNELWISE" if per_channel else "TENSORWISE"]
+    steps = 65536 if default == "int16x8" else 256
+    with backend.native_noise_captured(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            work = Quantizer(bytearray(plain.content))
+            work.add_static_config(".*", "*", *BITS[default], granularity)
+            for layer in plain.layers:
+                _add(work, layer, types.get(layer.name, default), default, granularity)
+            if not integer_io:
+                for end in ("INPUT", "OUTPUT"):
+                    work.update_quantization_recipe(".*", end, None, "no_quantize")
+            ranges = {name: _statistics(seen, method, steps) for name, seen in plain.observed.items()}
+            content = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
+        except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
+            raise ConversionError(
+                f"litert-quantizer refuses the model: {' '.join(str(error).split())[:200]}",
+                "Leave out settings 'ranges' and 'layers', or choose another recipe.",
+            ) from error
+    return content, _left_in_float(content, plain, types)
+
+
+def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any) -> None:
+    """Enter one layer's type, if it differs from the default."""
+    if kind == default:
+        return
+    scope = "|".join(f"(^|;){re.escape(name)}($|;)" for name in layer.tensors)
+    if kind == "float32":
+        work.update_quantization_recipe(scope, "*", None, "no_quantize")
+    elif kind == "int4":
+        for operator in sorted({*layer.kinds} & {*FOUR_BIT}):
+            work.add_static_config(scope, operator, *BITS[kind], granularity)
+    else:
+        work.add_static_config(scope, "*", *BITS[kind], granularity)
+
+
+def _statistics(seen: Observed, method: Method, steps: int) -> dict[str, np.ndarray]:
+    """A tensor's range in the form the quantizer wants."""
+    low, high = chosen_range(seen, method, steps)
+    shape = (1,) * seen.rank
+    return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
+
+
+def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tuple[str, ...]:
+    tree = unpack(content)
+    graph = tree.subgraphs[0]
+    of_tensor = {name: layer.name for layer in plain.layers for name in layer.tensors}
+    found = set()
+    for op in graph.operators:
+        tensor = graph.tensors[op.outputs[0]]
+        kind = operator_name(tree, op)
+        asked = types.get(of_tensor.get(tensor_name(tensor), ""), "") == "float32"
+        if type_name(tensor.type) == "FLOAT32" and kind not in _CONVERSIONS and not asked:
+            found.add(kind)
+    if not found:
+        return ()
+    return (
+        f"operators without integer form in litert-quantizer stay in float32: {', '.join(sorted(found))}",
+    )

@@ -1,0 +1,123 @@
+"""Mistakes on the input side: wrong preprocessing, and calibration data that are not like the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tflite_compress.scoring.reference import Reference
+
+PROBED_SAMPLES = 500
+TELLING_GAIN = 0.05
+BEYOND_SHARE = 0.001
+SHIFT = 0.5  # standard deviations
+
+_VARIATIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
+    "divided by 255": (lambda x: x / 255.0, "Pass --preprocess=unit."),
+    "brought from 0..255 to -1..1": (lambda x: x / 127.5 - 1.0, "Pass --preprocess=symmetric."),
+    "multiplied by 255": (
+        lambda x: x * 255.0,
+        "Give values from 0 to 255, or scale them by module:function.",
+    ),
+    "brought from 0..1 to -1..1": (lambda x: x * 2.0 - 1.0, "Scale them with --preprocess=module:function."),
+    "brought from -1..1 to 0..1": (
+        lambda x: (x + 1.0) / 2.0,
+        "Scale them with --preprocess=module:function.",
+    ),
+    "with channels reversed": (lambda x: x[..., ::-1], "Swap red and blue: --preprocess=module:function."),
+}
+
+
+@dataclass(frozen=True)
+class InputFinding:
+    """One suspicion about the data.
+
+    Attributes:
+        text: What was found.
+        do: What to do about it.
+        weight: How bad it is, to rank by: accuracy lost, or share of values concerned.
+    """
+
+    text: str
+    do: str
+    weight: float
+
+
+def input_findings(reference: Reference) -> list[InputFinding]:
+    """Everything suspicious about the data, worst first.
+
+    Args:
+        reference: The original model on the data.
+    """
+    found = [*preprocessing(reference), *representative(reference)]
+    return sorted(found, key=lambda f: -f.weight)
+
+
+def preprocessing(reference: Reference) -> list[InputFinding]:
+    """Variations of the inputs with which the float model itself does clearly better.
+
+    Needs labels, and a score where more is better.
+    """
+    evaluate = reference.splits.evaluate
+    if not reference.labelled or evaluate.labels is None or not reference.metrics[0].higher_is_better:
+        return []
+    if len(evaluate.inputs) != 1 or evaluate.inputs[0].dtype.kind != "f":
+        return []
+    few = evaluate.take(np.arange(min(PROBED_SAMPLES, len(evaluate))))
+    as_given = _score(reference, few.inputs[0], few.labels)
+    found = []
+    for name, (vary, do) in _VARIATIONS.items():
+        if "channels" in name and (few.inputs[0].ndim < 4 or few.inputs[0].shape[-1] != 3):
+            continue
+        score = _score(reference, vary(few.inputs[0]).astype(few.inputs[0].dtype), few.labels)
+        if score > as_given + TELLING_GAIN:
+            text = f"the float model scores {as_given:.3f} on inputs as given, {score:.3f} on them {name}"
+            found.append(InputFinding(text, do, score - as_given))
+    best = max(found, key=lambda f: f.weight, default=None)
+    return [] if best is None else [best]
+
+
+def _score(reference: Reference, inputs: np.ndarray, labels: tuple[np.ndarray, ...] | None) -> float:
+    from tflite_compress.scoring.metrics import apply_metric
+
+    outputs = reference.network.predict((np.ascontiguousarray(inputs),))
+    assert labels is not None
+    rows = zip(reference.metrics, labels, outputs, strict=True)
+    return float(np.mean([apply_metric(metric, target, output) for metric, target, output in rows]))
+
+
+def representative(reference: Reference) -> list[InputFinding]:
+    """Inputs whose evaluation values calibration never saw, or that are distributed differently."""
+    found = []
+    splits = reference.splits
+    ports = reference.network.inputs
+    for port, seen, used in zip(ports, splits.calibrate.inputs, splits.evaluate.inputs, strict=True):
+        if seen.dtype.kind != "f":
+            continue
+        low, high = float(seen.min()), float(seen.max())
+        margin = 0.01 * (high - low)
+        beyond = float(np.mean((used < low - margin) | (used > high + margin)))
+        if beyond > BEYOND_SHARE:
+            found.append(
+                InputFinding(
+                    f"{beyond:.1%} of the evaluation values of input '{port.name}' lie outside the {low:.3g} "
+                    f"to {high:.3g} calibration saw ({float(used.min()):.3g} to {float(used.max()):.3g})",
+                    "Calibrate on data like those the device will see: --calibrate=.",
+                    beyond,
+                )
+            )
+        spread = float(seen.std()) or 1.0
+        shift = abs(float(seen.mean()) - float(used.mean())) / spread
+        ratio = (float(used.std()) or 1e-9) / spread
+        if shift > SHIFT or not 0.5 < ratio < 2:
+            found.append(
+                InputFinding(
+                    f"input '{port.name}' has mean {float(seen.mean()):.3g} and deviation {spread:.3g} in "
+                    f"calibration, {float(used.mean()):.3g} and {float(used.std()):.3g} in evaluation",
+                    "Preprocess both alike, and calibrate on data like those the device will see.",
+                    min(1.0, shift / 10 + abs(np.log2(ratio)) / 10),
+                )
+            )
+    return found

@@ -1,0 +1,121 @@
+"""Loading a suspicious model in a child process first, with limits on memory and time.
+
+Keras makes a layer's weights before it looks at those in the file, so a file of a few kilobytes can ask for
+any amount of memory. What is not suspicious is loaded at once: a trial costs as long as loading does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.models.containers import require_weights_held
+from tflite_compress.runtimes.isolated import last_line, run_child
+from tflite_compress.support.errors import ModelError
+
+SECONDS = 300
+BASE_BYTES = 12 << 30  # address space that TensorFlow maps by itself, and some to work in
+SUSPICIOUS_WEIGHTS = 250_000_000
+SUSPICIOUS_NODES = 20_000
+_SIZES = "units filters kernel_size input_dim output_dim num_heads key_dim value_dim n size".split()
+_SHAPES = "shape batch_shape batch_input_shape target_shape pool_size padding".split()
+_MARK = "tflite-compress-trial:"
+
+
+def suspicious(config: dict[str, Any]) -> bool:
+    """True where a configuration's numbers allow for over 250 million weights, or thousands of layers.
+
+    An upper bound from the numbers alone: the largest layer on the widest input. Real models of that size
+    exist; they pay with a trial.
+
+    Args:
+        config: The model's decoded JSON configuration.
+    """
+    largest, shapes, nodes = [1, 1], 1, 0
+    stack: list[Any] = [config]
+    flattens = False
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack.extend(item)
+        elif isinstance(item, dict):
+            nodes += "class_name" in item
+            flattens |= item.get("class_name") in ("Flatten", "Reshape", "Permute")
+            product = 1
+            for key, value in item.items():
+                if key in _SIZES:
+                    product *= _product(value)
+                elif key in _SHAPES:
+                    shapes = max(shapes, _product(value))
+                stack.append(value)
+            largest = sorted([*largest, product])[-2:]
+    width = max(largest[0], shapes if flattens else 1)
+    return (
+        nodes > SUSPICIOUS_NODES or shapes > SUSPICIOUS_WEIGHTS or (largest[1] * width > SUSPICIOUS_WEIGHTS)
+    )
+
+
+def _product(value: Any) -> int:
+    if isinstance(value, list):
+        result = 1
+        for entry in value:
+            result *= _product(entry)
+        return result
+    return max(1, abs(value)) if isinstance(value, int) and not isinstance(value, bool) else 1
+
+
+def require_loadable(path: Path, custom: str | None) -> None:
+    """Load a model in a child process with limits, and compare what it makes with what the file holds.
+
+    Args:
+        path: The model.
+        custom: Custom objects as ``module:dict``, if they came that way.
+
+    Raises:
+        ModelError: It does not load within the limits; says what the loader said.
+    """
+    command = [sys.executable, "-m", "tflite_compress.models.sandboxed_load", str(path), custom or ""]
+    size = sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob("*")) if p.is_file())
+    limit = BASE_BYTES + 6 * size
+    done = run_child(command, f"loading {path}", seconds=SECONDS, memory_bytes=limit)
+    replies = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
+    if not replies:
+        raise ModelError(
+            f"{path}: cannot be loaded within {limit >> 30} GB of memory ({last_line(done.stderr)[:200]})",
+            "If you trust where it comes from, pass --trust-model.",
+        )
+    reply = json.loads(replies[-1].removeprefix(_MARK))
+    if "message" in reply:
+        raise ModelError(reply["message"], reply["next_step"])
+    require_weights_held(path, reply["parameters"])
+
+
+def main(path: str, custom: str) -> None:
+    """The child: load, run one sample, and tell how many weights there are, or what was wrong."""
+    import numpy as np
+
+    from tflite_compress.models.load import load_here, resolve_reference
+    from tflite_compress.support.errors import CompressError
+
+    try:
+        objects = dict(resolve_reference(custom, "--custom-objects")) if custom else {}
+        network = load_here(Path(path), objects, False).network
+        network.predict(
+            tuple(np.zeros([1, *(d or 8 for d in p.shape[1:])], p.dtype) for p in network.inputs), 1
+        )
+        reply: dict[str, Any] = {"parameters": network.parameter_count()}
+    except CompressError as error:
+        reply = {"message": error.message, "next_step": error.next_step}
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reply = {
+            "message": f"{path}: cannot be loaded or run: {reason}",
+            "next_step": "If you trust where it comes from, pass --trust-model.",
+        }
+    print(_MARK + json.dumps(reply), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,1 @@
+"""Recipes, plans and candidates: which passes run, and what is tried if accuracy drops."""

@@ -1,0 +1,89 @@
+"""Typed TOML files: bundled ones by name, users' own by path, mistakes by file and key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from tflite_compress.support.errors import ConfigError, closest
+
+T = TypeVar("T")
+# Names become parts of file names: no separators, no leading dot.
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+MAX_BYTES, LONGEST_LINE = 1 << 18, 4000  # tomllib's time grows with the square of a dotted key's length
+_PACKAGE = Path(__file__).parent.parent
+
+
+def bundled_folder(kind: str) -> Path:
+    """The folder of bundled ``devices`` or ``recipes``: inside an installed wheel, or the checkout's."""
+    installed = _PACKAGE / "_bundled" / kind
+    return installed if installed.is_dir() else _PACKAGE.parent / kind
+
+
+def bundled_names(kind: str) -> list[str]:
+    """Names of the bundled files of a kind, sorted."""
+    return sorted(path.stem for path in bundled_folder(kind).glob("*.toml"))
+
+
+def find(kind: str, name: str) -> Path:
+    """The file a user means: a path to a TOML file, or the name of a bundled one.
+
+    Raises:
+        ConfigError: There is neither; says what there is.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        raise ConfigError(f"{name}: no such file", f"Give the path of a TOML file, or a name from '{kind}'.")
+    bundled = bundled_folder(kind) / f"{name}.toml"
+    if bundled.is_file():
+        return bundled
+    known = bundled_names(kind)
+    raise ConfigError(
+        f"no {kind[:-1]} is called '{name}'.{closest(name, known)}",
+        f"'tflite-compress {kind}' lists them; your own goes in by its path, {name}.toml.",
+    )
+
+
+def read(path: Path, into: type[T]) -> T:
+    """Read a TOML file into a typed value.
+
+    Raises:
+        ConfigError: Naming the file, the key, and what was expected.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes", "Give a recipe or device profile.")
+        if max(map(len, content.splitlines()), default=0) > LONGEST_LINE:
+            raise ConfigError(f"{path}: has a line of more than {LONGEST_LINE:,} bytes", "Break it up.")
+        values = tomllib.loads(content.decode())
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not valid TOML: nested too deeply", "Correct the file.") from error
+    except ValueError as error:  # also of numbers with more digits than Python converts
+        raise ConfigError(f"{path}: not valid TOML: {error}", "Correct the file.") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
+    return typed(values, into, str(path))
+
+
+def typed(values: Any, into: type[T], where: str) -> T:
+    """Check plain values against a type.
+
+    Raises:
+        ConfigError: Naming ``where``, the key, and what was expected.
+    """
+    try:
+        return msgspec.convert(values, into)
+    except msgspec.ValidationError as error:
+        message, _, key = str(error).partition(" - at `$")
+        key = key.rstrip("`").lstrip(".")
+        raise ConfigError(
+            f"{where}: {key + ': ' if key else ''}{message[0].lower()}{message[1:]}", "Correct that key."
+        ) from error

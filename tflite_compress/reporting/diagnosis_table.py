@@ -1,0 +1,63 @@
+"""A diagnosis on the terminal."""
+
+from __future__ import annotations
+
+from tflite_compress.diagnosis.diagnose import Diagnosis
+from tflite_compress.diagnosis.layers import Layer
+from tflite_compress.reporting.terminal import console, grid
+
+BAR = 12
+
+
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    """The data first, then every layer, then the culprits with what to do."""
+    out = console()
+    d = diagnosis
+    out.print(f"{d.metric}: {d.before:.4f} in float, {d.after:.4f} in {d.precision}", markup=False)
+    for finding in d.inputs:
+        out.print(f"\ndata: {finding.text}\n  {finding.do}", markup=False)
+    if not d.inputs:
+        out.print("data: calibration and evaluation are alike, preprocessing looks right")
+    total = sum(layer.added_noise for layer in d.layers) or 1.0
+    table = grid(
+        "layer",
+        "operator",
+        "SNR dB",
+        "own dB",
+        "weights dB",
+        "cosine",
+        "clipped",
+        "noise added",
+        right=(2, 3, 4, 5, 6),
+    )
+    for layer in d.layers:
+        table.add_row(*_row(layer, layer.added_noise / total))
+    out.print(table)
+    out.print(
+        "SNR: against the float model, noise of earlier layers included; own: rounding and clipping of this "
+        "output alone",
+        markup=False,
+    )
+    if d.harmless:
+        out.print(f"{d.precision} costs {d.drop:.4f}: nothing needs repair. What noise there is comes from:")
+    for rank, culprit in enumerate(d.culprits, 1):
+        out.print(f"{rank}. {culprit.layer} ({culprit.share:.0%} of the noise): {culprit.why}", markup=False)
+        if not d.harmless:
+            out.print(f"   {culprit.do}", markup=False)
+    for note in d.notes:
+        out.print(f"note: {note}", markup=False)
+
+
+def _row(layer: Layer, share: float) -> tuple[str, ...]:
+    weights = "" if layer.weights_snr_db is None else f"{layer.weights_snr_db:.1f}"
+    bar = "█" * round(share * BAR) or "▏"
+    return (
+        layer.name,
+        layer.operator,
+        f"{layer.snr_db:.1f}",
+        f"{layer.own_snr_db:.1f}",
+        weights,
+        f"{layer.cosine:.4f}",
+        f"{layer.clipped:.2%}",
+        f"{bar} {share:.0%}",
+    )

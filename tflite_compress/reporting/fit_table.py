@@ -1,0 +1,104 @@
+"""Verdicts and comparisons on the terminal and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tflite_compress.checking.compare import Comparison
+from tflite_compress.checking.verdict import Finding, Verdict
+from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.support.errors import CompressError
+
+_MARKS = {True: "[green]yes[/green]", False: "[red]no[/red]", None: "?"}
+
+
+def print_verdicts(verdicts: list[Verdict]) -> None:
+    """One device in full, or several in a table with the reasons below."""
+    if len(verdicts) == 1:
+        _print_verdict(verdicts[0])
+        return
+    table = grid("device", "fits", "flash", "RAM", "latency", "because", right=(2, 3, 4))
+    for verdict in verdicts:
+        stops = [f for f in verdict.findings if f.stops]
+        because = f"{stops[0].subject}: {stops[0].text}" if stops else ""
+        costs = (_short(verdict.cost("flash")), _short(verdict.cost("RAM")), _short(verdict.cost("latency")))
+        table.add_row(verdict.device.name, _MARKS[verdict.fits], *costs, because)
+    out = console()
+    out.print(table)
+    out.print("~ estimated  * simulated  everything else measured on this machine", markup=False)
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    out = console()
+    word = "[green]fits[/green]" if verdict.fits else "[red]does not fit[/red]"
+    out.print(f"{word} {verdict.device.title} ({verdict.device.name})")
+    table = grid("checked", "fits", "found")
+    for finding in verdict.findings:
+        table.add_row(finding.subject, _MARKS[finding.fits], finding.text)
+    out.print(table)
+    for finding in verdict.findings:
+        if finding.do and finding.fits is not True:
+            out.print(f"{finding.subject}: {finding.do}", markup=False)
+
+
+def _short(cost: Measurement | None) -> str:
+    if cost is None:
+        return "?"
+    mark = {"estimated": "~", "simulated": "*", "measured": ""}[cost.kind]
+    number = f"{cost.value / 1024:,.0f} KB" if cost.unit == "bytes" else f"{cost.value:,.3g} {cost.unit}"
+    return mark + number
+
+
+def print_comparisons(comparisons: list[Comparison]) -> None:
+    """One runtime a row: is it the same, and what does it cost."""
+    table = grid("runtime", "same", "largest difference", "found")
+    for c in comparisons:
+        if isinstance(c.answer, CompressError):
+            table.add_row(c.runtime, _MARKS[False], "", f"{c.answer.message}\n{c.answer.next_step}".strip())
+            continue
+        gap = f"{c.largest:g} against {c.against}" if c.against else ""
+        lines = [c.answer.runtime, *(f"{cost.what}: {cost}" for cost in c.answer.costs), *c.answer.notes]
+        table.add_row(c.runtime, _MARKS[c.same] if c.against else "", gap, "\n".join(lines))
+    console().print(table)
+
+
+def verdicts_as_json(verdicts: list[Verdict]) -> str:
+    """All findings as JSON."""
+    return json.dumps([verdict_record(v) for v in verdicts], indent=2)
+
+
+def verdict_record(verdict: Verdict) -> dict[str, Any]:
+    """One verdict as plain data."""
+    return {
+        "device": verdict.device.name,
+        "fits": verdict.fits,
+        "findings": [_record(f) for f in verdict.findings],
+    }
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    record: dict[str, Any] = {"subject": finding.subject, "fits": finding.fits, "text": finding.text}
+    if finding.do:
+        record["do"] = finding.do
+    if finding.cost is not None:
+        record["cost"] = finding.cost.as_json()
+    return record
+
+
+def comparisons_as_json(comparisons: list[Comparison]) -> str:
+    """All comparisons as JSON."""
+    rows = []
+    for c in comparisons:
+        row: dict[str, Any] = {"runtime": c.runtime, "same": c.same}
+        if isinstance(c.answer, CompressError):
+            row["error"] = c.answer.message
+        else:
+            row["version"] = c.answer.runtime
+            row["costs"] = [cost.as_json() for cost in c.answer.costs]
+            row["notes"] = list(c.answer.notes)
+            if c.against:
+                row["against"], row["largest_difference"] = c.against, c.largest
+        rows.append(row)
+    return json.dumps(rows, indent=2)

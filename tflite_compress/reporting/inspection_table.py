@@ -1,0 +1,109 @@
+"""What is in a ``.tflite``, on the terminal and as plain data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from tflite_compress.inspection.diff import Difference
+from tflite_compress.inspection.inspect_file import Inspection
+from tflite_compress.inspection.weights import WeightTensor
+from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.tflite.tensor_specs import TensorPort
+
+SCHEMA = 1
+
+
+def print_inspection(found: Inspection) -> None:
+    """Ports, bytes by part, operators, weights by layer."""
+    out = console()
+    out.print(f"{found.path}: {found.bytes:,} bytes, {found.macs:,} MACs", markup=False)
+    for word, ports in (("input", found.inputs), ("output", found.outputs)):
+        for port in ports:
+            out.print(f"{word} {_port(port)}", markup=False)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in found.tensors.items())
+    out.print(f"tensors: {kinds}", markup=False)
+    out.print(
+        f"arena: at least {found.activations_bytes:,} bytes of activations (estimated from the file; "
+        "'check' asks the runtime)",
+        markup=False,
+    )
+    table = grid("where the bytes go", "bytes", "share", right=(1, 2))
+    for part, count in found.parts.items():
+        table.add_row(part, f"{count:,}", f"{count / found.bytes:.1%}")
+    out.print(table)
+    out.print(_operators(found))
+    if found.weights:
+        out.print(_weights(found.weights))
+        spare = found.weight_bytes - found.lossless_bytes
+        out.print(
+            f"weights hold {found.lossless_bytes:,} of {found.weight_bytes:,} bytes: lossless coding of "
+            f"single values could still save up to {spare:,}",
+            markup=False,
+        )
+
+
+def _operators(found: Inspection) -> Any:
+    table = grid("operator", "how many", "MACs", "types", right=(1, 2))
+    for kind, count in Counter(op.name for op in found.operators).most_common():
+        rows = [op for op in found.operators if op.name == kind]
+        macs = sum(op.macs or 0 for op in rows)
+        shown = "?" if any(op.macs is None for op in rows) else f"{macs:,}" if macs else ""
+        table.add_row(kind, str(count), shown, ", ".join(sorted({op.type for op in rows})))
+    return table
+
+
+def _weights(weights: tuple[WeightTensor, ...]) -> Any:
+    headings = ("layer", "type", "shape", "bytes", "zeros", "values", "bits a weight", "scales")
+    table = grid(*headings, right=(3, 4, 5, 6, 7))
+    for w in weights:
+        figures = (f"{w.bytes:,}", f"{w.sparsity:.0%}", f"{w.distinct:,}", f"{w.entropy_bits:.2f}")
+        table.add_row(w.layer, w.type, _shape(w.shape), *figures, str(w.scales or ""))
+    return table
+
+
+def print_difference(before: Inspection, after: Inspection, found: Difference) -> None:
+    """Two files beside each other."""
+    out = console()
+    out.print(f"A: {before.path}\nB: {after.path}", markup=False)
+    table = grid("", "A", "B", "B - A", right=(1, 2, 3))
+    for name, (a, b) in found.figures.items():
+        table.add_row(name, f"{a:,}", f"{b:,}", f"{b - a:+,}" if a != b else "")
+    for name, (a, b) in found.operators.items():
+        table.add_row(name, str(a), str(b), f"{b - a:+}")
+    out.print(table)
+    if found.layers:
+        table = grid("weights that differ", "A", "B")
+        for name, pair in found.layers.items():
+            table.add_row(name, *("-" if w is None else _weight(w) for w in pair))
+        out.print(table)
+    else:
+        out.print("no weights differ in type, shape, zeros or entropy")
+
+
+def inspection_record(found: Inspection) -> dict[str, Any]:
+    """Everything as plain data."""
+    plain = asdict(found)
+    for word in ("inputs", "outputs"):
+        plain[word] = [asdict(port) for port in getattr(found, word)]
+    extra = {"weight_bytes": found.weight_bytes, "lossless_bytes": found.lossless_bytes}
+    return {"schema": SCHEMA, **plain, **extra, "activations_kind": "estimated"}
+
+
+def difference_record(before: Inspection, after: Inspection, found: Difference) -> dict[str, Any]:
+    """A difference as plain data."""
+    return {"schema": SCHEMA, "a": before.path, "b": after.path, **asdict(found)}
+
+
+def _weight(w: WeightTensor) -> str:
+    return f"{w.type} {_shape(w.shape)}, {w.bytes:,} bytes, {w.sparsity:.0%} zeros, {w.entropy_bits:.2f} bits"
+
+
+def _port(port: TensorPort) -> str:
+    scale = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.quantized else ""
+    return f"{port.name}: {port.type} {_shape(port.shape)}{scale}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"

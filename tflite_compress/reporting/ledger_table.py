@@ -1,0 +1,69 @@
+"""Recorded runs on the terminal and as plain data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.reporting.ledger import Run
+from tflite_compress.reporting.terminal import console, grid
+
+_KEPT = {"passed": "yes", "failed": "no", "unverified": "?"}
+_COMPARED = {
+    "model": "model",
+    "device": "device",
+    "in_short": "done",
+    "verdict": "verdict",
+    "fits": "fits",
+    "metric": "metric",
+    "accuracy_after": "accuracy",
+    "accuracy_drop": "lost",
+    "samples": "on samples",
+    "bytes_after": "bytes",
+    "latency_ratio": "latency, x the original's",
+    "seconds": "seconds it took",
+    "time": "when (UTC)",
+    "file": "file",
+}
+
+
+def print_runs(found: list[Run], path: Path) -> None:
+    """One run a line, newest first."""
+    if not found:
+        console().print(f"no such run in {path}", markup=False)
+        return
+    headings = ("run", "model", "done", "kept", "accuracy", "lost", "bytes", "latency", "when (UTC)")
+    table = grid(*headings, right=(4, 5, 6, 7))
+    for run in found:
+        f = run.figures
+        cells = [_text(c, f) for c in ("accuracy_after", "accuracy_drop", "bytes_after", "latency_ratio")]
+        kept = "does not fit" if f["fits"] is False else _KEPT.get(f["verdict"], f["verdict"])
+        when = str(f["time"])[:16].replace("T", " ")
+        table.add_row(f"{run.id} {f['device']}", Path(f["model"]).name, f["in_short"], kept, *cells, when)
+    console().print(table)
+
+
+def print_compared(found: list[Run]) -> None:
+    """Runs side by side, a figure a line."""
+    table = grid("", *(f"run {run.id}" for run in found), right=tuple(range(1, len(found) + 1)))
+    for column, name in _COMPARED.items():
+        table.add_row(name, *(_text(column, run.figures) for run in found))
+    console().print(table)
+
+
+def runs_record(found: list[Run]) -> list[dict[str, Any]]:
+    """Plain data, with whole reports."""
+    return [{"id": run.id, **run.figures, "report": run.report} for run in found]
+
+
+def _text(column: str, figures: dict[str, Any]) -> str:
+    value = figures[column]
+    if value is None:
+        return "?"
+    if column == "fits":
+        return "yes" if value else "no"
+    if column == "latency_ratio":
+        return f"{value:.2f}x"
+    if column.startswith("accuracy"):
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,117 @@
+"""The manifest: what is needed to make the same file again, and to see that it is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tflite_compress.data.split import Splits
+from tflite_compress.models.load import Source
+from tflite_compress.pipeline.recipes import Recipe
+from tflite_compress.profiles.devices import Device
+from tflite_compress.support.errors import UsageError
+
+SCHEMA = 1
+_PACKAGES = (
+    "tflite-compress tensorflow tf-keras keras tensorflow-model-optimization ai-edge-litert numpy".split()
+)
+_FOREST_PACKAGES = "scikit-learn skops xgboost-cpu xgboost lightgbm".split()
+
+
+def build_manifest(
+    source: Source,
+    splits: Splits,
+    device: Device,
+    recipe: Recipe,
+    arguments: dict[str, Any],
+    seed: int,
+    outputs: dict[str, bytes],
+) -> dict[str, Any]:
+    """Record a run.
+
+    Args:
+        source: The model.
+        splits: The data as used.
+        device: The full profile.
+        recipe: The recipe as run, every setting resolved.
+        arguments: Arguments of the call that made the data and the verdict.
+        seed: Seed of everything random.
+        outputs: Contents of the files written, by name.
+    """
+    return {
+        "schema": SCHEMA,
+        "versions": {**versions(recipe.for_forests), "python": platform.python_version()},
+        "machine": platform.machine(),
+        "seed": seed,
+        "model": {"path": source.origin, "format": source.format, "sha256": source.sha256},
+        "data": data_record(splits),
+        "arguments": arguments,
+        "device": msgspec.to_builtins(device),
+        "recipe": msgspec.to_builtins(recipe),
+        "outputs": {name: fingerprint(content) for name, content in outputs.items()},
+    }
+
+
+def data_record(splits: Splits) -> dict[str, dict[str, Any]]:
+    """Origin, number and hash of the samples in each role."""
+    roles = {"train": splits.train, "calibrate": splits.calibrate, "evaluate": splits.evaluate}
+    return {
+        role: {"origin": samples.origin, "samples": len(samples), "sha256": samples.sha256()}
+        for role, samples in roles.items()
+    }
+
+
+def files_manifest(files: dict[str, bytes]) -> str:
+    """A manifest that only lists files, for a folder that no run made."""
+    outputs = {name: fingerprint(content) for name, content in sorted(files.items())}
+    return json.dumps({"schema": SCHEMA, "versions": versions(), "outputs": outputs}, indent=2) + "\n"
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest written by this tool.
+
+    Raises:
+        UsageError: It is missing, damaged, or of a run that cannot be repeated.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        wanted = {"model", "data", "arguments", "device", "recipe", "outputs", "seed"}
+        complete = isinstance(manifest, dict) and wanted <= set(manifest)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})", "Give the manifest.json of a run.") from error
+    if not complete:
+        hint = "Give the manifest.json of one device's folder."
+        raise UsageError(f"{path}: not the manifest of a single run", hint)
+    if manifest["arguments"].get("not_repeatable"):
+        raise UsageError(
+            f"{path}: the run took {manifest['arguments']['not_repeatable']} from Python, not from files",
+            "Run it again from Python with the same seed.",
+        )
+    return manifest
+
+
+def versions(with_forests: bool = False) -> dict[str, str]:
+    """Installed versions of the packages that decide what comes out.
+
+    Args:
+        with_forests: Also of those libraries that forests come from, as far as they are installed.
+    """
+    found = {}
+    for package in (*_PACKAGES, *(_FOREST_PACKAGES if with_forests else ())):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            if package in _PACKAGES:
+                found[package] = "not installed"
+    return found
+
+
+def fingerprint(content: bytes) -> dict[str, Any]:
+    """Size and hash of an output."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

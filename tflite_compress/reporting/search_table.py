@@ -1,0 +1,64 @@
+"""A search's result on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.searching.search_result import SearchResult
+
+
+def print_search(result: SearchResult) -> None:
+    """The Pareto front, the chosen point, and where the files are."""
+    out = console()
+    record = result.record
+    original = record["original"]
+    if not result.front:
+        out.print(
+            f"[red]nothing found[/red] for {record['device']['title']} that loses at most "
+            f"{record['max_drop']:g} and keeps the limits, in {record['seconds']:.0f} s"
+        )
+    else:
+        metric = original["metric"]
+        unit = (
+            result.front[0]["latency_unit"]
+            .partition(",")[0]
+            .replace("x the float32 original's on this machine", "x")
+        )
+        table = grid(
+            "", "point", "bytes", f"latency ({unit})", "RAM", metric, "lost", "recipe", right=(2, 3, 4, 5, 6)
+        )
+        for point in result.front:
+            table.add_row(*_row(point))
+        out.print(table)
+        out.print(
+            f"The float32 original: {original['bytes']:,} bytes, {metric} {original['accuracy']:.4f} "
+            f"on {original['samples']:,} samples.",
+            highlight=False,
+        )
+    for note in record["notes"]:
+        out.print(f"note: {note}", markup=False, highlight=False)
+    if result.tflite is not None:
+        out.print(
+            f"chosen: {_short(result.tflite)}; plot: {_short(result.folder / 'pareto.svg')}", markup=False
+        )
+
+
+def _row(point: dict[str, Any]) -> tuple[str, ...]:
+    figures = point["figures"]
+    ram = f"{figures['ram'] / 1024:,.0f} KB" if "ram" in figures else "?"
+    return (
+        "*" if point["chosen"] else "",
+        point["folder"],
+        f"{figures['size']:,.0f}",
+        f"{figures['latency']:.3g}",
+        ram,
+        f"{point['accuracy']:.4f}",
+        f"{point['drop']:+.4f}",
+        point["in_short"],
+    )
+
+
+def _short(path: Path) -> str:
+    return path.as_posix()

@@ -1,0 +1,144 @@
+"""Timings on the terminal and as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.timing.benchmark import Benchmark, Comparison, label
+from tflite_compress.timing.interleaved import Timing
+from tflite_compress.timing.stats import in_words
+
+SCHEMA = 1
+
+
+def print_benchmark(found: Benchmark) -> None:
+    """Timings, comparisons in words, throughput, and what to know about them."""
+    out = console()
+    out.print(f"measured on {found.where}", markup=False)
+    letters = _letters(found)
+    for name, letter in letters.items():
+        out.print(f"{letter}: {name}", markup=False)
+    if found.timings:
+        out.print(_timings(found, letters))
+    if found.on_device:
+        table = grid("", "median, ms", "of turns", right=(1,))
+        for row in found.on_device:
+            low, high = row.median_ms.low, row.median_ms.high
+            table.add_row(letters[row.name], number(row.median_ms.value), f"{number(low)} to {number(high)}")
+        out.print(table)
+    for name, why in found.refused:
+        out.print(f"{_shortened(name, letters)}: {why}", markup=False)
+    for comparison in found.comparisons:
+        out.print(_shortened(sentence(comparison), letters), markup=False)
+    if found.throughputs:
+        table = grid("", "batch", "samples/s", "peak memory", "", right=(1, 2, 3))
+        for t in found.throughputs:
+            rate = f"{t.samples_per_s:,.0f}" if not t.why_not else "-"
+            cells = (letters[t.contender.name], str(t.batch), rate, _megabytes(t.peak_bytes))
+            table.add_row(*cells, f"cannot: {t.why_not}" if t.why_not else "")
+        out.print(table)
+    for note in found.notes:
+        out.print(f"note: {_shortened(note, letters)}", markup=False)
+
+
+def _timings(found: Benchmark, letters: dict[str, str]) -> Any:
+    headings = ("", "median, us", "95 %", "p90", "p99", "mean", "load, ms", "first, us", "memory")
+    table = grid(*headings, right=(1, 2, 3, 4, 5, 6, 7, 8))
+    for timing in found.timings:
+        c, s, loaded = timing.contender, timing.summary, timing.loaded
+        median = s.median_ms
+        spread = f"{number(median.low * 1e3)} to {number(median.high * 1e3)}"
+        tail = [number(v * 1e3) for v in (s.p90_ms, s.p99_ms, s.mean_ms.value)]
+        start = [number(loaded.load_ms), number(loaded.first_ms * 1e3), _megabytes(loaded.peak_bytes)]
+        name = _shortened(label(c), letters)
+        table.add_row(name, number(median.value * 1e3), spread, *tail, *start)
+    return table
+
+
+def _letters(found: Benchmark) -> dict[str, str]:
+    """A letter for each file, so that tables stay narrow."""
+    names = [t.contender.name for t in found.timings] + [t.name for t in found.on_device]
+    return {name: chr(ord("A") + i % 26) * (1 + i // 26) for i, name in enumerate(dict.fromkeys(names))}
+
+
+def _shortened(line: str, letters: dict[str, str]) -> str:
+    for name, letter in sorted(letters.items(), key=lambda pair: -len(pair[0])):
+        line = line.replace(f"{name},", f"{letter},").replace(f"of {name}", f"of {letter}")
+        line = letter + line[len(name) :] if line.startswith(name) else line
+    return line
+
+
+def sentence(comparison: Comparison) -> str:
+    """A comparison as one would say it."""
+    r, words = comparison.ratio, in_words(comparison.ratio)
+    figures = f"{r.value:.3g}x the time ({r.low:.3g}x to {r.high:.3g}x)"
+    if comparison.what == "delegate":
+        name = comparison.name.replace(", xnnpack", "")
+        return f"{name}: with XNNPACK {words}, {figures} without it"
+    return f"{comparison.name}: {words}, {figures} of {comparison.baseline}"
+
+
+def number(value: float) -> str:
+    """Three digits that matter, with thousands separated."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def benchmark_record(found: Benchmark) -> dict[str, Any]:
+    """Everything as plain data, without the single runs."""
+    return {
+        "schema": SCHEMA,
+        "kind": "measured",
+        "where": found.where,
+        "timings": [_timing_record(t) for t in found.timings],
+        "on_device": [
+            {
+                "name": t.name,
+                "median_ms": asdict(t.median_ms),
+                "turns": [[c.as_json() for c in a.costs] for a in t.answers],
+            }
+            for t in found.on_device
+        ],
+        "refused": [{"name": name, "why": why} for name, why in found.refused],
+        "comparisons": [
+            {
+                "what": c.what,
+                "name": c.name,
+                "baseline": c.baseline,
+                "ratio": asdict(c.ratio),
+                "words": in_words(c.ratio),
+            }
+            for c in found.comparisons
+        ],
+        "throughput": [
+            {
+                "name": label(t.contender),
+                "batch": t.batch,
+                "samples_per_s": t.samples_per_s if not t.why_not else None,
+                "peak_bytes": t.peak_bytes or None,
+                "why_not": t.why_not or None,
+            }
+            for t in found.throughputs
+        ],
+        "call_overhead_ms": found.overhead_ms,
+        "notes": list(found.notes),
+    }
+
+
+def _timing_record(timing: Timing) -> dict[str, Any]:
+    c = timing.contender
+    return {
+        "name": c.name,
+        "bytes": len(c.content),
+        "kernels": c.kernels,
+        "threads": c.threads,
+        "steady_state": asdict(timing.summary),
+        **asdict(timing.loaded),
+        "warm_up_runs": timing.warm_up_runs,
+        "steady": timing.steady,
+    }
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 2**20:,.1f} MB" if count else "-"

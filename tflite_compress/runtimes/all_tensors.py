@@ -1,0 +1,143 @@
+"""A ``.tflite`` loaded with all its tensors kept, so that each can be looked at after a run."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, unpack
+from tflite_compress.tflite.macs import constant
+from tflite_compress.tflite.slim_file import WEIGHTED, own_name
+
+_MOVES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "PAD")
+
+
+@dataclass(frozen=True)
+class LoadedOperator:
+    """One operator of a loaded file.
+
+    Attributes:
+        name: Name of its output tensor.
+        layer: The layer it belongs to.
+        kind: As in ``schema.fbs``.
+        output: Index of its output tensor.
+        inputs: Indices of its input tensors.
+    """
+
+    name: str
+    layer: str
+    kind: str
+    output: int
+    inputs: tuple[int, ...]
+
+    @property
+    def computes(self) -> bool:
+        """False for operators that only move or convert values."""
+        return self.kind not in _MOVES
+
+
+class LoadedModel:
+    """A file loaded with all its tensors kept."""
+
+    def __init__(self, content: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        self.tree = unpack(content)
+        self.graph = self.tree.subgraphs[0]
+        ends = [e for s in self.tree.signatureDefs or [] for e in s.outputs or []]
+        self._ends = {int(entry.tensorIndex): text_of(entry.name) for entry in ends}
+        self.operators = [self._operator(op) for op in self.graph.operators]
+        self.of_name = {op.name: op for op in self.operators}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # keeping all tensors is what it warns of
+            self._interpreter = Interpreter(
+                model_content=content,
+                experimental_preserve_all_tensors=True,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+        self._interpreter.allocate_tensors()
+        self._details = {d["index"]: d for d in self._interpreter.get_tensor_details()}
+        signatures = self._interpreter._get_full_signature_list()
+        self._inputs = next(iter(signatures.values()))["inputs"]
+
+    def _operator(self, op: Any) -> LoadedOperator:
+        output = int(op.outputs[0])
+        name = tensor_name(self.graph.tensors[output])
+        inputs = tuple(int(i) for i in op.inputs if i >= 0)
+        kind = operator_name(self.tree, op)
+        layer = own_name(name, kind) or self._ends.get(output, name)
+        return LoadedOperator(name, layer, kind, output, inputs)
+
+    def computing(self, name: str) -> LoadedOperator:
+        """The operator of that name; a model's output is named after the conversion to float behind it."""
+        found = self.of_name[name]
+        by_output = {op.output: op for op in self.operators}
+        while found.kind == "DEQUANTIZE" and found.inputs[0] in by_output:
+            found = by_output[found.inputs[0]]
+        return found
+
+    def run(self, sample: tuple[np.ndarray, ...], names: tuple[str, ...]) -> None:
+        """Run once from a fresh state."""
+        from tflite_compress.runtimes.litert import quantized
+
+        self._interpreter.reset_all_variables()
+        for name, array in zip(names, sample, strict=True):
+            index = self._inputs[name]
+            self._interpreter.set_tensor(index, quantized(array, self._details[index]))
+        self._interpreter.invoke()
+
+    def value(self, index: int) -> np.ndarray:
+        """A tensor after the last run, as real numbers."""
+        from tflite_compress.runtimes.litert import dequantized
+
+        return dequantized(self._interpreter.get_tensor(index), self._details[index])
+
+    def holds(self, index: int) -> bool:
+        """True for a tensor that has values after a run; some in branches and loops never get any."""
+        try:
+            self._interpreter.get_tensor(index)
+        except ValueError:
+            return False
+        return True
+
+    def represented(self, index: int, real: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+        """Real numbers as this tensor would hold them, and the range it can hold."""
+        from tflite_compress.runtimes.litert import dequantized, quantized
+
+        bounds = self.bounds(index)
+        if bounds is None:
+            return real, (-np.inf, np.inf)
+        detail = self._details[index]
+        half = detail["quantization"][0] / 2
+        return dequantized(quantized(real, detail), detail), (bounds[0] - half, bounds[1] + half)
+
+    def bounds(self, index: int) -> tuple[float, float] | None:
+        """Smallest and largest number a quantized tensor can hold."""
+        detail = self._details[index]
+        scale, point = detail["quantization"]
+        if not scale or not np.issubdtype(detail["dtype"], np.integer):
+            return None
+        info = np.iinfo(detail["dtype"])
+        return (info.min - point) * scale, (info.max - point) * scale
+
+    def weights(self, op: LoadedOperator) -> tuple[np.ndarray, bool] | None:
+        """An operator's weights as real numbers, and whether each channel has a scale of its own."""
+        if op.kind not in WEIGHTED or len(op.inputs) < 2:
+            return None
+        tensor = self.graph.tensors[op.inputs[1]]
+        values = constant(tensor, self.tree)
+        if values is None:
+            return None
+        quantization = tensor.quantization
+        scales = None if quantization is None else quantization.scale
+        if values.dtype.kind == "f" or scales is None or not len(scales):
+            return values.astype(np.float64), False
+        shape = [1] * values.ndim
+        if len(scales) > 1:
+            shape[quantization.quantizedDimension] = len(scales)
+        points = np.asarray(quantization.zeroPoint, np.float64)
+        points = points.reshape(shape) if len(points) > 1 else points
+        return (values.astype(np.float64) - points) * np.asarray(scales).reshape(shape), len(scales) > 1

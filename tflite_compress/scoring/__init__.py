@@ -1,0 +1,1 @@
+"""The original model's outputs, and scores against them or against labels."""

@@ -1,0 +1,191 @@
+"""What counts as accuracy: one score for each output, against labels or against the original model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tflite_compress.support.errors import DataError, UsageError
+
+Task = Literal["classification", "binary", "regression"]
+ScoreFunction = Callable[[np.ndarray, np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of predictions against targets.
+
+    Attributes:
+        name: How it is called in reports.
+        function: ``(targets, predictions) -> float``; both arrays have shape (samples, ...).
+        higher_is_better: False for errors such as ``mae``.
+    """
+
+    name: str
+    function: ScoreFunction
+    higher_is_better: bool = True
+
+    def drop(self, before: float, after: float) -> float:
+        """How much worse ``after`` is.
+
+        For scores the difference (0.01 is one point of accuracy), for errors the relative rise.
+        """
+        if self.higher_is_better:
+            return before - after
+        return (after - before) / max(abs(before), 1e-12)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What one output means.
+
+    Attributes:
+        task: Classification over the last axis, independent yes/no values, or numbers.
+        from_logits: The output is before softmax or sigmoid.
+    """
+
+    task: Task
+    from_logits: bool
+
+
+def top1(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Share of predictions whose largest entry is the target class (number, one-hot or soft)."""
+    wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
+    return float(np.mean(predictions.argmax(axis=-1) == wanted))
+
+
+def top5(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Share of predictions with the target class among the five largest entries."""
+    wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
+    best = np.argsort(predictions, axis=-1)[..., -5:]
+    return float(np.mean((best == wanted[..., np.newaxis]).any(axis=-1)))
+
+
+def binary_accuracy(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Share of equal yes/no decisions; predictions are probabilities, cut at 0.5."""
+    return float(np.mean((predictions >= 0.5) == (targets.reshape(predictions.shape) >= 0.5)))
+
+
+def binary_accuracy_from_logits(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Like :func:`binary_accuracy` with predictions cut at 0; targets stay 0 or 1."""
+    return float(np.mean((predictions >= 0) == (targets.reshape(predictions.shape) >= 0.5)))
+
+
+def r2(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Coefficient of determination over all values: 1 is exact, 0 as good as the mean."""
+    targets = targets.reshape(predictions.shape).astype(np.float64)
+    rest = np.sum((targets - predictions) ** 2)
+    spread = np.sum((targets - targets.mean(axis=0)) ** 2)
+    return float(1.0 - rest / spread) if spread > 0 else float(rest == 0)
+
+
+def mae(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Mean absolute error."""
+    return float(np.mean(np.abs(targets.reshape(predictions.shape) - predictions)))
+
+
+def mse(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Mean squared error."""
+    return float(np.mean((targets.reshape(predictions.shape) - predictions) ** 2))
+
+
+METRICS: dict[str, Metric] = {
+    "top1": Metric("top1", top1),
+    "top5": Metric("top5", top5),
+    "binary_accuracy": Metric("binary_accuracy", binary_accuracy),
+    "r2": Metric("r2", r2),
+    "mae": Metric("mae", mae, higher_is_better=False),
+    "mse": Metric("mse", mse, higher_is_better=False),
+}
+
+
+def given_metric(name: str) -> Metric:
+    """The metric a user named: a built-in one or ``module:function(targets, predictions)``.
+
+    A function with an attribute ``lower_is_better = True`` is an error.
+
+    Raises:
+        UsageError: There is no such metric.
+    """
+    if ":" in name:
+        from tflite_compress.models.load import resolve_reference
+
+        function = resolve_reference(name, "--metric")
+        return Metric(name, function, not getattr(function, "lower_is_better", False))
+    if name not in METRICS:
+        raise UsageError(f"--metric={name}: unknown", f"Use one of {', '.join(METRICS)}, or module:function.")
+    return METRICS[name]
+
+
+def infer_head(output: np.ndarray, labels: np.ndarray | None, loss: str | None) -> Head:
+    """Work out what an output means from the compiled loss, the labels, and its values.
+
+    Args:
+        output: The original model's output on some samples, shape (samples, ...).
+        labels: Labels for the same output, or None.
+        loss: Name of the loss the model was compiled with, or None.
+    """
+    values = output.astype(np.float64)
+    in_unit = bool(values.min(initial=0) >= -1e-6 and values.max(initial=0) <= 1 + 1e-6)
+    several = output.ndim > 1 and output.shape[-1] > 1
+    sums_to_one = several and in_unit and bool(np.allclose(values.sum(axis=-1), 1, atol=1e-3))
+    loss = (loss or "").lower()
+    if "crossentropy" in loss or "hinge" in loss:
+        if "binary" in loss and not sums_to_one:
+            return Head("binary", not in_unit)
+        return Head("classification", not sums_to_one)
+    if any(word in loss for word in ("squared", "absolute", "mse", "mae", "huber", "log_cosh")):
+        return Head("regression", False)
+    if sums_to_one:
+        return Head("classification", False)
+    class_numbers = labels is not None and several and labels.ndim == output.ndim - 1
+    one_hot = labels is not None and labels.ndim == output.ndim and several and _is_one_hot(labels)
+    if class_numbers or one_hot:
+        return Head("classification", True)
+    yes_no = labels is None or bool(np.all((labels == 0) | (labels == 1)))
+    if in_unit and yes_no and values.std() > 0:
+        return Head("binary", False)
+    return Head("regression", False)
+
+
+def metric_for(head: Head) -> Metric:
+    """The usual metric of an output's task."""
+    if head.task == "classification":
+        return METRICS["top1"]
+    if head.task == "binary":
+        function = binary_accuracy_from_logits if head.from_logits else binary_accuracy
+        return Metric("binary_accuracy", function)
+    return METRICS["r2"]
+
+
+def decisions(head: Head, outputs: np.ndarray) -> np.ndarray:
+    """The original model's own answers, as targets where there are no labels."""
+    if head.task == "binary":
+        return (outputs >= (0.0 if head.from_logits else 0.5)).astype(np.int64)
+    return outputs.argmax(axis=-1) if head.task == "classification" else outputs
+
+
+def apply_metric(metric: Metric, targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Score one output; a user's metric that fails or gives no number is reported as such.
+
+    Raises:
+        DataError: The metric raised, or gave something that is not a finite number.
+    """
+    try:
+        value = float(metric.function(targets, predictions))
+    except Exception as error:
+        raise DataError(
+            f"metric {metric.name} failed on targets {targets.shape} and predictions {predictions.shape}: "
+            f"{error}",
+            "Choose another with --metric.",
+        ) from error
+    if not np.isfinite(value):
+        raise DataError(f"metric {metric.name} gave {value}", "Choose another with --metric.")
+    return value
+
+
+def _is_one_hot(labels: np.ndarray) -> bool:
+    return bool(np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(axis=-1) == 1))

@@ -1,0 +1,88 @@
+"""The last word on what was found: each file loaded from its bytes, run again, timed with the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tflite_compress.checking.fit_result import fit_and_bundle
+from tflite_compress.runtimes.litert import LiteRTModel, predict
+from tflite_compress.support.errors import ConversionError
+from tflite_compress.timing.paired import measure_alternately
+
+if TYPE_CHECKING:
+    from tflite_compress.compression.session import Session
+    from tflite_compress.profiles.devices import Device
+
+Files = dict[str, bytes]
+SECONDS_A_FILE = 0.6
+DECODED_SAMPLES = 20
+
+
+def verified(contents: Sequence[Files], session: Session, device: Device) -> list[dict[str, Any]]:
+    """Run finished files once more on the evaluation samples, and time all of them in turns.
+
+    Args:
+        contents: The files of each point: ``report.json`` and what it names.
+        session: Model and data.
+        device: What they were made for.
+
+    Returns:
+        For each: ``same`` (accuracy and, where weights are encoded, every output as recorded), ``accuracy``,
+        ``drop``, ``latency_ratio`` against the float32 original, ``fits``.
+    """
+    reference, ports = session.context.reference, session.source.network.tensor_names
+    samples = reference.splits.evaluate.inputs
+    found: list[dict[str, Any]] = []
+    runners = [LiteRTModel(session.original, *ports)]
+    for files in contents:
+        report = json.loads(files["report.json"])
+        runs_here = files[report.get("plain_file") or report["file"]]
+        score = reference.score_of(predict(runs_here, samples, *ports))
+        drop = reference.drop_of(score)
+        same = drop == report["accuracy"]["drop"] and _decodes(files, report, session)
+        verdict, _, _ = _fit(files, session, device, False)
+        found.append({"same": same, "accuracy": score.value, "drop": drop, "fits": verdict.fits})
+        runners.append(LiteRTModel(runs_here, *ports))
+    for runner in runners:
+        runner.set_inputs(tuple(x[:1] for x in samples))
+    timed = measure_alternately(runners, SECONDS_A_FILE * len(runners))
+    for row, latency in zip(found, timed[1:], strict=True):
+        row["latency_ratio"] = latency.median_ms / timed[0].median_ms
+        row["latency_ms"] = latency.median_ms
+    return found
+
+
+def bundle_of(files: Files, session: Session, device: Device) -> tuple[Files, str]:
+    """What the device's developer takes away, and why there is none."""
+    _, bundle, why_none = _fit(files, session, device, True)
+    return {f"bundle/{name}": content for name, content in bundle.items()}, why_none
+
+
+def _fit(files: Files, session: Session, device: Device, bundle: bool) -> Any:
+    network = session.source.network
+    return fit_and_bundle(
+        files[json.loads(files["report.json"])["file"]],
+        device,
+        session.context.reference.splits.evaluate,
+        tuple(port.name for port in network.inputs),
+        network.name,
+        session.spec.preprocess,
+        bundle,
+        session.options.limits,
+    )
+
+
+def _decodes(files: Files, report: dict[str, Any], session: Session) -> bool:
+    """True where encoded weights still give every output of the plain file, or none are encoded."""
+    from tflite_compress.runtimes.tflm import same_outputs
+
+    if "plain_file" not in report:
+        return True
+    samples = tuple(x[:DECODED_SAMPLES] for x in session.context.reference.splits.evaluate.inputs)
+    ports = session.source.network.tensor_names
+    try:
+        return same_outputs(files[report["plain_file"]], files[report["file"]], samples, ports)
+    except ConversionError:
+        return False

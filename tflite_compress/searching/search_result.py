@@ -1,0 +1,185 @@
+"""What a search hands over: the Pareto front as files, a table and a plot, and the chosen point."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.searching.engine import Slot
+from tflite_compress.searching.job import Setup, latency_of
+from tflite_compress.searching.sensitivity import as_json
+from tflite_compress.searching.space import Space
+from tflite_compress.searching.stages import Candidate, Goal, chosen, front
+from tflite_compress.searching.study import Study
+from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.progress import Progress
+from tflite_compress.support.staging import MANIFEST, write_file
+
+SCHEMA = 1
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A search's outcome.
+
+    Attributes:
+        folder: Where everything was written.
+        record: What ``search.json`` holds.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """The points of the Pareto front, by the first objective."""
+        return list(self.record["front"])
+
+    @property
+    def chosen(self) -> dict[str, Any] | None:
+        """The chosen point, or None where none keeps accuracy and limits."""
+        return next((point for point in self.front if point["chosen"]), None)
+
+    @property
+    def tflite(self) -> Path | None:
+        """The chosen file."""
+        return None if self.chosen is None else self.folder / "chosen" / self.chosen["file"]
+
+
+def conclude(
+    study: Study,
+    space: Space,
+    goal: Goal,
+    slot: Slot,
+    working: Path,
+    staging: Path,
+    target: Path,
+    setup: Setup,
+    seconds: float,
+    progress: Progress,
+) -> SearchResult:
+    """Verify the front, choose, and write everything into ``staging``."""
+    ended, waiting = study.candidates()
+    stored = [c for c in (*ended, *waiting) if (working / "trials" / f"{c.trial:04d}").is_dir()]
+    notes: list[str] = []
+    best, files, checks = _verified(front(goal, stored), goal, slot, working, notes, progress)
+    pick = chosen(goal, best)
+    points = []
+    for number, candidate in enumerate(best, 1):
+        folder = f"points/{number:02d}"
+        for name, content in _listed(files[candidate.trial]).items():
+            write_file(staging / folder / name, content)
+        points.append(_point(candidate, files[candidate.trial], checks[candidate.trial], folder, pick, goal))
+    if pick is not None:
+        bundle, why_none = slot.call("bundle", files[pick.trial]).result()
+        notes += [f"no bundle: {why_none}"] if why_none else []
+        for name, content in _listed({**files[pick.trial], **bundle}).items():
+            write_file(staging / "chosen" / name, content)
+    record = {
+        "schema": SCHEMA,
+        "device": {"name": setup.device.name, "title": setup.device.title},
+        "minimize": list(goal.objectives),
+        "max_drop": goal.max_drop,
+        "max_flash_bytes": setup.options.max_flash_bytes,
+        "max_ram_bytes": setup.options.max_ram_bytes,
+        "seconds": round(seconds, 1),
+        "original": slot.call("original").result(),
+        "sensitivity": as_json(space),
+        "front": points,
+        "trials": study.records(),
+        "notes": [*notes, *_notes(study.records(), points)],
+    }
+    _write(staging, record)
+    return SearchResult(target, record)
+
+
+def _verified(
+    best: list[Candidate], goal: Goal, slot: Slot, working: Path, notes: list[str], progress: Progress
+) -> tuple[list[Candidate], dict[int, Files], dict[int, dict[str, Any]]]:
+    """The points whose files do again what was recorded, with latencies timed side by side."""
+    files = {c.trial: _read(working / "trials" / f"{c.trial:04d}") for c in best}
+    with progress.step("verifying every point of the front"):
+        rows = slot.call("verify", [files[c.trial] for c in best]).result() if best else []
+    checks = dict(zip((c.trial for c in best), rows, strict=True))
+    kept = []
+    for candidate in best:
+        check = checks[candidate.trial]
+        if not check["same"] or not check["fits"]:
+            notes.append(f"trial {candidate.trial} is left out: its file does not do again what was recorded")
+            continue
+        figures = dict(candidate.last.figures)
+        report = json.loads(files[candidate.trial]["report.json"])
+        if latency_of(report)[0] == report["latency"]["ratio"]:
+            figures["latency"] = check["latency_ratio"]
+        outcome = replace(candidate.last, figures=figures)
+        kept.append(replace(candidate, outcomes=(*candidate.outcomes[:-1], outcome)))
+    return front(goal, kept), files, checks
+
+
+def _point(
+    candidate: Candidate,
+    files: Files,
+    check: dict[str, Any],
+    folder: str,
+    pick: Candidate | None,
+    goal: Goal,
+) -> dict[str, Any]:
+    report = json.loads(files["report.json"])
+    return {
+        "trial": candidate.trial,
+        "folder": folder,
+        "file": report["file"],
+        "recipe": f"{folder}/recipe.toml",
+        "in_short": candidate.last.in_short,
+        "figures": candidate.last.figures,
+        "latency_unit": latency_of(report)[1],
+        "latency_ratio_here": check["latency_ratio"],
+        "accuracy": check["accuracy"],
+        "drop": check["drop"],
+        "verified": check["same"],
+        "chosen": pick is not None and pick.trial == candidate.trial,
+    }
+
+
+def _notes(trials: list[dict[str, Any]], points: list[dict[str, Any]]) -> list[str]:
+    """What the figures do not show by themselves."""
+    counts: dict[str, int] = {}
+    for trial in trials:
+        word = trial["ended"] or "under way"
+        counts[word] = counts.get(word, 0) + 1
+    shown = ", ".join(f"{count} {word}" for word, count in sorted(counts.items(), key=lambda kv: -kv[1]))
+    notes = [f"{len(trials)} trials: {shown}"]
+    if points:
+        notes.append(
+            f"the front is the best of {len(trials)} trials on the same evaluation samples: on fresh data "
+            "expect slightly more to be lost"
+        )
+    return notes
+
+
+def _listed(files: Files) -> Files:
+    """The files of a point, all of them in its manifest: a later run may replace a folder it knows whole."""
+    manifest = json.loads(files[MANIFEST])
+    manifest["files"] = sorted(files)
+    return {**files, MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()}
+
+
+def _read(folder: Path) -> Files:
+    if not folder.is_dir():
+        raise ConversionError(f"{folder}: the files of a trial are gone", "Start again with --restart.")
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
+
+
+def _write(staging: Path, record: dict[str, Any]) -> None:
+    from tflite_compress.reporting.manifest import files_manifest
+    from tflite_compress.reporting.plots import pareto_plot
+
+    write_file(staging / "search.json", json.dumps(record, indent=2) + "\n")
+    write_file(staging / "pareto.svg", pareto_plot(record))
+    written = {p.relative_to(staging).as_posix(): p.read_bytes() for p in staging.rglob("*") if p.is_file()}
+    write_file(staging / MANIFEST, files_manifest(written))

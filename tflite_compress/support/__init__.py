@@ -1,0 +1,1 @@
+"""Errors, progress, files and child processes: what every other package may use."""

@@ -1,0 +1,226 @@
+"""Writing results: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tflite_compress.support.errors import OutputError
+
+MANIFEST = "manifest.json"
+SET_ASIDE = "old"
+SCARCE_BYTES = 1 << 20  # of free disk; whatever fails then has failed for want of it
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux's renameat2(2)
+
+
+@contextlib.contextmanager
+def result_folder(target: Path) -> Iterator[Path]:
+    """Give a hidden folder beside ``target`` to write into; it becomes ``target`` on success.
+
+    An earlier result of this tool at ``target`` is replaced; a folder with anything else in it is
+    refused, so that no file of the user's is ever lost. On an error or Ctrl-C nothing is left behind; what a
+    killed run left is cleared away by the next. Two runs into one folder at the same time are refused.
+
+    Args:
+        target: The folder the result shall be.
+
+    Raises:
+        OutputError: The place cannot be written, is taken, in use, or the disk is full.
+    """
+    _require_free(target)
+    parents = _missing_parents(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(target.with_name(f".{target.name}.lock"), f"--out={target}"):
+            _clear_leftovers(target)
+            staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+            try:
+                yield staging
+                for path in staging.rglob("*"):
+                    _flush(path)
+                _swap(staging, target)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise _failure(target, error) from error
+    finally:
+        for parent in parents:  # a run that wrote nothing leaves no empty folders either
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+
+@contextlib.contextmanager
+def exclusive(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process ends, however it ends.
+
+    Args:
+        lock: The file; removed afterwards.
+        what: What is locked, for the message.
+
+    Raises:
+        OutputError: Another process holds it.
+        OSError: The file cannot be written.
+    """
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not lock.exists() or not os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
+                raise BlockingIOError  # the one that held it removed it in this moment
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{what}: another run is writing there", "Wait for it, or choose another --out."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def full_disk(min_bytes: int = 0) -> OutputError | None:
+    """What to say if the folder for temporary files has no room, which TensorFlow passes over in silence.
+
+    Args:
+        least_bytes: Room that is needed.
+    """
+    try:
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return OutputError(f"no folder for temporary files can be written ({error})", "Set TMPDIR to one.")
+    if free >= max(min_bytes, SCARCE_BYTES):
+        return None
+    return OutputError(
+        f"{folder}: no space left on the disk for temporary files ({free:,} bytes free"
+        + (f", about {min_bytes:,} needed)" if min_bytes else ")"),
+        "Free some space, or set TMPDIR to another folder.",
+    )
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Write a file in a staging folder.
+
+    Raises:
+        OutputError: The disk is full or the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    except OSError as error:
+        raise _failure(path, error) from error
+
+
+def replace_file(path: Path, content: bytes | str) -> None:
+    """Write one file of the user's choosing: whole, or the old one stays.
+
+    Raises:
+        OutputError: The disk is full or the file cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write_file(beside, content)
+        _flush(beside)
+        beside.replace(path)
+    except OSError as error:
+        raise _failure(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _require_free(target: Path) -> None:
+    """Refuse a target that holds anything but an earlier result of ours."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if target.is_dir() and _is_result(target):
+        return
+    raise OutputError(
+        f"--out={target}: exists and holds something other than a result of this tool",
+        "Choose another --out; nothing was changed.",
+    )
+
+
+def _is_result(folder: Path) -> bool:
+    """True where a manifest of ours lists every file in the folder."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        listed = {*manifest["outputs"], *manifest.get("files", [])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return found <= listed | {MANIFEST}
+
+
+def _clear_leftovers(target: Path) -> None:
+    """Remove what a killed run left beside the target; bring back a result it had set aside."""
+    beside = re.compile(re.escape(f".{target.name}.") + r"[a-z0-9_]{8}\.(partial|old)")
+    for path in list(target.parent.iterdir()):
+        if beside.fullmatch(path.name) is None:
+            continue
+        if (path / SET_ASIDE).exists() and not target.exists():
+            (path / SET_ASIDE).rename(target)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _swap(staging: Path, target: Path) -> None:
+    """Put the staging folder in the target's place in one step, or by two renames where there is none."""
+    staging.chmod(0o755)
+    if target.exists() and not _exchanged(staging, target):
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+        target.rename(old / SET_ASIDE)
+        try:
+            staging.rename(target)
+        except OSError:
+            (old / SET_ASIDE).rename(target)
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+    elif staging.exists() and not target.exists():
+        staging.rename(target)
+    _flush_folder(target.parent)
+
+
+def _exchanged(staging: Path, target: Path) -> bool:
+    """Exchange two folders in one step (Linux: renameat2); False where the system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    paths = os.fsencode(staging), os.fsencode(target)
+    return bool(rename(_HERE, paths[0], _HERE, paths[1], _EXCHANGE) == 0)
+
+
+def _missing_parents(target: Path) -> list[Path]:
+    """Parents of the target that do not exist yet, innermost first."""
+    return [parent for parent in target.absolute().parents if not parent.exists()]
+
+
+def _flush(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    """Make renames in a folder survive a power cut; some file systems refuse, and need none."""
+    with contextlib.suppress(OSError):
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _failure(path: Path, error: OSError) -> OutputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(f"{path}: no space left on the disk", "Free some space, or choose another --out.")
+    return OutputError(
+        f"{path}: cannot be written ({error.strerror or error})", "Choose another --out, or its permissions."
+    )

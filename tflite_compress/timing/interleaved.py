@@ -1,0 +1,211 @@
+"""One session: every contender in processes of its own, run in turns, round by round."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tflite_compress.runtimes.arena import roomy_arena
+from tflite_compress.runtimes.run_result import Arrays
+from tflite_compress.support.errors import ModelError
+from tflite_compress.support.progress import Progress
+from tflite_compress.timing.machine import cpu_seconds, disturbances, spin_ms
+from tflite_compress.timing.stats import Summary, settled, summary
+from tflite_compress.timing.timed_process import Child, Loaded
+
+Kernels = Literal["xnnpack", "no-delegate", "reference", "tflm"]
+PROCESSES = 3
+BLOCK_MS = 8.0  # a turn: long against the switch between processes, short against what disturbs a machine
+MAX_IN_BLOCK = 200
+MIN_ROUNDS = 6
+WARM_UP_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One thing to time.
+
+    Attributes:
+        name: The file, as the user gave it.
+        content: Its bytes.
+        inputs: One raw array for each input, shape (samples, ...).
+        kernels: ``xnnpack`` (LiteRT as it comes), ``no-delegate`` (its own optimized kernels),
+            ``reference`` (its plain kernels) or ``tflm``.
+        threads: CPU threads.
+    """
+
+    name: str
+    content: bytes
+    inputs: Arrays
+    kernels: Kernels = "xnnpack"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was measured of a contender.
+
+    Attributes:
+        contender: What was timed.
+        loaded: Loading and first inference, a median over processes.
+        summary: Steady state.
+        times: Milliseconds by process and round, for comparisons.
+        warm_up_runs: Runs before the timed ones, a median over processes.
+        steady: False where runs were still getting quicker when the warm-up had to end.
+    """
+
+    contender: Contender
+    loaded: Loaded
+    summary: Summary
+    times: tuple[tuple[np.ndarray, ...], ...]
+    warm_up_runs: int
+    steady: bool
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one process gave."""
+
+    loaded: Loaded
+    rounds: tuple[np.ndarray, ...]
+    warm_up_runs: int
+    steady: bool
+
+
+def time_contenders(
+    contenders: Sequence[Contender], seconds: float, progress: Progress, processes: int = PROCESSES
+) -> tuple[list[Timing | ModelError], tuple[str, ...]]:
+    """Time contenders in turns.
+
+    Each runs in several processes one after the other; all of a generation are alive together and take
+    turns of a few milliseconds, in an order that is turned round each time.
+
+    Args:
+        contenders: What to time.
+        seconds: About how long to time each, over all its processes.
+        progress: Where to report.
+        processes: Processes of each.
+
+    Returns:
+        For each contender its timing, or why there is none; and notes on the machine.
+    """
+    spins = [spin_ms()]
+    runs: list[list[_Run] | ModelError] = [[] for _ in contenders]
+    busy, own, start = cpu_seconds(), _own_cpu(), time.perf_counter()
+    with progress.step(f"timing {len(contenders)} contender{'s' * (len(contenders) > 1)} in turns"):
+        for _ in range(processes):
+            with contextlib.ExitStack() as stack:
+                _generation(contenders, seconds / processes, runs, stack)
+    elapsed, after = time.perf_counter() - start, cpu_seconds()
+    spins.append(spin_ms())
+    others = None if busy is None or after is None else (after - busy - (_own_cpu() - own)) / elapsed
+    found = [r if isinstance(r, ModelError) else _timing(c, r) for c, r in zip(contenders, runs, strict=True)]
+    return found, disturbances(np.concatenate(spins), others)
+
+
+@contextlib.contextmanager
+def started(contender: Contender, batch: int | None = None) -> Iterator[tuple[Child, Loaded]]:
+    """A process with a contender loaded in it.
+
+    Raises:
+        ModelError: The runtime refuses it.
+    """
+    what = "TFLite Micro" if contender.kernels == "tflm" else "LiteRT"
+    with tempfile.TemporaryDirectory(prefix="tflite-compress-") as folder, Child(what) as child:
+        yield child, load_into(child, contender, Path(folder), batch)
+
+
+def load_into(child: Child, contender: Contender, folder: Path, batch: int | None = None) -> Loaded:
+    """Load a contender into a process, beside what is loaded there already.
+
+    Args:
+        child: The process.
+        contender: What to load.
+        folder: For its files, which must stay while the process lives; one for each contender.
+        batch: Samples in a run; the file's by default.
+
+    Raises:
+        ModelError: The runtime refuses it.
+    """
+    (folder / "model.tflite").write_bytes(contender.content)
+    stream = io.BytesIO()
+    np.savez(stream, **{f"input_{i}": x[:1] for i, x in enumerate(contender.inputs)})  # type: ignore[arg-type]
+    (folder / "inputs.npz").write_bytes(stream.getvalue())
+    return child.load(
+        path=str(folder / "model.tflite"),
+        inputs=str(folder / "inputs.npz"),
+        kernels=contender.kernels,
+        threads=contender.threads,
+        arena_bytes=roomy_arena(contender.content) if contender.kernels == "tflm" else 0,
+        batch=batch,
+    )
+
+
+def _generation(
+    contenders: Sequence[Contender],
+    seconds: float,
+    runs: list[list[_Run] | ModelError],
+    stack: contextlib.ExitStack,
+) -> None:
+    """One process of each contender: load, warm up, then take turns."""
+    alive: dict[int, tuple[Child, Loaded, int, int, bool]] = {}
+    for index, contender in enumerate(contenders):
+        if isinstance(runs[index], ModelError):
+            continue
+        try:
+            child, loaded = stack.enter_context(started(contender))
+            alive[index] = (child, loaded, *_warm_up(child, seconds * WARM_UP_SHARE))
+        except ModelError as error:
+            runs[index] = error
+    rounds: dict[int, list[np.ndarray]] = {index: [] for index in alive}
+    ends, count = time.perf_counter() + seconds * len(alive), 0
+    while alive and (count < MIN_ROUNDS or time.perf_counter() < ends):
+        for index in list(alive)[:: 1 if count % 2 == 0 else -1]:
+            child, _, block, _, _ = alive[index]
+            rounds[index].append(np.asarray(child.run(block)))
+        count += 1
+    for index, (_, loaded, _, warm, steady) in alive.items():
+        done = runs[index]
+        assert isinstance(done, list)
+        done.append(_Run(loaded, tuple(rounds[index]), warm, steady))
+
+
+def _warm_up(child: Child, limit_s: float) -> tuple[int, int, bool]:
+    """Run until the times no longer fall; runs of a turn, how many it took, and whether they settled."""
+    ends = time.perf_counter() + limit_s
+    recent: list[float] = []
+    runs, block = 0, 1
+    while len(recent) < 10 or (not settled(recent) and time.perf_counter() < ends):
+        times = child.run(block)
+        runs += block
+        recent.append(float(np.median(times)))
+        block = max(1, min(MAX_IN_BLOCK, round(BLOCK_MS / max(recent[-1], 1e-3))))
+    return block, runs, settled(recent)
+
+
+def _timing(contender: Contender, runs: list[_Run]) -> Timing:
+    times = tuple(run.rounds for run in runs)
+    middle = [
+        float(np.median([getattr(run.loaded, name) for run in runs]))
+        for name in ("load_ms", "first_ms", "peak_bytes", "model_bytes")
+    ]
+    loaded = Loaded(middle[0], middle[1], int(middle[2]), int(middle[3]))
+    warm = int(np.median([run.warm_up_runs for run in runs]))
+    return Timing(contender, loaded, summary(times), times, warm, all(run.steady for run in runs))
+
+
+def _own_cpu() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    times = os.times()
+    return ended.ru_utime + ended.ru_stime + times.user + times.system
