@@ -1,0 +1,29 @@
+"""Notes: facts about a result that a user should know, as values."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["info", "warning"]
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One fact for the user.
+
+    Attributes:
+        code: The kind of note, for example ``operators-stay-float32``. Code branches on it, never
+            on ``text``.
+        text: The note as one English sentence without a final period.
+        severity: ``warning`` where the user should act, else ``info``.
+    """
+
+    code: str
+    text: str
+    severity: Severity = "info"
+
+
+def unique_notes(*groups: tuple[Note, ...]) -> tuple[Note, ...]:
+    """Join groups of notes in order and drop repeated ones."""
+    return tuple(dict.fromkeys(note for group in groups for note in group))
