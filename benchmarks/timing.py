@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tflite_compress.data.raw import samples_for
-from tflite_compress.tflite.integrity import read_verified
+from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.tensor_specs import ports_of
 from tflite_compress.timing.interleaved import Contender, started
 from tflite_compress.timing.overhead import call_overhead_ms
@@ -21,7 +21,7 @@ TURNS, RUNS = 31, 500
 
 def compared(path: Path) -> tuple[float, float, float]:
     """Median single run and tight loop, both in us, and the median ratio over turns."""
-    content = read_verified(path)
+    content = read_validated(path)
     inputs = samples_for(ports_of(content), None, "none", 1)[0].raw
     with started(Contender(str(path), content, inputs)) as (child, _):
         child.run(4 * RUNS)

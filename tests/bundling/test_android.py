@@ -20,7 +20,7 @@ from tflite_compress.data.raw import random_data
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.tflite.flatbuffer import unpack
-from tflite_compress.tflite.integrity import verify
+from tflite_compress.tflite.integrity import validate
 from tflite_compress.tflite.tensor_specs import ports_of
 
 STUBS = Path(__file__).parent / "stubs"
@@ -44,7 +44,7 @@ def files(int8_file: Path) -> dict[str, bytes]:
 
 def test_the_metadata_are_where_the_format_says(files: dict[str, bytes], tmp_path: Path) -> None:
     content = files["app/src/main/assets/digits.tflite"]
-    model = verify(content)
+    model = validate(content)
     entry = next(m for m in model.metadata if m.name == b"TFLITE_METADATA")
     assert bytes(model.buffers[entry.buffer].data)[4:8] == b"M001"
     path = tmp_path / "digits.tflite"

@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.tflm_runtime import micro_runtime
 from tflite_compress.support.errors import CompressError, ModelError
-from tflite_compress.tflite.flatbuffer import pack, unpack
-from tflite_compress.tflite.integrity import read_verified, verify
+from tflite_compress.tflite.assemble import Assembly
+from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.integrity import read_validated, validate
+from tflite_compress.tflite.macs import count_work
 from tflite_compress.tflite.tensor_specs import ports_of
 
 
@@ -24,7 +27,7 @@ def content(int8_file: Path) -> bytes:
 
 
 def test_a_good_file_is_good(content: bytes, int8_file: Path) -> None:
-    assert verify(content).subgraphs and read_verified(int8_file) == content
+    assert validate(content).subgraphs and read_validated(int8_file) == content
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_a_good_file_is_good(content: bytes, int8_file: Path) -> None:
 )
 def test_broken_bytes(content: bytes, damage: Callable[[bytes], bytes], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        verify(damage(content))
+        validate(damage(content))
 
 
 def edited(content: bytes, edit: Callable[[object], None]) -> bytes:
@@ -71,7 +74,7 @@ def edited(content: bytes, edit: Callable[[object], None]) -> bytes:
 )
 def test_indices_that_point_nowhere(content: bytes, edit: Callable[[object], None], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        verify(edited(content, edit))
+        validate(edited(content, edit))
 
 
 def largest(model: object) -> object:
@@ -96,13 +99,13 @@ def test_a_list_that_claims_billions_of_entries_is_refused_at_once(content: byte
     vector = field + struct.unpack_from("<I", content, field)[0]
     spoilt = content[:vector] + struct.pack("<I", 0xFFFFFFF0) + content[vector + 4 :]
     with pytest.raises(ModelError, match="reaches beyond the end"):
-        verify(spoilt)
+        validate(spoilt)
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for path in (tmp_path / "none.tflite", tmp_path):
         with pytest.raises(ModelError):
-            read_verified(path)
+            read_validated(path)
 
 
 def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
@@ -115,7 +118,7 @@ def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
             where = rng.randrange(len(spoilt) if rng.random() < 0.5 else 3000)
             spoilt[where] = rng.randrange(256)
         try:
-            verify(bytes(spoilt))
+            validate(bytes(spoilt))
             intact.append(bytes(spoilt))
         except ModelError:
             pass
@@ -133,3 +136,75 @@ def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
 def scales_of(tensor: object) -> list[float]:
     quantization = tensor.quantization  # type: ignore[attr-defined]
     return [] if quantization is None or quantization.scale is None else list(quantization.scale)
+
+
+def with_external_weights(content: bytes, offset: int | None = None, size: int | None = None) -> bytes:
+    """Store the largest buffer behind the flatbuffer, as files over 2 GB do.
+
+    Args:
+        content: A ``.tflite``.
+        offset: Byte offset to record instead of the true one.
+        size: Number of bytes to record instead of the true one.
+    """
+    model = unpack(content)
+    buffer = largest(model)
+    data = bytes(buffer.data)  # type: ignore[attr-defined]
+    buffer.data, buffer.offset, buffer.size = None, 1 << 30, len(data)  # type: ignore[attr-defined]
+    start = -(-len(pack(model)) // 16) * 16
+    buffer.offset = start if offset is None else offset  # type: ignore[attr-defined]
+    buffer.size = len(data) if size is None else size  # type: ignore[attr-defined]
+    return pack(model).ljust(start, b"\0") + data
+
+
+def custom_model() -> bytes:
+    """One custom operator with large custom options of 40 bytes behind the flatbuffer."""
+    assembly = Assembly("custom")
+    inside = assembly.tensor("x", (1, 4), "float32")
+    outside = assembly.operator("CUSTOM", [inside], "y", (1, 4), "float32")
+    model = unpack(assembly.finished({"x": inside}, {"y": outside}))
+    model.operatorCodes[0].customCode = "Mine"
+    op = model.subgraphs[0].operators[0]
+    op.largeCustomOptionsOffset, op.largeCustomOptionsSize = 1 << 30, 40
+    start = -(-len(pack(model)) // 16) * 16
+    op.largeCustomOptionsOffset = start
+    return pack(model).ljust(start, b"\0") + bytes(range(40))
+
+
+def test_buffers_behind_the_flatbuffer_are_read(content: bytes) -> None:
+    moved = with_external_weights(content)
+    assert bytes(largest(validate(moved)).data) == bytes(largest(unpack(content)).data)  # type: ignore[attr-defined]
+    assert count_work(moved) == count_work(content)
+    inputs = random_data(ports_of(content), 2).raw
+    runtime = host_runtime(seconds=0)
+    before, after = runtime(content, inputs).outputs, runtime(moved, inputs).outputs
+    assert before is not None and after is not None and np.array_equal(before[0], after[0])
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"),
+    [(10**9, None), (2**63, None), (2**64 - 1, 2), (None, 10**9), (None, 2**64 - 1), (2, 2**64 - 1)],
+)
+def test_buffers_outside_the_file_are_refused(content: bytes, offset: int | None, size: int | None) -> None:
+    with pytest.raises(ModelError, match=r"buffer \d+: .* outside the file"):
+        validate(with_external_weights(content, offset, size))
+
+
+def test_a_buffer_behind_the_flatbuffer_must_be_long_enough_for_its_tensor(content: bytes) -> None:
+    with pytest.raises(ModelError, match="bytes of data for a shape"):
+        validate(with_external_weights(content, size=10))
+
+
+def test_large_custom_options_are_read() -> None:
+    assert bytes(validate(custom_model()).subgraphs[0].operators[0].customOptions) == bytes(range(40))
+
+
+@pytest.mark.parametrize(("field", "value"), [("Offset", 2**40), ("Size", 41), ("Size", 2**64 - 1)])
+def test_large_custom_options_outside_the_file_are_refused(field: str, value: int) -> None:
+    content = custom_model()
+    generated = schema()
+    op = generated.Model.GetRootAs(content).Subgraphs(0).Operators(0)
+    slot = {"Offset": 22, "Size": 24}[field]
+    where = op._tab.Pos + op._tab.Offset(slot)
+    damaged = content[:where] + struct.pack("<Q", value) + content[where + 8 :]
+    with pytest.raises(ModelError, match=r"custom options: .* outside the file"):
+        validate(damaged)

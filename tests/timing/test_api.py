@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.checking.check_file import read_verified
+from tflite_compress.checking.check_file import read_validated
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.support.errors import ModelError, UsageError
 from tflite_compress.support.progress import Silent
@@ -116,4 +116,4 @@ def test_mistakes(run: Run, files: tuple[Path, Path], words: list[str], complain
 def test_a_device_with_several_threads(files: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="one number of threads"):
         benchmark(files[0], runtime="ssh:nowhere", threads=(1, 2))
-    assert read_verified(files[0])
+    assert read_validated(files[0])

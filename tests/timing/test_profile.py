@@ -15,7 +15,7 @@ from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import operator_names, unpack
-from tflite_compress.tflite.integrity import read_verified
+from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.tensor_specs import ports_of
 from tflite_compress.timing.prefixes import cut_places, prefixes
 from tflite_compress.timing.profile import profile, profile_content
@@ -33,7 +33,7 @@ def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> 
     assert kinds == sorted(kinds) and all(len(a.content) <= len(content) for a in cuts)
     for cut in cuts:
         Path("cut.tflite").write_bytes(cut.content)
-        assert read_verified("cut.tflite") == cut.content
+        assert read_validated("cut.tflite") == cut.content
     outputs = []
     for file in (content, cuts[-1].content):
         ports = ports_of(file)

@@ -16,7 +16,7 @@ from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, runtime_named
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.progress import Progress, Silent
-from tflite_compress.tflite.integrity import read_verified
+from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.tensor_specs import Ports, ports_of
 
 DEFAULTS = Remote()
@@ -56,7 +56,7 @@ def check_file(
     """
     progress = progress or Silent()
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
-    content = read_verified(Path(path))
+    content = read_validated(Path(path))
     ports = ports_of(content)
     samples, real = samples_for(ports, data, preprocess)
     runtime = None if on_device is None else runtime_named(on_device, remote)
@@ -97,7 +97,7 @@ def verify_file(
     chosen = {name: runtime_named(name, remote) for name in dict.fromkeys(runtimes)}
     if not chosen:
         raise UsageError("no runtime named", "For example --runtime=litert,tflm.")
-    content = read_verified(Path(path))
+    content = read_validated(Path(path))
     ports = ports_of(content)
     found, _ = samples_for(ports, data, preprocess, samples)
     with progress.step("running"):
@@ -136,7 +136,7 @@ def bundle_file(
 
     progress = progress or Silent()
     profile = load_device(device)
-    content = read_verified(Path(path))
+    content = read_validated(Path(path))
     ports = ports_of(content)
     samples, _ = samples_for(ports, data, preprocess)
     names = _label_lines(labels) if labels else samples.class_names

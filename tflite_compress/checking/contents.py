@@ -35,7 +35,7 @@ class Operator:
         kind: ``conv``, ``depthwise``, ``dense`` or ``other``.
         macs: Multiply-accumulates.
         elements: Elements of its first output.
-        numeric: Type it computes in; None for operators that only convert or move values.
+        precision: Precision it computes in; None for operators that only convert or move values.
         four_bit: Its weights take 4 bits each.
     """
 
@@ -54,8 +54,9 @@ class Contents:
 
     Attributes:
         operators: In order of execution.
-        numerics: Types its operators compute in.
-        dynamic: Names of tensors whose shape the file leaves open, inputs and outputs first.
+        precisions: Precisions its operators compute in.
+        open_batch: Names of tensors of which only the first dimension, the batch, is left open.
+        open_shapes: Names of tensors with another dimension left open.
         unquantized: Integer activations without a scale where the operator needs one.
         asymmetric: Weights of int8 with a zero point other than 0, which optimized kernels refuse.
         bytes: Size of the file.
@@ -64,7 +65,8 @@ class Contents:
 
     operators: tuple[Operator, ...]
     precisions: frozenset[Precision]
-    dynamic: tuple[str, ...]
+    open_batch: tuple[str, ...]
+    open_shapes: tuple[str, ...]
     unquantized: tuple[str, ...]
     asymmetric: tuple[str, ...]
     bytes: int
@@ -90,7 +92,7 @@ def contents_of(model: Any, size: int) -> Contents:
     return Contents(
         tuple(operators),
         precisions,
-        _dynamic(model),
+        *_open(model),
         _without_scale(model),
         _asymmetric(model),
         size,
@@ -109,7 +111,7 @@ def _operator(model: Any, graph: Any, op: Any, decoded: set[int]) -> Operator:
     macs = operator_macs(name, op, graph) or 0
     idle = 0 if name in _FREE or name == "TFLM_DECODE" else elements
     four = any(i >= 0 and type_name(graph.tensors[i].type) == "INT4" for i in op.inputs[1:2])
-    return Operator(name, layer, kind, macs, idle, _numeric(name, graph, op, decoded), four)
+    return Operator(name, layer, kind, macs, idle, _precision(name, graph, op, decoded), four)
 
 
 def _named_after_reader(op: Operator, later: list[Operator]) -> Operator:
@@ -119,7 +121,7 @@ def _named_after_reader(op: Operator, later: list[Operator]) -> Operator:
     return replace(op, layer=next((o.layer for o in later if o.name != "TFLM_DECODE"), ""))
 
 
-def _numeric(name: str, graph: Any, op: Any, decoded: set[int]) -> Precision | None:
+def _precision(name: str, graph: Any, op: Any, decoded: set[int]) -> Precision | None:
     """The type an operator computes in, by its first input and, with weights, its second."""
     if name in _BETWEEN_TYPES or not len(op.inputs) or op.inputs[0] < 0:
         return None
@@ -142,16 +144,17 @@ def _after_decode(model: Any, graph: Any) -> set[int]:
     }
 
 
-def _dynamic(model: Any) -> tuple[str, ...]:
-    names = []
+def _open(model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of tensors with an open batch only, and of tensors with another open dimension."""
+    batch, others = [], []
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            open_ = [
-                s for s in (tensor.shape, tensor.shapeSignature) if s is not None and any(d < 0 for d in s)
-            ]
-            if open_:
-                names.append(tensor_name(tensor))
-    return tuple(dict.fromkeys(names))
+            fixed, signature = ([] if s is None else list(s) for s in (tensor.shape, tensor.shapeSignature))
+            if any(d < 0 for d in [*fixed, *signature[1:]]):
+                others.append(tensor_name(tensor))
+            elif any(d < 0 for d in signature):
+                batch.append(tensor_name(tensor))
+    return tuple(dict.fromkeys(batch)), tuple(dict.fromkeys(others))
 
 
 def _without_scale(model: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from tflite_compress.checking.contents import Contents, contents_of
 from tflite_compress.profiles.devices import Device, Npu
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.support.errors import CompressError
-from tflite_compress.tflite.integrity import verify
+from tflite_compress.tflite.integrity import validate
 
 
 @dataclass(eq=False)
@@ -31,7 +31,7 @@ class Evidence:
     @functools.cached_property
     def tree(self) -> Any:
         """The decoded file."""
-        return verify(self.content)
+        return validate(self.content)
 
     @functools.cached_property
     def contents(self) -> Contents:

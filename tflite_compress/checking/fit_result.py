@@ -69,7 +69,7 @@ def broken_limit(
         limits: What the user demands.
     """
     data = vector_data(samples, input_names, ports_of(content))
-    found = check(Evidence(content, data.raw[:VECTORS]), device, limits).findings
+    found = check(Evidence(content, data.raw), device, limits).findings
     stops = [f for f in found if f.stops and f.subject in ("flash", "RAM", "latency")]
     return "; ".join(
         f"{f.subject} {f.text.split(', ' + _kind(f))[0]}, {f.text.rpartition('; ')[2]}" for f in stops
@@ -88,7 +88,7 @@ def ram_of(
         input_names: The network's inputs, in the order of the samples.
     """
     data = vector_data(samples, input_names, ports_of(content))
-    return check(Evidence(content, data.raw[:VECTORS]), device, NO_LIMITS).cost("RAM")
+    return check(Evidence(content, data.raw), device, NO_LIMITS).cost("RAM")
 
 
 def _kind(finding: Finding) -> str:

@@ -150,11 +150,14 @@ def _types(contents: Contents, device: Device) -> list[Finding]:
 
 
 def _shapes(contents: Contents, device: Device) -> list[Finding]:
-    if not contents.dynamic:
+    opened = (*contents.open_batch, *contents.open_shapes)
+    if not opened:
         return [Finding("shapes", True, "all fixed")]
-    names = ", ".join(contents.dynamic[:MOST_NAMED])
+    if device.runtime.name == "tflm" and not contents.open_shapes:
+        text = f"the batch is left open in {len(opened)} tensors: judged as batch 1, as TFLite Micro runs it"
+        return [Finding("shapes", None, text)]
     fixed_only = device.runtime.name != "litert" or device.kind == "accelerator" or device.npu is not None
-    text = f"left open in {len(contents.dynamic)} tensors: {names}"
+    text = f"left open in {len(opened)} tensors: {', '.join(opened[:MOST_NAMED])}"
     if fixed_only:
         return [Finding("shapes", False, text, "Convert it with fixed sizes and batch 1.")]
     return [Finding("shapes", None, text, "Delegates need fixed sizes; convert with batch 1.")]

@@ -13,7 +13,7 @@ import numpy as np
 from tflite_compress.inspection.parts import parts_of
 from tflite_compress.inspection.weights import WeightTensor, stored_as, weight_tensors
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
-from tflite_compress.tflite.integrity import read_verified
+from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import TensorPort, ports_of
@@ -97,7 +97,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     Raises:
         ModelError: It is missing, no ``.tflite``, or damaged.
     """
-    content = read_verified(Path(path))
+    content = read_validated(Path(path))
     model = unpack(content)
     ports = ports_of(content)
     weights = weight_tensors(model)

@@ -38,13 +38,44 @@ def schema() -> Any:
 def unpack(content: bytes) -> Any:
     """Decode a ``.tflite`` into a mutable ``ModelT`` tree.
 
+    Data that the file stores behind the flatbuffer (files over 2 GB) are read into the tree.
+
     Raises:
-        ConversionError: The bytes are not a ``.tflite``.
+        ConversionError: The bytes are not a ``.tflite``, or refer to data outside the file.
     """
     if content[4:8] != FILE_IDENTIFIER:
         raise ConversionError("the converter gave something that is not a .tflite file")
     generated = schema()
-    return generated.ModelT.InitFromObj(generated.Model.GetRootAs(content))
+    model = generated.ModelT.InitFromObj(generated.Model.GetRootAs(content))
+    _read_external_data(model, content)
+    return model
+
+
+def _read_external_data(model: Any, content: bytes) -> None:
+    """Replace offsets into the file by the bytes there; schema.fbs: an offset is valid if it is over 1."""
+    for number, buffer in enumerate(model.buffers or []):
+        if buffer.offset > 1:
+            stored = _external_bytes(content, buffer.offset, buffer.size, f"buffer {number}")
+            buffer.data = stored if buffer.data is None or len(buffer.data) == 0 else buffer.data
+            buffer.offset = buffer.size = 0
+    for graph in model.subgraphs or []:
+        for number, op in enumerate(graph.operators or []):
+            offset, size = op.largeCustomOptionsOffset, op.largeCustomOptionsSize
+            if offset > 1:
+                stored = _external_bytes(content, offset, size, f"operator {number}, large custom options")
+                inline = op.customOptions is not None and len(op.customOptions)
+                op.customOptions = op.customOptions if inline else stored
+                op.largeCustomOptionsOffset = op.largeCustomOptionsSize = 0
+
+
+def _external_bytes(content: bytes, offset: int, size: int, what: str) -> np.ndarray:
+    """Bytes of a file as a uint8 array, shape (size,)."""
+    if offset + size > len(content):
+        raise ConversionError(
+            f"{what}: bytes {offset:,} to {offset + size:,} are outside the file of {len(content):,} bytes",
+            "Copy or convert the model again.",
+        )
+    return np.frombuffer(content, np.uint8, size, offset)
 
 
 def pack(model: Any) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.support.errors import ModelError
+from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, operator_name, unpack
 
 LARGEST_FILE = 2**31 - 1  # offsets are 32 bits wide, signed in places
@@ -50,7 +50,7 @@ class _DamagedError(Exception):
     """What is wrong with a file."""
 
 
-def read_verified(path: Path | str) -> bytes:
+def read_validated(path: Path | str) -> bytes:
     """Read a ``.tflite`` and make sure that native code may look at it.
 
     Raises:
@@ -66,13 +66,13 @@ def read_verified(path: Path | str) -> bytes:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
     try:
-        verify(content)
+        validate(content)
     except ModelError as error:
         raise ModelError(f"{path}: {error.message}", error.next_step) from error
     return content
 
 
-def verify(content: bytes) -> Any:
+def validate(content: bytes) -> Any:
     """Check a file's structure and indices.
 
     Returns:
@@ -87,8 +87,10 @@ def verify(content: bytes) -> Any:
         _Walk(content).table(_u32(content, 0), "Model")
         model = unpack(content)
         _check_indices(model)
+    except ConversionError as error:
+        raise ModelError(f"damaged .tflite: {error.message}", error.next_step) from error
     except _DamagedError as error:
-        raise ModelError(f"damaged .tflite: {error}", "Copy or convert it again.") from error
+        raise ModelError(f"damaged .tflite: {error}", "Copy or convert the model again.") from error
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ModelError("damaged .tflite: its tables make no sense", "Copy or convert it again.") from error
     return model

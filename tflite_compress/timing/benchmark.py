@@ -11,7 +11,7 @@ from tflite_compress.data.raw import samples_for
 from tflite_compress.runtimes.by_name import Remote, runtime_named
 from tflite_compress.support.errors import ModelError, UsageError, closest
 from tflite_compress.support.progress import Progress, Silent
-from tflite_compress.tflite.integrity import read_verified
+from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.tensor_specs import ports_of
 from tflite_compress.timing.interleaved import Contender, Kernels, Timing, time_contenders
 from tflite_compress.timing.machine import machine_name
@@ -101,7 +101,7 @@ def benchmark(
     progress = progress or Silent()
     if not models:
         raise UsageError("no model named", "For example: tflite-compress benchmark a.tflite b.tflite")
-    files = [Contender(str(p), c := read_verified(Path(p)), _inputs(c, data, preprocess)) for p in models]
+    files = [Contender(str(p), c := read_validated(Path(p)), _inputs(c, data, preprocess)) for p in models]
     if runtime not in ("litert", "tflm"):
         return _on_device(files, runtime, threads, batches, remote, progress)
     chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else kernels_named(kernels)

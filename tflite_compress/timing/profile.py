@@ -21,7 +21,7 @@ from tflite_compress.data.raw import samples_for
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
-from tflite_compress.tflite.integrity import read_verified
+from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import ports_of
@@ -122,7 +122,7 @@ def profile(
     Raises:
         ModelError: The file is none, damaged, refused by the runtime, or has too many operators.
     """
-    content = read_verified(Path(model))
+    content = read_validated(Path(model))
     return profile_content(content, str(model), threads, kernels, data, preprocess, seconds, progress)
 
 
