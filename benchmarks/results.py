@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tflite_compress.reporting.manifest import versions
+from tflite_compress.support.file_manifest import versions
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
 

@@ -47,18 +47,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the API, and look up the version, on first use, so that importing the package stays fast."""
     if name == "__version__":
-        return _version()
+        from tflite_compress.support.version import tool_version
+
+        return tool_version()
     if name in _ROOMS:
         import importlib
 
         return getattr(importlib.import_module(f"tflite_compress.{_ROOMS[name]}"), name)
     raise AttributeError(f"module 'tflite_compress' has no attribute '{name}'")
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("tflite-compress")
-    except PackageNotFoundError:  # a checkout that is not installed
-        return "0.0.0"

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tflite_compress.checking.compare import compare
 from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes import emulator as emulation
 from tflite_compress.runtimes import isolated as child
 from tflite_compress.runtimes import vela
 from tflite_compress.runtimes.by_name import Remote, runtime_named
+from tflite_compress.runtimes.compare import compare
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.runtimes.tflm import TFLMModel

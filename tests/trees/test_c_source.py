@@ -124,7 +124,10 @@ def test_streams_of_bits(features: int, missing: bool) -> None:
     y = (x[:, :8].sum(axis=1) > 0) + (x[:, -8:].sum(axis=1) > 1).astype(int)
     if missing:
         x[rng.random(x.shape) < 0.1] = np.nan
-    forests = RandomForestClassifier(15, random_state=0), RandomForestClassifier(15, min_samples_leaf=40)
+    forests = (
+        RandomForestClassifier(15, random_state=0),
+        RandomForestClassifier(15, min_samples_leaf=40, random_state=0),
+    )
     for model in (*forests, HistGradientBoostingClassifier(max_iter=9)):
         forest = load_forest(model.fit(x, y), trust=False)[0]
         for precision in ("int8", "int16"):
@@ -162,7 +165,7 @@ def test_every_sample_on_a_cortex_m4(name: str, precision: str) -> None:
         f'int main(void) {{ for (int i = 0; i < {len(x)}; i++) printf("%d\\n", f_class(samples[i])); }}\n'
     )
     flags = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-Os", "--specs=rdimon.specs"]
-    script = Path(__file__).parent.parent / "bundle" / "cortex_m.ld"
+    script = Path(__file__).parent.parent / "bundling" / "cortex_m.ld"
     command = [compiler, *flags, f"-T{script}", "-o", "run.elf", "main.c", "f.c", "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.bundling.metadata import with_metadata
-from tflite_compress.bundling.text import class_name, filled, identifier
+from tflite_compress.bundling.text import filled
 from tflite_compress.bundling.vectors import Preprocessing, as_json, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.source_text import class_name, identifier
 from tflite_compress.tflite.tensor_specs import Ports, TensorPort, ports_of
 
 # Kotlin's array for each type, and LiteRT's name for reading and writing it.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tflite_compress.bundling.npu import compiled_for
-from tflite_compress.bundling.text import filled, identifier
+from tflite_compress.bundling.text import filled
 from tflite_compress.bundling.vectors import as_npz, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.isolated import RUNNER
+from tflite_compress.support.source_text import identifier
 
 
 def board_bundle(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.bundling.npu import compiled_for
-from tflite_compress.bundling.text import filled, identifier
+from tflite_compress.bundling.text import filled
 from tflite_compress.bundling.vectors import Vectors, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.run_result import Arrays, RunResult
 from tflite_compress.runtimes.tflm_runtime import ARENA_ROUNDING, micro_runtime
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.source_text import identifier
 from tflite_compress.tflite.flatbuffer import operator_names
 from tflite_compress.tflite.tensor_specs import TensorPort
 

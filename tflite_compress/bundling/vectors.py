@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.checking.compare import tolerances
 from tflite_compress.data.raw import FileData
+from tflite_compress.runtimes.compare import tolerances
 from tflite_compress.runtimes.run_result import Arrays, Runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.tensor_specs import Ports, ports_of

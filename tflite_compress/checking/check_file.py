@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tflite_compress.checking.accuracy import accuracy
-from tflite_compress.checking.compare import Comparison, compare
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict, accuracy_finding, check
 from tflite_compress.data.raw import SAMPLES, FileData, samples_for
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, runtime_named
+from tflite_compress.runtimes.compare import Comparison, compare
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.integrity import read_validated
@@ -131,7 +131,7 @@ def bundle_file(
         CompressError: File, data or profile cannot be used, or the folder is taken.
     """
     from tflite_compress.bundling import make_bundle, preprocessing_of
-    from tflite_compress.reporting.manifest import files_manifest
+    from tflite_compress.support.file_manifest import files_manifest
     from tflite_compress.support.staging import MANIFEST, result_folder, write_file
 
     progress = progress or Silent()

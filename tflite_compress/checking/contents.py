@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tflite_compress.profiles.devices import Precision
-from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, type_name
+from tflite_compress.tflite.flatbuffer import (
+    FOREST_DESCRIPTION,
+    operator_name,
+    tensor_name,
+    text_of,
+    type_name,
+)
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
 
@@ -21,7 +27,6 @@ _WEIGHTED = {
     "UNIDIRECTIONAL_SEQUENCE_RNN": "dense",
 }
 _BETWEEN_TYPES = ("QUANTIZE", "DEQUANTIZE", "CAST", "TFLM_DECODE")
-TREES = "decision trees"  # how a description ends; see trees.export
 _FREE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 
 
@@ -96,7 +101,7 @@ def contents_of(model: Any, size: int) -> Contents:
         _without_scale(model),
         _asymmetric(model),
         size,
-        text_of(model.description).endswith(TREES),
+        text_of(model.description).endswith(FOREST_DESCRIPTION),
     )
 
 

@@ -312,7 +312,7 @@ def _require_data(plans: Sequence[Plan], spec: Any) -> None:
 
 def _write_index(staging: Path, results: Sequence[Result]) -> None:
     """The top manifest of a run over several devices: where each one's files are."""
-    from tflite_compress.reporting.manifest import fingerprint
+    from tflite_compress.support.file_manifest import fingerprint
     from tflite_compress.support.staging import MANIFEST, write_file
 
     files = {p.relative_to(staging).as_posix(): p.read_bytes() for p in staging.rglob("*") if p.is_file()}

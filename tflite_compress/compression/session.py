@@ -27,10 +27,11 @@ from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.build_report import build_report, measure
 from tflite_compress.reporting.details import details
 from tflite_compress.reporting.fit_table import verdict_record
-from tflite_compress.reporting.manifest import build_manifest, versions
+from tflite_compress.reporting.manifest import build_manifest
 from tflite_compress.reporting.pages import written_pages
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.file_manifest import versions
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.timing.machine import peak_bytes

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tflite_compress.checking.compare import Comparison
 from tflite_compress.checking.verdict import Finding, Verdict
 from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.runtimes.compare import Comparison
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
 

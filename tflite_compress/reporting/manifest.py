@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import json
 import platform
 from pathlib import Path
@@ -16,12 +14,7 @@ from tflite_compress.models.load import Source
 from tflite_compress.pipeline.recipes import Recipe
 from tflite_compress.profiles.devices import Device
 from tflite_compress.support.errors import UsageError
-
-SCHEMA = 1
-_PACKAGES = (
-    "tflite-compress tensorflow tf-keras keras tensorflow-model-optimization ai-edge-litert numpy".split()
-)
-_FOREST_PACKAGES = "scikit-learn skops xgboost-cpu xgboost lightgbm".split()
+from tflite_compress.support.file_manifest import SCHEMA, fingerprint, versions
 
 
 def build_manifest(
@@ -67,12 +60,6 @@ def data_record(splits: Splits) -> dict[str, dict[str, Any]]:
     }
 
 
-def files_manifest(files: dict[str, bytes]) -> str:
-    """A manifest that only lists files, for a folder that no run made."""
-    outputs = {name: fingerprint(content) for name, content in sorted(files.items())}
-    return json.dumps({"schema": SCHEMA, "versions": versions(), "outputs": outputs}, indent=2) + "\n"
-
-
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read a manifest written by this tool.
 
@@ -94,24 +81,3 @@ def read_manifest(path: Path) -> dict[str, Any]:
             "Run it again from Python with the same seed.",
         )
     return manifest
-
-
-def versions(with_forests: bool = False) -> dict[str, str]:
-    """Installed versions of the packages that decide what comes out.
-
-    Args:
-        with_forests: Also of those libraries that forests come from, as far as they are installed.
-    """
-    found = {}
-    for package in (*_PACKAGES, *(_FOREST_PACKAGES if with_forests else ())):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            if package in _PACKAGES:
-                found[package] = "not installed"
-    return found
-
-
-def fingerprint(content: bytes) -> dict[str, Any]:
-    """Size and hash of an output."""
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -11,6 +11,7 @@ from tflite_compress.reporting.forest_table import forest_agreements, forest_row
 from tflite_compress.reporting.histograms import COMPARED_SAMPLES
 from tflite_compress.reporting.markdown import HEADS, VERDICTS, Recorded, comparison_row
 from tflite_compress.reporting.page_plots import Point, histogram_plot, pareto, through_passes
+from tflite_compress.support.version import tool_version
 
 MAX_ROWS = 25
 NO_DIFFERENCE = 0.05
@@ -99,11 +100,9 @@ def _templates() -> Any:
 def _rendered(template: str, **values: Any) -> str:
     from markupsafe import Markup
 
-    from tflite_compress import __version__
-
     css = files("tflite_compress.reporting").joinpath("templates/page.css").read_text(encoding="utf-8")
     drawn = {k: Markup(v) if k in ("pareto", "passes") else v for k, v in values.items()}
-    return str(_templates().get_template(template).render(css=Markup(css), version=__version__, **drawn))
+    return str(_templates().get_template(template).render(css=Markup(css), version=tool_version(), **drawn))
 
 
 def _verdict(report: dict[str, Any]) -> dict[str, str]:

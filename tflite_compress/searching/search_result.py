@@ -176,8 +176,8 @@ def _read(folder: Path) -> Files:
 
 
 def _write(staging: Path, record: dict[str, Any]) -> None:
-    from tflite_compress.reporting.manifest import files_manifest
     from tflite_compress.reporting.plots import pareto_plot
+    from tflite_compress.support.file_manifest import files_manifest
 
     write_file(staging / "search.json", json.dumps(record, indent=2) + "\n")
     write_file(staging / "pareto.svg", pareto_plot(record))

@@ -9,6 +9,7 @@ import numpy as np
 from tflite_compress.support.errors import ConversionError
 
 FILE_IDENTIFIER = b"TFL3"
+FOREST_DESCRIPTION = "decision trees"  # how the description of a file made from a forest ends
 _PACKED_BYTES = {"INT4": 0.5, "UINT4": 0.5, "INT2": 0.25}
 _NUMPY_TYPES: dict[str, type] = {
     "FLOAT32": np.float32,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.bundling.text import filled, identifier
-from tflite_compress.trees.c_text import C_TYPES, c_type, number, table
+from tflite_compress.support.source_text import identifier
+from tflite_compress.trees.c_text import C_TYPES, c_type, filled, number, table
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, packed
 from tflite_compress.trees.subtrees import Subtrees, subtrees

@@ -1,14 +1,30 @@
-"""Constants as C text."""
+"""C text: the templates of this package, and constants."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+
+from tflite_compress.support.source_text import fill_template
+
+_TEMPLATES = Path(__file__).with_name("templates")
 
 C_TYPES = {
     **{f"int{bits}": f"int{bits}_t" for bits in (8, 16, 32)},
     **{f"uint{bits}": f"uint{bits}_t" for bits in (8, 16, 32)},
 }
 _A_LINE = 16
+
+
+def filled(template: str, **values: object) -> bytes:
+    """Return a template of this package with its values filled in.
+
+    Args:
+        template: Its file name.
+        values: A value for every ``@@name`` in it.
+    """
+    return fill_template(_TEMPLATES / template, **values)
 
 
 def c_type(values: np.ndarray) -> str:

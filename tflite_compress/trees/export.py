@@ -16,8 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from tflite_compress.checking.contents import TREES
 from tflite_compress.tflite.assemble import Assembly
+from tflite_compress.tflite.flatbuffer import FOREST_DESCRIPTION
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.matrix import leaf_sums, matrix_bytes
 from tflite_compress.trees.subtrees import subtrees
@@ -59,7 +59,7 @@ def export(
     Returns:
         The file; input float32 (batch, features), output float32 (batch, outputs).
     """
-    graph = Assembly(f"{name}: {TREES}")
+    graph = Assembly(f"{name}: {FOREST_DESCRIPTION}")
     parts = subtrees(forest)
     widths = Widths(micro, batch, missing and not forest.refuses_nan)
     x = graph.tensor(ports.input, (batch, forest.features), "float32")

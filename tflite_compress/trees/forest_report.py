@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.bundling.text import filled, identifier
 from tflite_compress.data.split import Splits, split
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import Reference
+from tflite_compress.support.source_text import identifier
 from tflite_compress.trees.c_source import c_forest
+from tflite_compress.trees.c_text import filled
 from tflite_compress.trees.compiled import answers, arm_bytes
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.forest_network import ForestNetwork

@@ -1,0 +1,41 @@
+"""What identifies files and the software that wrote them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from typing import Any
+
+from tflite_compress.support.version import tool_version
+
+SCHEMA = 1
+_PACKAGES = "tensorflow tf-keras keras tensorflow-model-optimization ai-edge-litert numpy".split()
+_FOREST_PACKAGES = "scikit-learn skops xgboost-cpu xgboost lightgbm".split()
+
+
+def files_manifest(files: dict[str, bytes]) -> str:
+    """A manifest that only lists files, for a folder that no run made."""
+    outputs = {name: fingerprint(content) for name, content in sorted(files.items())}
+    return json.dumps({"schema": SCHEMA, "versions": versions(), "outputs": outputs}, indent=2) + "\n"
+
+
+def versions(with_forests: bool = False) -> dict[str, str]:
+    """Installed versions of the packages that decide what comes out.
+
+    Args:
+        with_forests: Also of those libraries that forests come from, as far as they are installed.
+    """
+    found = {"tflite-compress": tool_version()}
+    for package in (*_PACKAGES, *(_FOREST_PACKAGES if with_forests else ())):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            if package in _PACKAGES:
+                found[package] = "not installed"
+    return found
+
+
+def fingerprint(content: bytes) -> dict[str, Any]:
+    """Size and hash of an output."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
