@@ -102,7 +102,7 @@ def test_unknown_settings_are_refused_with_a_guess() -> None:
         ),
         (
             GOOD.replace('precision = "int8"', 'precision = "int4"'),
-            r"passes\[1\]\.numeric: invalid enum value 'int4'",
+            r"passes\[1\].precision: invalid enum value 'int4'",
         ),
         (GOOD.replace("sparsity = 0.7", "sparsety = 0.7"), r"fallbacks: --sparsety"),
         (GOOD.replace('summary = "my own"', ""), "missing required field `summary`"),

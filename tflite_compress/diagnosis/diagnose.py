@@ -28,7 +28,7 @@ class Diagnosis:
     """What quantization costs and why.
 
     Attributes:
-        numeric: The type quantized to.
+        precision: The type quantized to.
         metric: What counts as accuracy.
         before, after: Accuracy of the float model and of the quantized file.
         drop: How much worse that is.

@@ -101,7 +101,7 @@ class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         core: Data sheet of the processor.
         memory: Likewise.
-        numerics: Where it says which types run, and which run fast.
+        precisions: Where it says which types run, and which run fast.
         runtime: Where its kernels or delegate are described.
         limits: Where its limits are described.
     """
@@ -123,7 +123,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         default_recipe: The recipe taken where none is named.
         core: The processor that runs the model.
         memory: What there is of it.
-        numerics: Numeric types its runtime can run.
+        precisions: Numeric types its runtime can run.
         runtime: What executes the model.
         limits: What to know before relying on it.
         sources: Where each group of facts comes from.

@@ -68,7 +68,7 @@ class Outcome:
     Attributes:
         figures: By name of objective; what could not be found out is missing.
         drop: Accuracy lost; infinite without a file.
-        misfit: Why it does not fit the device or the user's limits, or an empty string.
+        violation: Why it does not fit the device or the user's limits, or an empty string.
         seconds: Time it took.
         in_short: The recipe in a few words.
         error: Why there is no file, or an empty string.

@@ -76,7 +76,7 @@ class Space:
         targets: Shares of the weights that ``Width.starts`` come down to.
         shares: Weights may share values and be zero, since something makes the file smaller for it.
         encodes: The runtime decodes weights.
-        numerics: Types the whole model can be converted to, the device's favourite first.
+        precisions: Types the whole model can be converted to, the device's favourite first.
     """
 
     device: Device

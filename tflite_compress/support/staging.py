@@ -89,7 +89,7 @@ def full_disk(min_bytes: int = 0) -> OutputError | None:
     """What to say if the folder for temporary files has no room, which TensorFlow passes over in silence.
 
     Args:
-        least_bytes: Room that is needed.
+        min_bytes: Room that is needed.
     """
     try:
         folder = tempfile.gettempdir()

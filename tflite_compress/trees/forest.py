@@ -96,7 +96,7 @@ class Grid:
 
     Attributes:
         low, per_step: float32, shape (features,).
-        numeric: Type of the thresholds.
+        precision: Type of the thresholds.
     """
 
     low: np.ndarray

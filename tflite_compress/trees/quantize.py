@@ -40,7 +40,7 @@ def quantized(forest: Forest, ranges: tuple[np.ndarray, np.ndarray], precision: 
     Args:
         forest: One that is not quantized.
         ranges: Least and largest value of each feature.
-        numeric: ``int8`` or ``int16``.
+        precision: ``int8`` or ``int16``.
     """
     grid = _grid(forest, ranges, precision)
     most = np.iinfo(precision).max
