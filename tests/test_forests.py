@@ -143,7 +143,7 @@ def test_names_of_classes_are_understood(folder: Path) -> None:
         np.savez("strange.npz", x=arrays["x_test"], y=strange)
     with pytest.raises(CompressError, match="harmless") as caught:
         tflite_compress.compress(folder / "cancer.skops", "rp2040", data="strange.npz")
-    assert "benign, malignant" in caught.value.next_step
+    assert "benign, malignant" in caught.value.hint
 
 
 def test_an_estimator_from_memory_and_missing_values() -> None:

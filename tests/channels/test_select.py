@@ -77,7 +77,7 @@ def test_a_share_for_a_layer_that_is_not_there(traced: tuple[Dependencies, Costs
     found = groups(*traced)
     with pytest.raises(ConfigError, match="'nowhere' names no layer") as error:
         max_kept(shares_asked(("nowhere=0.5",)), found, found)
-    assert "early, late" in error.value.next_step
+    assert "early, late" in error.value.hint
 
 
 def test_taylor_finds_the_channels_that_do_nothing(keras2: Any, model: Any) -> None:

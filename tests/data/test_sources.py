@@ -81,7 +81,7 @@ def test_images_of_different_sizes(tmp_path: Path) -> None:
     folder = images(tmp_path / "pics", {"a.png": (5, 4), "b.png": (6, 4)})
     with pytest.raises(DataError, match=r"b\.png: is 6x4 pixels, expected 5x4") as caught:
         read(folder, ReadOptions(IMAGE))
-    assert "--resize" in caught.value.next_step
+    assert "--resize" in caught.value.hint
     assert read(folder, ReadOptions(IMAGE, resize=True))["all"].inputs.shape == (2, 4, 5, 3)
 
 
@@ -154,7 +154,7 @@ def test_data_that_does_not_fit(tmp_path: Path, arrays: dict[str, np.ndarray], m
     np.savez(tmp_path / "d.npz", **arrays)
     with pytest.raises(DataError, match=match) as caught:
         gather(DataSpec(data=str(tmp_path / "d.npz")), network(), 0)
-    assert caught.value.next_step
+    assert caught.value.hint
 
 
 def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_claims_a_file_does_not_keep(
     path = claiming(tmp_path / "bad.npz", shape, dtype, data, compression)
     with pytest.raises(DataError, match=r"bad\.npz: cannot be read") as caught:
         read_npz(path)
-    assert caught.value.next_step
+    assert caught.value.hint
 
 
 def test_a_bomb_larger_than_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

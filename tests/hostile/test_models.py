@@ -206,7 +206,7 @@ def test_configurations_that_are_no_configurations(digits: Path, tmp_path: Path)
         )
         with pytest.raises(ModelError) as caught:
             load_model(path)
-        assert caught.value.next_step
+        assert caught.value.hint
 
 
 def saved(folder: Path) -> Path:

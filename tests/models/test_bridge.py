@@ -99,7 +99,7 @@ def test_a_subclassed_model_is_refused_with_its_name(keras: Any) -> None:
 
     with pytest.raises(ModelError, match="subclassed") as caught:
         to_tf_keras(Mine(name="mine"))
-    assert "mine" in caught.value.message and "functional API" in caught.value.next_step
+    assert "mine" in caught.value.message and "functional API" in caught.value.hint
 
 
 def test_a_deviation_names_its_layer(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def test_lambda_layers_are_refused_unless_trusted(
     model.save(path)
     with pytest.raises(ModelError, match="twice") as caught:
         load_model(path)
-    assert "--trust-model" in caught.value.next_step
+    assert "--trust-model" in caught.value.hint
     source = load_model(path, trust=True)
     assert np.allclose(source.network.predict((np.ones((1, 4), np.float32),))[0], 2)
 
@@ -138,7 +138,7 @@ def test_custom_layers_come_by_custom_objects(keras: Any, tmp_path: Path) -> Non
     keras.Sequential([keras.Input((4,)), Twice(name="my_twice")]).save(tmp_path / "m.keras")
     with pytest.raises(ModelError, match="my_twice") as caught:
         load_model(tmp_path / "m.keras")
-    assert "--custom-objects" in caught.value.next_step
+    assert "--custom-objects" in caught.value.hint
     source = load_model(tmp_path / "m.keras", {"Twice": Twice})
     assert np.allclose(source.network.predict((np.ones((1, 4), np.float32),))[0], 2)
 
@@ -182,7 +182,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes | None, matc
         path.write_bytes(content)
     with pytest.raises(ModelError, match=match) as caught:
         load_model(path)
-    assert caught.value.next_step
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])

@@ -82,7 +82,7 @@ def test_divergence_is_reported(context: Context, start: Model) -> None:
     model = copied(start.network.handle)
     with pytest.raises(DataError, match="diverged") as caught:
         finetune(model, context, Schedule(1, 50, 64, 1e30, 1.0), "t", [], "k")
-    assert "--learning-rate" in caught.value.next_step
+    assert "--learning-rate" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_which_layers_are_pruned(
 def test_nothing_to_prune_is_said(context: Context, start: Model) -> None:
     with pytest.raises(ModelError, match="no layer to prune") as caught:
         apply(Prune(include=("nothing",)), start, context)
-    assert "--include" in caught.value.next_step
+    assert "--include" in caught.value.hint
     with pytest.raises(ConfigError, match="not a regular expression"):
         apply(Prune(include=("(",)), start, context)
 

@@ -137,7 +137,7 @@ def test_the_real_adb_without_a_phone() -> None:
     tool("adb", "adb")
     with pytest.raises(CompressError) as caught:
         find_phone(None)
-    assert "USB debugging" in caught.value.next_step
+    assert "USB debugging" in caught.value.hint
 
 
 def test_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

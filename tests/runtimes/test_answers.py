@@ -82,7 +82,7 @@ def test_without_set_up_the_emulator_says_what_to_do(
     monkeypatch.setenv("TFLITE_COMPRESS_EMULATOR", str(tmp_path / "none"))
     with pytest.raises(UsageError) as caught:
         emulation.emulated_runtime(content, inputs)
-    assert "setup-emulator" in caught.value.next_step
+    assert "setup-emulator" in caught.value.hint
 
 
 @pytest.mark.parametrize("npu", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])

@@ -88,7 +88,7 @@ def test_host_keys(server: Server, host: Host, content: bytes, inputs: Arrays) -
     server.knows("other_host")
     try:
         changed = refused(host, content, inputs)
-        assert "host key has changed" in changed.message and "ssh-keygen -R" in changed.next_step
+        assert "host key has changed" in changed.message and "ssh-keygen -R" in changed.hint
         (server.folder / "known").write_text("")
         assert "host key is not known" in refused(host, content, inputs).message
     finally:

@@ -97,8 +97,8 @@ REFUSED = {
 def test_what_cannot_be_converted_is_named(words: str) -> None:
     with pytest.raises(ModelError) as caught:
         load_forest(REFUSED[words], trust=False)
-    assert words in f"{caught.value.message} {caught.value.next_step}"
-    assert caught.value.next_step
+    assert words in f"{caught.value.message} {caught.value.hint}"
+    assert caught.value.hint
 
 
 def test_categories_are_refused_by_every_library() -> None:
@@ -116,7 +116,7 @@ def test_categories_are_refused_by_every_library() -> None:
     for model in (histogram, light, extreme):
         with pytest.raises(ModelError, match="categor") as caught:
             load_forest(model, trust=False)
-        assert "one-hot" in caught.value.next_step
+        assert "one-hot" in caught.value.hint
 
 
 def test_damaged_text_files_are_refused() -> None:

@@ -22,4 +22,4 @@ def compiled_for(device: Device, content: bytes) -> tuple[Compiled | None, str]:
     try:
         return compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode), ""
     except CompressError as error:
-        return None, f"Not compiled for the NPU: {error.message}. {error.next_step}"
+        return None, f"Not compiled for the NPU: {error.message}. {error.hint}"

@@ -181,7 +181,7 @@ def _npu(evidence: Evidence, device: Device) -> list[Finding]:
         return []
     answer = evidence.npu(device.npu)
     if isinstance(answer, CompressError):
-        return [Finding("NPU", None, answer.message, answer.next_step)]
+        return [Finding("NPU", None, answer.message, answer.hint)]
     share, sram = answer.cost("operators on the NPU"), answer.cost("sram")
     part = f"{share.value:.0%} of operators" if share else "the model"
     memory = f", {sram.value:,.0f} bytes of SRAM" if sram else ""
@@ -196,11 +196,11 @@ def _runs(evidence: Evidence, device: Device) -> list[Finding]:
         return [Finding("runs", None, text)]
     answer = evidence.runtime_of(device)
     if isinstance(answer, CompressError):
-        return [Finding("runs", False, answer.message, answer.next_step)]
+        return [Finding("runs", False, answer.message, answer.hint)]
     found = [Finding("runs", True, f"in {answer.runtime}, on this machine")]
     measured = evidence.measured
     if isinstance(measured, CompressError):
-        found.append(Finding("runs", False, f"on the device: {measured.message}", measured.next_step))
+        found.append(Finding("runs", False, f"on the device: {measured.message}", measured.hint))
     elif measured is not None:
         found.append(Finding("runs", True, f"on the device: {measured.runtime}"))
     return found

@@ -213,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
         if debug:
             raise
         told = full_disk() or error
-        _complain(told.message, told.next_step)
+        _complain(told.message, told.hint)
         return error.exit_code
     except KeyboardInterrupt:
         _complain("interrupted; nothing was written", "The same command continues a training where it stood.")
@@ -228,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
         if debug:
             raise
         if full := full_disk():
-            _complain(full.message, full.next_step)
+            _complain(full.message, full.hint)
             return full.exit_code
         _complain(
             f"unexpected {type(error).__name__}: {_brief(str(error))}",
@@ -268,10 +268,10 @@ def _dispatch(arguments: list[str]) -> int:
     return code[0] if code else 2
 
 
-def _complain(message: str, next_step: str) -> None:
+def _complain(message: str, hint: str) -> None:
     print(f"tflite-compress: {message}", file=sys.stderr)
-    if next_step:
-        print(f"  {next_step}", file=sys.stderr)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)
 
 
 def _terminate(signum: int, frame: Any) -> None:

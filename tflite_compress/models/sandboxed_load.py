@@ -88,7 +88,7 @@ def require_loadable(path: Path, custom: str | None) -> None:
         )
     reply = json.loads(replies[-1].removeprefix(_MARK))
     if "message" in reply:
-        raise ModelError(reply["message"], reply["next_step"])
+        raise ModelError(reply["message"], reply["hint"])
     require_weights_held(path, reply["parameters"])
 
 
@@ -107,12 +107,12 @@ def main(path: str, custom: str) -> None:
         )
         reply: dict[str, Any] = {"parameters": network.parameter_count()}
     except CompressError as error:
-        reply = {"message": error.message, "next_step": error.next_step}
+        reply = {"message": error.message, "hint": error.hint}
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         reply = {
             "message": f"{path}: cannot be loaded or run: {reason}",
-            "next_step": "If you trust where it comes from, pass --trust-model.",
+            "hint": "If you trust where it comes from, pass --trust-model.",
         }
     print(_MARK + json.dumps(reply), flush=True)
 

@@ -280,7 +280,7 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
     try:
         recipe_candidates(recipe)
     except (UsageError, ConfigError) as error:
-        raise ConfigError(f"{where}: fallbacks: {error.message}", error.next_step) from error
+        raise ConfigError(f"{where}: fallbacks: {error.message}", error.hint) from error
     return recipe
 
 

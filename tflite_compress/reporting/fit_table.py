@@ -56,7 +56,7 @@ def print_comparisons(comparisons: list[Comparison]) -> None:
     table = grid("runtime", "same", "largest difference", "found")
     for c in comparisons:
         if isinstance(c.answer, CompressError):
-            table.add_row(c.runtime, _MARKS[False], "", f"{c.answer.message}\n{c.answer.next_step}".strip())
+            table.add_row(c.runtime, _MARKS[False], "", f"{c.answer.message}\n{c.answer.hint}".strip())
             continue
         gap = f"{c.largest:g} against {c.against}" if c.against else ""
         lines = [c.answer.runtime, *(f"{cost.what}: {cost}" for cost in c.answer.costs), *c.answer.notes]

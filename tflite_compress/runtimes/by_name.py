@@ -71,6 +71,6 @@ def runtime_named(name: str, remote: Remote) -> Runtime:
         "emulate": emulated_runtime,
     }
     if name not in simple:
-        hint = closest(name, [*simple, "adb", "vela", "ssh"])
-        raise UsageError(f"no runtime is called '{name}'.{hint}", f"Choose from {', '.join(NAMES)}.")
+        guess = closest(name, [*simple, "adb", "vela", "ssh"])
+        raise UsageError(f"no runtime is called '{name}'.{guess}", f"Choose from {', '.join(NAMES)}.")
     return simple[name]

@@ -108,7 +108,7 @@ def predict_raw(
     try:
         outputs, _ = run_micro(content, raw)
     except ModelError as error:
-        raise ConversionError(error.message, error.next_step) from error
+        raise ConversionError(error.message, error.hint) from error
     return [tuple(outputs[place][index] for place in wanted) for index in range(len(inputs[0]))]
 
 
@@ -136,7 +136,7 @@ def minimal_arena(content: bytes) -> int:
         try:
             run_micro(content, blank)  # says why
         except ModelError as error:
-            raise ConversionError(error.message, error.next_step) from error
+            raise ConversionError(error.message, error.hint) from error
         raise ConversionError("TFLite Micro crashes on the file", "Choose another recipe for this model.")
     return found
 

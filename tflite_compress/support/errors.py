@@ -8,18 +8,18 @@ class CompressError(Exception):
 
     Args:
         message: What was wrong and where.
-        next_step: What to do about it, as an imperative sentence.
+        hint: One thing to do about it that works, as an imperative sentence.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, next_step: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.next_step = next_step
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.next_step}".strip()
+        return f"{self.message}\n{self.hint}".strip()
 
 
 class UsageError(CompressError):

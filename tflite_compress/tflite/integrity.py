@@ -68,7 +68,7 @@ def read_validated(path: Path | str) -> bytes:
     try:
         validate(content)
     except ModelError as error:
-        raise ModelError(f"{path}: {error.message}", error.next_step) from error
+        raise ModelError(f"{path}: {error.message}", error.hint) from error
     return content
 
 
@@ -88,7 +88,7 @@ def validate(content: bytes) -> Any:
         model = unpack(content)
         _check_indices(model)
     except ConversionError as error:
-        raise ModelError(f"damaged .tflite: {error.message}", error.next_step) from error
+        raise ModelError(f"damaged .tflite: {error.message}", error.hint) from error
     except _DamagedError as error:
         raise ModelError(f"damaged .tflite: {error}", "Copy or convert the model again.") from error
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError) as error:
