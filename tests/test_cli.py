@@ -100,7 +100,7 @@ def test_custom_objects_and_trusted_code(run: Run, keras: Any, tmp_path: Path) -
         "        return x * 2\n"
         "objects = {'Twice': Twice}\n"
     )
-    from tflite_compress.models.load import resolve_reference
+    from tflite_compress.support.references import resolve_reference
 
     twice = resolve_reference("my_layers:Twice", "--x")
     layers = [keras.Input((4,)), twice(name="t"), keras.layers.Lambda(lambda x: x + 1, name="l")]

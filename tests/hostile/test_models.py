@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tflite_compress.models.load import load_model
-from tflite_compress.models.sandboxed_load import suspicious
+from tflite_compress.models.sandboxed_load import is_suspicious
 from tflite_compress.support.errors import ModelError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -179,11 +179,11 @@ def test_ten_gigabytes_claimed_by_a_layer(
 def test_what_is_suspicious(digits: Path) -> None:
     with zipfile.ZipFile(digits) as archive:
         config = json.loads(archive.read("config.json"))
-    assert not suspicious(config)
+    assert not is_suspicious(config)
     layer(config, "hidden")["units"] = 10**9
-    assert suspicious(config)
+    assert is_suspicious(config)
     nested: dict[str, Any] = {"class_name": "Dense", "config": {"units": 3}}
-    assert suspicious({"layers": [nested] * 30_000}) and not suspicious({"layers": [nested] * 100})
+    assert is_suspicious({"layers": [nested] * 30_000}) and not is_suspicious({"layers": [nested] * 100})
 
 
 def test_a_large_real_model_only_pays_with_a_trial(keras: Any, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_large_real_model_only_pays_with_a_trial(keras: Any, tmp_path: Path) -
     flat = keras.layers.Flatten()(keras.layers.Conv2D(1024, 3, strides=32)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(8)(flat))
     config = json.loads(model.to_json())
-    assert suspicious(config)
+    assert is_suspicious(config)
     model.save(tmp_path / "real.keras")
     assert load_model(tmp_path / "real.keras").network.parameter_count() == model.count_params()
 
@@ -247,7 +247,7 @@ def test_a_constant_that_claims_ten_gigabytes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_program_that_fills_memory_or_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tflite_compress.models import sandboxed_load as trial
+    from tflite_compress.models import sandboxed_load
     from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
@@ -264,6 +264,6 @@ def test_a_program_that_fills_memory_or_never_ends(tmp_path: Path, monkeypatch: 
         input_signature=[tf.TensorSpec([None, 4])],
     )
     tf.saved_model.save(module, str(tmp_path / "endless"), signatures=module.f)
-    monkeypatch.setattr(trial, "SECONDS", 30)
+    monkeypatch.setattr(sandboxed_load, "SECONDS", 30)
     with pytest.raises(ModelError, match="did not finish in 30 s"):
         load_model(tmp_path / "endless")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.models.load import load_model, resolve_reference
-from tflite_compress.support.errors import ModelError, UsageError
+from tflite_compress.models.load import load_model
+from tflite_compress.support.errors import ModelError
 
 
 def small(library: Any) -> Any:
@@ -203,11 +203,3 @@ def test_weights_alone_are_no_model(keras2: Any, tmp_path: Path) -> None:
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"saved_model\.pb"):
         load_model(tmp_path)
-
-
-def test_references(tmp_path: Path) -> None:
-    (tmp_path / "my_objects.py").write_text("objects = {'a': 1}")
-    assert resolve_reference("my_objects:objects", "--x") == {"a": 1}
-    for wrong in ("my_objects", "my_objects:nothing", "no_such_module:x"):
-        with pytest.raises(UsageError, match="--x="):
-            resolve_reference(wrong, "--x")

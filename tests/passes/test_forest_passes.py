@@ -15,9 +15,9 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.passes import DistillTrees, DropTrees, ExportTrees, PruneTrees, QuantizeTrees, apply_pass
 from tflite_compress.passes.base import Model, PassConfig
 from tflite_compress.passes.drop_trees import _fewest
+from tflite_compress.passes.forest_score import judge_of, network_of
 from tflite_compress.support.errors import ConfigError
 from tflite_compress.support.progress import Silent
-from tflite_compress.trees.forest_score import judge_of, network_of
 
 MAX_DROP = 0.02
 

@@ -234,11 +234,11 @@ def repeat(
         CompressError: The manifest cannot be read, or model or data are not what it recorded.
     """
     from tflite_compress.data.gather import DataSpec
-    from tflite_compress.models.load import hash_path
     from tflite_compress.pipeline.recipes import Recipe
     from tflite_compress.profiles.devices import Device
     from tflite_compress.profiles.toml_files import typed
     from tflite_compress.reporting.manifest import read_manifest
+    from tflite_compress.support.file_manifest import hash_path
 
     path = Path(manifest)
     record = read_manifest(path)

@@ -19,7 +19,8 @@ from tflite_compress.checking.fit_result import broken_limit, fit_and_bundle, ra
 from tflite_compress.checking.verdict import NO_LIMITS, Verdict
 from tflite_compress.compression.compress import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
-from tflite_compress.models.load import Source, load_model, resolve_reference
+from tflite_compress.models.load import load_model
+from tflite_compress.models.source import Source
 from tflite_compress.passes import Convert, ExportTrees, Slim, apply_pass
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan
@@ -33,6 +34,7 @@ from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.file_manifest import versions
 from tflite_compress.support.progress import Progress
+from tflite_compress.support.references import resolve_reference
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source

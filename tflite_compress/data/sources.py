@@ -12,9 +12,9 @@ import numpy as np
 from tflite_compress.data.npz import read_npz
 from tflite_compress.data.samples import RawData
 from tflite_compress.data.spool import Rows, in_blocks
-from tflite_compress.models.load import resolve_reference
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.support.errors import DataError, UsageError
+from tflite_compress.support.references import resolve_reference
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

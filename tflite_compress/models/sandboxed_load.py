@@ -1,7 +1,7 @@
-"""Loading a suspicious model in a child process first, with limits on memory and time.
+"""Sandboxed load: load an untrusted model in a child process first, with limits on memory and time.
 
-Keras makes a layer's weights before it looks at those in the file, so a file of a few kilobytes can ask for
-any amount of memory. What is not suspicious is loaded at once: a trial costs as long as loading does.
+Keras allocates a layer's weights before it reads those in the file, so a file of a few kilobytes can request
+any amount of memory. A sandboxed load doubles the loading time, so only suspicious models get one.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ SUSPICIOUS_WEIGHTS = 250_000_000
 SUSPICIOUS_NODES = 20_000
 _SIZES = "units filters kernel_size input_dim output_dim num_heads key_dim value_dim n size".split()
 _SHAPES = "shape batch_shape batch_input_shape target_shape pool_size padding".split()
-_MARK = "tflite-compress-trial:"
+REPLY_PREFIX = "tflite-compress-load:"
 
 
-def suspicious(config: dict[str, Any]) -> bool:
-    """True where a configuration's numbers allow for over 250 million weights, or thousands of layers.
+def is_suspicious(config: dict[str, Any]) -> bool:
+    """Return True if a configuration allows more than 250 million weights or 20,000 layers.
 
-    An upper bound from the numbers alone: the largest layer on the widest input. Real models of that size
-    exist; they pay with a trial.
+    The number of weights is an upper bound: the largest layer applied to the widest input. Real models of
+    that size exist; they are loaded twice.
 
     Args:
         config: The model's decoded JSON configuration.
@@ -67,55 +67,26 @@ def _product(value: Any) -> int:
 
 
 def require_loadable(path: Path, custom: str | None) -> None:
-    """Load a model in a child process with limits, and compare what it makes with what the file holds.
+    """Load a model in a child process with limits, and compare its number of weights with the file size.
 
     Args:
         path: The model.
-        custom: Custom objects as ``module:dict``, if they came that way.
+        custom: Custom objects as ``module:dict``; None if there are none or they are Python objects.
 
     Raises:
-        ModelError: It does not load within the limits; says what the loader said.
+        ModelError: The model does not load within the limits, or claims more weights than the file holds.
     """
-    command = [sys.executable, "-m", "tflite_compress.models.sandboxed_load", str(path), custom or ""]
+    command = [sys.executable, "-m", "tflite_compress.models.sandbox_child", str(path), custom or ""]
     size = sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob("*")) if p.is_file())
     limit = BASE_BYTES + 6 * size
     done = run_child(command, f"loading {path}", seconds=SECONDS, memory_bytes=limit)
-    replies = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
+    replies = [line for line in done.stdout.splitlines() if line.startswith(REPLY_PREFIX)]
     if not replies:
         raise ModelError(
             f"{path}: cannot be loaded within {limit >> 30} GB of memory ({last_line(done.stderr)[:200]})",
             "If you trust where it comes from, pass --trust-model.",
         )
-    reply = json.loads(replies[-1].removeprefix(_MARK))
+    reply = json.loads(replies[-1].removeprefix(REPLY_PREFIX))
     if "message" in reply:
         raise ModelError(reply["message"], reply["hint"])
     require_weights_held(path, reply["parameters"])
-
-
-def main(path: str, custom: str) -> None:
-    """The child: load, run one sample, and tell how many weights there are, or what was wrong."""
-    import numpy as np
-
-    from tflite_compress.models.load import load_here, resolve_reference
-    from tflite_compress.support.errors import CompressError
-
-    try:
-        objects = dict(resolve_reference(custom, "--custom-objects")) if custom else {}
-        network = load_here(Path(path), objects, False).network
-        network.predict(
-            tuple(np.zeros([1, *(d or 8 for d in p.shape[1:])], p.dtype) for p in network.inputs), 1
-        )
-        reply: dict[str, Any] = {"parameters": network.parameter_count()}
-    except CompressError as error:
-        reply = {"message": error.message, "hint": error.hint}
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        reply = {
-            "message": f"{path}: cannot be loaded or run: {reason}",
-            "hint": "If you trust where it comes from, pass --trust-model.",
-        }
-    print(_MARK + json.dumps(reply), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])

@@ -43,7 +43,7 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
 
 def apply(config: DistillTrees, model: Model, context: Context) -> Model:
     """Grow trees until the accuracy is kept."""
-    from tflite_compress.trees.forest_score import judge_of, network_of, with_forest
+    from tflite_compress.passes.forest_score import judge_of, network_of, with_forest
     from tflite_compress.trees.mixtures import with_mixtures
     from tflite_compress.trees.subtrees import about_bytes, subtrees
 

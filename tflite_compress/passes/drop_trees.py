@@ -38,8 +38,8 @@ class DropTrees(PassConfig, frozen=True, tag="drop-trees"):
 
 def apply(config: DropTrees, model: Model, context: Context) -> Model:
     """Order the trees by marginal gain on samples and mixtures of them, keep the fewest that will do."""
+    from tflite_compress.passes.forest_score import judge_of, network_of, with_forest
     from tflite_compress.trees.forest import linked
-    from tflite_compress.trees.forest_score import judge_of, network_of, with_forest
 
     forest, judge = network_of(model).forest, judge_of(context)
     count = len(forest.trees)

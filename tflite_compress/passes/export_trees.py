@@ -40,8 +40,8 @@ class ExportTrees(PassConfig, frozen=True, tag="export-trees"):
 
 def apply(config: ExportTrees, model: Model, context: Context) -> Model:
     """Write the file in the form asked for."""
+    from tflite_compress.passes.forest_score import network_of
     from tflite_compress.trees.export import Ports, cheaper_form, export
-    from tflite_compress.trees.forest_score import network_of
 
     network = network_of(model)
     forest, micro = network.forest, config.tables == "tflm"
@@ -55,7 +55,7 @@ def apply(config: ExportTrees, model: Model, context: Context) -> Model:
 
 def _missing(config: ExportTrees, model: Model, context: Context) -> tuple[bool, tuple[str, ...]]:
     """Whether NaN is looked after, and what to say if it is not."""
-    from tflite_compress.trees.forest_score import network_of
+    from tflite_compress.passes.forest_score import network_of
 
     if network_of(model).forest.refuses_nan or config.missing == "none":
         return False, ()

@@ -168,7 +168,7 @@ def training_losses(context: Context) -> list[Any]:
 
 def _user_loss(name: str) -> Any:
     if ":" in name:
-        from tflite_compress.models.load import resolve_reference
+        from tflite_compress.support.references import resolve_reference
 
         return resolve_reference(name, "--loss")
     try:

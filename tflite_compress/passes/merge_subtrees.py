@@ -11,7 +11,7 @@ class MergeSubtrees(PassConfig, frozen=True, tag="merge-subtrees"):
 
 def apply(config: MergeSubtrees, model: Model, context: Context) -> Model:
     """Mark the forest for sharing, after taking out what decides nothing."""
-    from tflite_compress.trees.forest_score import network_of, with_forest
+    from tflite_compress.passes.forest_score import network_of, with_forest
     from tflite_compress.trees.merge import merged
 
     with context.progress.step("merging equal subtrees"):

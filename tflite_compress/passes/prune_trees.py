@@ -19,8 +19,8 @@ class PruneTrees(PassConfig, frozen=True, tag="prune-trees"):
 
 def apply(config: PruneTrees, model: Model, context: Context) -> Model:
     """Prune at the largest complexity parameter that keeps the budget, found by bisection."""
+    from tflite_compress.passes.forest_score import judge_of, network_of, with_forest
     from tflite_compress.trees.cost_complexity import weakness
-    from tflite_compress.trees.forest_score import judge_of, network_of, with_forest
 
     if not config.share:
         return model

@@ -22,7 +22,7 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize-trees"):
 
 def apply(config: QuantizeTrees, model: Model, context: Context) -> Model:
     """Quantize as narrowly as asked, or as accuracy allows."""
-    from tflite_compress.trees.forest_score import judge_of, network_of, with_forest
+    from tflite_compress.passes.forest_score import judge_of, network_of, with_forest
     from tflite_compress.trees.quantize import feature_ranges, quantized
 
     forest, judge = network_of(model).forest, judge_of(context)

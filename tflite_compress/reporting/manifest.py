@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tflite_compress.data.split import Splits
-from tflite_compress.models.load import Source
+from tflite_compress.models.source import Source
 from tflite_compress.pipeline.recipes import Recipe
 from tflite_compress.profiles.devices import Device
 from tflite_compress.support.errors import UsageError

@@ -111,7 +111,7 @@ def given_metric(name: str) -> Metric:
         UsageError: There is no such metric.
     """
     if ":" in name:
-        from tflite_compress.models.load import resolve_reference
+        from tflite_compress.support.references import resolve_reference
 
         function = resolve_reference(name, "--metric")
         return Metric(name, function, not getattr(function, "lower_is_better", False))

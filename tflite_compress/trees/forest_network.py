@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.models.load import Source, hash_path
 from tflite_compress.models.network import Network, TensorSpec, safe_name
+from tflite_compress.models.source import Source
+from tflite_compress.support.file_manifest import hash_path
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.load_forest import Predict, load_forest
 

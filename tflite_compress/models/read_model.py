@@ -1,0 +1,186 @@
+"""Read a model file in this process: the content decides the format, not the file name."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.models.containers import (
+    require_sound_archive,
+    require_sound_folder,
+    require_sound_hdf5,
+)
+from tflite_compress.models.graph import is_functional
+from tflite_compress.models.safety import (
+    parse_config,
+    require_known_classes,
+    require_no_code,
+    require_no_code_ops,
+)
+from tflite_compress.models.source import Source, describe_model
+from tflite_compress.support.backend import keras3, tensorflow, tf_keras
+from tflite_compress.support.errors import ModelError
+from tflite_compress.support.file_manifest import hash_path
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_CONFIG_LIMIT_BYTES = 256 * 2**20
+WEIGHTS = "model.weights.h5"
+# What zipfile, zlib and h5py raise on damaged files; RuntimeError is h5py's, and zipfile's for encryption.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, KeyError, ValueError),
+)
+
+
+def read_model(path: Path, custom_objects: dict[str, Any], trust: bool) -> Source:
+    """Load a model file in this process; see :func:`load_model`."""
+    kind = model_format(path)
+    loaders: dict[str, Callable[[Path, dict[str, Any], bool], tuple[Any, str]]] = {
+        "keras": _load_keras_archive,
+        "h5": _load_h5,
+        "saved_model": _load_saved_model,
+    }
+    handle, version = loaders[kind](path, custom_objects, trust)
+    network, loss = describe_model(handle, path.stem)
+    return Source(network, str(path), f"{kind} ({version})", hash_path(path), loss)
+
+
+def model_format(path: Path) -> str:
+    """Tell the format of a model file or folder."""
+    if not path.exists():
+        raise ModelError(f"{path}: no such file or folder", "Check the path of the model.")
+    if path.is_dir():
+        if (path / "saved_model.pb").exists():
+            return "saved_model"
+        raise ModelError(
+            f"{path}: a folder without saved_model.pb is not a SavedModel",
+            "Give a .keras or .h5 file or the folder that holds saved_model.pb.",
+        )
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    if head.startswith(b"PK"):
+        return "keras"
+    if head == _HDF5_SIGNATURE:
+        return "h5"
+    if head[4:8] == b"TFL3":
+        raise ModelError(
+            f"{path}: already a .tflite file, which can no longer be trained or quantized well",
+            "Give the Keras model it was made from.",
+        )
+    raise ModelError(
+        f"{path}: not a Keras model (neither a .keras archive nor HDF5)",
+        "Give a .keras or .h5 file, or a SavedModel folder.",
+    )
+
+
+def _load_keras_archive(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+    config, version = archive_config(path)
+    library = tf_keras() if version.startswith("2") else keras3()
+    return _scanned(path, config, library, custom, trust), f"Keras {version}"
+
+
+def archive_config(path: Path) -> tuple[dict[str, Any], str]:
+    """Configuration and Keras version of a ``.keras`` archive, which was looked over."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            require_sound_archive(archive, path)
+            names = archive.namelist()
+            if "config.json" not in names:
+                raise ModelError(f"{path}: a zip file, but not a Keras model", "Give a .keras file.")
+            if archive.getinfo("config.json").file_size > _CONFIG_LIMIT_BYTES:
+                raise ModelError(f"{path}: its configuration claims over 256 MB", "Save the model again.")
+            config = parse_config(archive.read("config.json"), path)
+            metadata = parse_config(archive.read("metadata.json"), path) if "metadata.json" in names else {}
+            if WEIGHTS in names:
+                _require_sound_weights(archive, path)
+    except _BROKEN as error:
+        raise ModelError(f"{path}: damaged or cut off ({error})", "Copy or save the model again.") from error
+    return config, str(metadata.get("keras_version", "3"))
+
+
+def _require_sound_weights(archive: zipfile.ZipFile, path: Path) -> None:
+    import h5py
+
+    with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
+        require_sound_hdf5(file, path)
+
+
+def _load_h5(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+    config, version = h5_config(path)
+    library = keras3() if version.startswith("3") else tf_keras()
+    return _scanned(path, config, library, custom, trust), f"Keras {version}"
+
+
+def h5_config(path: Path) -> tuple[dict[str, Any], str]:
+    """Configuration and Keras version of an HDF5 file, which was looked over."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            require_sound_hdf5(file, path)
+            text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "2")
+    except _BROKEN as error:
+        raise ModelError(f"{path}: damaged or cut off ({error})", "Copy or save the model again.") from error
+    if text is None:
+        raise ModelError(
+            f"{path}: holds weights but no model",
+            "Save the whole model with model.save('model.keras'), not save_weights.",
+        )
+    return parse_config(text, path), version.decode() if isinstance(version, bytes) else str(version)
+
+
+def _load_saved_model(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+    tf = tensorflow()
+    if not trust:
+        require_no_code_ops(path)
+        require_sound_folder(path)
+    if (path / "keras_metadata.pb").exists():
+        model = _guarded(path, tf_keras().models.load_model, custom, trust)
+        if is_functional(model):
+            return model, "Keras 2"
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:
+        raise _load_error(path, error) from error
+    signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()), None)
+    if signature is None:
+        raise ModelError(f"{path}: has no serving signature", "Save it with model.export(folder).")
+    signature._tflite_compress_owner = loaded  # the variables live as long as their owner does
+    return signature, "graph"
+
+
+def _scanned(path: Path, config: dict[str, Any], library: Any, custom: dict[str, Any], trust: bool) -> Any:
+    """Load a model whose configuration was looked into; from a trusted file whatever Keras can."""
+    if not trust:
+        require_no_code(config, path, custom)
+    try:
+        return _guarded(path, library.models.load_model, custom, trust)
+    except ModelError:
+        require_known_classes(config, path, custom)
+        raise
+
+
+def _guarded(path: Path, load: Callable[..., Any], custom: dict[str, Any], trust: bool) -> Any:
+    """Call a Keras loader; without its compile state if only that is at fault."""
+    options: dict[str, Any] = {"custom_objects": custom}
+    if path.is_file():
+        options["safe_mode"] = not trust
+    try:
+        return load(str(path), **options)
+    except Exception:
+        try:
+            return load(str(path), compile=False, **options)
+        except Exception as error:
+            raise _load_error(path, error) from error
+
+
+def _load_error(path: Path, error: Exception) -> ModelError:
+    text = " ".join(str(error).split())[:240] or type(error).__name__
+    if "Unknown layer" in text or "Could not locate" in text or "Unknown " in text[:40]:
+        step = "Pass the missing class with --custom-objects=module:dict."
+    else:
+        step = "The file may be damaged or from another Keras; save the model again."
+    return ModelError(f"{path}: cannot be loaded: {text}", step)

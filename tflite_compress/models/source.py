@@ -1,0 +1,89 @@
+"""A loaded model with its origin, and what a loader returned as a network."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from tflite_compress.models.bridge import to_tf_keras
+from tflite_compress.models.copying import in_float32
+from tflite_compress.models.graph import is_functional, replay
+from tflite_compress.models.network import Network, TensorSpec, keras_network
+from tflite_compress.support.backend import tf_keras
+from tflite_compress.support.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A loaded model and where it came from.
+
+    Attributes:
+        network: The model, as an editable tf_keras network wherever that is possible.
+        origin: Its path, or ``<Keras model object>``.
+        format: ``keras``, ``h5``, ``saved_model`` or ``object``, with the Keras version where known.
+        sha256: Hash of the file or folder; of the weights for an object.
+        loss: The name of the loss it was compiled with, if any.
+    """
+
+    network: Network
+    origin: str
+    format: str
+    sha256: str
+    loss: str | None
+
+
+def source_from_object(model: Any) -> Source:
+    """Describe a Keras 2 or Keras 3 model object.
+
+    Raises:
+        ModelError: The object is not a Keras model.
+    """
+    if not hasattr(model, "weights") or not hasattr(model, "predict"):
+        raise ModelError(
+            f"a {type(model).__name__} is not a Keras model", "Give a path, or a keras or tf_keras model."
+        )
+    network, loss = describe_model(model, model.name)
+    digest = hashlib.sha256()
+    for array in model.get_weights():
+        digest.update(array.tobytes())
+    return Source(network, "<Keras model object>", "object", digest.hexdigest(), loss)
+
+
+def describe_model(handle: Any, name: str) -> tuple[Network, str | None]:
+    """Turn what a loader returned into a network, in tf_keras form if possible."""
+    if not hasattr(handle, "trainable_weights"):
+        return _signature_network(handle, name), None
+    loss = _loss_name(getattr(handle, "loss", None))
+    if isinstance(handle, tf_keras().Model):
+        if not is_functional(handle):
+            return keras_network(handle, name, False, "a subclassed model has no graph of layers"), loss
+        flat = replay(handle, lambda call: call.layer(*call.args, **call.kwargs))
+        return keras_network(in_float32(flat), name, True), loss
+    try:
+        bridged = to_tf_keras(handle)
+    except ModelError as error:
+        return keras_network(handle, name, False, error.message), loss
+    return keras_network(in_float32(bridged), name, True), loss
+
+
+def _signature_network(signature: Any, name: str) -> Network:
+    specs = signature.structured_input_signature[1]
+    inputs = tuple(TensorSpec(key, tuple(s.shape), s.dtype.name) for key, s in specs.items())
+    outputs = tuple(
+        TensorSpec(key, tuple(t.shape), t.dtype.name) for key, t in signature.structured_outputs.items()
+    )
+    return Network(
+        name, signature, inputs, outputs, False, "a SavedModel without Keras layers is a fixed graph"
+    )
+
+
+def _loss_name(loss: Any) -> str | None:
+    """Snake-case name of a compiled loss, whether given as text, object, list or dict."""
+    if isinstance(loss, dict):
+        loss = next(iter(loss.values()), None)
+    if isinstance(loss, list | tuple):
+        loss = loss[0] if loss else None
+    if loss is None or isinstance(loss, str):
+        return loss
+    return str(getattr(loss, "name", None) or getattr(loss, "__name__", type(loss).__name__))
