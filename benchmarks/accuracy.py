@@ -156,7 +156,7 @@ def top_1(content: bytes, x: np.ndarray, y: np.ndarray) -> float:
     """Share of samples classified right by a file."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from tflite_compress.runtimes.litert import quantized
+    from tflite_compress.runtimes.litert import quantize_array
 
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
@@ -164,7 +164,7 @@ def top_1(content: bytes, x: np.ndarray, y: np.ndarray) -> float:
     right = 0
     for sample, label in zip(x, y, strict=True):
         interpreter.reset_all_variables()
-        interpreter.set_tensor(taken["index"], quantized(sample[np.newaxis], taken))
+        interpreter.set_tensor(taken["index"], quantize_array(sample[np.newaxis], taken))
         interpreter.invoke()
         right += int(interpreter.get_tensor(given["index"])[0].argmax() == label)
     return right / len(y)

@@ -14,14 +14,14 @@ import pytest
 
 from tests.needs import tool
 from tflite_compress.bundling.android import android_bundle
-from tflite_compress.bundling.metadata import with_metadata
-from tflite_compress.bundling.vectors import preprocessing_of
+from tflite_compress.bundling.metadata import add_metadata
+from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.raw import random_data
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.integrity import validate
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 
 STUBS = Path(__file__).parent / "stubs"
 LABELS = tuple("zero one two three four five six seven eight nine".split())
@@ -37,9 +37,9 @@ print(json.dumps([json.loads(shown.get_metadata_json()), shown.get_packed_associ
 @pytest.fixture(scope="module")
 def files(int8_file: Path) -> dict[str, bytes]:
     content = int8_file.read_bytes()
-    data = random_data(ports_of(content), 8)
+    data = random_data(read_signature(content), 8)
     device = load_device("android-npu")
-    return android_bundle(content, device, data, "digits", LABELS, preprocessing_of("unit"))
+    return android_bundle(content, device, data, "digits", LABELS, find_preprocessing("unit"))
 
 
 def test_the_metadata_are_where_the_format_says(files: dict[str, bytes], tmp_path: Path) -> None:
@@ -73,17 +73,17 @@ def test_the_standard_tool_reads_the_metadata(files: dict[str, bytes], tmp_path:
 
 def test_metadata_change_no_output(files: dict[str, bytes], int8_file: Path) -> None:
     content = int8_file.read_bytes()
-    data = random_data(ports_of(content), 4)
+    data = random_data(read_signature(content), 4)
     embedded = files["app/src/main/assets/digits.tflite"]
     before, after = (host_runtime(seconds=0)(c, data.raw).outputs for c in (content, embedded))
     assert before is not None and after is not None and np.array_equal(before[0], after[0])
 
 
 def test_metadata_written_twice_are_there_once(int8_file: Path) -> None:
-    ports = ports_of(int8_file.read_bytes())
+    ports = read_signature(int8_file.read_bytes())
     again = int8_file.read_bytes()
     for _ in range(2):
-        again = with_metadata(again, "m", ports.inputs, ports.outputs, preprocessing_of("none"), ())
+        again = add_metadata(again, "m", ports.inputs, ports.outputs, find_preprocessing("none"), ())
     assert [m.name for m in unpack(again).metadata].count(b"TFLITE_METADATA") == 1
 
 
@@ -117,10 +117,10 @@ def test_the_kotlin_compiles_and_converts(
         ran = subprocess.run([java, "-cp", jar, "CheckKt"], capture_output=True, text=True)
         assert ran.returncode == 0, ran.stderr
         content = files["app/src/main/assets/digits.tflite"]
-        port = ports_of(content).inputs[0]
+        port = read_signature(content).inputs[0]
         pixels = np.arange(64, dtype=np.float32) * 4
         raw = [int(v) for v in ran.stdout.splitlines()[0].split()]
         assert raw == port.to_raw(pixels / 255).tolist()
-        outputs = ports_of(content).outputs[0]
+        outputs = read_signature(content).outputs[0]
         expected = outputs.to_real(np.arange(-128, -118, dtype=np.int8))
         assert [float(v) for v in ran.stdout.splitlines()[1].split()] == pytest.approx(expected.tolist())

@@ -18,7 +18,7 @@ from tflite_compress.passes.convert import Convert, convert
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes import vela
 from tflite_compress.support.errors import UsageError
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 
 
 def build(model: Any) -> bytes:
@@ -56,7 +56,7 @@ def files(keras: Any) -> dict[str, bytes]:
 @pytest.mark.parametrize("name", ["two", "words"])
 def test_cpp_compiles_and_its_helpers_are_right(files: dict[str, bytes], tmp_path: Path, name: str) -> None:
     content = files[name]
-    data = random_data(ports_of(content), 8)
+    data = random_data(read_signature(content), 8)
     for path, written in make_bundle(content, load_device("rp2040"), data, "1-my model", ()).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(written)
@@ -72,7 +72,7 @@ def test_cpp_compiles_and_its_helpers_are_right(files: dict[str, bytes], tmp_pat
     )
     assert subprocess.run([program], capture_output=True).returncode == 0
     settings = (tmp_path / "src/model_1_my_model_settings.h").read_text()
-    assert f"kInputs = {len(ports_of(content).inputs)};" in settings
+    assert f"kInputs = {len(read_signature(content).inputs)};" in settings
     assert ("using Input0 = int32_t" in settings) == (name == "words")
 
 
@@ -83,7 +83,7 @@ def test_without_vela_the_rest_of_the_bundle_is_there(
     def missing() -> str:
         raise UsageError("Arm's Vela compiler is not installed", "Install it.")
 
-    data = random_data(ports_of(files["two"]), 8)
+    data = random_data(read_signature(files["two"]), 8)
     whole = make_bundle(files["two"], load_device(device), data, "two")
     monkeypatch.setattr(vela, "_vela", missing)
     rest = make_bundle(files["two"], load_device(device), data, "two")
@@ -95,12 +95,14 @@ def test_without_vela_the_rest_of_the_bundle_is_there(
 @pytest.mark.parametrize("name", ["two", "words"])
 def test_other_bundles_take_every_kind(files: dict[str, bytes], name: str, device: str) -> None:
     content = files[name]
-    made = make_bundle(content, load_device(device), random_data(ports_of(content), 8), name)
+    made = make_bundle(content, load_device(device), random_data(read_signature(content), 8), name)
     readme = made["README.md"].decode()
     assert "@@" not in readme and "8 test vectors" in readme
     kotlin = "".join(text.decode() for path, text in made.items() if path.endswith(".kt"))
     if device == "android-npu":
-        assert kotlin.count("FloatArray,") + kotlin.count("FloatArray)") >= len(ports_of(content).inputs)
+        assert kotlin.count("FloatArray,") + kotlin.count("FloatArray)") >= len(
+            read_signature(content).inputs
+        )
         assert ("writeInt(" in kotlin) == (name == "words")
     assert not any(
         "@@" in text.decode() for path, text in made.items() if path.endswith((".kt", ".service", ".kts"))

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.checking.advice import instead_of
-from tflite_compress.checking.contents import contents_of
+from tflite_compress.checking.advice import suggest_replacement
+from tflite_compress.checking.contents import read_contents
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.fit_result import broken_limit, ram_of
-from tflite_compress.checking.latency_estimate import cycles, estimated_latency
+from tflite_compress.checking.fit_result import find_ram, find_violation
+from tflite_compress.checking.latency_estimate import count_cycles, estimate_latency
 from tflite_compress.checking.verdict import Limits, check
 from tflite_compress.data.raw import random_data
 from tflite_compress.data.samples import Samples
@@ -25,13 +25,13 @@ from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.support.errors import CompressError
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 def evidence_of(content: bytes) -> Evidence:
-    return Evidence(content, random_data(ports_of(content), 2).raw)
+    return Evidence(content, random_data(read_signature(content), 2).raw)
 
 
 def build(model: Any, **settings: Any) -> bytes:
@@ -59,7 +59,7 @@ def gelu(keras: Any) -> bytes:
 def test_the_example_fits_the_board_it_was_made_for(int8: Evidence) -> None:
     verdict = check(int8, load_device("arduino-nano-33-ble"))
     assert verdict.fits and {f.subject for f in verdict.findings} >= {"operators", "types", "shapes", "runs"}
-    ram, flash, latency = (verdict.cost(s) for s in ("RAM", "flash", "latency"))
+    ram, flash, latency = (verdict.measurement(s) for s in ("RAM", "flash", "latency"))
     assert ram and flash and latency
     assert flash.kind == latency.kind == "estimated" and latency.low and latency.high
     assert latency.low < latency.value < latency.high
@@ -75,17 +75,17 @@ def test_the_example_fits_the_board_it_was_made_for(int8: Evidence) -> None:
 )
 def test_limits_of_the_users_own(int8: Evidence, limits: Limits, subject: str) -> None:
     verdict = check(int8, load_device("arduino-nano-33-ble"), limits)
-    assert [f.subject for f in verdict.findings if f.stops] == [subject]
+    assert [f.subject for f in verdict.findings if f.is_blocking] == [subject]
 
 
 def test_a_limit_within_an_estimates_range_is_not_met(int8: Evidence) -> None:
     device = load_device("arduino-nano-33-ble")
-    cost = check(int8, device).cost("latency")
+    cost = check(int8, device).measurement("latency")
     assert cost is not None
     finding = next(
         f for f in check(int8, device, Limits(latency_ms=cost.value)).findings if f.subject == "latency"
     )
-    assert finding.fits is None and finding.stops and "range" in finding.text
+    assert finding.fits is None and finding.is_blocking and "range" in finding.text
 
 
 def test_latency_nobody_knows_does_not_meet_a_limit(int8: Evidence) -> None:
@@ -97,7 +97,7 @@ def test_a_measurement_on_the_device_counts(int8_file: Path) -> None:
     content = int8_file.read_bytes()
     there = Measurement("latency", 3.0, "ms", "measured", "on it")
     evidence = Evidence(
-        content, random_data(ports_of(content), 1).raw, lambda c, x: RunResult("it", None, (there,))
+        content, random_data(read_signature(content), 1).raw, lambda c, x: RunResult("it", None, (there,))
     )
     pi = load_device("raspberry-pi-4")
     assert (
@@ -107,8 +107,8 @@ def test_a_measurement_on_the_device_counts(int8_file: Path) -> None:
     def fails(content: bytes, inputs: Any) -> RunResult:
         raise CompressError("pi: it does not answer", "Switch it on.")
 
-    unreachable = Evidence(content, random_data(ports_of(content), 1).raw, fails)
-    stops = [f.text for f in check(unreachable, pi).findings if f.stops]
+    unreachable = Evidence(content, random_data(read_signature(content), 1).raw, fails)
+    stops = [f.text for f in check(unreachable, pi).findings if f.is_blocking]
     assert stops == ["on the device: pi: it does not answer"]
 
 
@@ -135,7 +135,7 @@ def test_types(compressed: Path, keras: Any) -> None:
     small = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(2)])
     for precision in ("float32", "dynamic", "int8", "int16x8"):
         model = unpack(build(small, precision=precision, io="float32"))
-        found = contents_of(model, 0).precisions
+        found = read_contents(model, 0).precisions
         assert precision in found or precision == "dynamic", (precision, found)
 
 
@@ -175,12 +175,12 @@ def test_an_open_batch_is_judged_as_batch_1_on_tflite_micro(small_conv: bytes, d
     verdict = check(evidence_of(with_open_batch(small_conv)), load_device(device))
     shapes = next(f for f in verdict.findings if f.subject == "shapes")
     assert fixed.fits and verdict.fits and shapes.fits is None and "batch 1" in shapes.text
-    assert verdict.cost("RAM") == fixed.cost("RAM")
+    assert verdict.measurement("RAM") == fixed.measurement("RAM")
 
 
 def test_other_open_dimensions_do_not_fit_tflite_micro(small_conv: bytes) -> None:
     verdict = check(evidence_of(with_open_batch(small_conv, axis=1)), load_device("stm32h743"))
-    assert "shapes" in {f.subject for f in verdict.findings if f.stops}
+    assert "shapes" in {f.subject for f in verdict.findings if f.is_blocking}
 
 
 def test_every_input_of_a_file_with_many_inputs_is_given_to_the_runtime() -> None:
@@ -197,9 +197,9 @@ def test_every_input_of_a_file_with_many_inputs_is_given_to_the_runtime() -> Non
     rng = np.random.default_rng(0)
     values = tuple(rng.normal(size=(20, 4)).astype(np.float32) for _ in range(count))
     samples, device = Samples(values, None, "made up"), load_device("raspberry-pi-4")
-    ram = ram_of(content, device, samples, tuple(inputs))
-    assert ram is not None and ram.what == "process memory"
-    text = broken_limit(content, device, samples, tuple(inputs), Limits(ram_bytes=10))
+    ram = find_ram(content, device, samples, tuple(inputs))
+    assert ram is not None and ram.name == "process memory"
+    text = find_violation(content, device, samples, tuple(inputs), Limits(ram_bytes=10))
     assert text is not None and text.startswith("RAM") and "limit 10 bytes" in text
 
 
@@ -209,10 +209,10 @@ def test_asymmetric_weights_and_missing_scales(int8_file: Path) -> None:
     op = graph.operators[0]
     weights = graph.tensors[op.inputs[1]].quantization
     weights.zeroPoint = [3] * len(weights.scale)
-    found = contents_of(model, 0)
+    found = read_contents(model, 0)
     assert len(found.asymmetric) == 1
     graph.tensors[op.outputs[0]].quantization = None
-    assert len(contents_of(model, 0).unquantized) == 1
+    assert len(read_contents(model, 0).unquantized) == 1
 
 
 def test_every_bundled_device_gives_a_verdict(int8: Evidence) -> None:
@@ -223,11 +223,11 @@ def test_every_bundled_device_gives_a_verdict(int8: Evidence) -> None:
 
 def test_the_npu_of_a_board_is_asked(int8: Evidence, compressed: Path) -> None:
     verdict = check(int8, load_device("alif-ensemble-e7"))
-    latency = verdict.cost("latency")
-    assert latency is not None and latency.kind == "simulated" and "ethos-u55-256" in latency.how
+    latency = verdict.measurement("latency")
+    assert latency is not None and latency.kind == "simulated" and "ethos-u55-256" in latency.source
     partly = evidence_of((compressed / "raspberry-pi-4" / "digits.tflite").read_bytes())
     assert (
-        check(partly, load_device("alif-ensemble-e7")).cost("latency") is None
+        check(partly, load_device("alif-ensemble-e7")).measurement("latency") is None
     )  # part of it runs on the CPU
 
 
@@ -236,18 +236,18 @@ def test_estimates_agree_with_what_they_were_derived_from(keras: Any) -> None:
     import fashion
 
     model = build(fashion.build_resnet8(), precision="int8", io="integer")
-    found = contents_of(unpack(model), len(model))
+    found = read_contents(unpack(model), len(model))
     assert sum(op.macs for op in found.operators) == pytest.approx(12.5e6, rel=0.35)
     published = 120e6 / 2.567 / 12.5e6
     table = cycle_table()["cortex-m4"]
-    per_mac = cycles(found, table) / sum(op.macs for op in found.operators)
+    per_mac = count_cycles(found, table) / sum(op.macs for op in found.operators)
     assert table.low * per_mac < published < table.high * per_mac
 
 
 def test_no_estimate_without_a_table(int8: Evidence, compressed: Path) -> None:
-    assert estimated_latency(int8.contents, load_device("esp32")) is None
+    assert estimate_latency(int8.contents, load_device("esp32")) is None
     float16 = evidence_of((compressed / "android-gpu" / "digits.tflite").read_bytes())
-    assert estimated_latency(float16.contents, load_device("rp2040")) is None
+    assert estimate_latency(float16.contents, load_device("rp2040")) is None
 
 
 def test_tables_and_profiles_refer_to_each_other() -> None:
@@ -296,8 +296,8 @@ def test_the_list_of_tflite_micros_operators_is_what_the_interpreter_says(tmp_pa
 
 
 def test_advice_for_any_operator() -> None:
-    assert "relu6" in instead_of("GELU") and "TensorFlow operator" in instead_of("FlexErf")
-    assert instead_of("SOMETHING_NEW").startswith("replace the layer")
+    assert "relu6" in suggest_replacement("GELU") and "TensorFlow operator" in suggest_replacement("FlexErf")
+    assert suggest_replacement("SOMETHING_NEW").startswith("replace the layer")
 
 
 def test_check_from_the_command_line(run: Run, int8_file: Path, digits_data: Path) -> None:

@@ -15,8 +15,8 @@ def valid_files(digits: Path, keras: Any) -> dict[str, bytes]:
     from tflite_compress.models.network import Network
     from tflite_compress.passes import Convert
     from tflite_compress.passes.convert import convert
-    from tflite_compress.tflite.slim_file import slimmed, steps_of
-    from tflite_compress.timing.roofline import peak_model
+    from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
+    from tflite_compress.timing.roofline import build_peak_model
 
     generator = np.random.default_rng(0)
 
@@ -35,11 +35,11 @@ def valid_files(digits: Path, keras: Any) -> dict[str, bytes]:
         "float32": converted(network, "float32"),
         "float16": converted(network, "float16"),
         "dynamic": converted(network, "dynamic"),
-        "int8": slimmed(converted(network, "int8", "integer"), steps_of("safe")),
+        "int8": slim_file(converted(network, "int8", "integer"), list_slimming_steps("safe")),
         "int16x8": converted(network, "int16x8", "integer"),
         "lstm": converted(of_zoo("lstm"), "float32"),
         "gru": converted(of_zoo("gru"), "float32"),  # a WHILE with subgraphs of its own
         "transposed": converted(of_zoo("conv2d_transpose"), "int8", "integer"),
         "several": converted(of_zoo("multi_output"), "float32"),
-        "pointwise": peak_model("INT8"),
+        "pointwise": build_peak_model("INT8"),
     }

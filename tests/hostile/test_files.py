@@ -25,13 +25,13 @@ PARENT_BYTES = 4 << 30
 def looked_at(content: bytes, path: Path, device: str = "rp2040") -> str:
     """What the tool says of a file: ``refused``, or ``answered``. Anything but a CompressError is a bug."""
     from tflite_compress.checking.check_file import check_file
-    from tflite_compress.inspection.drawing import drawn
+    from tflite_compress.inspection.drawing import draw_svg
     from tflite_compress.inspection.inspect_file import inspect
 
     path.write_bytes(content)
     start = time.monotonic()
     try:
-        drawn(inspect(path))
+        draw_svg(inspect(path))
         verdicts = check_file(path, [device])
         word = "answered" if verdicts else "nothing"
     except CompressError as error:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.timing.models import dense
-from tflite_compress.inspection.diff import difference
-from tflite_compress.inspection.drawing import drawn
+from tflite_compress.inspection.diff import compare_inspections
+from tflite_compress.inspection.drawing import draw_svg
 from tflite_compress.inspection.inspect_file import inspect
 from tflite_compress.inspection.parts import PARTS
 from tflite_compress.inspection.weights import entropy_bits
@@ -67,9 +67,9 @@ def test_activations_at_the_peak(converted: dict[str, Path]) -> None:
 
 
 def test_shared_bytes_count_once(converted: dict[str, Path]) -> None:
-    from tflite_compress.tflite.slim_file import slimmed, steps_of
+    from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
-    content = slimmed(converted["int8"].read_bytes(), steps_of("full"))
+    content = slim_file(converted["int8"].read_bytes(), list_slimming_steps("full"))
     path = Path("slim.tflite")
     path.write_bytes(content)
     before, after = inspect(converted["int8"]), inspect(path)
@@ -95,16 +95,16 @@ def test_entropy(values: Any, bits: float, distinct: int, dtype: Any) -> None:
 
 def test_differences(converted: dict[str, Path]) -> None:
     before, after = inspect(converted["float32"]), inspect(converted["int8"])
-    found = difference(before, after)
+    found = compare_inspections(before, after)
     assert found.figures["bytes"] == (before.bytes, after.bytes)
     assert "QUANTIZE" in found.operators or "DEQUANTIZE" in found.operators or not found.operators
     assert any(a and b and (a.type, b.type) == ("FLOAT32", "INT8") for a, b in found.layers.values())
-    assert not difference(before, before).layers
+    assert not compare_inspections(before, before).layers
 
 
 def test_the_drawing_has_every_operator(converted: dict[str, Path]) -> None:
     found = inspect(converted["int8"])
-    svg = drawn(found)
+    svg = draw_svg(found)
     assert svg.count("<rect") == len(found.operators) + 1
     edges = [
         (a.index, b.index)

@@ -57,7 +57,7 @@ def test_integer_inputs_and_outputs(context: Context, start: Model) -> None:
 
 def test_the_batch_is_one_unless_asked(context: Context, start: Model) -> None:
     for free, expected in ((False, 1), (True, -1)):
-        converted = apply(Convert(precision="float32", free_batch=free), start, context)
+        converted = apply(Convert(precision="float32", has_free_batch=free), start, context)
         tensor = unpack(converted.flatbuffer or b"").subgraphs[0].tensors[0]
         signature = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
         assert signature[0] == expected

@@ -24,7 +24,7 @@ def result(fits: bool = True) -> Result:
         "latency": {"original_float32": {"median_ms": 1.0}, "result": {"median_ms": 0.5}, "where": "here"},
         "notes": ["mind [this]"],
         "fit": {"fits": fits, "findings": findings},
-        "device_latency": {"kind": "estimated", "value": 2.0, "how": "MACs", "low": 1.0, "high": 4.0},
+        "device_latency": {"kind": "estimated", "value": 2.0, "source": "MACs", "low": 1.0, "high": 4.0},
         "peak_memory_bytes": 2_100_000_000,
     }
     return Result("arduino-nano-33-ble", True, Path("out/model.tflite"), report, {})

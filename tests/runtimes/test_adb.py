@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.needs import tool
-from tflite_compress.runtimes.adb import DELEGATES, Timing, adb_runtime, command_line, find_phone, parse_log
+from tflite_compress.runtimes.adb import DELEGATES, Timing, adb_runtime, build_command, find_phone, parse_log
 from tflite_compress.support.errors import CompressError, UsageError
 
 LOGS = Path(__file__).parent / "logs"
@@ -70,16 +70,16 @@ def test_what_is_run_and_removed(phone: Path, tmp_path: Path) -> None:
     assert steps[1].startswith("push ") and steps[1].endswith(f"{folder}/model.tflite")
     assert steps[2] == f"push {tmp_path}/benchmark_model {folder}/benchmark_model"
     assert steps[3] == f"shell chmod 755 {folder}/benchmark_model"
-    assert steps[4] == "shell " + " ".join(command_line(folder, "gpu", 2))
+    assert steps[4] == "shell " + " ".join(build_command(folder, "gpu", 2))
     assert steps[5] == f"shell rm -rf {folder}" and len(steps) == 6
-    latency, share = answer.cost("latency"), answer.cost("operators delegated")
+    latency, share = answer.measurement("latency"), answer.measurement("operators delegated")
     assert latency and latency.value == pytest.approx(51.891) and latency.kind == "measured"
     assert share and share.value == pytest.approx(29 / 31)
     assert answer.outputs is None and "29 of 31 operators run on the delegate" in answer.notes
 
 
 def test_flags_of_each_delegate() -> None:
-    lines = {delegate: " ".join(command_line("/d", delegate, 4)) for delegate in DELEGATES}
+    lines = {delegate: " ".join(build_command("/d", delegate, 4)) for delegate in DELEGATES}
     assert all("--graph=/d/model.tflite --num_threads=4" in line for line in lines.values())
     assert "--use_xnnpack=true" in lines["cpu"] and "--use_nnapi=true" in lines["nnapi"]
     assert "--use_gpu=true" in lines["gpu"] and "--use_gpu" not in lines["cpu"]

@@ -12,15 +12,15 @@ from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes import emulator as emulation
 from tflite_compress.runtimes import isolated as child
 from tflite_compress.runtimes import vela
-from tflite_compress.runtimes.by_name import Remote, runtime_named
+from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import compare
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.runtimes.tflm import TFLMModel
 from tflite_compress.runtimes.tflm_runtime import micro_runtime
 from tflite_compress.support.errors import ModelError, UsageError
-from tflite_compress.tflite.scratch import largest_scratch
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.scratch import find_largest_scratch
+from tflite_compress.tflite.tensor_specs import read_signature
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def content(int8_file: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def inputs(content: bytes) -> Arrays:
-    return random_data(ports_of(content), 16).raw
+    return random_data(read_signature(content), 16).raw
 
 
 def test_litert_with_either_kernels(content: bytes, inputs: Arrays) -> None:
@@ -38,7 +38,7 @@ def test_litert_with_either_kernels(content: bytes, inputs: Arrays) -> None:
     assert fast.outputs is not None and plain.outputs is not None
     assert fast.outputs[0].shape == (16, 1, 10) and fast.outputs[0].dtype == np.int8
     assert np.mean(fast.outputs[0].argmax(-1) == plain.outputs[0].argmax(-1)) > 0.8
-    latency = fast.cost("latency")
+    latency = fast.measurement("latency")
     assert latency is not None and latency.kind == "measured" and latency.unit == "ms"
 
 
@@ -46,21 +46,21 @@ def test_tflite_micro_computes_what_litert_does(content: bytes, inputs: Arrays) 
     micro, plain = micro_runtime(content, inputs), host_runtime(reference=True)(content, inputs)
     assert micro.outputs is not None and plain.outputs is not None
     assert np.array_equal(micro.outputs[0], plain.outputs[0])
-    arena, head, tail = (micro.cost(what) for what in ("arena", "arena head", "arena tail"))
+    arena, head, tail = (micro.measurement(what) for what in ("arena", "arena head", "arena tail"))
     assert arena and head and tail and abs(head.value + tail.value - arena.value) <= 64
     TFLMModel(content, ("image",), ("digit",), arena_bytes=int(arena.value))
 
 
 def test_the_arena_to_reserve_has_room_for_optimized_kernels(content: bytes, inputs: Arrays) -> None:
     answer = micro_runtime(content, inputs[:1])
-    arena, reserve = answer.cost("arena"), answer.cost("arena to reserve")
+    arena, reserve = answer.measurement("arena"), answer.measurement("arena to reserve")
     assert arena and reserve and reserve.kind == "estimated"
     assert (
-        arena.value + largest_scratch(content)
+        arena.value + find_largest_scratch(content)
         <= reserve.value
-        < arena.value + largest_scratch(content) + 1024
+        < arena.value + find_largest_scratch(content) + 1024
     )
-    assert largest_scratch(content) >= 2 * 2 * 9  # two columns of a 3x3 kernel in 16 bits at the least
+    assert find_largest_scratch(content) >= 2 * 2 * 9  # two columns of a 3x3 kernel in 16 bits at the least
 
 
 def test_the_emulated_pi_computes_what_this_machine_does(
@@ -69,9 +69,9 @@ def test_the_emulated_pi_computes_what_this_machine_does(
     here, there = host_runtime(seconds=0)(content, inputs), emulation.emulated_runtime(content, inputs)
     assert here.outputs is not None and there.outputs is not None and "aarch64" in there.runtime
     assert np.array_equal(here.outputs[0], there.outputs[0])
-    assert there.cost("latency") is None  # emulated time is not device time
+    assert there.measurement("latency") is None  # emulated time is not device time
     float16 = (compressed / "android-gpu" / "digits.tflite").read_bytes()
-    real = random_data(ports_of(float16), 4).raw
+    real = random_data(read_signature(float16), 4).raw
     pair = [r(float16, real).outputs for r in (host_runtime(seconds=0), emulation.emulated_runtime)]
     assert pair[0] is not None and pair[1] is not None and np.allclose(pair[0][0], pair[1][0], atol=1e-6)
 
@@ -88,11 +88,11 @@ def test_without_set_up_the_emulator_says_what_to_do(
 @pytest.mark.parametrize("npu", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
 def test_vela(content: bytes, npu: str) -> None:
     compiled = vela.compile_for(content, npu)
-    share, cycles, sram = (compiled.answer.cost(w) for w in ("operators on the NPU", "cycles", "sram"))
+    share, cycles, sram = (compiled.answer.measurement(w) for w in ("operators on the NPU", "cycles", "sram"))
     assert share and share.value == 1 and not compiled.left_to_cpu
     assert cycles and cycles.kind == "simulated" and cycles.value > 1000
     assert sram and 1000 < sram.value < 100_000
-    flash = compiled.answer.cost("flash")
+    flash = compiled.answer.measurement("flash")
     assert flash and 20_000 < flash.value < 60_000
 
 
@@ -100,7 +100,7 @@ def test_vela_names_what_stays_on_the_cpu(compressed: Path) -> None:
     floats_around = (compressed / "raspberry-pi-4" / "digits.tflite").read_bytes()
     compiled = vela.compile_for(floats_around, "ethos-u55-128")
     assert any("QUANTIZE" in line and "runs on the CPU" in line for line in compiled.left_to_cpu)
-    share = compiled.answer.cost("operators on the NPU")
+    share = compiled.answer.measurement("operators on the NPU")
     assert share and 0 < share.value < 1
 
 
@@ -108,9 +108,9 @@ def test_unknown_npu_and_runtime(content: bytes) -> None:
     with pytest.raises(UsageError, match="ethos-u99"):
         vela.compile_for(content, "ethos-u99")
     with pytest.raises(UsageError, match="Did you mean 'emulate'"):
-        runtime_named("emulat", Remote())
+        find_runtime("emulat", Remote())
     with pytest.raises(UsageError, match="benchmark-model"):
-        runtime_named("adb", Remote())
+        find_runtime("adb", Remote())
 
 
 def test_what_a_runtime_refuses(keras: object) -> None:
@@ -136,7 +136,7 @@ def test_comparison_tells_equal_from_different(content: bytes, inputs: Arrays) -
         return replace(answer, outputs=tuple(y + np.int8(3) for y in answer.outputs))
 
     runtimes = {"tflm": micro_runtime, "spoilt": spoilt, "litert": host_runtime(seconds=0)}
-    found = {c.runtime: c for c in compare(content, inputs, ports_of(content), runtimes)}  # type: ignore[arg-type]
+    found = {c.runtime: c for c in compare(content, inputs, read_signature(content), runtimes)}  # type: ignore[arg-type]
     assert found["tflm"].same is True and found["tflm"].largest == 0
     assert found["spoilt"].same is False
     assert found["litert"].same is None

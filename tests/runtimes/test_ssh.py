@@ -18,9 +18,9 @@ from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes import emulator as emulation
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.run_result import Arrays
-from tflite_compress.runtimes.ssh import Host, ssh_runtime, trouble
+from tflite_compress.runtimes.ssh import Host, explain_failure, ssh_runtime
 from tflite_compress.support.errors import CompressError, UsageError
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def content(int8_file: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def inputs(content: bytes) -> Arrays:
-    return random_data(ports_of(content), 4).raw
+    return random_data(read_signature(content), 4).raw
 
 
 def test_a_pi_answers(server: Server, host: Host, content: bytes, inputs: Arrays, emulator: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_pi_answers(server: Server, host: Host, content: bytes, inputs: Arrays
     here = host_runtime(seconds=0)(content, inputs)
     assert answer.outputs is not None and here.outputs is not None
     assert np.array_equal(answer.outputs[0], here.outputs[0])
-    latency = answer.cost("latency")
-    assert latency and latency.kind == "measured" and "aarch64" in latency.how
+    latency = answer.measurement("latency")
+    assert latency and latency.kind == "measured" and "aarch64" in latency.source
 
 
 def refused(host: Host, content: bytes, inputs: Arrays, **more: float) -> CompressError:
@@ -126,10 +126,10 @@ def test_names_that_would_be_options_or_commands() -> None:
 
 
 def test_other_troubles() -> None:
-    assert "disk is full" in trouble("pi", "tar: x: No space left on device", 74).message
+    assert "disk is full" in explain_failure("pi", "tar: x: No space left on device", 74).message
     assert (
         "does not answer"
-        in trouble("pi", "ssh: connect to host pi port 22: Connection timed out", 255).message
+        in explain_failure("pi", "ssh: connect to host pi port 22: Connection timed out", 255).message
     )
-    assert "memory" in trouble("pi", "", 137).message
-    assert "crashes" in trouble("pi", "", 139).message
+    assert "memory" in explain_failure("pi", "", 137).message
+    assert "crashes" in explain_failure("pi", "", 139).message

@@ -7,9 +7,9 @@ import pytest
 
 from tflite_compress.models.load import load_model
 from tflite_compress.passes.convert import Convert, convert
-from tflite_compress.runtimes.arena import smallest_arena
+from tflite_compress.runtimes.arena import find_smallest_arena
 from tflite_compress.runtimes.litert import LiteRTModel
-from tflite_compress.runtimes.tflm import TFLMModel, minimal_arena, predict_raw, same_outputs
+from tflite_compress.runtimes.tflm import TFLMModel, find_minimal_arena, has_same_outputs, predict_raw
 from tflite_compress.support.errors import ConversionError
 
 PORTS = (("left", "right"), ("small", "large"))
@@ -40,7 +40,7 @@ def test_ports_by_name_and_equal_to_litert(content: bytes) -> None:
     micro, litert = TFLMModel(content, *PORTS), LiteRTModel(content, *PORTS)
     for index in range(20):
         sample = tuple(x[index : index + 1] for x in inputs(20))
-        found = micro.dequantized(micro.run(sample))
+        found = micro.dequantize(micro.run(sample))
         litert.set_inputs(sample)
         litert.invoke()
         assert [y.shape for y in found] == [(1, 2), (1, 5)]
@@ -48,21 +48,21 @@ def test_ports_by_name_and_equal_to_litert(content: bytes) -> None:
 
 
 def test_the_minimal_arena_is_minimal(content: bytes) -> None:
-    arena = minimal_arena(content)
+    arena = find_minimal_arena(content)
     assert predict_raw(content, inputs(1), PORTS)
     TFLMModel(content, *PORTS, arena_bytes=arena).run(inputs(1))
     assert 512 < arena < 20_000
-    assert smallest_arena(content, arena) == arena and smallest_arena(content, arena - 32) is None
+    assert find_smallest_arena(content, arena) == arena and find_smallest_arena(content, arena - 32) is None
 
 
 def test_different_files_are_told_apart(keras: Any, content: bytes) -> None:
-    assert same_outputs(content, content, inputs(5), PORTS)
+    assert has_same_outputs(content, content, inputs(5), PORTS)
     left, right = keras.Input((6,), name="left"), keras.Input((3,), name="right")
     both = keras.layers.Concatenate()([left, right])
     other = keras.Model(
         [left, right], [keras.layers.Dense(n, name=f)(both) for n, f in ((2, "small"), (5, "large"))]
     )
-    assert not same_outputs(content, build(other), inputs(5), PORTS)
+    assert not has_same_outputs(content, build(other), inputs(5), PORTS)
 
 
 def test_what_is_no_model_is_refused(content: bytes) -> None:

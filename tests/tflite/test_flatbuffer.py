@@ -9,7 +9,7 @@ import pytest
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.tflite.flatbuffer import operator_names, pack, tensor_name, unpack
 from tflite_compress.tflite.macs import count_work
-from tflite_compress.tflite.slim_file import layer_name, slimmed, steps_of
+from tflite_compress.tflite.slim_file import layer_name, list_slimming_steps, slim_file
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,14 @@ def test_packing_keeps_the_model_and_aligns_its_buffers(content: bytes) -> None:
 
 
 def test_slimming_keeps_what_users_rely_on(content: bytes) -> None:
-    result = slimmed(content, steps_of("safe"))
+    result = slim_file(content, list_slimming_steps("safe"))
     assert len(result) < len(content) and operator_names(result) == operator_names(content)
     model = unpack(result)
     names = [tensor_name(t) for t in model.subgraphs[0].tensors]
     assert "picture" in names and "answer" in names and "stem" in names
     assert max(map(len, names)) < 20
     assert [s.signatureKey for s in model.signatureDefs] == [b"serving_default"]
-    assert len(slimmed(result, steps_of("safe"))) <= len(result)
+    assert len(slim_file(result, list_slimming_steps("safe"))) <= len(result)
 
 
 @pytest.mark.parametrize(

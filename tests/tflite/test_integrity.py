@@ -18,7 +18,7 @@ from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 from tflite_compress.tflite.integrity import read_validated, validate
 from tflite_compress.tflite.macs import count_work
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
             pass
     assert 50 < len(intact) < 290
     for spoilt in intact[:8]:
-        ports = ports_of(spoilt)
+        ports = read_signature(spoilt)
         inputs = tuple(np.zeros((1, *p.fixed_shape), p.dtype) for p in ports.inputs)
         for runtime in (host_runtime(seconds=0), micro_runtime):
             try:
@@ -174,7 +174,7 @@ def test_buffers_behind_the_flatbuffer_are_read(content: bytes) -> None:
     moved = with_external_weights(content)
     assert bytes(largest(validate(moved)).data) == bytes(largest(unpack(content)).data)  # type: ignore[attr-defined]
     assert count_work(moved) == count_work(content)
-    inputs = random_data(ports_of(content), 2).raw
+    inputs = random_data(read_signature(content), 2).raw
     runtime = host_runtime(seconds=0)
     before, after = runtime(content, inputs).outputs, runtime(moved, inputs).outputs
     assert before is not None and after is not None and np.array_equal(before[0], after[0])

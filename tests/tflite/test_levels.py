@@ -11,7 +11,7 @@ from tflite_compress.runtimes.litert import predict
 from tflite_compress.runtimes.tflm import predict_raw
 from tflite_compress.scoring.reference import distance
 from tflite_compress.tflite.flatbuffer import unpack
-from tflite_compress.tflite.levels import with_shared_levels
+from tflite_compress.tflite.levels import share_levels
 from tflite_compress.tflite.macs import constant
 
 
@@ -44,7 +44,7 @@ def test_channels_share_their_levels_and_the_outputs_stay(clustered: Any, precis
     before, _ = convert(start.network, Convert(precision=precision), samples, lambda n: None)
     handle = start.network.handle
     kernels = [handle.get_layer(name).kernel.numpy() for name in ("one", "two", "three")]
-    after = with_shared_levels(before, kernels)
+    after = share_levels(before, kernels)
     assert min(distinct(before)) > 12
     assert (
         sorted(distinct(after))[:2] == [8, 8] and max(distinct(after)) <= 16
@@ -64,7 +64,7 @@ def test_unknown_kernels_change_nothing(clustered: Any) -> None:
     samples = context.reference.splits.calibrate.inputs
     content, _ = convert(start.network, Convert(), samples, lambda n: None)
     strangers = [np.random.default_rng(1).normal(size=(3, 3, 3, 16)), np.ones((7, 7)), np.ones((2, 2, 2))]
-    assert with_shared_levels(content, strangers) == content
+    assert share_levels(content, strangers) == content
 
 
 def distinct(content: bytes) -> list[int]:

@@ -14,8 +14,8 @@ from tflite_compress.support.errors import ModelError, UsageError
 from tflite_compress.support.progress import Silent
 from tflite_compress.timing.benchmark import benchmark
 from tflite_compress.timing.interleaved import Contender, time_contenders
-from tflite_compress.timing.overhead import call_overhead_ms, empty_model
-from tflite_compress.timing.remote import device_ratio, time_on_device
+from tflite_compress.timing.overhead import build_empty_model, measure_call_overhead
+from tflite_compress.timing.remote import compare_on_device, time_on_device
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -61,7 +61,7 @@ def test_the_table(run: Run, files: tuple[Path, Path]) -> None:
 
 
 def test_the_call_alone() -> None:
-    assert len(empty_model()) < 400 and call_overhead_ms(500) > 0
+    assert len(build_empty_model()) < 400 and measure_call_overhead(500) > 0
 
 
 def test_tflite_micro(files: tuple[Path, Path]) -> None:
@@ -93,7 +93,7 @@ def test_a_device_is_asked_in_turns() -> None:
     a, b = time_on_device(files, device, Silent())
     assert asked == [b"a", b"b", b"b", b"a", b"a", b"b"]
     assert a.median_ms.low < a.median_ms.value < a.median_ms.high
-    assert device_ratio(b, a).value == pytest.approx(0.5, rel=0.05)
+    assert compare_on_device(b, a).value == pytest.approx(0.5, rel=0.05)
 
 
 @pytest.mark.parametrize(

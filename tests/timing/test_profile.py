@@ -16,8 +16,8 @@ from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import operator_names, unpack
 from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.tensor_specs import ports_of
-from tflite_compress.timing.prefixes import cut_places, prefixes
+from tflite_compress.tflite.tensor_specs import read_signature
+from tflite_compress.timing.prefixes import cut_model, find_cuts
 from tflite_compress.timing.profile import profile, profile_content
 from tflite_compress.timing.roofline import measure_roofline
 
@@ -27,8 +27,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.mark.parametrize("name", ["float32", "float16", "int8"])
 def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> None:  # noqa: F811
     content = converted[name].read_bytes()
-    cuts = list(prefixes(content))
-    assert [cut.index for cut in cuts] == cut_places(unpack(content))
+    cuts = list(cut_model(content))
+    assert [cut.index for cut in cuts] == find_cuts(unpack(content))
     kinds = [len([k for k in operator_names(c.content) if k != "DEQUANTIZE"]) for c in cuts]
     assert kinds == sorted(kinds) and all(len(a.content) <= len(content) for a in cuts)
     for cut in cuts:
@@ -36,7 +36,7 @@ def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> 
         assert read_validated("cut.tflite") == cut.content
     outputs = []
     for file in (content, cuts[-1].content):
-        ports = ports_of(file)
+        ports = read_signature(file)
         samples = random_data(ports, 1)
         named = LiteRTModel(file, tuple(p.name for p in ports.inputs), tuple(p.name for p in ports.outputs))
         named.set_inputs(tuple(x[0] for x in samples.real))
@@ -47,8 +47,8 @@ def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> 
 
 def test_a_branch_stays_alive(converted: dict[str, Path]) -> None:  # noqa: F811
     """Behind the branch the cut gives both what goes round it and the branch itself."""
-    cuts = list(prefixes(converted["float32"].read_bytes()))
-    assert [len(ports_of(c.content).outputs) for c in cuts][:3] == [1, 2, 1]
+    cuts = list(cut_model(converted["float32"].read_bytes()))
+    assert [len(read_signature(c.content).outputs) for c in cuts][:3] == [1, 2, 1]
 
 
 @pytest.mark.parametrize("kernels", ["xnnpack", "no-delegate"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tflite_compress.timing.stats import Interval, in_words, ratio, settled, summary
+from tflite_compress.timing.stats import Interval, compute_ratio, describe_ratio, has_settled, summarize
 
 
 def times(scale: float, seed: int, processes: int = 3, shift: float = 0.0) -> list[list[np.ndarray]]:
@@ -14,7 +14,7 @@ def times(scale: float, seed: int, processes: int = 3, shift: float = 0.0) -> li
 
 
 def test_percentiles_and_their_intervals() -> None:
-    found = summary(times(2.0, 0))
+    found = summarize(times(2.0, 0))
     assert found.median_ms.low <= found.median_ms.value <= found.median_ms.high
     assert found.median_ms.value == pytest.approx(2.0, rel=0.01) and found.runs == 3 * 12 * 20
     assert found.median_ms.value < found.p90_ms < found.p99_ms
@@ -24,22 +24,25 @@ def test_percentiles_and_their_intervals() -> None:
 @pytest.mark.parametrize(("factor", "words"), [(0.9, "faster"), (1.0, "no difference"), (1.1, "slower")])
 def test_words_for_a_difference(factor: float, words: str) -> None:
     for seed in range(10):
-        found = ratio(times(2.0 * factor, 2 * seed), times(2.0, 2 * seed + 1))
+        found = compute_ratio(times(2.0 * factor, 2 * seed), times(2.0, 2 * seed + 1))
         assert found.low <= factor <= found.high or abs(found.value - factor) < 0.02
-        assert in_words(found).startswith(words)
+        assert describe_ratio(found).startswith(words)
 
 
 def test_processes_that_differ_by_luck_are_no_difference() -> None:
-    told = [in_words(ratio(times(1, s, shift=0.01), times(1, s + 50, shift=0.01))) for s in range(20)]
+    told = [
+        describe_ratio(compute_ratio(times(1, s, shift=0.01), times(1, s + 50, shift=0.01)))
+        for s in range(20)
+    ]
     assert told.count("no difference measured") >= 19
 
 
 def test_a_tiny_difference_is_none_however_sure() -> None:
-    assert in_words(Interval(0.99, 0.985, 0.995)) == "no difference measured"
-    assert in_words(Interval(1.03, 0.99, 1.06)) == "no difference measured"
+    assert describe_ratio(Interval(0.99, 0.985, 0.995)) == "no difference measured"
+    assert describe_ratio(Interval(1.03, 0.99, 1.06)) == "no difference measured"
 
 
 def test_when_a_warm_up_ends() -> None:
-    assert not settled([1.0] * 9)
-    assert settled([3.0, 2.0, *[1.0] * 10])
-    assert not settled([3.0, 2.8, 2.6, 2.5, 2.4, 2.0, 1.8, 1.6, 1.4, 1.2])
+    assert not has_settled([1.0] * 9)
+    assert has_settled([3.0, 2.0, *[1.0] * 10])
+    assert not has_settled([3.0, 2.8, 2.6, 2.5, 2.4, 2.0, 1.8, 1.6, 1.4, 1.2])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from tflite_compress.bundling.android import android_bundle
 from tflite_compress.bundling.board import board_bundle
 from tflite_compress.bundling.microcontroller import micro_bundle
-from tflite_compress.bundling.vectors import Preprocessing, preprocessing_of
+from tflite_compress.bundling.vectors import Preprocessing, find_preprocessing
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
 
 NO_PREPROCESSING = Preprocessing()
 
-__all__ = ["Preprocessing", "make_bundle", "preprocessing_of"]
+__all__ = ["Preprocessing", "find_preprocessing", "make_bundle"]
 
 
 def make_bundle(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflite_compress.bundling.metadata import with_metadata
-from tflite_compress.bundling.text import filled
-from tflite_compress.bundling.vectors import Preprocessing, as_json, make_vectors
+from tflite_compress.bundling.metadata import add_metadata
+from tflite_compress.bundling.text import render
+from tflite_compress.bundling.vectors import Preprocessing, encode_json, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.source_text import class_name, identifier
-from tflite_compress.tflite.tensor_specs import Ports, TensorPort, ports_of
+from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature, read_signature
 
 # Kotlin's array for each type, and LiteRT's name for reading and writing it.
 _KOTLIN = {
@@ -37,9 +37,9 @@ def android_bundle(
     accelerator = _ACCELERATORS.get(device.name, "CPU")
     looser = _HALF_PRECISION_LOOSER if accelerator == "GPU" else 1.0
     vectors = make_vectors(content, data, host_runtime(seconds=0), looser)
-    ports = ports_of(content)
+    ports = read_signature(content)
     name = identifier(name)
-    file = with_metadata(content, name, ports.inputs, ports.outputs, preprocessing, labels)
+    file = add_metadata(content, name, ports.inputs, ports.outputs, preprocessing, labels)
     values = {
         "name": name,
         "Class": class_name(name),
@@ -54,11 +54,11 @@ def android_bundle(
     package = f"java/tflitecompress/{name}"
     files = {
         f"app/src/main/assets/{name}.tflite": file,
-        f"app/src/main/{package}/{values['Class']}.kt": filled("android_class.kt", **values),
-        f"app/src/androidTest/assets/{name}_vectors.json": as_json(vectors).encode(),
-        f"app/src/androidTest/{package}/{values['Class']}Test.kt": filled("android_test.kt", **values),
-        "build.gradle.kts": filled("android_gradle.kts", **values),
-        "README.md": filled("android_readme.md", **values),
+        f"app/src/main/{package}/{values['Class']}.kt": render("android_class.kt", **values),
+        f"app/src/androidTest/assets/{name}_vectors.json": encode_json(vectors).encode(),
+        f"app/src/androidTest/{package}/{values['Class']}Test.kt": render("android_test.kt", **values),
+        "build.gradle.kts": render("android_gradle.kts", **values),
+        "README.md": render("android_readme.md", **values),
     }
     if labels:
         files["app/src/main/assets/labels.txt"] = ("\n".join(labels) + "\n").encode()
@@ -71,7 +71,7 @@ def _in_words(preprocessing: Preprocessing) -> str:
     return f"(value - {preprocessing.mean:g}) / {preprocessing.std:g}, done by the class"
 
 
-def _kotlin_parts(ports: Ports, preprocessing: Preprocessing) -> dict[str, str]:
+def _kotlin_parts(ports: Signature, preprocessing: Preprocessing) -> dict[str, str]:
     """Signatures and conversions, one line for each input and output."""
     inputs = [_kotlin(p) for p in ports.inputs]
     arguments = ", ".join(f"input{i}: FloatArray" for i in range(len(inputs)))
@@ -105,7 +105,7 @@ def _kotlin_parts(ports: Ports, preprocessing: Preprocessing) -> dict[str, str]:
     }
 
 
-def _kotlin(port: TensorPort) -> tuple[str, str, str]:
+def _kotlin(port: FileTensorSpec) -> tuple[str, str, str]:
     if port.type not in _KOTLIN:
         raise ModelError(
             f"'{port.name}' is of type {port.type}, which LiteRT's Kotlin API cannot write",
@@ -114,23 +114,23 @@ def _kotlin(port: TensorPort) -> tuple[str, str, str]:
     return _KOTLIN[port.type]
 
 
-def _to_raw(index: int, port: TensorPort, array: str, cast: str, preprocessing: Preprocessing) -> str:
+def _to_raw(index: int, port: FileTensorSpec, array: str, cast: str, preprocessing: Preprocessing) -> str:
     """Kotlin that turns ``inputN`` into the tensor's type, normalized and quantized."""
     value = f"input{index}[it]"
-    real = port.dtype.kind == "f" or port.quantized
+    real = port.dtype.kind == "f" or port.is_quantized
     if real and preprocessing.known and (preprocessing.mean, preprocessing.std) != (0.0, 1.0):
         value = f"({value} - {preprocessing.mean}f) / {preprocessing.std}f"
-    if port.quantized:
+    if port.is_quantized:
         low, high = (-128, 127) if port.type == "INT8" else (-32768, 32767)
         step = f"Math.rint((({value}) / {_float(port.scale)}).toDouble()).toInt() + {port.zero_point}"
         return f"{array}(input{index}.size) {{ ({step}).coerceIn({low}, {high}).{cast}() }}"
     return f"{array}(input{index}.size) {{ {value if cast == 'toFloat' else f'{value}.{cast}()'} }}"
 
 
-def _to_real(index: int, port: TensorPort, kind: str) -> str:
+def _to_real(index: int, port: FileTensorSpec, kind: str) -> str:
     """Kotlin that turns an output into real numbers."""
     raw = f"outputs[{index}].read{kind}()"
-    if port.quantized:
+    if port.is_quantized:
         scale = _float(port.scale)
         return f"{raw}.let {{ raw -> FloatArray(raw.size) {{ (raw[it] - ({port.zero_point})) * {scale} }} }}"
     return raw if kind == "Float" else f"{raw}.let {{ raw -> FloatArray(raw.size) {{ raw[it].toFloat() }} }}"

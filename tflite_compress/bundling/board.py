@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tflite_compress.bundling.npu import compiled_for
-from tflite_compress.bundling.text import filled
-from tflite_compress.bundling.vectors import as_npz, make_vectors
+from tflite_compress.bundling.npu import compile_for_device
+from tflite_compress.bundling.text import render
+from tflite_compress.bundling.vectors import encode_npz, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.host import host_runtime
@@ -30,9 +30,9 @@ def board_bundle(
     files = {
         f"{name}.tflite": content,
         "run_model.py": RUNNER.read_bytes(),
-        "vectors.npz": as_npz(vectors),
-        "requirements.txt": filled("board_requirements.txt"),
-        f"{name}.service": filled("board.service", **values),
+        "vectors.npz": encode_npz(vectors),
+        "requirements.txt": render("board_requirements.txt"),
+        f"{name}.service": render("board.service", **values),
     }
     if labels:
         files["labels.txt"] = ("\n".join(labels) + "\n").encode()
@@ -40,14 +40,14 @@ def board_bundle(
         npu_files, values["npu"] = _npu(name, content, device)
         files |= npu_files
     if device.runtime.name == "edgetpu":
-        values["npu"] = filled("board_edgetpu.md", name=name).decode()
-    files["README.md"] = filled("board_readme.md", **values)
+        values["npu"] = render("board_edgetpu.md", name=name).decode()
+    files["README.md"] = render("board_readme.md", **values)
     return files
 
 
 def _npu(name: str, content: bytes, device: Device) -> tuple[dict[str, bytes], str]:
     """The model compiled for the NPU, or why it is not."""
-    compiled, why_not = compiled_for(device, content)
+    compiled, why_not = compile_for_device(device, content)
     if compiled is None:
         return {}, f"\n{why_not}\n"
     assert device.npu is not None

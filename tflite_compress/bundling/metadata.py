@@ -15,7 +15,7 @@ import flatbuffers
 
 from tflite_compress.bundling.vectors import Preprocessing
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
-from tflite_compress.tflite.tensor_specs import TensorPort
+from tflite_compress.tflite.tensor_specs import FileTensorSpec
 
 ENTRY = b"TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -27,11 +27,11 @@ _NORMALIZATION = 1
 _AXIS_LABELS = 2
 
 
-def with_metadata(
+def add_metadata(
     content: bytes,
     name: str,
-    inputs: tuple[TensorPort, ...],
-    outputs: tuple[TensorPort, ...],
+    inputs: tuple[FileTensorSpec, ...],
+    outputs: tuple[FileTensorSpec, ...],
     preprocessing: Preprocessing,
     labels: tuple[str, ...],
 ) -> bytes:
@@ -68,8 +68,8 @@ def _archive(files: dict[str, str]) -> bytes:
 
 def _metadata(
     name: str,
-    inputs: tuple[TensorPort, ...],
-    outputs: tuple[TensorPort, ...],
+    inputs: tuple[FileTensorSpec, ...],
+    outputs: tuple[FileTensorSpec, ...],
     preprocessing: Preprocessing,
     labelled: bool,
 ) -> bytes:
@@ -83,7 +83,7 @@ def _metadata(
     return bytes(b.Output())
 
 
-def _tensor(b: Any, port: TensorPort, normalization: Preprocessing | None, labelled: bool) -> int:
+def _tensor(b: Any, port: FileTensorSpec, normalization: Preprocessing | None, labelled: bool) -> int:
     """One ``TensorMetadata``: name, what it holds, how to normalize, its label file."""
     fields = {0: b.CreateString(port.name), 3: _content(b, port)}
     if normalization is not None:
@@ -101,7 +101,7 @@ def _tensor(b: Any, port: TensorPort, normalization: Preprocessing | None, label
     return _table(b, 7, fields)
 
 
-def _content(b: Any, port: TensorPort) -> int:
+def _content(b: Any, port: FileTensorSpec) -> int:
     """Image where the shape is that of one (1 or 3 channels), else features."""
     channels = port.shape[-1] if len(port.shape) == 4 else 0
     image = channels in (1, 3)

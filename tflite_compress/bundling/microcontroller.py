@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflite_compress.bundling.npu import compiled_for
-from tflite_compress.bundling.text import filled
+from tflite_compress.bundling.npu import compile_for_device
+from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import Vectors, make_vectors
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
@@ -14,7 +14,7 @@ from tflite_compress.runtimes.tflm_runtime import ARENA_ROUNDING, micro_runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.source_text import identifier
 from tflite_compress.tflite.flatbuffer import operator_names
-from tflite_compress.tflite.tensor_specs import TensorPort
+from tflite_compress.tflite.tensor_specs import FileTensorSpec
 
 _CPP_TYPES = {
     "FLOAT32": "float",
@@ -49,15 +49,15 @@ def micro_bundle(
         return answers[-1]
 
     vectors = make_vectors(content, data, asked)
-    reserve = answers[0].cost("arena to reserve")
+    reserve = answers[0].measurement("arena to reserve")
     assert reserve is not None
     name = identifier(name)
-    files = _sources(name, content, int(reserve.value), reserve.how, vectors, labels)
+    files = _sources(name, content, int(reserve.value), reserve.source, vectors, labels)
     values = {
         "name": name,
         "device": device.title,
         "arena": f"{reserve.value:,.0f}",
-        "arena_how": reserve.how,
+        "arena_how": reserve.source,
         "flash": f"{len(content):,}",
         "vectors": len(vectors),
         "origin": vectors.origin,
@@ -67,7 +67,7 @@ def micro_bundle(
     if device.npu is not None:
         npu_files, values["npu"] = _npu(name, content, device)
         files |= npu_files
-    files["README.md"] = filled("micro_readme.md", **values)
+    files["README.md"] = render("micro_readme.md", **values)
     return files
 
 
@@ -78,7 +78,7 @@ def _sources(
     header = {"name": name, "guard": name.upper()}
     return {
         **_model_files("src", name, content),
-        f"src/{name}_settings.h": filled(
+        f"src/{name}_settings.h": render(
             "micro_settings.h",
             **header,
             arena=arena_bytes,
@@ -87,19 +87,19 @@ def _sources(
             outputs=_port_constants("Output", vectors.ports.outputs),
             labels=_labels(labels),
         ),
-        f"src/{name}_vectors.h": filled(
+        f"src/{name}_vectors.h": render(
             "micro_vectors.h", **header, count=len(vectors), **_vector_tables(vectors, declare=True)
         ),
-        f"src/{name}_vectors.cc": filled(
+        f"src/{name}_vectors.cc": render(
             "micro_vectors.cc", **header, **_vector_tables(vectors, declare=False)
         ),
-        f"src/{name}_run.h": filled("micro_run.h", **header),
-        f"src/{name}_run.cc": filled("micro_run.cc", **header),
-        "main.cc": filled("micro_main.cc", **header),
-        "helpers_check.cc": filled("micro_helpers_check.cc", **header, **_helper_checks(vectors)),
-        "CMakeLists.txt": filled("micro_cmake.txt", **header),
-        "library.properties": filled("micro_library.properties", **header),
-        f"examples/{name}_check/{name}_check.ino": filled("micro_sketch.ino", **header),
+        f"src/{name}_run.h": render("micro_run.h", **header),
+        f"src/{name}_run.cc": render("micro_run.cc", **header),
+        "main.cc": render("micro_main.cc", **header),
+        "helpers_check.cc": render("micro_helpers_check.cc", **header, **_helper_checks(vectors)),
+        "CMakeLists.txt": render("micro_cmake.txt", **header),
+        "library.properties": render("micro_library.properties", **header),
+        f"examples/{name}_check/{name}_check.ino": render("micro_sketch.ino", **header),
     }
 
 
@@ -111,11 +111,11 @@ def _model_files(folder: str, name: str, content: bytes) -> dict[str, bytes]:
         f"  if (resolver.{resolver_method(kind)}() != kTfLiteOk) return kTfLiteError;" for kind in kinds
     )
     return {
-        f"{folder}/{name}_data.h": filled("micro_data.h", **header, size=len(content)),
-        f"{folder}/{name}_data.cc": filled(
+        f"{folder}/{name}_data.h": render("micro_data.h", **header, size=len(content)),
+        f"{folder}/{name}_data.cc": render(
             "micro_data.cc", **header, size=len(content), rows=_bytes(content)
         ),
-        f"{folder}/{name}_ops.h": filled(
+        f"{folder}/{name}_ops.h": render(
             "micro_ops.h", **header, count=len(kinds), calls=calls, kinds=", ".join(kinds)
         ),
     }
@@ -140,7 +140,7 @@ def _bytes(content: bytes) -> str:
     return "\n".join("    " + " ".join(f"0x{b:02x}," for b in row) for row in rows)
 
 
-def _port_constants(side: str, ports: tuple[TensorPort, ...]) -> str:
+def _port_constants(side: str, ports: tuple[FileTensorSpec, ...]) -> str:
     """Sizes, types and quantization of one side as C++ constants."""
     lines = [f"constexpr int k{side}s = {len(ports)};"]
     for index, port in enumerate(ports):
@@ -156,7 +156,7 @@ def _port_constants(side: str, ports: tuple[TensorPort, ...]) -> str:
     return "\n".join(lines)
 
 
-def _cpp_type(port: TensorPort) -> str:
+def _cpp_type(port: FileTensorSpec) -> str:
     if port.type not in _CPP_TYPES:
         raise ModelError(
             f"'{port.name}' is of type {port.type}, which the C++ bundle lacks", "Use int8 or float32."
@@ -216,7 +216,7 @@ def _helper_checks(vectors: Vectors) -> dict[str, str]:
     """Real values of the vectors' inputs beside the raw ones, for the check of the helpers."""
     arrays, checks = [], []
     for index, (port, real) in enumerate(zip(vectors.ports.inputs, vectors.real, strict=True)):
-        if not port.quantized:
+        if not port.is_quantized:
             continue
         size = int(vectors.inputs[index][0].size)
         table = np.asarray(real, np.float32).reshape(len(vectors), size)
@@ -239,14 +239,14 @@ def _decode_note(content: bytes) -> str:
 
 def _npu(name: str, content: bytes, device: Device) -> tuple[dict[str, bytes], str]:
     """The model compiled for the NPU, with its own operators."""
-    compiled, why_not = compiled_for(device, content)
+    compiled, why_not = compile_for_device(device, content)
     if compiled is None:
         return {}, f"\n## On the NPU\n\n{why_not}\n"
-    sram = compiled.answer.cost("sram")
+    sram = compiled.answer.measurement("sram")
     planned = sram.value if sram else 0
     arena = -(-int(planned + 4096) // ARENA_ROUNDING) * ARENA_ROUNDING
     files = {f"npu/{name}_vela.tflite": compiled.content, **_model_files("npu/src", name, compiled.content)}
-    note = filled(
+    note = render(
         "micro_npu.md",
         name=name,
         vela=compiled.answer.runtime,

@@ -7,7 +7,7 @@ from tflite_compress.runtimes.vela import Compiled, compile_for
 from tflite_compress.support.errors import CompressError
 
 
-def compiled_for(device: Device, content: bytes) -> tuple[Compiled | None, str]:
+def compile_for_device(device: Device, content: bytes) -> tuple[Compiled | None, str]:
     """Compile for the device's Ethos-U.
 
     Args:

@@ -9,7 +9,7 @@ from tflite_compress.support.source_text import fill_template
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
-def filled(template: str, **values: object) -> bytes:
+def render(template: str, **values: object) -> bytes:
     """Return a template of this package with its values filled in.
 
     Args:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.data.raw import FileData
-from tflite_compress.runtimes.compare import tolerances
+from tflite_compress.runtimes.compare import find_tolerances
 from tflite_compress.runtimes.run_result import Arrays, Runtime
 from tflite_compress.support.errors import ModelError
-from tflite_compress.tflite.tensor_specs import Ports, ports_of
+from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
 _SCALES = {"none": (0.0, 1.0), "unit": (0.0, 255.0), "symmetric": (127.5, 127.5)}
 
@@ -37,7 +37,7 @@ class Preprocessing:
         return self.name in _SCALES
 
 
-def preprocessing_of(name: str) -> Preprocessing:
+def find_preprocessing(name: str) -> Preprocessing:
     """The preprocessing a ``--preprocess`` stands for."""
     return Preprocessing(name, *_SCALES.get(name, (0.0, 1.0)))
 
@@ -55,7 +55,7 @@ class Vectors:
         origin: Where inputs and outputs come from.
     """
 
-    ports: Ports
+    ports: Signature
     inputs: Arrays
     real: Arrays
     expected: Arrays
@@ -78,16 +78,16 @@ def make_vectors(content: bytes, data: FileData, runtime: Runtime, looser: float
     Raises:
         ModelError: The runtime refuses the model.
     """
-    ports = ports_of(content)
+    ports = read_signature(content)
     answer = runtime(content, data.raw)
     if answer.outputs is None:
         raise ModelError(f"{answer.runtime} computes no outputs")
-    allowed = tuple(t * looser for t in tolerances(answer.outputs, ports))
+    allowed = tuple(t * looser for t in find_tolerances(answer.outputs, ports))
     origin = f"{data.origin}; outputs by {answer.runtime}"
     return Vectors(ports, data.raw, data.real, answer.outputs, allowed, origin)
 
 
-def as_npz(vectors: Vectors) -> bytes:
+def encode_npz(vectors: Vectors) -> bytes:
     """The vectors as the single-file runner reads them."""
     arrays: dict[str, Any] = {f"input_{i}": x for i, x in enumerate(vectors.inputs)}
     arrays |= {f"expected_{i}": y for i, y in enumerate(vectors.expected)}
@@ -97,7 +97,7 @@ def as_npz(vectors: Vectors) -> bytes:
     return _same_every_time(stream.getvalue())
 
 
-def as_json(vectors: Vectors) -> str:
+def encode_json(vectors: Vectors) -> str:
     """The vectors as flat lists, for Kotlin."""
     rows = [
         {

@@ -8,10 +8,12 @@ from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.scoring.metrics import apply_metric, given_metric, infer_head, metric_for
 from tflite_compress.support.errors import DataError
-from tflite_compress.tflite.tensor_specs import Ports
+from tflite_compress.tflite.tensor_specs import Signature
 
 
-def accuracy(answer: RunResult, data: FileData, ports: Ports, metric: str | None = None) -> Measurement:
+def measure_accuracy(
+    answer: RunResult, data: FileData, ports: Signature, metric: str | None = None
+) -> Measurement:
     """Score a runtime's outputs against labels; the mean over outputs.
 
     Args:

@@ -32,7 +32,7 @@ _INSTEAD = {
 }
 
 
-def instead_of(operator: str) -> str:
+def suggest_replacement(operator: str) -> str:
     """One sentence on what to do about a missing operator."""
     known = _INSTEAD.get(operator)
     if known:

@@ -7,17 +7,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tflite_compress.checking.accuracy import accuracy
+from tflite_compress.checking.accuracy import measure_accuracy
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict, accuracy_finding, check
+from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict, check, judge_accuracy
 from tflite_compress.data.raw import SAMPLES, FileData, samples_for
 from tflite_compress.profiles.devices import all_devices, load_device
-from tflite_compress.runtimes.by_name import Remote, runtime_named
+from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import Comparison, compare
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.tensor_specs import Ports, ports_of
+from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
 DEFAULTS = Remote()
 
@@ -57,9 +57,9 @@ def check_file(
     progress = progress or Silent()
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
     content = read_validated(Path(path))
-    ports = ports_of(content)
+    ports = read_signature(content)
     samples, real = samples_for(ports, data, preprocess)
-    runtime = None if on_device is None else runtime_named(on_device, remote)
+    runtime = None if on_device is None else find_runtime(on_device, remote)
     evidence = Evidence(content, samples.first(SAMPLES).raw, runtime)
     extra: list[Finding] = []
     with progress.step("asking the runtimes"):
@@ -94,11 +94,11 @@ def verify_file(
         CompressError: File, data or a runtime's name cannot be used.
     """
     progress = progress or Silent()
-    chosen = {name: runtime_named(name, remote) for name in dict.fromkeys(runtimes)}
+    chosen = {name: find_runtime(name, remote) for name in dict.fromkeys(runtimes)}
     if not chosen:
         raise UsageError("no runtime named", "For example --runtime=litert,tflm.")
     content = read_validated(Path(path))
-    ports = ports_of(content)
+    ports = read_signature(content)
     found, _ = samples_for(ports, data, preprocess, samples)
     with progress.step("running"):
         return compare(content, found.first(samples).raw, ports, chosen)
@@ -130,20 +130,20 @@ def bundle_file(
     Raises:
         CompressError: File, data or profile cannot be used, or the folder is taken.
     """
-    from tflite_compress.bundling import make_bundle, preprocessing_of
+    from tflite_compress.bundling import find_preprocessing, make_bundle
     from tflite_compress.support.file_manifest import files_manifest
     from tflite_compress.support.staging import MANIFEST, result_folder, write_file
 
     progress = progress or Silent()
     profile = load_device(device)
     content = read_validated(Path(path))
-    ports = ports_of(content)
+    ports = read_signature(content)
     samples, _ = samples_for(ports, data, preprocess)
     names = _label_lines(labels) if labels else samples.class_names
     target = Path(out) if out else Path(f"bundle-{profile.name}")
     with result_folder(target) as staging, progress.step("making the bundle"):
         files = make_bundle(
-            content, profile, samples.first(SAMPLES), Path(path).stem, names, preprocessing_of(preprocess)
+            content, profile, samples.first(SAMPLES), Path(path).stem, names, find_preprocessing(preprocess)
         )
         for name, written in files.items():
             write_file(staging / name, written)
@@ -151,13 +151,13 @@ def bundle_file(
     return target
 
 
-def _accuracy(content: bytes, data: FileData, ports: Ports, metric: str | None, least: float) -> Finding:
+def _accuracy(content: bytes, data: FileData, ports: Signature, metric: str | None, least: float) -> Finding:
     """Score the file in LiteRT, or in TFLite Micro where LiteRT cannot run it."""
     try:
-        answer = runtime_named("litert", DEFAULTS)(content, data.raw)
+        answer = find_runtime("litert", DEFAULTS)(content, data.raw)
     except CompressError:
-        answer = runtime_named("tflm", DEFAULTS)(content, data.raw)
-    return accuracy_finding(accuracy(answer, data, ports, metric), least)
+        answer = find_runtime("tflm", DEFAULTS)(content, data.raw)
+    return judge_accuracy(measure_accuracy(answer, data, ports, metric), least)
 
 
 def _label_lines(path: str) -> tuple[str, ...]:

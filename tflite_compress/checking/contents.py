@@ -78,7 +78,7 @@ class Contents:
     trees: bool = False
 
 
-def contents_of(model: Any, size: int) -> Contents:
+def read_contents(model: Any, size: int) -> Contents:
     """Read a decoded file.
 
     Args:

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any
 
-from tflite_compress.checking.contents import Contents, contents_of
+from tflite_compress.checking.contents import Contents, read_contents
 from tflite_compress.profiles.devices import Device, Npu
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.support.errors import CompressError
@@ -36,7 +36,7 @@ class Evidence:
     @functools.cached_property
     def contents(self) -> Contents:
         """What the file asks of a runtime."""
-        return contents_of(self.tree, len(self.content))
+        return read_contents(self.tree, len(self.content))
 
     @functools.cached_property
     def micro(self) -> RunResult | CompressError:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.bundling import make_bundle, preprocessing_of
+from tflite_compress.bundling import find_preprocessing, make_bundle
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict, check
 from tflite_compress.data.raw import FileData, from_samples, random_data
@@ -14,7 +14,7 @@ from tflite_compress.data.samples import Samples
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
-from tflite_compress.tflite.tensor_specs import Ports, ports_of
+from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
 VECTORS = 8
 
@@ -44,19 +44,19 @@ def fit_and_bundle(
     Returns:
         The verdict, the bundle's files, and why there are none.
     """
-    ports = ports_of(content)
-    data = vector_data(samples, input_names, ports)
+    ports = read_signature(content)
+    data = select_vectors(samples, input_names, ports)
     verdict = check(Evidence(content, data.raw), device, limits)
     if not bundle:
         return verdict, {}, ""
     try:
-        preprocessing = preprocessing_of(str(preprocess))
+        preprocessing = find_preprocessing(str(preprocess))
         return verdict, make_bundle(content, device, data, name, samples.class_names, preprocessing), ""
     except CompressError as error:
         return verdict, {}, error.message
 
 
-def broken_limit(
+def find_violation(
     content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...], limits: Limits
 ) -> str:
     """Which of the user's limits a file breaks, in words; an empty string where it breaks none.
@@ -68,15 +68,15 @@ def broken_limit(
         input_names: The network's inputs, in the order of the samples.
         limits: What the user demands.
     """
-    data = vector_data(samples, input_names, ports_of(content))
+    data = select_vectors(samples, input_names, read_signature(content))
     found = check(Evidence(content, data.raw), device, limits).findings
-    stops = [f for f in found if f.stops and f.subject in ("flash", "RAM", "latency")]
+    stops = [f for f in found if f.is_blocking and f.subject in ("flash", "RAM", "latency")]
     return "; ".join(
         f"{f.subject} {f.text.split(', ' + _kind(f))[0]}, {f.text.rpartition('; ')[2]}" for f in stops
     )
 
 
-def ram_of(
+def find_ram(
     content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...]
 ) -> Measurement | None:
     """RAM a file takes on a device, as :func:`check` finds it; None where that is not known.
@@ -87,15 +87,15 @@ def ram_of(
         samples: The evaluation samples.
         input_names: The network's inputs, in the order of the samples.
     """
-    data = vector_data(samples, input_names, ports_of(content))
-    return check(Evidence(content, data.raw), device, NO_LIMITS).cost("RAM")
+    data = select_vectors(samples, input_names, read_signature(content))
+    return check(Evidence(content, data.raw), device, NO_LIMITS).measurement("RAM")
 
 
 def _kind(finding: Finding) -> str:
     return finding.cost.kind if finding.cost is not None else "unknown"
 
 
-def vector_data(samples: Samples, input_names: tuple[str, ...], ports: Ports) -> FileData:
+def select_vectors(samples: Samples, input_names: tuple[str, ...], ports: Signature) -> FileData:
     """A few samples in the order of the file's inputs; random ones where they do not fit the file."""
     few = samples.take(np.arange(min(VECTORS, len(samples))))
     by_name = dict(zip(input_names, few.inputs, strict=True))

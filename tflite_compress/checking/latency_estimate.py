@@ -7,7 +7,7 @@ from tflite_compress.profiles.devices import Cycles, Device, cycle_table
 from tflite_compress.runtimes.run_result import Measurement
 
 
-def estimated_latency(contents: Contents, device: Device) -> Measurement | None:
+def estimate_latency(contents: Contents, device: Device) -> Measurement | None:
     """Time of one inference with CMSIS-NN's int8 kernels, with its range.
 
     Args:
@@ -20,14 +20,14 @@ def estimated_latency(contents: Contents, device: Device) -> Measurement | None:
     if device.core.cycles is None or device.core.clock_mhz is None or contents.precisions != {"int8"}:
         return None
     table = cycle_table()[device.core.cycles]
-    milliseconds = cycles(contents, table) / (device.core.clock_mhz * 1e3)
+    milliseconds = count_cycles(contents, table) / (device.core.clock_mhz * 1e3)
     how = f"MACs times cycles a MAC of CMSIS-NN on {table.title} at {device.core.clock_mhz} MHz"
     return Measurement(
         "latency", milliseconds, "ms", "estimated", how, milliseconds * table.low, milliseconds * table.high
     )
 
 
-def cycles(contents: Contents, table: Cycles) -> float:
+def count_cycles(contents: Contents, table: Cycles) -> float:
     """Cycles of all operators together."""
     each = {"conv": table.conv, "depthwise": table.depthwise, "dense": table.dense}
     return sum(

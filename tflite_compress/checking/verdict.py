@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tflite_compress.checking.advice import instead_of
+from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.contents import Contents
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.latency_estimate import estimated_latency
+from tflite_compress.checking.latency_estimate import estimate_latency
 from tflite_compress.profiles.devices import Device, operator_sets
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.support.errors import CompressError
@@ -60,7 +60,7 @@ class Finding:
     demanded: bool = False
 
     @property
-    def stops(self) -> bool:
+    def is_blocking(self) -> bool:
         """True where the file does not fit because of this."""
         return self.fits is False or (self.demanded and self.fits is None)
 
@@ -75,9 +75,9 @@ class Verdict:
     @property
     def fits(self) -> bool:
         """True where nothing stands against it."""
-        return not any(f.stops for f in self.findings)
+        return not any(f.is_blocking for f in self.findings)
 
-    def cost(self, subject: Subject) -> Measurement | None:
+    def measurement(self, subject: Subject) -> Measurement | None:
         """The figure found for a subject."""
         return next((f.cost for f in self.findings if f.subject == subject and f.cost), None)
 
@@ -123,7 +123,7 @@ def _operators(contents: Contents, device: Device) -> list[Finding]:
         where = f"layer {', '.join(layers[:MOST_NAMED])}{more}"
         ending = "" if fails else ": it runs on the CPU, and each change of side costs time"
         text = f"{title} has no {name} ({where}){ending}"
-        found.append(Finding("operators", False if fails else None, text, instead_of(name)))
+        found.append(Finding("operators", False if fails else None, text, suggest_replacement(name)))
     return found
 
 
@@ -182,7 +182,7 @@ def _npu(evidence: Evidence, device: Device) -> list[Finding]:
     answer = evidence.npu(device.npu)
     if isinstance(answer, CompressError):
         return [Finding("NPU", None, answer.message, answer.hint)]
-    share, sram = answer.cost("operators on the NPU"), answer.cost("sram")
+    share, sram = answer.measurement("operators on the NPU"), answer.measurement("sram")
     part = f"{share.value:.0%} of operators" if share else "the model"
     memory = f", {sram.value:,.0f} bytes of SRAM" if sram else ""
     text = f"{answer.runtime}: {part} on the NPU{memory}"
@@ -236,7 +236,7 @@ def _ram(evidence: Evidence, device: Device, limits: Limits) -> list[Finding]:
     answer = evidence.runtime_of(device)
     if isinstance(answer, CompressError):
         return [Finding("RAM", None, "unknown: the runtime refuses the model", demanded=demanded)]
-    cost = answer.cost("arena to reserve") or answer.cost("process memory")
+    cost = answer.measurement("arena to reserve") or answer.measurement("process memory")
     do = "Smaller inputs or fewer channels early in the network shrink it most."
     return [_within("RAM", cost, limit, demanded, do)]
 
@@ -244,11 +244,11 @@ def _ram(evidence: Evidence, device: Device, limits: Limits) -> list[Finding]:
 def _latency(evidence: Evidence, device: Device, limits: Limits) -> list[Finding]:
     demanded = limits.latency_ms is not None
     measured = evidence.measured
-    cost = measured.cost("latency") if isinstance(measured, RunResult) else None
+    cost = measured.measurement("latency") if isinstance(measured, RunResult) else None
     if cost is None and device.npu is not None:
         cost = _npu_latency(evidence.npu(device.npu))
     if cost is None and device.npu is None:
-        cost = estimated_latency(evidence.contents, device)
+        cost = estimate_latency(evidence.contents, device)
     if cost is None:
         do = "Measure it there: --ssh=HOST, or --adb with --benchmark-model."
         return [Finding("latency", None, "unknown: not measured on the device", do, demanded=demanded)]
@@ -259,8 +259,8 @@ def _npu_latency(compiled: RunResult | CompressError) -> Measurement | None:
     """Vela's figure, if it covers the whole model: what is left to the CPU is not in it."""
     if isinstance(compiled, CompressError):
         return None
-    share = compiled.cost("operators on the NPU")
-    return compiled.cost("latency") if share is not None and share.value == 1 else None
+    share = compiled.measurement("operators on the NPU")
+    return compiled.measurement("latency") if share is not None and share.value == 1 else None
 
 
 def _within(
@@ -282,7 +282,7 @@ def _within(
     return Finding(subject, None, f"{text}, within the range of the estimate", do, cost, demanded)
 
 
-def accuracy_finding(cost: Measurement, least: float) -> Finding:
+def judge_accuracy(cost: Measurement, least: float) -> Finding:
     """Compare a measured accuracy with what the user demands."""
     fits = cost.value >= least
     return Finding(

@@ -103,7 +103,7 @@ def inspect(model: Any = None, *extra: str, graph: Any = None, diff: Any = None,
     refuse_extra(extra)
     import json as json_module
 
-    from tflite_compress.inspection.diff import difference
+    from tflite_compress.inspection.diff import compare_inspections
     from tflite_compress.inspection.inspect_file import inspect as look
     from tflite_compress.reporting import inspection_table
 
@@ -112,7 +112,7 @@ def inspect(model: Any = None, *extra: str, graph: Any = None, diff: Any = None,
     found = look(str(model))
     if diff is not None:
         other = look(str(diff))
-        change = difference(found, other)
+        change = compare_inspections(found, other)
         if flag(json, "json"):
             print(json_module.dumps(inspection_table.difference_record(found, other, change), indent=2))
         else:
@@ -122,10 +122,10 @@ def inspect(model: Any = None, *extra: str, graph: Any = None, diff: Any = None,
     else:
         inspection_table.print_inspection(found)
     if graph is not None:
-        from tflite_compress.inspection.drawing import drawn
+        from tflite_compress.inspection.drawing import draw_svg
         from tflite_compress.support.staging import write_file
 
-        write_file(Path(str(graph)), drawn(found))
+        write_file(Path(str(graph)), draw_svg(found))
     return 0
 
 
@@ -155,12 +155,12 @@ def profile(
     import json as json_module
 
     from tflite_compress.reporting import profile_table
-    from tflite_compress.timing.benchmark import kernels_named
+    from tflite_compress.timing.benchmark import find_kernels
     from tflite_compress.timing.profile import profile as measure
 
     if model is None:
         raise UsageError("no model named", "For example: tflite-compress profile model.tflite")
-    (chosen,) = kernels_named([str(kernels)])
+    (chosen,) = find_kernels([str(kernels)])
     duration, count = seconds_of(seconds, "seconds"), whole(threads, "threads")
     found = quietly(
         lambda progress: measure(

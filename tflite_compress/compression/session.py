@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tflite_compress.checking.fit_result import broken_limit, fit_and_bundle, ram_of
+from tflite_compress.checking.fit_result import find_ram, find_violation, fit_and_bundle
 from tflite_compress.checking.verdict import NO_LIMITS, Verdict
 from tflite_compress.compression.compress import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
@@ -154,7 +154,7 @@ class Session:
         assert model.flatbuffer is not None
         names = tuple(port.name for port in self.source.network.inputs)
         samples = self.context.reference.splits.evaluate
-        return broken_limit(model.flatbuffer, plan.device, samples, names, limits)
+        return find_violation(model.flatbuffer, plan.device, samples, names, limits)
 
     def _fit(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
         """Put the device's verdict into the report; gives the bundle's files."""
@@ -172,7 +172,7 @@ class Session:
         )
         report["fit"] = verdict_record(verdict)
         report["memory"] = self._memory(plan, verdict)
-        latency = verdict.cost("latency")
+        latency = verdict.measurement("latency")
         if latency is not None:
             report["device_latency"] = latency.as_json()
         if why_none:
@@ -198,8 +198,8 @@ class Session:
         before = None
         if self.options.details:
             names = tuple(port.name for port in self.source.network.inputs)
-            before = ram_of(self.original, plan.device, self.context.reference.splits.evaluate, names)
-        costs = {"original_float32": before, "result": verdict.cost("RAM")}
+            before = find_ram(self.original, plan.device, self.context.reference.splits.evaluate, names)
+        costs = {"original_float32": before, "result": verdict.measurement("RAM")}
         return {name: None if cost is None else cost.as_json() for name, cost in costs.items()}
 
     def _write(

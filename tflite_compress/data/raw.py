@@ -13,7 +13,7 @@ from tflite_compress.data.sources import ReadOptions, read
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import DataError, ModelError
-from tflite_compress.tflite.tensor_specs import Ports, TensorPort
+from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature
 
 SAMPLES = 8
 MAX_SAMPLES = 100_000
@@ -48,7 +48,7 @@ class FileData:
         return FileData(real, raw, labels, self.origin, self.class_names)
 
 
-def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
+def random_data(ports: Signature, count: int = SAMPLES, seed: int = 0) -> FileData:
     """Seeded inputs over the whole range of quantized tensors, unit-normal floats, small whole numbers.
 
     Raises:
@@ -64,7 +64,7 @@ def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
     real: list[np.ndarray] = []
     for port in ports.inputs:
         shape = (count, *port.fixed_shape)
-        if port.quantized:
+        if port.is_quantized:
             info = np.iinfo(port.dtype)
             steps = rng.integers(info.min, info.max, shape, port.dtype, endpoint=True)
             real.append(port.to_real(steps))
@@ -76,7 +76,7 @@ def random_data(ports: Ports, count: int = SAMPLES, seed: int = 0) -> FileData:
     return FileData(tuple(real), raw, None, f"random inputs (seed {seed})")
 
 
-def file_data(source: Any, ports: Ports, preprocess: str = "none", resize: bool = False) -> FileData:
+def file_data(source: Any, ports: Signature, preprocess: str = "none", resize: bool = False) -> FileData:
     """Read a data source for a ``.tflite``; a source with a test part gives that part.
 
     Args:
@@ -94,7 +94,7 @@ def file_data(source: Any, ports: Ports, preprocess: str = "none", resize: bool 
     return from_samples(samples, ports)
 
 
-def from_samples(samples: Samples, ports: Ports) -> FileData:
+def from_samples(samples: Samples, ports: Signature) -> FileData:
     """Samples in the order of the file's ports, quantized where it takes integers."""
     for port in ports.inputs:
         if port.fixed_shape[:1] not in ((1,), ()):
@@ -106,15 +106,15 @@ def from_samples(samples: Samples, ports: Ports) -> FileData:
     return FileData(samples.inputs, raw, samples.labels, samples.origin, samples.class_names)
 
 
-def _port(port: TensorPort) -> TensorSpec:
+def _port(port: FileTensorSpec) -> TensorSpec:
     """The port as data for a Keras model would see it: real numbers, free batch."""
-    dtype = "float32" if port.quantized or port.dtype.kind == "f" else port.dtype.name
+    dtype = "float32" if port.is_quantized or port.dtype.kind == "f" else port.dtype.name
     shape = tuple(None if d < 0 else d for d in port.shape[1:])
     return TensorSpec(port.name, (None, *shape), dtype)
 
 
 def samples_for(
-    ports: Ports, data: str | None, preprocess: str, count: int = SAMPLES
+    ports: Signature, data: str | None, preprocess: str, count: int = SAMPLES
 ) -> tuple[FileData, bool]:
     """The user's samples, or seeded random ones; and whether they are the user's.
 

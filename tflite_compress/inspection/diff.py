@@ -24,7 +24,7 @@ class Difference:
     layers: dict[str, tuple[WeightTensor | None, WeightTensor | None]]
 
 
-def difference(before: Inspection, after: Inspection) -> Difference:
+def compare_inspections(before: Inspection, after: Inspection) -> Difference:
     """Compare two files; layers are matched by name."""
     pairs = {
         "bytes": (before.bytes, after.bytes),

@@ -11,7 +11,7 @@ WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 46, 24, 30, 16
 _COLORS = {"FLOAT32": "#e8eef7", "FLOAT16": "#e8eef7", "INT8": "#e6f4e6", "INT16": "#f7f2dc"}
 
 
-def drawn(found: Inspection) -> str:
+def draw_svg(found: Inspection) -> str:
     """The main graph.
 
     Args:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.inspection.parts import parts_of
-from tflite_compress.inspection.weights import WeightTensor, stored_as, weight_tensors
+from tflite_compress.inspection.parts import measure_parts
+from tflite_compress.inspection.weights import WeightTensor, find_unpacked_constants, read_weights
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
 from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
-from tflite_compress.tflite.tensor_specs import TensorPort, ports_of
+from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
 
 _NO_MEMORY_OF_ITS_OWN = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")  # runtimes let the output lie on the input
 
@@ -68,8 +68,8 @@ class Inspection:
 
     path: str
     bytes: int
-    inputs: tuple[TensorPort, ...]
-    outputs: tuple[TensorPort, ...]
+    inputs: tuple[FileTensorSpec, ...]
+    outputs: tuple[FileTensorSpec, ...]
     operators: tuple[OperatorRow, ...]
     tensors: dict[str, int]
     weights: tuple[WeightTensor, ...]
@@ -99,8 +99,8 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     """
     content = read_validated(Path(path))
     model = unpack(content)
-    ports = ports_of(content)
-    weights = weight_tensors(model)
+    ports = read_signature(content)
+    weights = read_weights(model)
     operators = tuple(_rows(model))
     kinds = Counter(type_name(t.type) for g in model.subgraphs for t in g.tensors)
     return Inspection(
@@ -111,7 +111,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         operators,
         dict(kinds.most_common()),
         tuple(weights),
-        parts_of(content, frozenset(w.buffer for w in weights)),
+        measure_parts(content, frozenset(w.buffer for w in weights)),
         sum(op.macs or 0 for op in operators),
         max((peak_bytes(model, graph) for graph in model.subgraphs), default=0),
     )
@@ -130,7 +130,7 @@ def peak_bytes(model: Any, graph: Any) -> int:
     born: dict[int, int] = {int(i): -1 for i in graph.inputs}
     dies: dict[int, int] = {int(i): len(operators) for i in graph.outputs}
     same: dict[int, int] = {}
-    unpacked = stored_as(model, graph)
+    unpacked = find_unpacked_constants(model, graph)
     for step, op in enumerate(operators):
         for index in (int(i) for i in op.inputs if i >= 0):
             dies[index] = max(dies.get(index, step), step)

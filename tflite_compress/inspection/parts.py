@@ -24,7 +24,7 @@ _QUANTIZATION = ((4, 4), (6, 4), (8, 4), (10, 8))  # min, max, scale, zero point
 _LENGTH_BYTES = 4
 
 
-def parts_of(content: bytes, weight_buffers: frozenset[int]) -> dict[str, int]:
+def measure_parts(content: bytes, weight_buffers: frozenset[int]) -> dict[str, int]:
     """Bytes by what they are for; they add up to the file.
 
     Args:

@@ -70,7 +70,7 @@ def entropy_bits(values: np.ndarray) -> tuple[float, int]:
     return float(max(0.0, -np.sum(shares * np.log2(shares)))), len(counts)
 
 
-def weight_tensors(model: Any) -> list[WeightTensor]:
+def read_weights(model: Any) -> list[WeightTensor]:
     """All weight tensors of a decoded file, in order of execution.
 
     Args:
@@ -78,7 +78,7 @@ def weight_tensors(model: Any) -> list[WeightTensor]:
     """
     found = []
     for graph in model.subgraphs:
-        stored = stored_as(model, graph)
+        stored = find_unpacked_constants(model, graph)
         for op in graph.operators or []:
             name = operator_name(model, op)
             layer = own_name(tensor_name(graph.tensors[op.outputs[0]]), name) if len(op.outputs) else ""
@@ -90,7 +90,7 @@ def weight_tensors(model: Any) -> list[WeightTensor]:
     return found
 
 
-def stored_as(model: Any, graph: Any) -> dict[int, int]:
+def find_unpacked_constants(model: Any, graph: Any) -> dict[int, int]:
     """Weights an operator makes from a constant when it runs, as float16 files do: its tensor by theirs."""
     return {
         int(op.outputs[0]): int(op.inputs[0])

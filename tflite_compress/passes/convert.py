@@ -34,7 +34,7 @@ class Convert(PassConfig, frozen=True, tag="convert"):
             the device profile prefers.
         per_channel: One scale for each output channel of a weight rather than one for all.
         float_fallback: Let operators without an integer kernel stay in float32.
-        free_batch: Leave the batch dimension free; otherwise it is 1.
+        has_free_batch: Leave the batch dimension free; otherwise it is 1.
         ranges: How activation ranges are chosen from the calibration samples: ``minmax``, ``percentile``,
             ``mse`` or ``kl`` (see ``quantization.ranges``).
         layers: Types of single layers, each as ``REGEX=TYPE`` with ``int4`` (weights), ``int8``, ``int16x8``
@@ -47,7 +47,7 @@ class Convert(PassConfig, frozen=True, tag="convert"):
     io: Literal["auto", "float32", "integer"] = "auto"
     per_channel: bool = True
     float_fallback: bool = True
-    free_batch: bool = False
+    has_free_batch: bool = False
     ranges: Method = "minmax"
     layers: tuple[str, ...] = ()
     sparse: bool = False
@@ -69,14 +69,14 @@ def apply(config: Convert, model: Model, context: Context) -> Model:
     Raises:
         ConversionError: The converter refuses the model.
     """
-    from tflite_compress.tflite.levels import with_shared_levels
+    from tflite_compress.tflite.levels import share_levels
 
     samples = context.reference.splits.calibrate.inputs
     with context.progress.step(f"converting to {config.precision}", len(samples[0])) as advance:
         content, notes = flatbuffer(config, model, samples, advance)
     network = model.network
     if model.clusters and config.needs_calibration and config.per_channel:
-        content = with_shared_levels(content, _clustered_kernels(network, model.clusters))
+        content = share_levels(content, _clustered_kernels(network, model.clusters))
     dense = replace(model, flatbuffer=content).noting(*notes)
     return _sparse(config, dense, network, context) if config.sparse else dense
 
@@ -195,7 +195,7 @@ def convert(
     from tflite_compress.models.trace import traced
 
     with backend.native_noise_captured():
-        concrete, owner = traced(network, None if config.free_batch else 1)
+        concrete, owner = traced(network, None if config.has_free_batch else 1)
         if config.needs_calibration:
             _refuse_loops(concrete, owner, config.precision)
         converter = _converter(concrete, owner, config, network, samples, advance, sparse)

@@ -54,7 +54,7 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
     from tflite_compress.decode.choose import choose_encodings
     from tflite_compress.decode.insert import encodable
     from tflite_compress.runtimes.arena import LARGEST_ARENA
-    from tflite_compress.runtimes.tflm import minimal_arena
+    from tflite_compress.runtimes.tflm import find_minimal_arena
 
     if model.flatbuffer is None:
         raise ConversionError("pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe.")
@@ -63,7 +63,7 @@ def apply(config: Encode, model: Model, context: Context) -> Model:
     ports = model.network.tensor_names
     with context.progress.step("encoding weights"):
         try:
-            arena = minimal_arena(model.flatbuffer)
+            arena = find_minimal_arena(model.flatbuffer)
         except ConversionError as error:
             return model.noting(f"weights are not encoded: {error.message}")
         tensors = encodable(model.flatbuffer)
@@ -102,12 +102,12 @@ def _largest_within(
     None where no tensor remains.
     """
     from tflite_compress.decode.insert import with_decode
-    from tflite_compress.runtimes.tflm import minimal_arena
+    from tflite_compress.runtimes.tflm import find_minimal_arena
 
     left = dict(sorted(chosen.items(), key=lambda item: tensors[item[0]].values.nbytes))
     while left:
         content = with_decode(plain, left)
-        arena = minimal_arena(content)
+        arena = find_minimal_arena(content)
         if arena <= arena_limit:
             return _Candidate(content, left, arena, len(chosen) - len(left))
         left.popitem()
@@ -118,13 +118,13 @@ def _verified(
     config: Encode, model: Model, context: Context, ports: Ports, found: _Candidate, arena: int
 ) -> Model:
     """The encoded model, if its outputs are the plain one's on every sample."""
-    from tflite_compress.runtimes.tflm import same_outputs
+    from tflite_compress.runtimes.tflm import has_same_outputs
 
     assert model.flatbuffer is not None
     pool = context.reference.splits.evaluate.inputs
     inputs = _repeated(pool, config.check_samples)
     with context.progress.step("comparing encoded and plain weights on TFLite Micro"):
-        if not same_outputs(model.flatbuffer, found.content, inputs, ports):
+        if not has_same_outputs(model.flatbuffer, found.content, inputs, ports):
             return model.noting("weights are not encoded: TFLite Micro's outputs would change")
         ratio = _time_ratio(model.flatbuffer, found.content, inputs, ports)
     encoding: dict[str, Any] = {

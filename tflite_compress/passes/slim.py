@@ -39,7 +39,7 @@ def apply(config: Slim, model: Model, context: Context) -> Model:
     Raises:
         ConversionError: The model is not converted yet.
     """
-    from tflite_compress.tflite.slim_file import slimmed, steps_of
+    from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
     if model.flatbuffer is None:
         raise ConversionError("pass 'slim' comes before 'convert'", "Put it after 'convert' in the recipe.")
@@ -47,13 +47,13 @@ def apply(config: Slim, model: Model, context: Context) -> Model:
         return model
     inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
     same = _comparison(model, inputs)
-    steps = steps_of(config.slim)
-    everything = slimmed(model.flatbuffer, steps)
+    steps = list_slimming_steps(config.slim)
+    everything = slim_file(model.flatbuffer, steps)
     if same(everything):
         return replace(model, flatbuffer=everything)
     content, notes = model.flatbuffer, []
     for step in steps:
-        candidate = slimmed(content, (step,))
+        candidate = slim_file(content, (step,))
         if same(candidate):
             content = candidate
         else:

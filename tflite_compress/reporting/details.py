@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from tflite_compress.inspection.weights import weight_tensors
+from tflite_compress.inspection.weights import read_weights
 from tflite_compress.passes import Convert
 from tflite_compress.pipeline.candidates import Attempt
 from tflite_compress.reporting.histograms import worst_layers
@@ -77,7 +77,7 @@ def layer_bytes(original: bytes, result: bytes) -> list[dict[str, Any]]:
     sides = []
     for content in (original, result):
         found: dict[str, int] = {}
-        for tensor in weight_tensors(unpack(content)):
+        for tensor in read_weights(unpack(content)):
             found[tensor.layer] = found.get(tensor.layer, 0) + tensor.bytes
         sides.append(found)
     names = dict.fromkeys([*sides[0], *sides[1]])
@@ -91,7 +91,7 @@ def operator_times(content: bytes) -> dict[str, Any]:
         ModelError: There are too many, or the file cannot be cut.
     """
     found = profile_content(content, "", seconds=OPERATOR_SECONDS, most=MAX_OPERATORS)
-    rows = [{**asdict(row), "told": row.told} for row in found.rows]
+    rows = [{**asdict(row), "told": row.is_above_noise} for row in found.rows]
     return {"method": found.method, "where": found.where, "total_ms": found.total_ms, "rows": rows}
 
 

@@ -21,9 +21,13 @@ def print_verdicts(verdicts: list[Verdict]) -> None:
         return
     table = grid("device", "fits", "flash", "RAM", "latency", "because", right=(2, 3, 4))
     for verdict in verdicts:
-        stops = [f for f in verdict.findings if f.stops]
+        stops = [f for f in verdict.findings if f.is_blocking]
         because = f"{stops[0].subject}: {stops[0].text}" if stops else ""
-        costs = (_short(verdict.cost("flash")), _short(verdict.cost("RAM")), _short(verdict.cost("latency")))
+        costs = (
+            _short(verdict.measurement("flash")),
+            _short(verdict.measurement("RAM")),
+            _short(verdict.measurement("latency")),
+        )
         table.add_row(verdict.device.name, _MARKS[verdict.fits], *costs, because)
     out = console()
     out.print(table)
@@ -59,7 +63,11 @@ def print_comparisons(comparisons: list[Comparison]) -> None:
             table.add_row(c.runtime, _MARKS[False], "", f"{c.answer.message}\n{c.answer.hint}".strip())
             continue
         gap = f"{c.largest:g} against {c.against}" if c.against else ""
-        lines = [c.answer.runtime, *(f"{cost.what}: {cost}" for cost in c.answer.costs), *c.answer.notes]
+        lines = [
+            c.answer.runtime,
+            *(f"{cost.name}: {cost}" for cost in c.answer.measurements),
+            *c.answer.notes,
+        ]
         table.add_row(c.runtime, _MARKS[c.same] if c.against else "", gap, "\n".join(lines))
     console().print(table)
 
@@ -96,7 +104,7 @@ def comparisons_as_json(comparisons: list[Comparison]) -> str:
             row["error"] = c.answer.message
         else:
             row["version"] = c.answer.runtime
-            row["costs"] = [cost.as_json() for cost in c.answer.costs]
+            row["costs"] = [cost.as_json() for cost in c.answer.measurements]
             row["notes"] = list(c.answer.notes)
             if c.against:
                 row["against"], row["largest_difference"] = c.against, c.largest

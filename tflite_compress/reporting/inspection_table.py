@@ -10,7 +10,7 @@ from tflite_compress.inspection.diff import Difference
 from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
 from tflite_compress.reporting.terminal import console, grid
-from tflite_compress.tflite.tensor_specs import TensorPort
+from tflite_compress.tflite.tensor_specs import FileTensorSpec
 
 SCHEMA = 1
 
@@ -100,8 +100,8 @@ def _weight(w: WeightTensor) -> str:
     return f"{w.type} {_shape(w.shape)}, {w.bytes:,} bytes, {w.sparsity:.0%} zeros, {w.entropy_bits:.2f} bits"
 
 
-def _port(port: TensorPort) -> str:
-    scale = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.quantized else ""
+def _port(port: FileTensorSpec) -> str:
+    scale = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.is_quantized else ""
     return f"{port.name}: {port.type} {_shape(port.shape)}{scale}"
 
 

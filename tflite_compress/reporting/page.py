@@ -151,7 +151,7 @@ def _cards(report: dict[str, Any]) -> list[dict[str, str]]:
     on_device = report["device_latency"]
     if on_device["kind"] != "unknown":
         spread = f" ({on_device['low']:.3g} to {on_device['high']:.3g})" if "low" in on_device else ""
-        note = f"{on_device['kind']}: {on_device['how']}"
+        note = f"{on_device['kind']}: {on_device['source']}"
         value = f"{on_device['value']:.3g} ms{spread}"
         cards.append(
             {"name": "Latency on the device", "before": "", "after": value, "change": "", "note": note}
@@ -176,7 +176,7 @@ def _card(name: str, before: float, after: float, unit: str, note: str) -> dict[
 
 
 def _memory_card(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, str]:
-    note = f"{after['what']}, {after['kind']}: {after['how']}"
+    note = f"{after['name']}, {after['kind']}: {after['source']}"
     if before is not None:
         return _card("RAM", before["value"], after["value"], "bytes", note)
     shown = f"{after['value']:,.0f} bytes"

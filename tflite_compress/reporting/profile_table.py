@@ -33,8 +33,8 @@ def print_profile(found: Profile) -> None:
 
 
 def _cells(row: OperatorTime, total_ms: float) -> list[str]:
-    time = number(row.ms * 1e3) if row.told else "below noise"
-    share = f"{max(0.0, row.ms) / total_ms:.1%}" if row.told else ""
+    time = number(row.ms * 1e3) if row.is_above_noise else "below noise"
+    share = f"{max(0.0, row.ms) / total_ms:.1%}" if row.is_above_noise else ""
     speed = f"{row.gmacs_per_s:,.2f}" if row.gmacs_per_s else ""
     reached = f"{row.gmacs_per_s / row.attainable:.0%}" if row.gmacs_per_s and row.attainable else ""
     macs = "?" if row.macs is None else f"{row.macs:,}" if row.macs else ""

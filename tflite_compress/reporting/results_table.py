@@ -165,7 +165,7 @@ def _memory(findings: list[dict[str, Any]]) -> str:
 
 def _on_device(latency: dict[str, Any]) -> str:
     spread = f" ({latency['low']:.3g} to {latency['high']:.3g})" if "low" in latency else ""
-    return f"about {latency['value']:.3g} ms{spread} on the device, {latency['kind']}: {latency['how']}"
+    return f"about {latency['value']:.3g} ms{spread} on the device, {latency['kind']}: {latency['source']}"
 
 
 def size(count: int) -> str:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from tflite_compress.reporting.terminal import console, grid
-from tflite_compress.timing.benchmark import Benchmark, Comparison, label
+from tflite_compress.timing.benchmark import Benchmark, Comparison, describe_contender
 from tflite_compress.timing.interleaved import Timing
-from tflite_compress.timing.stats import in_words
+from tflite_compress.timing.stats import describe_ratio
 
 SCHEMA = 1
 
@@ -52,7 +52,7 @@ def _timings(found: Benchmark, letters: dict[str, str]) -> Any:
         spread = f"{number(median.low * 1e3)} to {number(median.high * 1e3)}"
         tail = [number(v * 1e3) for v in (s.p90_ms, s.p99_ms, s.mean_ms.value)]
         start = [number(loaded.load_ms), number(loaded.first_ms * 1e3), _megabytes(loaded.peak_bytes)]
-        name = _shortened(label(c), letters)
+        name = _shortened(describe_contender(c), letters)
         table.add_row(name, number(median.value * 1e3), spread, *tail, *start)
     return table
 
@@ -72,7 +72,7 @@ def _shortened(line: str, letters: dict[str, str]) -> str:
 
 def sentence(comparison: Comparison) -> str:
     """A comparison as one would say it."""
-    r, words = comparison.ratio, in_words(comparison.ratio)
+    r, words = comparison.ratio, describe_ratio(comparison.ratio)
     figures = f"{r.value:.3g}x the time ({r.low:.3g}x to {r.high:.3g}x)"
     if comparison.what == "delegate":
         name = comparison.name.replace(", xnnpack", "")
@@ -96,7 +96,7 @@ def benchmark_record(found: Benchmark) -> dict[str, Any]:
             {
                 "name": t.name,
                 "median_ms": asdict(t.median_ms),
-                "turns": [[c.as_json() for c in a.costs] for a in t.answers],
+                "turns": [[c.as_json() for c in a.measurements] for a in t.answers],
             }
             for t in found.on_device
         ],
@@ -107,13 +107,13 @@ def benchmark_record(found: Benchmark) -> dict[str, Any]:
                 "name": c.name,
                 "baseline": c.baseline,
                 "ratio": asdict(c.ratio),
-                "words": in_words(c.ratio),
+                "words": describe_ratio(c.ratio),
             }
             for c in found.comparisons
         ],
         "throughput": [
             {
-                "name": label(t.contender),
+                "name": describe_contender(t.contender),
                 "batch": t.batch,
                 "samples_per_s": t.samples_per_s if not t.why_not else None,
                 "peak_bytes": t.peak_bytes or None,

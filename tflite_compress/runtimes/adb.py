@@ -122,7 +122,7 @@ def find_phone(serial: str | None) -> list[str]:
     return [adb, "-s", chosen]
 
 
-def command_line(folder: str, delegate: Delegate, threads: int) -> list[str]:
+def build_command(folder: str, delegate: Delegate, threads: int) -> list[str]:
     """What runs on the phone."""
     flags = {
         "cpu": ["--use_xnnpack=true"],
@@ -152,7 +152,7 @@ def _run_on_phone(
             _adb(adb, "push", file.name, f"{folder}/model.tflite")
         _adb(adb, "push", str(binary), f"{folder}/benchmark_model")
         _adb(adb, "shell", "chmod", "755", f"{folder}/benchmark_model")
-        return _adb(adb, "shell", *command_line(folder, delegate, threads), seconds=limit_s)
+        return _adb(adb, "shell", *build_command(folder, delegate, threads), seconds=limit_s)
     finally:
         with contextlib.suppress(CompressError):
             _adb(adb, "shell", "rm", "-rf", folder)

@@ -81,19 +81,19 @@ class LoadedModel:
 
     def run(self, sample: tuple[np.ndarray, ...], names: tuple[str, ...]) -> None:
         """Run once from a fresh state."""
-        from tflite_compress.runtimes.litert import quantized
+        from tflite_compress.runtimes.litert import quantize_array
 
         self._interpreter.reset_all_variables()
         for name, array in zip(names, sample, strict=True):
             index = self._inputs[name]
-            self._interpreter.set_tensor(index, quantized(array, self._details[index]))
+            self._interpreter.set_tensor(index, quantize_array(array, self._details[index]))
         self._interpreter.invoke()
 
     def value(self, index: int) -> np.ndarray:
         """A tensor after the last run, as real numbers."""
-        from tflite_compress.runtimes.litert import dequantized
+        from tflite_compress.runtimes.litert import dequantize_array
 
-        return dequantized(self._interpreter.get_tensor(index), self._details[index])
+        return dequantize_array(self._interpreter.get_tensor(index), self._details[index])
 
     def holds(self, index: int) -> bool:
         """True for a tensor that has values after a run; some in branches and loops never get any."""
@@ -105,14 +105,14 @@ class LoadedModel:
 
     def represented(self, index: int, real: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """Real numbers as this tensor would hold them, and the range it can hold."""
-        from tflite_compress.runtimes.litert import dequantized, quantized
+        from tflite_compress.runtimes.litert import dequantize_array, quantize_array
 
         bounds = self.bounds(index)
         if bounds is None:
             return real, (-np.inf, np.inf)
         detail = self._details[index]
         half = detail["quantization"][0] / 2
-        return dequantized(quantized(real, detail), detail), (bounds[0] - half, bounds[1] + half)
+        return dequantize_array(quantize_array(real, detail), detail), (bounds[0] - half, bounds[1] + half)
 
     def bounds(self, index: int) -> tuple[float, float] | None:
         """Smallest and largest number a quantized tensor can hold."""

@@ -21,14 +21,14 @@ LARGEST_ARENA = 1 << 30
 ARENA_STEP = 16  # the arena is aligned to 16 bytes
 
 
-def roomy_arena(content: bytes) -> int:
+def estimate_arena(content: bytes) -> int:
     """More arena than a model needs: all its tensors at once, eightfold, and some more."""
     tensors = [t for g in unpack(content).subgraphs for t in g.tensors]
     elements = sum(int(np.prod([max(1, d) for d in ([] if t.shape is None else t.shape)])) for t in tensors)
     return min(LARGEST_ARENA, 8 * elements + 512 * len(tensors) + (1 << 16))
 
 
-def smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
+def find_smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
     """Bisect between nothing and ``roomy_bytes``.
 
     Args:

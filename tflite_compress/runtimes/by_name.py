@@ -45,7 +45,7 @@ class Remote:
         return Host(name, self.port, self.python, self.folder, self.ssh_options)
 
 
-def runtime_named(name: str, remote: Remote) -> Runtime:
+def find_runtime(name: str, remote: Remote) -> Runtime:
     """The runtime a name stands for.
 
     Args:

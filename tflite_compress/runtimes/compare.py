@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.support.errors import CompressError
-from tflite_compress.tflite.tensor_specs import Ports
+from tflite_compress.tflite.tensor_specs import Signature
 
 INTEGER_STEPS = 1.0
 FLOAT_SHARE = 1e-4
@@ -42,12 +42,12 @@ class Comparison:
         return self.largest <= self.allowed if self.against else None
 
 
-def yardstick_of(runtime: str) -> str:
+def find_baseline(runtime: str) -> str:
     """Optimized kernels are compared with optimized ones, reference kernels with reference ones."""
     return REFERENCE if runtime == "tflm" else LITERT
 
 
-def tolerances(outputs: Arrays, ports: Ports) -> tuple[float, ...]:
+def find_tolerances(outputs: Arrays, ports: Signature) -> tuple[float, ...]:
     """For each output the largest difference that rounding explains: one step, or 0.01 % of the range."""
     return tuple(
         INTEGER_STEPS
@@ -57,7 +57,7 @@ def tolerances(outputs: Arrays, ports: Ports) -> tuple[float, ...]:
     )
 
 
-def difference(first: Arrays, second: Arrays) -> tuple[float, ...]:
+def measure_differences(first: Arrays, second: Arrays) -> tuple[float, ...]:
     """Largest absolute difference of each output; infinite where shapes differ."""
     found = []
     for a, b in zip(first, second, strict=False):
@@ -70,7 +70,7 @@ def difference(first: Arrays, second: Arrays) -> tuple[float, ...]:
 
 
 def compare(
-    content: bytes, inputs: Arrays, ports: Ports, runtimes: Mapping[str, Runtime]
+    content: bytes, inputs: Arrays, ports: Signature, runtimes: Mapping[str, Runtime]
 ) -> list[Comparison]:
     """Run a file on several runtimes and compare each with LiteRT on this machine.
 
@@ -85,11 +85,11 @@ def compare(
     from tflite_compress.runtimes.host import host_runtime
 
     answers = {name: _asked(runtime, content, inputs) for name, runtime in runtimes.items()}
-    for needed in {yardstick_of(name) for name in runtimes} - set(answers):
+    for needed in {find_baseline(name) for name in runtimes} - set(answers):
         answers[needed] = _asked(host_runtime(reference=needed == REFERENCE, seconds=0), content, inputs)
     found = []
     for name in runtimes:
-        answer, yardstick = answers[name], answers[yardstick_of(name)]
+        answer, yardstick = answers[name], answers[find_baseline(name)]
         comparable = (
             isinstance(answer, RunResult)
             and isinstance(yardstick, RunResult)
@@ -102,11 +102,11 @@ def compare(
             continue
         assert isinstance(answer, RunResult) and isinstance(yardstick, RunResult)
         assert answer.outputs is not None and yardstick.outputs is not None
-        gaps = difference(answer.outputs, yardstick.outputs)
-        allowed = tolerances(yardstick.outputs, ports)
+        gaps = measure_differences(answer.outputs, yardstick.outputs)
+        allowed = find_tolerances(yardstick.outputs, ports)
         worst = max(range(len(gaps)), key=lambda i: gaps[i] / allowed[i], default=0)
         limit = float("inf") if name == REFERENCE else allowed[worst]
-        found.append(Comparison(name, yardstick_of(name), gaps[worst], limit, answer))
+        found.append(Comparison(name, find_baseline(name), gaps[worst], limit, answer))
     return found
 
 

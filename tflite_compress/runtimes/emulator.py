@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tflite_compress.runtimes.isolated import RUNNER, job_folder, last_line, run_child, runner_reply
+from tflite_compress.runtimes.isolated import RUNNER, job_folder, last_line, read_runner_reply, run_child
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.progress import Progress, Silent
@@ -41,7 +41,7 @@ PLATFORMS = (
 )
 
 
-def folder() -> Path:
+def find_folder() -> Path:
     """Where the emulated system lies."""
     cache = os.environ.get("TFLITE_COMPRESS_EMULATOR")
     if cache:
@@ -50,9 +50,9 @@ def folder() -> Path:
     return Path(home) / "tflite-compress" / f"aarch64-{VERSION}"
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """True once :func:`set_up` has finished."""
-    return (folder() / "complete").exists()
+    return (find_folder() / "complete").exists()
 
 
 def python_command(script: Path | str, *arguments: str) -> list[str]:
@@ -61,22 +61,22 @@ def python_command(script: Path | str, *arguments: str) -> list[str]:
     Raises:
         UsageError: It has not been set up.
     """
-    if not installed():
+    if not is_installed():
         raise UsageError(
             "the aarch64 emulator is not set up", "Run 'tflite-compress setup-emulator' once (110 MB)."
         )
-    root = folder() / "root"
-    qemu = folder() / "bin" / QEMU
+    root = find_folder() / "root"
+    qemu = find_folder() / "bin" / QEMU
     return [str(qemu), "-cpu", CPU, "-L", str(root), str(root / "usr/bin" / PYTHON), str(script), *arguments]
 
 
 def environment() -> dict[str, str]:
     """Environment of the emulated Python: nothing of this machine's leaks in."""
-    root = folder() / "root"
+    root = find_folder() / "root"
     return {
         "PATH": os.environ.get("PATH", ""),
         "PYTHONHOME": str(root / "usr"),
-        "PYTHONPATH": str(folder() / "site"),
+        "PYTHONPATH": str(find_folder() / "site"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "LC_ALL": "C.UTF-8",
     }
@@ -93,7 +93,7 @@ def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
         arguments = [f"--vectors={job / 'inputs.npz'}", "--seconds=0", "--json"]
         command = python_command(RUNNER, str(job / "model.tflite"), *arguments)
         done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
-        reply, outputs = runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
+        reply, outputs = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
     where = reply["where"]
     note = f"emulated {CPU} ({where['machine']}); the time it takes says nothing about a device"
     cost = Measurement("load", reply["load_ms"], "ms", "simulated", "emulated, not the device's")
@@ -110,14 +110,14 @@ def set_up(progress: Progress | None = None) -> Path:
         UsageError: This is not Debian or Ubuntu, or something cannot be fetched.
     """
     progress = progress or Silent()
-    if installed():
-        return folder()
+    if is_installed():
+        return find_folder()
     for tool in ("apt-get", "dpkg-deb"):
         if not shutil.which(tool):
             raise UsageError(
                 f"{tool} is missing", "The emulator is set up from Debian packages: use Debian or Ubuntu."
             )
-    target = folder()
+    target = find_folder()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".emulator-", dir=target.parent) as name:
         work = Path(name)

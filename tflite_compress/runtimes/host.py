@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tflite_compress.runtimes.isolated import RUNNER, job_folder, run_child, runner_reply
+from tflite_compress.runtimes.isolated import RUNNER, job_folder, read_runner_reply, run_child
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 
 
@@ -27,7 +27,7 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
             command += [f"--vectors={folder / 'inputs.npz'}", *options]
             environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
             done = run_child(command, "LiteRT", environment=environment)
-            reply, outputs = runner_reply(done.stdout, done.stderr, "LiteRT")
+            reply, outputs = read_runner_reply(done.stdout, done.stderr, "LiteRT")
         where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
         costs = (
             Measurement("latency", reply["latency"]["median_ms"], "ms", "measured", where),

@@ -31,11 +31,11 @@ def job_folder(content: bytes, inputs: Arrays) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tflite-compress-") as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(content)
-        (folder / "inputs.npz").write_bytes(packed_inputs(inputs))
+        (folder / "inputs.npz").write_bytes(pack_inputs(inputs))
         yield folder
 
 
-def packed_inputs(inputs: Arrays) -> bytes:
+def pack_inputs(inputs: Arrays) -> bytes:
     """The inputs as the runner reads them: ``input_0``, ``input_1``, ... in a ``.npz``."""
     stream = io.BytesIO()
     np.savez(stream, **{f"input_{i}": x for i, x in enumerate(inputs)})  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def run_child(
         what: What runs, for messages.
         seconds: Longest time.
         environment: Environment variables; this process's by default.
-        limit_memory: False for emulators, which map more address space than they use.
+        limited: False for emulators, which map more address space than they use.
         memory_bytes: Most address space.
 
     Returns:
@@ -76,7 +76,7 @@ def run_child(
             errors="replace",
             timeout=seconds,
             env=environment,
-            preexec_fn=functools.partial(limited, memory_bytes) if limit_memory else None,
+            preexec_fn=functools.partial(apply_limits, memory_bytes) if limit_memory else None,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -92,7 +92,7 @@ def run_child(
     return done
 
 
-def limited(memory_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+def apply_limits(memory_bytes: int = MEMORY_LIMIT_BYTES) -> None:
     """Limit this process's memory, and leave no core file; for a child before it starts."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -105,7 +105,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def runner_reply(
+def read_runner_reply(
     text: str, complaints: str, what: str, expected: Callable[[str], str] | None = None
 ) -> tuple[dict[str, Any], Arrays]:
     """Read the runner's JSON.
@@ -122,7 +122,7 @@ def runner_reply(
     lines = [line for line in text.splitlines() if line.startswith("{")]
     try:
         reply = json.loads(lines[-1])
-        outputs = tuple(decoded(entry) for entry in reply["outputs"])
+        outputs = tuple(decode_array(entry) for entry in reply["outputs"])
     except (IndexError, ValueError, KeyError, TypeError) as error:
         last = last_line(complaints) or "it printed nothing"
         step = expected(complaints) if expected else "Choose another recipe for this model."
@@ -130,7 +130,7 @@ def runner_reply(
     return reply, outputs
 
 
-def decoded(entry: dict[str, Any]) -> np.ndarray:
+def decode_array(entry: dict[str, Any]) -> np.ndarray:
     """An array from the runner's JSON."""
     raw = base64.b64decode(entry["base64"], validate=True)
     return np.frombuffer(raw, np.dtype(entry["dtype"])).reshape(entry["shape"])

@@ -21,7 +21,7 @@ class LiteRTModel:
 
     Args:
         content: The file's bytes, or its path.
-        input_names: Signature names of the inputs, in the order arrays will come.
+        input_names: Ports names of the inputs, in the order arrays will come.
         output_names: Likewise for the outputs.
         threads: Threads of one interpreter.
 
@@ -77,7 +77,7 @@ class LiteRTModel:
         """
         self._interpreter.reset_all_variables()
         for detail, array in zip(self._inputs, arrays, strict=True):
-            self._interpreter.set_tensor(detail["index"], quantized(array, detail))
+            self._interpreter.set_tensor(detail["index"], quantize_array(array, detail))
 
     def invoke(self) -> None:
         """Run once on the inputs set."""
@@ -85,7 +85,7 @@ class LiteRTModel:
 
     def outputs(self) -> tuple[np.ndarray, ...]:
         """The outputs of the last run, dequantized to float."""
-        return tuple(dequantized(self._interpreter.get_tensor(d["index"]), d) for d in self._outputs)
+        return tuple(dequantize_array(self._interpreter.get_tensor(d["index"]), d) for d in self._outputs)
 
     def resize_batch(self, batch: int) -> None:
         """Set the batch of a file converted with a free batch dimension."""
@@ -95,12 +95,12 @@ class LiteRTModel:
         self.batch = batch
 
     @property
-    def free_batch(self) -> bool:
+    def has_free_batch(self) -> bool:
         """True where the file was converted with a free batch dimension."""
         return all(d["shape_signature"].size > 0 and d["shape_signature"][0] == -1 for d in self._inputs)
 
 
-def quantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def quantize_array(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     """Bring an array to a tensor's dtype; integer tensors with a scale are quantized (round to nearest)."""
     dtype = detail["dtype"]
     scale, zero_point = detail["quantization"]
@@ -110,7 +110,7 @@ def quantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     return np.asarray(array, dtype)
 
 
-def dequantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def dequantize_array(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     """Undo :func:`quantized`; float32."""
     scale, zero_point = detail["quantization"]
     if scale and np.issubdtype(array.dtype, np.integer):
@@ -134,8 +134,8 @@ def predict(
     Args:
         content: The file's bytes.
         inputs: One array for each input, shape (samples, ...).
-        input_names: Signature names of the inputs in that order.
-        output_names: Signature names of the outputs wanted.
+        input_names: Ports names of the inputs in that order.
+        output_names: Ports names of the outputs wanted.
         workers: Threads; by default all cores where that helps.
 
     Returns:
@@ -152,7 +152,7 @@ def predict(
 
     def run(worker: int) -> list[tuple[np.ndarray, ...]]:
         model = LiteRTModel(content, input_names, output_names)
-        if model.free_batch:
+        if model.has_free_batch:
             model.resize_batch(32)
         return _run_range(model, inputs, bounds[worker], bounds[worker + 1])
 
@@ -163,7 +163,7 @@ def predict(
 
 def _useful_workers(model: LiteRTModel, inputs: tuple[np.ndarray, ...]) -> int:
     """All cores, or one for a model whose single run is shorter than handing over Python's lock."""
-    if not model.free_batch and len(inputs[0]) >= model.batch:
+    if not model.has_free_batch and len(inputs[0]) >= model.batch:
         model.set_inputs(tuple(x[: model.batch] for x in inputs))
         quickest = float("inf")
         for _ in range(5):

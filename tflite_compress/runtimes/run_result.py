@@ -1,79 +1,78 @@
-"""What a runtime is asked, and what it answers: outputs for inputs, and what they cost."""
+"""What a runtime returns: outputs for inputs, and measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+import msgspec
 import numpy as np
 
 Kind = Literal["measured", "simulated", "estimated"]
 Arrays = tuple[np.ndarray, ...]
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One figure.
+class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One figure with its origin.
 
     Attributes:
-        what: ``latency``, ``arena``, ``flash``, ...
+        name: What was measured: ``latency``, ``arena``, ``flash``, ...
         value: The figure.
-        unit: ``ms``, ``bytes``, ``cycles``, ``share``.
-        kind: Measured on the thing itself, simulated by its maker's tool, or estimated.
-        how: By what, on what.
-        low: Lower end of an estimate's range; equal to ``value`` for what was measured.
-        high: Upper end likewise.
+        unit: Unit of ``value``: ``ms``, ``bytes``, ``cycles``, ``share`` (0 to 1), or a metric's name.
+        kind: ``measured`` on the device or file itself, ``simulated`` by the vendor's tool, or ``estimated``.
+        source: What produced the figure, and on which machine.
+        low: Lower end of an estimate's range; None if the figure has no range.
+        high: Upper end of the range; None if the figure has no range.
     """
 
-    what: str
+    name: str
     value: float
     unit: str
     kind: Kind
-    how: str
+    source: str
     low: float | None = None
     high: float | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain data; the range only where there is one."""
-        plain = {
-            "what": self.what,
-            "value": self.value,
-            "unit": self.unit,
-            "kind": self.kind,
-            "how": self.how,
-        }
-        return plain if self.low is None else {**plain, "low": self.low, "high": self.high}
+    def as_json(self) -> dict[str, str | float]:
+        """Return the measurement as plain data, without the range if there is none."""
+        record: dict[str, str | float] = msgspec.to_builtins(self)
+        return record
 
     def __str__(self) -> str:
-        spread = "" if self.low is None else f" ({self._number(self.low)} to {self._number(self.high)})"
-        return f"{self._number(self.value)} {self.unit}{spread}, {self.kind}: {self.how}"
+        spread = "" if self.low is None else f" ({self._format(self.low)} to {self._format(self.high)})"
+        return f"{self._format(self.value)} {self.unit}{spread}, {self.kind}: {self.source}"
 
-    def _number(self, value: float | None) -> str:
+    def _format(self, value: float | None) -> str:
         return f"{value:,.0f}" if self.unit in ("bytes", "cycles") else f"{value:,.3g}"
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a runtime found.
+    """What one run on a runtime returned.
 
     Attributes:
-        runtime: Which one, with its version.
-        outputs: For each output the raw values of each sample, shape (samples, ...); None from a
-            runtime that only tells the cost.
-        costs: What it takes.
-        notes: What to know about it.
+        runtime: The runtime with its version.
+        outputs: One raw array per output, shape (samples, ...), in the output's dtype. None if the
+            runtime computes no outputs.
+        measurements: Latency, memory and other figures.
+        notes: Facts about the run that a user should know.
     """
 
     runtime: str
     outputs: Arrays | None
-    costs: tuple[Measurement, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def cost(self, what: str) -> Measurement | None:
-        """The figure called so, if there is one."""
-        return next((c for c in self.costs if c.what == what), None)
+    def measurement(self, name: str) -> Measurement | None:
+        """Return the measurement of that name, or None."""
+        return next((m for m in self.measurements if m.name == name), None)
+
+    def __repr__(self) -> str:
+        shapes = None if self.outputs is None else [tuple(y.shape) for y in self.outputs]
+        figures = ", ".join(f"{m.name}={m.value:.4g} {m.unit}" for m in self.measurements[:6])
+        return f"RunResult({self.runtime!r}, outputs={shapes}, {figures})"[:800]
 
 
-# Given a ``.tflite`` and one raw array for each input, shape (samples, ...) in the tensor's own type.
+# Takes a ``.tflite`` and one raw array per input, shape (samples, ...), in the input's dtype.
 Runtime = Callable[[bytes, Arrays], RunResult]

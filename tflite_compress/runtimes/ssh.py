@@ -14,7 +14,7 @@ import tarfile
 import threading
 from dataclasses import dataclass
 
-from tflite_compress.runtimes.isolated import RUNNER, last_line, packed_inputs, runner_reply
+from tflite_compress.runtimes.isolated import RUNNER, last_line, pack_inputs, read_runner_reply
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import CompressError, UsageError
 
@@ -102,7 +102,7 @@ def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: flo
         flags = f"--threads={int(threads)} --seconds={float(seconds)} --json --watch-stdin"
         archive = _archive(content, inputs)
         out, err = _converse(host, _remote_script(host, len(archive), flags), archive, limit_s)
-        reply, outputs = runner_reply(out, err, f"LiteRT on {host.name}")
+        reply, outputs = read_runner_reply(out, err, f"LiteRT on {host.name}")
         where = reply["where"]
         how = f"on {where['model'] or host.name} ({where['machine']}), threads: {threads}"
         latency = reply["latency"]
@@ -123,7 +123,7 @@ def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: flo
 
 def _archive(content: bytes, inputs: Arrays) -> bytes:
     stream = io.BytesIO()
-    files = {"model.tflite": content, "inputs.npz": packed_inputs(inputs), "runner.py": RUNNER.read_bytes()}
+    files = {"model.tflite": content, "inputs.npz": pack_inputs(inputs), "runner.py": RUNNER.read_bytes()}
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, data in files.items():
             entry = tarfile.TarInfo(name)
@@ -183,7 +183,7 @@ def _converse(host: Host, script: str, archive: bytes, limit_s: float) -> tuple[
         thread.join(timeout=10)
     out, err = (found.get(name, b"").decode("utf-8", "replace") for name in ("stdout", "stderr"))
     if code != 0:
-        raise trouble(host.name, err, code)
+        raise explain_failure(host.name, err, code)
     return out, err
 
 
@@ -196,7 +196,7 @@ def _feed(process: subprocess.Popen[bytes], archive: bytes) -> None:
         pass  # the other side says why
 
 
-def trouble(host: str, complaints: str, code: int) -> CompressError:
+def explain_failure(host: str, complaints: str, code: int) -> CompressError:
     """What OpenSSH or the remote shell complained about, in the user's terms."""
     for sign, (meaning, step) in _TROUBLE.items():
         if sign in complaints:

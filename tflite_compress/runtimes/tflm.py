@@ -10,13 +10,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from tflite_compress.runtimes.arena import roomy_arena, smallest_arena
-from tflite_compress.runtimes.litert import dequantized, quantized
+from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
+from tflite_compress.runtimes.litert import dequantize_array, quantize_array
 from tflite_compress.runtimes.tflm_runtime import run_micro
 from tflite_compress.support.backend import native_noise_captured
 from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import tensor_name, text_of, unpack
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 
 
 class TFLMModel:
@@ -41,7 +41,7 @@ class TFLMModel:
     ) -> None:
         from tflite_micro.python.tflite_micro import runtime
 
-        arena = arena_bytes or roomy_arena(content)
+        arena = arena_bytes or estimate_arena(content)
         with native_noise_captured() as log:
             try:
                 self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
@@ -72,16 +72,16 @@ class TFLMModel:
             self._interpreter.reset()
             for (place, _), array in zip(self._inputs, arrays, strict=True):
                 detail = _detail(self._interpreter.get_input_details(place))
-                self._interpreter.set_input(np.ascontiguousarray(quantized(array, detail)), place)
+                self._interpreter.set_input(np.ascontiguousarray(quantize_array(array, detail)), place)
 
     def invoke(self) -> None:
         """Run once on the inputs set."""
         self._interpreter.invoke()
 
-    def dequantized(self, outputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    def dequantize(self, outputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Outputs of :meth:`run` as float."""
         details = [_detail(self._interpreter.get_output_details(place)) for place, _ in self._outputs]
-        return tuple(dequantized(y, d) for y, d in zip(outputs, details, strict=True))
+        return tuple(dequantize_array(y, d) for y, d in zip(outputs, details, strict=True))
 
 
 def predict_raw(
@@ -102,7 +102,7 @@ def predict_raw(
     """
     places = [place for place, _ in _ports(content, ports[0], "inputs")]
     wanted = [place for place, _ in _ports(content, ports[1], "outputs")]
-    file_ports = ports_of(content)
+    file_ports = read_signature(content)
     by_place = dict(zip(places, inputs, strict=True))
     raw = tuple(port.to_raw(by_place[i])[:, np.newaxis] for i, port in enumerate(file_ports.inputs))
     try:
@@ -112,7 +112,7 @@ def predict_raw(
     return [tuple(outputs[place][index] for place in wanted) for index in range(len(inputs[0]))]
 
 
-def same_outputs(
+def has_same_outputs(
     first: bytes,
     second: bytes,
     inputs: tuple[np.ndarray, ...],
@@ -124,15 +124,15 @@ def same_outputs(
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
 
 
-def minimal_arena(content: bytes) -> int:
+def find_minimal_arena(content: bytes) -> int:
     """Smallest tensor arena in bytes with which the model can be allocated, by bisection.
 
     Raises:
         ConversionError: TFLite Micro refuses the file whatever the arena.
     """
-    found = smallest_arena(content, roomy_arena(content))
+    found = find_smallest_arena(content, estimate_arena(content))
     if found is None:
-        blank = tuple(np.zeros((1, *port.fixed_shape), port.dtype) for port in ports_of(content).inputs)
+        blank = tuple(np.zeros((1, *port.fixed_shape), port.dtype) for port in read_signature(content).inputs)
         try:
             run_micro(content, blank)  # says why
         except ModelError as error:

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.runtimes.arena import roomy_arena, smallest_arena
-from tflite_compress.runtimes.isolated import decoded, job_folder, last_line, run_child
+from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
+from tflite_compress.runtimes.isolated import decode_array, job_folder, last_line, run_child
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult
 from tflite_compress.support.errors import ModelError
-from tflite_compress.tflite.scratch import largest_scratch
+from tflite_compress.tflite.scratch import find_largest_scratch
 
 ARENA_ROUNDING = 1024
 
@@ -39,11 +39,11 @@ def micro_runtime(content: bytes, inputs: Arrays) -> RunResult:
         ModelError: It refuses the model, or crashes on it; names what it complains about.
     """
     outputs, log = run_micro(content, inputs)
-    smallest = smallest_arena(content, roomy_arena(content))
+    smallest = find_smallest_arena(content, estimate_arena(content))
     if smallest is None:
         raise ModelError("TFLite Micro does not allocate the model's tensors", "Try a smaller model.")
     name = f"tflite-micro {version('tflite-micro')} (reference kernels)"
-    return RunResult(name, outputs, arena_costs(content, smallest, allocations(log)))
+    return RunResult(name, outputs, measure_arena(content, smallest, read_allocations(log)))
 
 
 def run_micro(content: bytes, inputs: Arrays) -> tuple[Arrays, str]:
@@ -60,22 +60,24 @@ def run_micro(content: bytes, inputs: Arrays) -> tuple[Arrays, str]:
         ModelError: It refuses the model, or crashes on it; names what it complains about.
     """
     with job_folder(content, inputs) as folder:
-        command = [sys.executable, "-m", __name__, str(folder), str(roomy_arena(content))]
+        command = [sys.executable, "-m", __name__, str(folder), str(estimate_arena(content))]
         done = run_child(command, "TFLite Micro", environment={**os.environ, "PYTHONPATH": _search_path()})
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
-        raise ModelError(f"TFLite Micro refuses the model: {complaint(done.stderr)}", "Try --recipe=int8.")
-    return tuple(decoded(entry) for entry in json.loads(lines[-1])["outputs"]), done.stderr
+        raise ModelError(
+            f"TFLite Micro refuses the model: {find_complaint(done.stderr)}", "Try --recipe=int8."
+        )
+    return tuple(decode_array(entry) for entry in json.loads(lines[-1])["outputs"]), done.stderr
 
 
-def arena_costs(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[Measurement, ...]:
+def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[Measurement, ...]:
     """Figures of the arena.
 
     The smallest arena is exact for this 64-bit build. A 32-bit build needs less for its structures, and
     optimized kernels need scratch memory besides: CMSIS-NN's is computed from its documented sizes.
     """
     here = "bisection on the interpreter, 64-bit build, reference kernels"
-    scratch = largest_scratch(content)
+    scratch = find_largest_scratch(content)
     reserve = -(-(smallest + scratch) // ARENA_ROUNDING) * ARENA_ROUNDING
     costs = [Measurement("arena", smallest, "bytes", "measured", here)]
     costs += [
@@ -93,7 +95,7 @@ def arena_costs(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[M
     return tuple(costs)
 
 
-def allocations(log: str) -> dict[str, int]:
+def read_allocations(log: str) -> dict[str, int]:
     """Head and tail bytes in what ``print_allocations`` writes."""
     found = {}
     for part in ("head", "tail"):
@@ -103,7 +105,7 @@ def allocations(log: str) -> dict[str, int]:
     return found
 
 
-def complaint(log: str) -> str:
+def find_complaint(log: str) -> str:
     """The first thing the interpreter complained about: what follows is its consequence."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     useful = [line for line in lines if "Traceback" not in line and not line.startswith("File ")]

@@ -85,7 +85,7 @@ def compile_for(content: bytes, accelerator: str, system_config: str = "", memor
         compiled = (folder / "out" / "model_vela.tflite").read_bytes()
         row = next(csv.DictReader(summaries[0].read_text().splitlines()))
     text = done.stdout + done.stderr
-    return Compiled(compiled, _answer(row, text, compiled, accelerator), left_to_cpu(text))
+    return Compiled(compiled, _answer(row, text, compiled, accelerator), list_cpu_operators(text))
 
 
 def _vela() -> str:
@@ -115,13 +115,13 @@ def _answer(row: dict[str, str], text: str, compiled: bytes, accelerator: str) -
         ),
         Measurement("file", len(compiled), "bytes", "measured", "the compiled .tflite"),
     ]
-    share = npu_share(text)
+    share = read_npu_share(text)
     if share is not None:
         costs.append(Measurement("operators on the NPU", share, "share", "measured", "counted by Vela"))
-    return RunResult(name, None, tuple(costs), left_to_cpu(text))
+    return RunResult(name, None, tuple(costs), list_cpu_operators(text))
 
 
-def npu_share(text: str) -> float | None:
+def read_npu_share(text: str) -> float | None:
     """Share of operators that run on the NPU, from Vela's report; None where it does not say."""
     counts = {side: re.search(rf"{side} operators = (\d+)", text) for side in ("CPU", "NPU")}
     if counts["NPU"] is None:
@@ -131,7 +131,7 @@ def npu_share(text: str) -> float | None:
     return npu / max(1, npu + cpu)
 
 
-def left_to_cpu(text: str) -> tuple[str, ...]:
+def list_cpu_operators(text: str) -> tuple[str, ...]:
     """Operators the NPU does not take, each with Vela's reason."""
     pattern = r"operator: (\w+), ofm: '([^']*)'\s*Reason: ([^\n]*)"
     found = [f"{op} '{name}' runs on the CPU: {why.strip()}" for op, name, why in re.findall(pattern, text)]

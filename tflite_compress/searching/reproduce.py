@@ -76,13 +76,13 @@ def _fit(files: Files, session: Session, device: Device, bundle: bool) -> Any:
 
 def _decodes(files: Files, report: dict[str, Any], session: Session) -> bool:
     """True where encoded weights still give every output of the plain file, or none are encoded."""
-    from tflite_compress.runtimes.tflm import same_outputs
+    from tflite_compress.runtimes.tflm import has_same_outputs
 
     if "plain_file" not in report:
         return True
     samples = tuple(x[:DECODED_SAMPLES] for x in session.context.reference.splits.evaluate.inputs)
     ports = session.source.network.tensor_names
     try:
-        return same_outputs(files[report["plain_file"]], files[report["file"]], samples, ports)
+        return has_same_outputs(files[report["plain_file"]], files[report["file"]], samples, ports)
     except ConversionError:
         return False

@@ -21,7 +21,7 @@ ALIKE = 0.99  # correlation of each channel's integers with the float weights th
 _OUTPUT_FIRST = {2: (1, 0), 4: (3, 0, 1, 2)}
 
 
-def with_shared_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
+def share_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
     """Requantize clustered weights with levels common to all channels.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
 
 
-def largest_scratch(content: bytes) -> int:
+def find_largest_scratch(content: bytes) -> int:
     """Bytes of the largest scratch buffer any operator asks for; they do not live at the same time.
 
     Args:

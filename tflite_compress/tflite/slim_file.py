@@ -22,7 +22,7 @@ CONVERTER_METADATA = b"CONVERSION_METADATA"
 WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0, "CONV_3D": 4}
 
 
-def slimmed(content: bytes, steps: tuple[Step, ...]) -> bytes:
+def slim_file(content: bytes, steps: tuple[Step, ...]) -> bytes:
     """Apply steps to a file.
 
     Args:
@@ -42,7 +42,7 @@ def slimmed(content: bytes, steps: tuple[Step, ...]) -> bytes:
     return result if len(result) < len(content) else content
 
 
-def steps_of(level: Level) -> tuple[Step, ...]:
+def list_slimming_steps(level: Level) -> tuple[Step, ...]:
     """What a level takes out.
 
     ``safe`` keeps all that tools and apps rely on: names of inputs and outputs, signatures, TFLite

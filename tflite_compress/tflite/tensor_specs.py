@@ -14,7 +14,7 @@ LARGEST_SCALE = 1e28  # 64-bit steps times this still are float32 numbers
 
 
 @dataclass(frozen=True)
-class TensorPort:
+class FileTensorSpec:
     """One input or output.
 
     Attributes:
@@ -39,7 +39,7 @@ class TensorPort:
         return np.dtype(numpy_type(self.type))
 
     @property
-    def quantized(self) -> bool:
+    def is_quantized(self) -> bool:
         """True for integers that stand for real numbers."""
         return self.scale != 0 and self.dtype.kind in "iu"
 
@@ -50,7 +50,7 @@ class TensorPort:
 
     def to_raw(self, values: np.ndarray) -> np.ndarray:
         """Bring real numbers to the tensor's type: quantized (round to nearest even, clipped), or cast."""
-        if self.quantized:
+        if self.is_quantized:
             info = np.iinfo(self.dtype)
             steps = np.rint(np.asarray(values, np.float32) / np.float32(self.scale)) + self.zero_point
             return np.asarray(np.clip(steps, info.min, info.max), self.dtype)
@@ -58,28 +58,28 @@ class TensorPort:
 
     def to_real(self, raw: np.ndarray) -> np.ndarray:
         """Undo :meth:`to_raw`; float32 for quantized tensors."""
-        if self.quantized:
+        if self.is_quantized:
             real = (np.asarray(raw, np.float32) - self.zero_point) * np.float32(self.scale)
             return np.asarray(real, np.float32)
         return np.asarray(raw)
 
 
 @dataclass(frozen=True)
-class Ports:
+class Signature:
     """All inputs and outputs, in the order of the main graph."""
 
-    inputs: tuple[TensorPort, ...]
-    outputs: tuple[TensorPort, ...]
+    inputs: tuple[FileTensorSpec, ...]
+    outputs: tuple[FileTensorSpec, ...]
 
 
-def ports_of(model: bytes | Any) -> Ports:
+def read_signature(model: bytes | Any) -> Signature:
     """Inputs and outputs of a file, or of its decoded tree."""
     tree = unpack(model) if isinstance(model, bytes) else model
     graph = tree.subgraphs[0]
-    return Ports(_ports(tree, graph, "inputs"), _ports(tree, graph, "outputs"))
+    return Signature(_ports(tree, graph, "inputs"), _ports(tree, graph, "outputs"))
 
 
-def _ports(tree: Any, graph: Any, which: str) -> tuple[TensorPort, ...]:
+def _ports(tree: Any, graph: Any, which: str) -> tuple[FileTensorSpec, ...]:
     names = {
         int(entry.tensorIndex): text_of(entry.name)
         for signature in tree.signatureDefs or []
@@ -90,7 +90,7 @@ def _ports(tree: Any, graph: Any, which: str) -> tuple[TensorPort, ...]:
     return tuple(_port(graph.tensors[i], int(i), names) for i in ([] if indices is None else indices))
 
 
-def _port(tensor: Any, index: int, names: dict[int, str]) -> TensorPort:
+def _port(tensor: Any, index: int, names: dict[int, str]) -> FileTensorSpec:
     quantization = tensor.quantization
     scales = None if quantization is None else quantization.scale
     points = None if quantization is None else quantization.zeroPoint
@@ -100,7 +100,7 @@ def _port(tensor: Any, index: int, names: dict[int, str]) -> TensorPort:
     scale = float(scales[0]) if scales is not None and len(scales) else 0.0
     if not 0 <= scale < LARGEST_SCALE:
         raise ModelError(f"'{name}' has the scale {scale:g}: the file is damaged", "Convert the model again.")
-    return TensorPort(
+    return FileTensorSpec(
         name,
         index,
         tuple(int(d) for d in ([] if shape is None else shape)),

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tflite_compress.data.raw import samples_for
-from tflite_compress.runtimes.by_name import Remote, runtime_named
+from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.support.errors import ModelError, UsageError, closest
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.timing.interleaved import Contender, Kernels, Timing, time_contenders
 from tflite_compress.timing.machine import machine_name
-from tflite_compress.timing.overhead import call_overhead_ms
-from tflite_compress.timing.remote import DeviceTiming, device_ratio, time_on_device
-from tflite_compress.timing.stats import Interval, ratio
-from tflite_compress.timing.throughput import Throughput, throughput
+from tflite_compress.timing.overhead import measure_call_overhead
+from tflite_compress.timing.remote import DeviceTiming, compare_on_device, time_on_device
+from tflite_compress.timing.stats import Interval, compute_ratio
+from tflite_compress.timing.throughput import Throughput, measure_throughput
 
 KERNELS: tuple[Kernels, ...] = ("xnnpack", "no-delegate", "reference")
 DEFAULTS = Remote()
@@ -104,38 +104,38 @@ def benchmark(
     files = [Contender(str(p), c := read_validated(Path(p)), _inputs(c, data, preprocess)) for p in models]
     if runtime not in ("litert", "tflm"):
         return _on_device(files, runtime, threads, batches, remote, progress)
-    chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else kernels_named(kernels)
+    chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else find_kernels(kernels)
     if runtime == "tflm" and (list(threads) != [1] or batches):
         raise UsageError("TFLite Micro runs on one thread with batch 1", "Leave --threads and --batches out.")
     contenders = [replace(f, kernels=k, threads=t) for f in files for t in threads for k in chosen]
     found, notes = time_contenders(contenders, seconds, progress)
     timings = tuple(t for t in found if isinstance(t, Timing))
     pairs = zip(contenders, found, strict=True)
-    refused = tuple((label(c), e.message) for c, e in pairs if isinstance(e, ModelError))
+    refused = tuple((describe_contender(c), e.message) for c, e in pairs if isinstance(e, ModelError))
     first = [c for c in contenders if c.kernels == chosen[0] and c.threads == threads[0]]
-    overhead = call_overhead_ms() if runtime == "litert" else None
+    overhead = measure_call_overhead() if runtime == "litert" else None
     return Benchmark(
         f"this machine ({machine_name()})",
         timings,
         refused=refused,
         comparisons=tuple(_comparisons(timings)),
-        throughputs=tuple(throughput(first, batches, seconds / 4, progress) if batches else ()),
+        throughputs=tuple(measure_throughput(first, batches, seconds / 4, progress) if batches else ()),
         overhead_ms=overhead,
         notes=(*notes, *_notes(timings, overhead)),
     )
 
 
-def label(contender: Contender) -> str:
+def describe_contender(contender: Contender) -> str:
     """A contender in one line: file, kernels, threads."""
     threads = "1 thread" if contender.threads == 1 else f"{contender.threads} threads"
     return f"{contender.name}, {contender.kernels}, {threads}"
 
 
 def _inputs(content: bytes, data: str | None, preprocess: str) -> tuple:  # type: ignore[type-arg]
-    return samples_for(ports_of(content), data, preprocess, 1)[0].first(1).raw
+    return samples_for(read_signature(content), data, preprocess, 1)[0].first(1).raw
 
 
-def kernels_named(names: Sequence[str]) -> list[Kernels]:
+def find_kernels(names: Sequence[str]) -> list[Kernels]:
     """LiteRT's kernels by name, each once.
 
     Raises:
@@ -162,8 +162,8 @@ def _comparisons(timings: Sequence[Timing]) -> list[Comparison]:
         if what == "threads" and its.contender.threads != fewest:
             continue
         if what:
-            names = label(mine.contender), label(its.contender)
-            found.append(Comparison(what, *names, ratio(mine.times, its.times)))
+            names = describe_contender(mine.contender), describe_contender(its.contender)
+            found.append(Comparison(what, *names, compute_ratio(mine.times, its.times)))
     return found
 
 
@@ -178,7 +178,7 @@ def _kind(mine: Contender, its: Contender) -> str:
 
 def _notes(timings: Sequence[Timing], overhead_ms: float | None) -> list[str]:
     notes = [
-        f"{label(t.contender)}: runs were still getting quicker when the warm-up ended; give more --seconds"
+        f"{describe_contender(t.contender)}: run times were still falling after the warm-up; raise seconds"
         for t in timings
         if not t.steady
     ]
@@ -202,11 +202,11 @@ def _on_device(
         raise UsageError(f"--runtime={runtime}: not one to time", "Choose litert, tflm, ssh:HOST or adb.")
     if len(threads) != 1 or batches:
         raise UsageError("a device is timed with one number of threads and batch 1", "Call it once for each.")
-    ask = runtime_named(runtime, replace(remote, threads=threads[0]))
+    ask = find_runtime(runtime, replace(remote, threads=threads[0]))
     timings = time_on_device([(f.name, f.content, f.inputs) for f in files], ask, progress)
     comparisons = [
-        Comparison("file", t.name, timings[0].name, device_ratio(t, timings[0])) for t in timings[1:]
+        Comparison("file", t.name, timings[0].name, compare_on_device(t, timings[0])) for t in timings[1:]
     ]
-    cost = timings[0].answers[0].cost("latency")
-    where = cost.how if cost is not None else runtime
+    cost = timings[0].answers[0].measurement("latency")
+    where = cost.source if cost is not None else runtime
     return Benchmark(where, on_device=tuple(timings), comparisons=tuple(comparisons))

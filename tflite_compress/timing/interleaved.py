@@ -15,12 +15,12 @@ from typing import Literal
 
 import numpy as np
 
-from tflite_compress.runtimes.arena import roomy_arena
+from tflite_compress.runtimes.arena import estimate_arena
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.progress import Progress
-from tflite_compress.timing.machine import cpu_seconds, disturbances, spin_ms
-from tflite_compress.timing.stats import Summary, settled, summary
+from tflite_compress.timing.machine import cpu_seconds, find_disturbances, measure_spin
+from tflite_compress.timing.stats import Summary, has_settled, summarize
 from tflite_compress.timing.timed_process import Child, Loaded
 
 Kernels = Literal["xnnpack", "no-delegate", "reference", "tflm"]
@@ -99,7 +99,7 @@ def time_contenders(
     Returns:
         For each contender its timing, or why there is none; and notes on the machine.
     """
-    spins = [spin_ms()]
+    spins = [measure_spin()]
     runs: list[list[_Run] | ModelError] = [[] for _ in contenders]
     busy, own, start = cpu_seconds(), _own_cpu(), time.perf_counter()
     with progress.step(f"timing {len(contenders)} contender{'s' * (len(contenders) > 1)} in turns"):
@@ -107,14 +107,14 @@ def time_contenders(
             with contextlib.ExitStack() as stack:
                 _generation(contenders, seconds / processes, runs, stack)
     elapsed, after = time.perf_counter() - start, cpu_seconds()
-    spins.append(spin_ms())
+    spins.append(measure_spin())
     others = None if busy is None or after is None else (after - busy - (_own_cpu() - own)) / elapsed
     found = [r if isinstance(r, ModelError) else _timing(c, r) for c, r in zip(contenders, runs, strict=True)]
-    return found, disturbances(np.concatenate(spins), others)
+    return found, find_disturbances(np.concatenate(spins), others)
 
 
 @contextlib.contextmanager
-def started(contender: Contender, batch: int | None = None) -> Iterator[tuple[Child, Loaded]]:
+def start_contender(contender: Contender, batch: int | None = None) -> Iterator[tuple[Child, Loaded]]:
     """A process with a contender loaded in it.
 
     Raises:
@@ -146,7 +146,7 @@ def load_into(child: Child, contender: Contender, folder: Path, batch: int | Non
         inputs=str(folder / "inputs.npz"),
         kernels=contender.kernels,
         threads=contender.threads,
-        arena_bytes=roomy_arena(contender.content) if contender.kernels == "tflm" else 0,
+        arena_bytes=estimate_arena(contender.content) if contender.kernels == "tflm" else 0,
         batch=batch,
     )
 
@@ -163,7 +163,7 @@ def _generation(
         if isinstance(runs[index], ModelError):
             continue
         try:
-            child, loaded = stack.enter_context(started(contender))
+            child, loaded = stack.enter_context(start_contender(contender))
             alive[index] = (child, loaded, *_warm_up(child, seconds * WARM_UP_SHARE))
         except ModelError as error:
             runs[index] = error
@@ -185,12 +185,12 @@ def _warm_up(child: Child, limit_s: float) -> tuple[int, int, bool]:
     ends = time.perf_counter() + limit_s
     recent: list[float] = []
     runs, block = 0, 1
-    while len(recent) < 10 or (not settled(recent) and time.perf_counter() < ends):
+    while len(recent) < 10 or (not has_settled(recent) and time.perf_counter() < ends):
         times = child.run(block)
         runs += block
         recent.append(float(np.median(times)))
         block = max(1, min(MAX_IN_BLOCK, round(BLOCK_MS / max(recent[-1], 1e-3))))
-    return block, runs, settled(recent)
+    return block, runs, has_settled(recent)
 
 
 def _timing(contender: Contender, runs: list[_Run]) -> Timing:
@@ -201,7 +201,7 @@ def _timing(contender: Contender, runs: list[_Run]) -> Timing:
     ]
     loaded = Loaded(middle[0], middle[1], int(middle[2]), int(middle[3]))
     warm = int(np.median([run.warm_up_runs for run in runs]))
-    return Timing(contender, loaded, summary(times), times, warm, all(run.steady for run in runs))
+    return Timing(contender, loaded, summarize(times), times, warm, all(run.steady for run in runs))
 
 
 def _own_cpu() -> float:

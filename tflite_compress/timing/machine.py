@@ -48,7 +48,7 @@ def cpu_seconds() -> float | None:
     return (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
 
 
-def spin_ms(seconds: float = 0.2) -> np.ndarray:
+def measure_spin(seconds: float = 0.2) -> np.ndarray:
     """Milliseconds of the same piece of arithmetic again and again: on a quiet machine all alike."""
     numbers = np.arange(20_000, dtype=np.float64)
     found = []
@@ -61,7 +61,7 @@ def spin_ms(seconds: float = 0.2) -> np.ndarray:
     return np.asarray(found)
 
 
-def disturbances(spins: np.ndarray, others_cpus: float | None) -> tuple[str, ...]:
+def find_disturbances(spins: np.ndarray, others_cpus: float | None) -> tuple[str, ...]:
     """What makes timings here less sure, in words.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import pack, schema
-from tflite_compress.timing.interleaved import Contender, started
+from tflite_compress.timing.interleaved import Contender, start_contender
 
 RUNS = 5000
 
 
-def empty_model() -> bytes:
+def build_empty_model() -> bytes:
     """A ``.tflite`` whose output is its input: nothing to compute, so running it is nothing but the call."""
     generated = schema()
     tensor = generated.TensorT()
@@ -24,13 +24,13 @@ def empty_model() -> bytes:
     return pack(model)
 
 
-def call_overhead_ms(runs: int = RUNS) -> float:
+def measure_call_overhead(runs: int = RUNS) -> float:
     """Milliseconds of one call: Python, its binding, the interpreter's own steps, and the clock.
 
     Args:
         runs: How often to call.
     """
-    nothing = Contender("empty", empty_model(), (np.zeros((1, 1), np.float32),))
-    with started(nothing) as (child, _):
+    nothing = Contender("empty", build_empty_model(), (np.zeros((1, 1), np.float32),))
+    with start_contender(nothing) as (child, _):
         child.run(runs)
         return float(np.median(child.run(runs)))

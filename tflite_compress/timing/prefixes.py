@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tflite_compress.inspection.weights import stored_as
+from tflite_compress.inspection.weights import find_unpacked_constants
 from tflite_compress.tflite.flatbuffer import pack, unpack
 
 
@@ -24,14 +24,14 @@ class Prefix:
     content: bytes
 
 
-def cut_places(model: Any) -> list[int]:
+def find_cuts(model: Any) -> list[int]:
     """The operators a decoded file can be cut behind, by place in the main graph, in order of execution."""
     graph = model.subgraphs[0]
-    unpacked = stored_as(model, graph)
+    unpacked = find_unpacked_constants(model, graph)
     return [i for i, op in enumerate(graph.operators or []) if int(op.outputs[0]) not in unpacked]
 
 
-def prefixes(content: bytes) -> Iterator[Prefix]:
+def cut_model(content: bytes) -> Iterator[Prefix]:
     """Cut the main graph behind its first operator, its second, and so on.
 
     Each cut's outputs are all tensors that the rest would have needed, so that no runtime leaves out work
@@ -48,8 +48,8 @@ def prefixes(content: bytes) -> Iterator[Prefix]:
     model = unpack(content)
     model.signatureDefs, model.metadata, model.metadataBuffer = [], [], None
     graph = model.subgraphs[0]
-    unpacked = stored_as(model, graph)
-    for last in cut_places(model):
+    unpacked = find_unpacked_constants(model, graph)
+    for last in find_cuts(model):
         yield Prefix(last, pack(_cut(model, last, unpacked)))
 
 

@@ -24,10 +24,10 @@ from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tens
 from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
-from tflite_compress.tflite.tensor_specs import ports_of
+from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.timing.interleaved import BLOCK_MS, Contender, Kernels, load_into
 from tflite_compress.timing.machine import machine_name
-from tflite_compress.timing.prefixes import cut_places, prefixes
+from tflite_compress.timing.prefixes import cut_model, find_cuts
 from tflite_compress.timing.roofline import Roofline, measure_roofline
 from tflite_compress.timing.timed_process import Child
 
@@ -69,7 +69,7 @@ class OperatorTime:
     bound: str
 
     @property
-    def told(self) -> bool:
+    def is_above_noise(self) -> bool:
         """True where the time is told apart from none."""
         return self.low_ms > 0
 
@@ -148,16 +148,16 @@ def profile_content(
         ModelError: The runtime refuses it, or it has too many operators.
     """
     progress = progress or Silent()
-    inputs = samples_for(ports_of(content), data, preprocess, 1)[0].first(1).raw
+    inputs = samples_for(read_signature(content), data, preprocess, 1)[0].first(1).raw
     tree = unpack(content)
-    places = cut_places(tree)
+    places = find_cuts(tree)
     if not places or len(places) > most:
         raise ModelError(
             f"{name or 'the file'} has {len(places)} operators; 1 to {most} can be profiled",
             "'tflite-compress benchmark' times it as a whole.",
         )
     with progress.step(f"timing {len(places)} operators"):
-        cuts = (Contender(name, c.content, inputs, kernels, threads) for c in prefixes(content))
+        cuts = (Contender(name, c.content, inputs, kernels, threads) for c in cut_model(content))
         rounds = _rounds(cuts, seconds)
     types = {type_name(t.type) for t in tree.subgraphs[0].tensors}
     best = measure_roofline(types, kernels, threads)

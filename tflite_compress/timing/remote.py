@@ -10,7 +10,7 @@ import numpy as np
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.progress import Progress
-from tflite_compress.timing.stats import Interval, ratio
+from tflite_compress.timing.stats import Interval, compute_ratio
 
 TURNS = 3
 
@@ -55,19 +55,19 @@ def time_on_device(
     return [_timing(name, found) for (name, _, _), found in zip(files, answers, strict=True)]
 
 
-def device_ratio(timing: DeviceTiming, baseline: DeviceTiming) -> Interval:
+def compare_on_device(timing: DeviceTiming, baseline: DeviceTiming) -> Interval:
     """How long a file takes there relative to another; turns count as processes, for each is one."""
-    mine, its = ([[np.array([ms])] for ms in medians(t.name, t.answers)] for t in (timing, baseline))
-    return ratio(mine, its)
+    mine, its = ([[np.array([ms])] for ms in read_latencies(t.name, t.answers)] for t in (timing, baseline))
+    return compute_ratio(mine, its)
 
 
-def medians(name: str, answers: Sequence[RunResult]) -> list[float]:
+def read_latencies(name: str, answers: Sequence[RunResult]) -> list[float]:
     """The latency each answer holds, in ms.
 
     Raises:
         CompressError: One holds none.
     """
-    costs = [answer.cost("latency") for answer in answers]
+    costs = [answer.measurement("latency") for answer in answers]
     found = [cost.value for cost in costs if cost is not None and cost.unit == "ms"]
     if len(found) < len(costs) or not found:
         raise CompressError(f"{name}: the device told no latency", "Try another runtime.")
@@ -75,5 +75,5 @@ def medians(name: str, answers: Sequence[RunResult]) -> list[float]:
 
 
 def _timing(name: str, answers: list[RunResult]) -> DeviceTiming:
-    found = medians(name, answers)
+    found = read_latencies(name, answers)
     return DeviceTiming(name, tuple(answers), Interval(float(np.median(found)), min(found), max(found)))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import pack, schema
-from tflite_compress.timing.interleaved import Contender, Kernels, started
+from tflite_compress.timing.interleaved import Contender, Kernels, start_contender
 
 CHANNELS, SIDE = 256, 32
 COPY_BYTES = 64 << 20
@@ -54,14 +54,17 @@ def measure_roofline(types: set[str], kernels: Kernels, threads: int) -> Rooflin
     for type_ in (t for t in known if t in types):
         dtype = np.float32 if type_ == "FLOAT32" else np.int8
         inputs = (np.ones((1, 1, SIDE, SIDE, CHANNELS), dtype),)
-        with started(Contender("peak", peak_model(type_), inputs, kernels, threads)) as (child, _):
+        with start_contender(Contender("peak", build_peak_model(type_), inputs, kernels, threads)) as (
+            child,
+            _,
+        ):
             child.run(RUNS)
             fastest = float(np.percentile(child.run(RUNS), 10))
         peaks[type_] = SIDE * SIDE * CHANNELS * CHANNELS / fastest / 1e6
-    return Roofline(peaks, copy_speed())
+    return Roofline(peaks, measure_copy_speed())
 
 
-def copy_speed() -> float:
+def measure_copy_speed() -> float:
     """GB/s read and written, the best of several copies larger than the caches."""
     source = np.ones(COPY_BYTES // 8)
     target = np.empty_like(source)
@@ -73,7 +76,7 @@ def copy_speed() -> float:
     return 2 * COPY_BYTES / best / 1e9
 
 
-def peak_model(type_: Type) -> bytes:
+def build_peak_model(type_: Type) -> bytes:
     """One 1x1 convolution, batch 1."""
     g = schema()
     generator = np.random.default_rng(0)

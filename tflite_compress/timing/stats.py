@@ -55,7 +55,7 @@ class Summary:
     runs: int
 
 
-def summary(times: Times, seed: int = 0) -> Summary:
+def summarize(times: Times, seed: int = 0) -> Summary:
     """Describe a model's runs.
 
     Args:
@@ -78,7 +78,7 @@ def summary(times: Times, seed: int = 0) -> Summary:
     )
 
 
-def ratio(times: Times, baseline: Times, seed: int = 0) -> Interval:
+def compute_ratio(times: Times, baseline: Times, seed: int = 0) -> Interval:
     """How long a model takes relative to another timed in the same rounds, with a 99 % interval.
 
     Args:
@@ -96,7 +96,7 @@ def ratio(times: Times, baseline: Times, seed: int = 0) -> Interval:
     return Interval(value, low, high)
 
 
-def in_words(found: Interval) -> str:
+def describe_ratio(found: Interval) -> str:
     """``faster``, ``slower`` or ``no difference measured``."""
     if found.high < 1 and found.value <= 1 - MIN_EFFECT:
         return "faster"
@@ -105,7 +105,7 @@ def in_words(found: Interval) -> str:
     return "no difference measured"
 
 
-def settled(recent: Sequence[float], tolerance: float = 0.05) -> bool:
+def has_settled(recent: Sequence[float], tolerance: float = 0.05) -> bool:
     """True where the last five rounds no longer get quicker than the ones before by more than a share."""
     if len(recent) < 10:
         return False

@@ -10,7 +10,7 @@ import numpy as np
 
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.progress import Progress
-from tflite_compress.timing.interleaved import Contender, started
+from tflite_compress.timing.interleaved import Contender, start_contender
 
 MIN_RUNS = 10
 
@@ -34,7 +34,7 @@ class Throughput:
     why_not: str = ""
 
 
-def throughput(
+def measure_throughput(
     contenders: Sequence[Contender], batches: Sequence[int], seconds: float, progress: Progress
 ) -> list[Throughput]:
     """Run contenders at batch sizes, each in a process of its own.
@@ -56,7 +56,7 @@ def throughput(
 
 def _one(contender: Contender, batch: int, seconds: float) -> Throughput:
     try:
-        with started(contender, batch) as (child, _):
+        with start_contender(contender, batch) as (child, _):
             times: list[float] = []
             child.run(2)
             ends = time.perf_counter() + seconds

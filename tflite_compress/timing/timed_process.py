@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tflite_compress.runtimes.isolated import last_line, limited
+from tflite_compress.runtimes.isolated import apply_limits, last_line
 from tflite_compress.support.errors import ModelError
 
 WORKER = Path(__file__).with_name("timing_worker.py")
@@ -57,7 +57,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            preexec_fn=limited,
+            preexec_fn=apply_limits,
         )
         return self
 
