@@ -9,6 +9,7 @@ import numpy as np
 
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.tflite.flatbuffer import tensor_name, type_name
+from tflite_compress.tflite.tree import shape_of
 
 BINS = 2048
 
@@ -72,7 +73,9 @@ def observe(
                 counts[index] += np.histogram(model.value(index), BINS, span)[0]
     graph = model.graph
     return {
-        tensor_name(graph.tensors[i]): Observed(low[i], high[i], counts[i], len(graph.tensors[i].shape), kind)
+        tensor_name(graph.tensors[i]): Observed(
+            low[i], high[i], counts[i], len(shape_of(graph.tensors[i])), kind
+        )
         for i, kind in tensors.items()
         if np.isfinite(low[i]) and np.isfinite(high[i])
     }

@@ -39,7 +39,7 @@ def encodable(content: bytes) -> dict[int, Weights]:
         quantization = tensor.quantization
         points = None if quantization is None else quantization.zeroPoint
         zero_points = np.asarray([0] if points is None or len(points) == 0 else points, np.int64)
-        axis = quantization.quantizedDimension if len(zero_points) > 1 else 0
+        axis = quantization.quantizedDimension if quantization is not None and len(zero_points) > 1 else 0
         found[index] = Weights(values, zero_points, axis)
     return found
 

@@ -133,7 +133,7 @@ class LoadedModel:
             return None
         quantization = tensor.quantization
         scales = None if quantization is None else quantization.scale
-        if values.dtype.kind == "f" or scales is None or not len(scales):
+        if quantization is None or values.dtype.kind == "f" or scales is None or not len(scales):
             return values.astype(np.float64), False
         shape = [1] * values.ndim
         if len(scales) > 1:

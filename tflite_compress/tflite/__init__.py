@@ -1,1 +1,1 @@
-"""Reading and rewriting the ``.tflite`` flatbuffer."""
+"""Read, validate, build and rewrite the ``.tflite`` flatbuffer."""

@@ -1,12 +1,11 @@
-"""Assembling a ``.tflite`` operator by operator, where no Keras model stands behind it.
+"""Build a ``.tflite`` operator by operator, without a Keras model.
 
-Shapes and types of every tensor are given by the caller; see schema.fbs for operators and their options.
+The caller gives the shape and type of every tensor. ``schema.fbs`` lists operators and their options.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +17,10 @@ _NO_OPTIONS = "NONE"
 
 
 class Assembly:
-    """A graph in the making; each method that adds an operator gives the number of its output tensor.
+    """A graph under construction. Methods that add an operator return the index of its output tensor.
 
     Args:
-        name: What the file says it is.
+        name: Description to store in the file.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,7 +33,7 @@ class Assembly:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], int] = {}
 
     def tensor(self, name: str, shape: Sequence[int], dtype: str, buffer: int = 0) -> int:
-        """A tensor that some operator, or the caller, fills."""
+        """Add a tensor that an operator or the caller fills, and return its index."""
         kind = getattr(self._s.TensorType, _TYPES[dtype])
         self._graph.tensors.append(
             self._s.TensorT(name=name, shape=list(shape), type=kind, buffer=buffer, hasRank=True)
@@ -42,7 +41,7 @@ class Assembly:
         return len(self._graph.tensors) - 1
 
     def constant(self, name: str, values: np.ndarray) -> int:
-        """A tensor whose values are in the file; equal ones are stored once."""
+        """Add a constant and return its index; equal constants are stored once."""
         key = (values.dtype.str, values.shape, values.tobytes())
         if key not in self._constants:
             self._model.buffers.append(self._s.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
@@ -57,19 +56,22 @@ class Assembly:
         name: str,
         shape: Sequence[int],
         dtype: str,
-        options: Any = None,
+        options: object = None,
         version: int = 1,
     ) -> int:
         """Add an operator with one output.
 
         Args:
-            kind: Its name in schema.fbs (``FULLY_CONNECTED``).
-            inputs: Numbers of its input tensors.
+            kind: Its name in ``schema.fbs`` (``FULLY_CONNECTED``).
+            inputs: Indices of its input tensors.
             name: Name of its output.
             shape: Shape of its output.
             dtype: NumPy name of its output's type.
-            options: Its options as the generated schema's object, or None.
-            version: Version of the operator, for runtimes that ask for it.
+            options: Its options, see :meth:`options`; None if it has none.
+            version: Version of the operator.
+
+        Returns:
+            Index of its output tensor.
         """
         output = self.tensor(name, shape, dtype)
         union = type(options).__name__.removesuffix("T") if options is not None else _NO_OPTIONS
@@ -85,21 +87,22 @@ class Assembly:
         return output
 
     def reshaped(self, tensor: int, name: str, shape: tuple[int, ...]) -> int:
-        """A float32 tensor in another shape."""
+        """Add a reshape of a float32 tensor and return its output's index."""
         wanted = self.constant(f"{name}_shape", np.array(shape, np.int32))
         options = self.options("ReshapeOptions", newShape=list(shape))
         return self.operator("RESHAPE", [tensor, wanted], name, shape, "float32", options)
 
-    def options(self, kind: str, **values: Any) -> Any:
-        """Options of an operator by the schema's name for them (``GatherOptions``)."""
-        return getattr(self._s, f"{kind}T")(**values)
+    def options(self, kind: str, **values: object) -> object:
+        """Return an operator's options by their name in ``schema.fbs`` (``GatherOptions``)."""
+        options: object = getattr(self._s, f"{kind}T")(**values)
+        return options
 
     def finished(self, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
-        """The file.
+        """Return the ``.tflite`` with one signature.
 
         Args:
-            inputs: Tensor number of each input by its name in the signature.
-            outputs: Likewise for the outputs.
+            inputs: Tensor index of each input by its name in the signature.
+            outputs: Tensor index of each output by its name in the signature.
         """
         self._graph.inputs, self._graph.outputs = list(inputs.values()), list(outputs.values())
         maps = [

@@ -1,12 +1,17 @@
-"""Reading and writing the ``.tflite`` flatbuffer through the generated schema's object API."""
+"""Read and write the ``.tflite`` flatbuffer with the generated schema's object API."""
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.tflite.tree import Buffer, ModelTree, Operator, Tensor
+
+if TYPE_CHECKING:
+    import flatbuffers
 
 FILE_IDENTIFIER = b"TFL3"
 FOREST_DESCRIPTION = "decision trees"  # how the description of a file made from a forest ends
@@ -29,15 +34,16 @@ _NUMPY_TYPES: dict[str, type] = {
 BUFFER_ALIGNMENT = 16  # schema.fbs: force_align 16, which the generated Python packer ignores
 
 
-def schema() -> Any:
-    """The generated schema module (0.3 s to import)."""
+def schema() -> ModuleType:
+    """Return the generated schema module; importing it takes 0.3 s."""
     from ai_edge_litert import schema_py_generated
 
-    return schema_py_generated
+    module: ModuleType = schema_py_generated
+    return module
 
 
-def unpack(content: bytes) -> Any:
-    """Decode a ``.tflite`` into a mutable ``ModelT`` tree.
+def unpack(content: bytes) -> ModelTree:
+    """Decode a ``.tflite`` into a mutable tree.
 
     Data that the file stores behind the flatbuffer (files over 2 GB) are read into the tree.
 
@@ -45,15 +51,18 @@ def unpack(content: bytes) -> Any:
         ConversionError: The bytes are not a ``.tflite``, or refer to data outside the file.
     """
     if content[4:8] != FILE_IDENTIFIER:
-        raise ConversionError("the converter gave something that is not a .tflite file")
+        raise ConversionError(
+            "the converter returned bytes that are not a .tflite file",
+            "Choose another recipe for this model.",
+        )
     generated = schema()
-    model = generated.ModelT.InitFromObj(generated.Model.GetRootAs(content))
+    model: ModelTree = generated.ModelT.InitFromObj(generated.Model.GetRootAs(content))
     _read_external_data(model, content)
     return model
 
 
-def _read_external_data(model: Any, content: bytes) -> None:
-    """Replace offsets into the file by the bytes there; schema.fbs: an offset is valid if it is over 1."""
+def _read_external_data(model: ModelTree, content: bytes) -> None:
+    """Replace offsets into the file by the bytes there. ``schema.fbs``: an offset is valid if over 1."""
     for number, buffer in enumerate(model.buffers or []):
         if buffer.offset > 1:
             stored = _external_bytes(content, buffer.offset, buffer.size, f"buffer {number}")
@@ -79,21 +88,21 @@ def _external_bytes(content: bytes, offset: int, size: int, what: str) -> np.nda
     return np.frombuffer(content, np.uint8, size, offset)
 
 
-def pack(model: Any) -> bytes:
-    """Encode a ``ModelT`` tree, with every buffer aligned to 16 bytes as the schema demands.
+def pack(model: ModelTree) -> bytes:
+    """Encode a tree as a ``.tflite``, with every buffer aligned to 16 bytes as ``schema.fbs`` requires.
 
-    Equal vectors and strings are stored once: zero points of a per-channel model are thousands of zeros.
+    Equal vectors and strings are stored once: the zero points of a per-channel model are thousands of zeros.
     """
     originals = model.buffers
-    model.buffers = [_aligned(buffer) for buffer in originals]
+    model.buffers = [_align(buffer) for buffer in originals]  # type: ignore[misc]
     builder = _sharing_builder()
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     model.buffers = originals
     return bytes(builder.Output())
 
 
-def operator_name(model: Any, operator: Any) -> str:
-    """Name of an operator as in ``schema.fbs`` (``CONV_2D``), or its custom name."""
+def operator_name(model: ModelTree, operator: Operator) -> str:
+    """Return an operator's name in ``schema.fbs`` (``CONV_2D``), or its custom name."""
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     if number == schema().BuiltinOperator.CUSTOM:
@@ -102,30 +111,30 @@ def operator_name(model: Any, operator: Any) -> str:
 
 
 def operator_names(content: bytes) -> list[str]:
-    """Names of all operators of all subgraphs, in order."""
+    """Return the names of all operators of all subgraphs, in order of execution."""
     model = unpack(content)
     return [operator_name(model, op) for graph in model.subgraphs for op in graph.operators or []]
 
 
-def tensor_name(tensor: Any) -> str:
-    """A tensor's name as text."""
+def tensor_name(tensor: Tensor) -> str:
+    """Return a tensor's name; an empty string if it has none."""
     return text_of(tensor.name)
 
 
 def type_name(number: int) -> str:
-    """Name of a tensor type as in ``schema.fbs`` (``INT8``)."""
+    """Return the name of a tensor type in ``schema.fbs`` (``INT8``)."""
     types = vars(schema().TensorType).items()
     names: dict[int, str] = {value: name for name, value in types if isinstance(value, int)}
     return names.get(number, f"TYPE_{number}")
 
 
 def numpy_type(name: str) -> type:
-    """NumPy's type for a tensor type's name; bytes for types that NumPy lacks."""
+    """Return the NumPy type for a tensor type's name; uint8 for types that NumPy lacks."""
     return _NUMPY_TYPES.get(name, np.uint8)
 
 
 def element_bytes(number: int) -> float:
-    """Bytes an element of a tensor type takes; 0 where elements differ in size."""
+    """Return the bytes per element of a tensor type; 0 for types whose elements vary in size."""
     name = type_name(number)
     if name in _PACKED_BYTES:
         return _PACKED_BYTES[name]
@@ -137,13 +146,13 @@ def _operator_names() -> dict[int, str]:
     return {number: name for name, number in values.items() if isinstance(number, int)}
 
 
-def text_of(value: Any) -> str:
-    """A string of a file as text; bytes that are no UTF-8 become marks."""
+def text_of(value: bytes | str | None) -> str:
+    """Return a string of a file as text; bytes that are not UTF-8 become replacement characters."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
 
 
-def _sharing_builder() -> Any:
-    """A flatbuffer builder that refers to a vector or string it has written before."""
+def _sharing_builder() -> flatbuffers.Builder:
+    """Return a flatbuffer builder that stores equal vectors and strings once."""
     import flatbuffers
 
     class Sharing(flatbuffers.Builder):  # type: ignore[misc]
@@ -157,7 +166,7 @@ def _sharing_builder() -> Any:
                 self._written[key] = super().CreateNumpyVector(x)
             return self._written[key]
 
-        def CreateString(self, s: Any, *args: Any, **kwargs: Any) -> int:  # noqa: N802
+        def CreateString(self, s: str | bytes, *args: str, **kwargs: str) -> int:  # noqa: N802
             key = ("text", s.encode() if isinstance(s, str) else bytes(s))
             if key not in self._written:
                 self._written[key] = super().CreateString(s, *args, **kwargs)
@@ -166,8 +175,8 @@ def _sharing_builder() -> Any:
     return Sharing()
 
 
-def _aligned(buffer: Any) -> Any:
-    """A stand-in for a ``BufferT`` that packs its data on a 16-byte boundary."""
+def _align(buffer: Buffer) -> Buffer | _AlignedBuffer:
+    """Return a replacement for a ``BufferT`` that packs its data on a 16-byte boundary."""
     data = buffer.data
     if data is None or len(data) == 0:
         return buffer
@@ -175,13 +184,13 @@ def _aligned(buffer: Any) -> Any:
 
 
 class _AlignedBuffer:
-    """Packs one buffer's bytes; has the one method the generated ``ModelT.Pack`` calls."""
+    """One buffer's bytes, with the method that the generated ``ModelT.Pack`` calls."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def Pack(self, builder: Any) -> int:  # noqa: N802  (the generated code calls it so)
-        """Write the bytes as an aligned vector and the table that refers to it."""
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802  (name used by the generated code)
+        """Write the bytes as an aligned vector, and the table that refers to it."""
         generated = schema()
         builder.StartVector(1, len(self._data), BUFFER_ALIGNMENT)
         builder.head -= len(self._data)

@@ -1,27 +1,29 @@
-"""Looking a ``.tflite`` from elsewhere over before native code reads it.
+"""Validate a ``.tflite`` before native code reads it.
 
-The interpreters check little: an offset or an index out of range makes them crash. Here every offset is
-followed within the file first, then every index is compared with what it points into.
-Source of the layout: ``schema.fbs`` of TensorFlow Lite and the FlatBuffers internals documentation.
+The interpreters check little and crash on an offset or index out of range. ``validate`` follows every offset
+within the file, those of data behind the flatbuffer included, and compares every index with the size of the
+list it points into.
+Sources: ``schema.fbs`` of TensorFlow Lite and the FlatBuffers internals documentation.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, operator_name, unpack
+from tflite_compress.tflite.tree import Buffer, ModelTree, Operator, Tensor, shape_of
 
 LARGEST_FILE = 2**31 - 1  # offsets are 32 bits wide, signed in places
 MAX_TABLES = 1_000_000
 MAX_ELEMENTS = 2**31 - 1
 
-# Fields that are not plain numbers, by slot: a table's name, "text", the bytes of a vector's elements, or a
-# list with the table its elements are. "any" is a table whose fields are not followed.
+# Fields that hold offsets, by slot. Value: "text", the name of a table, the bytes per element of a vector,
+# or a list with the table of a vector's elements. The fields of an "any" table are not followed.
 _Field = str | int | list[str]
 _TABLES: dict[str, dict[int, _Field]] = {
     "Model": {
@@ -47,21 +49,27 @@ _TABLES: dict[str, dict[int, _Field]] = {
 
 
 class _DamagedError(Exception):
-    """What is wrong with a file."""
+    """The file is damaged; the message says where."""
 
 
 def read_validated(path: Path | str) -> bytes:
-    """Read a ``.tflite`` and make sure that native code may look at it.
+    """Read a ``.tflite`` and validate it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The file's bytes.
 
     Raises:
-        ModelError: It is missing, or not a ``.tflite``, or damaged; says where.
+        ModelError: The file is missing, is not a ``.tflite``, or is damaged; the message says where.
     """
     path = Path(path)
     try:
         if path.is_dir():
-            raise ModelError(f"{path}: is a folder", "Give a .tflite file.")
+            raise ModelError(f"{path}: is a folder, not a .tflite file", "Name a file in it.")
         if path.stat().st_size > LARGEST_FILE:
-            raise ModelError(f"{path}: larger than 2 GB", "Such files are not .tflite files.")
+            raise ModelError(f"{path}: larger than 2 GB", "Use a model under 2 GB.")
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
@@ -72,14 +80,17 @@ def read_validated(path: Path | str) -> bytes:
     return content
 
 
-def validate(content: bytes) -> Any:
-    """Check a file's structure and indices.
+def validate(content: bytes) -> ModelTree:
+    """Check that a flatbuffer is well formed: its offsets, indices, shapes and data sizes.
+
+    Args:
+        content: The file's bytes.
 
     Returns:
-        The decoded ``ModelT`` tree.
+        The decoded tree.
 
     Raises:
-        ModelError: The bytes are no ``.tflite``, or damaged.
+        ModelError: The bytes are not a ``.tflite``, or are damaged.
     """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
         raise ModelError("not a .tflite file", "Convert the model first: tflite-compress compress.")
@@ -92,7 +103,9 @@ def validate(content: bytes) -> Any:
     except _DamagedError as error:
         raise ModelError(f"damaged .tflite: {error}", "Copy or convert the model again.") from error
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise ModelError("damaged .tflite: its tables make no sense", "Copy or convert it again.") from error
+        raise ModelError(
+            "damaged .tflite: its tables do not match", "Copy or convert the model again."
+        ) from error
     return model
 
 
@@ -103,7 +116,7 @@ def _u32(content: bytes, at: int) -> int:
 
 
 class _Walk:
-    """Follows every offset of a flatbuffer, with a limit on how many tables it may visit."""
+    """Follows every offset of a flatbuffer, up to a maximum number of tables."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -111,7 +124,7 @@ class _Walk:
         self._seen: set[tuple[int, str]] = set()
 
     def table(self, at: int, kind: str) -> None:
-        """Check one table and all that it refers to."""
+        """Check one table and all tables it refers to."""
         if (at, kind) in self._seen:
             return
         self._seen.add((at, kind))
@@ -158,7 +171,7 @@ class _Walk:
             raise _DamagedError(f"more than {MAX_TABLES} tables")
 
 
-# What the rest of the program looks into: how many inputs, and of which of them how many dimensions.
+# The number of inputs that the rest of the package reads, and (index of an input, its minimum rank).
 _MIN_INPUTS = {
     **dict.fromkeys("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL".split(), 2),
     **dict.fromkeys("DEQUANTIZE QUANTIZE RESHAPE SQUEEZE EXPAND_DIMS".split(), 1),
@@ -176,8 +189,8 @@ _MIN_RANK = {
 }
 
 
-def _check_indices(model: Any) -> None:
-    """Every index of every operator, tensor, signature and subgraph points to something."""
+def _check_indices(model: ModelTree) -> None:
+    """Check the indices of all tensors, operators, signatures and metadata."""
     buffers, codes = model.buffers or [], model.operatorCodes or []
     if not model.subgraphs:
         raise _DamagedError("it has no graph")
@@ -200,12 +213,12 @@ def _check_indices(model: Any) -> None:
         tensors = model.subgraphs[signature.subgraphIndex].tensors or []
         for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
             _within([entry.tensorIndex], 0, len(tensors), "signature: tensor")
-    for entry in model.metadata or []:
-        _within([entry.buffer], 0, len(buffers), "metadata: buffer")
+    for metadata in model.metadata or []:
+        _within([metadata.buffer], 0, len(buffers), "metadata: buffer")
 
 
-def _check_operator(name: str, op: Any, tensors: list[Any], place: str) -> None:
-    """Inputs, outputs and ranks are there that its kind demands."""
+def _check_operator(name: str, op: Operator, tensors: Sequence[Tensor], place: str) -> None:
+    """Check that an operator has the inputs, outputs and ranks that its kind requires."""
     least = _MIN_INPUTS.get(name, 0)
     if not least:
         return
@@ -214,15 +227,14 @@ def _check_operator(name: str, op: Any, tensors: list[Any], place: str) -> None:
     if any(int(i) < 0 for i in op.inputs[:least]):
         raise _DamagedError(f"{place}: {name} without one of its first {least} inputs")
     index, rank = _MIN_RANK.get(name, (0, 0))
-    shape = tensors[int(op.inputs[index])].shape
-    if rank and (shape is None or len(shape) < rank):
+    if rank and len(shape_of(tensors[int(op.inputs[index])])) < rank:
         raise _DamagedError(f"{place}: input {index} of {name} has fewer than {rank} dimensions")
 
 
-def _check_tensor(tensor: Any, buffers: list[Any], where: str) -> None:
-    """Shape, data and scales of one tensor fit each other."""
+def _check_tensor(tensor: Tensor, buffers: Sequence[Buffer], where: str) -> None:
+    """Check that the shape, data and scales of a tensor match."""
     _within([tensor.buffer], 0, len(buffers), f"{where}: buffer")
-    shape = [] if tensor.shape is None else [int(d) for d in tensor.shape]
+    shape = list(shape_of(tensor))
     if any(d < -1 for d in shape):
         raise _DamagedError(f"{where}: a negative dimension in {shape}")
     elements = 1
@@ -237,7 +249,9 @@ def _check_tensor(tensor: Any, buffers: list[Any], where: str) -> None:
         if len(data) < needed:
             raise _DamagedError(f"{where}: {len(data)} bytes of data for a shape of {shape}")
     quantization = tensor.quantization
-    scales = None if quantization is None else quantization.scale
+    if quantization is None:
+        return
+    scales = quantization.scale
     if scales is not None and len(scales) > 1:
         axis = quantization.quantizedDimension
         if not 0 <= axis < len(shape) or len(scales) != shape[axis]:
@@ -246,7 +260,7 @@ def _check_tensor(tensor: Any, buffers: list[Any], where: str) -> None:
             raise _DamagedError(f"{where}: zero points and scales differ in number")
 
 
-def _within(indices: Any, low: int, high: int, what: str) -> None:
+def _within(indices: Iterable[int] | None, low: int, high: int, what: str) -> None:
     for index in [] if indices is None else indices:
         if not low <= int(index) < high:
             raise _DamagedError(f"{what} refers to number {index} of {high}")

@@ -1,20 +1,20 @@
-"""Giving all channels of a clustered weight the same integer levels.
+"""Give all channels of a clustered weight the same integer levels.
 
-Per-channel quantization scales each channel by its own largest weight, so that the few values clustering
-left in a layer become other integers in every channel, and a code for them grows. Scaled by the layer's
-largest value instead, 16 values stay 16 integers (and their negatives, where BatchNorm flips a channel's
-sign). Each channel still has its own scale, into which BatchNorm is folded.
+Per-channel quantization scales each channel by its own largest weight. The few distinct values that
+clustering leaves in a layer then become different integers in every channel, and an entropy code for them
+grows. Scaled by the layer's largest value instead, 16 values stay 16 integers (and their negatives, where
+BatchNorm flips a channel's sign). Each channel keeps its own scale, into which BatchNorm is folded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import operator_name, pack, schema, type_name, unpack
 from tflite_compress.tflite.macs import constant
+from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, read_scales, set_scales
 
 LEVELS = 127
 ALIKE = 0.99  # correlation of each channel's integers with the float weights they come from
@@ -22,15 +22,15 @@ _OUTPUT_FIRST = {2: (1, 0), 4: (3, 0, 1, 2)}
 
 
 def share_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
-    """Requantize clustered weights with levels common to all channels.
+    """Requantize clustered weights with the same levels in all channels.
 
     Args:
         content: An integer ``.tflite`` with per-channel weights.
-        kernels: Clustered float kernels as Keras has them, shape (in, out) or (height, width, in, out).
+        kernels: Clustered float kernels in Keras layout, shape (in, out) or (height, width, in, out).
 
     Returns:
-        The same model with other integers and scales in those weights and their biases; weights of which no
-        kernel is found stay as they are.
+        The model with new integers and scales in those weights and their biases. Weights that match no
+        kernel are unchanged.
     """
     model = unpack(content)
     wanted = [
@@ -64,7 +64,7 @@ def _rows(array: np.ndarray) -> np.ndarray:
 
 
 def _same(values: np.ndarray, kernel: np.ndarray) -> bool:
-    """True where each channel's integers are proportional to the kernel's, up to rounding and sign."""
+    """Return True if each channel's integers are proportional to the kernel's, up to rounding and sign."""
     if values.size != kernel.size or len(values) != len(kernel):
         return False
     a, b = _rows(values), _rows(kernel)
@@ -73,8 +73,8 @@ def _same(values: np.ndarray, kernel: np.ndarray) -> bool:
     return bool(alike.all() and (norms > 0).any())
 
 
-def _requantize(model: Any, graph: Any, op: Any, values: np.ndarray, kernel: np.ndarray) -> None:
-    """Write new integers and scales of a weight, and of its bias, whose scale hangs on the weight's."""
+def _requantize(model: ModelTree, graph: Graph, op: Operator, values: np.ndarray, kernel: np.ndarray) -> None:
+    """Write new integers and scales of a weight, and of its bias, whose scale depends on the weight's."""
     a, b = _rows(values), _rows(kernel)
     largest = np.abs(b).max(axis=1)
     shrink = np.where(largest > 0, largest / largest.max(), 1.0)  # of each channel's range
@@ -82,19 +82,20 @@ def _requantize(model: Any, graph: Any, op: Any, values: np.ndarray, kernel: np.
     levels = np.rint(LEVELS * b / largest.max()) * sign[:, None]
     tensor = graph.tensors[op.inputs[1]]
     _store(model, tensor, levels.astype(np.int8).reshape(values.shape))
-    tensor.quantization.scale = (tensor.quantization.scale / shrink).astype(np.float32)
+    scales = np.asarray(read_scales(tensor) / shrink, np.float32)
+    set_scales(tensor, scales)
     if len(op.inputs) < 3 or int(op.inputs[2]) < 0:
         return
     bias = graph.tensors[op.inputs[2]]
     old = constant(bias, model)
     if old is not None:
         _store(model, bias, np.rint(old * shrink).astype(old.dtype))
-        input_scale = graph.tensors[op.inputs[0]].quantization.scale[0]
-        bias.quantization.scale = (input_scale * tensor.quantization.scale).astype(np.float32)
+        input_scale = read_scales(graph.tensors[op.inputs[0]])[0]
+        set_scales(bias, np.asarray(input_scale * scales, np.float32))
 
 
-def _store(model: Any, tensor: Any, values: np.ndarray) -> None:
-    """Give a tensor data of its own: its buffer may serve others too."""
+def _store(model: ModelTree, tensor: Tensor, values: np.ndarray) -> None:
+    """Store values in a new buffer: other tensors may use the old one."""
     buffer = schema().BufferT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     model.buffers.append(buffer)

@@ -1,16 +1,17 @@
-"""Counting multiply-accumulates, weights and zeros in a ``.tflite``."""
+"""Count multiply-accumulates (MACs), weights and zeros of a ``.tflite``."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import numpy_type, operator_name, tensor_name, type_name, unpack
+from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
 
-# Operators whose work is multiply-accumulates over weights; value: index of the weight tensor.
+# Operators that multiply by weights, and the index of their weight input.
 _WEIGHT_INPUT = {
     "CONV_2D": 1,
     "DEPTHWISE_CONV_2D": 1,
@@ -42,13 +43,13 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class Work:
-    """What one inference computes.
+    """The computation of one inference.
 
     Attributes:
-        macs: Multiply-accumulates of one run with the batch in the file (free dimensions as 1).
-        uncounted: Operators that multiply weights but are not counted, by name.
+        macs: MACs of one run with the file's batch size; open dimensions count as 1.
+        uncounted: Names of operators that multiply by weights but cannot be counted.
         layers: Weight tensors with their zeros.
-        operators: How many operators of each kind.
+        operators: Number of operators by name.
     """
 
     macs: int
@@ -58,10 +59,13 @@ class Work:
 
 
 def count_work(content: bytes) -> Work:
-    """Count MACs and zeros from the file itself.
+    """Count MACs, weights and zeros from the file itself.
 
     A convolution costs its output elements times the weights of one filter; a recurrent layer its
-    weights times the time steps. Loops (``WHILE``) cannot be counted from the file and are listed.
+    weights times the time steps. Loops (``WHILE``) cannot be counted and are listed as uncounted.
+
+    Args:
+        content: A ``.tflite``.
 
     Raises:
         ConversionError: The bytes are not a ``.tflite``.
@@ -83,47 +87,47 @@ def count_work(content: bytes) -> Work:
     return Work(macs, tuple(sorted(uncounted)), tuple(layers), operators)
 
 
-def operator_macs(name: str, op: Any, graph: Any) -> int | None:
-    """MACs of one operator, 0 for one without weights, None where the file does not tell.
+def operator_macs(name: str, op: Operator, graph: Graph) -> int | None:
+    """Return the MACs of one operator: 0 if it has no weights, None if they cannot be counted.
 
-    Takes for granted what ``integrity`` has checked: inputs, outputs and ranks that the kind demands.
+    The model must have passed ``integrity.validate``: inputs, outputs and ranks are not checked again.
     """
     tensors = graph.tensors
     if name in ("CONV_2D", "CONV_3D"):
-        filter_shape = tensors[op.inputs[1]].shape
+        filter_shape = shape_of(tensors[op.inputs[1]])
         of_one = filter_shape[1:] if name == "CONV_2D" else filter_shape[:-1]
         return _elements(tensors[op.outputs[0]]) * _product(of_one)
     if name == "DEPTHWISE_CONV_2D":
-        return _elements(tensors[op.outputs[0]]) * _product(tensors[op.inputs[1]].shape[1:3])
+        return _elements(tensors[op.outputs[0]]) * _product(shape_of(tensors[op.inputs[1]])[1:3])
     if name == "FULLY_CONNECTED":
-        return _elements(tensors[op.outputs[0]]) * int(tensors[op.inputs[1]].shape[-1])
+        return _elements(tensors[op.outputs[0]]) * shape_of(tensors[op.inputs[1]])[-1]
     if name == "TRANSPOSE_CONV":
-        return _elements(tensors[op.inputs[2]]) * _product(tensors[op.inputs[1]].shape[:3])
+        return _elements(tensors[op.inputs[2]]) * _product(shape_of(tensors[op.inputs[1]])[:3])
     if name == "BATCH_MATMUL":
-        return _elements(tensors[op.outputs[0]]) * int(tensors[op.inputs[0]].shape[-1])
+        return _elements(tensors[op.outputs[0]]) * shape_of(tensors[op.inputs[0]])[-1]
     if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
-        steps = int(tensors[op.inputs[0]].shape[1])
-        matrices = [tensors[i] for i in op.inputs[1:] if i >= 0 and len(_shape(tensors[i])) == 2]
+        steps = shape_of(tensors[op.inputs[0]])[1]
+        matrices = [tensors[i] for i in op.inputs[1:] if i >= 0 and len(shape_of(tensors[i])) == 2]
         return steps * sum(_elements(t) for t in matrices if not t.isVariable)
     return None if name == "WHILE" or name.startswith("BUILTIN_") else 0
 
 
-def _product(dimensions: Any) -> int:
-    """Product in whole numbers of any size: a damaged file's shapes would overflow NumPy's."""
+def _product(dimensions: Iterable[int]) -> int:
+    """Multiply Python integers: the shapes of a damaged file would overflow NumPy's."""
     return math.prod(int(d) for d in dimensions)
 
 
-def weight_inputs(name: str, op: Any, graph: Any) -> list[int]:
-    """Tensors of an operator that hold its weights, constant or not."""
+def weight_inputs(name: str, op: Operator, graph: Graph) -> list[int]:
+    """Return the indices of the tensors with an operator's weights, constant or not."""
     if name in _WEIGHT_INPUT:
         return [int(op.inputs[_WEIGHT_INPUT[name]])]
     if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
-        return [int(i) for i in op.inputs[1:] if i >= 0 and len(_shape(graph.tensors[i])) == 2]
+        return [int(i) for i in op.inputs[1:] if i >= 0 and len(shape_of(graph.tensors[i])) == 2]
     return []
 
 
-def _weights(name: str, op: Any, graph: Any, model: Any) -> list[LayerWeights]:
-    """The constant weight tensors of one operator."""
+def _weights(name: str, op: Operator, graph: Graph, model: ModelTree) -> list[LayerWeights]:
+    """Return the constant weight tensors of one operator."""
     found = []
     for index in weight_inputs(name, op, graph):
         tensor = graph.tensors[index]
@@ -133,29 +137,29 @@ def _weights(name: str, op: Any, graph: Any, model: Any) -> list[LayerWeights]:
     return found
 
 
-def constant(tensor: Any, model: Any) -> np.ndarray | None:
-    """A constant tensor's values in its own dtype, packed int4 as int8; None where it has none."""
+def constant(tensor: Tensor, model: ModelTree) -> np.ndarray | None:
+    """Return a constant tensor's values in its dtype (packed int4 as int8); None if it is not constant."""
     data = model.buffers[tensor.buffer].data
     name = type_name(tensor.type)
     if data is None or len(data) == 0 or name not in CONSTANT_TYPES:
         return None
     raw = np.asarray(data, np.uint8)
-    shape = _shape(tensor)
+    shape = shape_of(tensor)
     values = _nibbles(raw, int(np.prod(shape))) if name == "INT4" else np.frombuffer(raw, numpy_type(name))
     return values.reshape(shape) if values.size == np.prod(shape) else None
 
 
 def _nibbles(raw: np.ndarray, count: int) -> np.ndarray:
-    """Signed 4-bit numbers, two in a byte, the first in the lower half."""
+    """Unpack signed 4-bit numbers: two per byte, the first in the lower half."""
     both = np.stack([raw & 15, raw >> 4], axis=1).reshape(-1)[:count].astype(np.int8)
     return np.where(both > 7, both - 16, both).astype(np.int8)
 
 
-def zeros_in(values: np.ndarray, tensor: Any) -> int:
-    """How many of a constant's values are zero, or their channel's zero point."""
+def zeros_in(values: np.ndarray, tensor: Tensor) -> int:
+    """Count the values of a constant that equal zero, or their channel's zero point."""
     quantization = tensor.quantization
     points = None if quantization is None else quantization.zeroPoint
-    if points is None or len(points) == 0 or values.dtype.kind == "f":
+    if quantization is None or points is None or len(points) == 0 or values.dtype.kind == "f":
         return int(np.sum(values == 0))
     shape = [1] * values.ndim
     if len(points) > 1:
@@ -163,9 +167,5 @@ def zeros_in(values: np.ndarray, tensor: Any) -> int:
     return int(np.sum(values == np.asarray(points).reshape(shape)))
 
 
-def _shape(tensor: Any) -> list[int]:
-    return [] if tensor.shape is None else [int(d) for d in tensor.shape]
-
-
-def _elements(tensor: Any) -> int:
-    return _product(max(1, d) for d in _shape(tensor))
+def _elements(tensor: Tensor) -> int:
+    return _product(max(1, d) for d in shape_of(tensor))

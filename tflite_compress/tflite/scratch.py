@@ -1,23 +1,27 @@
-"""Scratch memory that CMSIS-NN kernels ask the tensor arena for, besides the activations.
+"""Scratch memory that CMSIS-NN kernels take from the tensor arena, in addition to the activations.
 
 The reference kernels need none, so an arena measured with them is too small on a board. Sizes follow the
 ``*_get_buffer_size`` functions of CMSIS-NN (github.com/ARM-software/CMSIS-NN, Source/ConvolutionFunctions,
-Source/FullyConnectedFunctions, Source/PoolingFunctions); where a core with DSP and one with Helium differ,
-the larger is taken.
+Source/FullyConnectedFunctions, Source/PoolingFunctions). If cores with DSP and with Helium differ, the larger
+size is used.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
+from tflite_compress.tflite.tree import IntVector, Operator, Tensor, shape_of
 
 
 def find_largest_scratch(content: bytes) -> int:
-    """Bytes of the largest scratch buffer any operator asks for; they do not live at the same time.
+    """Return the size of the largest scratch buffer of any operator; they are not alive at the same time.
 
     Args:
         content: A ``.tflite``.
+
+    Returns:
+        Bytes; 0 if no operator needs scratch memory.
     """
     model = unpack(content)
     sizes = [
@@ -28,10 +32,9 @@ def find_largest_scratch(content: bytes) -> int:
     return max(sizes, default=0)
 
 
-def _scratch(name: str, op: Any, tensors: Any) -> int:
-    def shape(which: Any, index: int) -> list[int]:
-        found = tensors[which[index]].shape
-        return [] if found is None else [max(1, int(d)) for d in found]
+def _scratch(name: str, op: Operator, tensors: Sequence[Tensor]) -> int:
+    def shape(which: IntVector, index: int) -> list[int]:
+        return [max(1, d) for d in shape_of(tensors[which[index]])]
 
     if name not in _SIZES or type_name(tensors[op.inputs[0]].type) not in ("INT8", "INT16"):
         return 0
@@ -40,30 +43,30 @@ def _scratch(name: str, op: Any, tensors: Any) -> int:
 
 
 def _conv(inputs: list[int], weights: list[int], outputs: list[int]) -> int:
-    """Two im2col columns of int16 with DSP, four of int8 with Helium."""
+    """Return bytes of two im2col columns of int16 (DSP) or four of int8 (Helium)."""
     column = weights[1] * weights[2] * weights[3]
     aligned = -(-column // 4) * 4
     return max(2 * column * 2, 4 * aligned)
 
 
 def _depthwise(inputs: list[int], weights: list[int], outputs: list[int]) -> int:
-    """One int16 column of the kernel with DSP, four blocks of 124 channels with Helium."""
+    """Return bytes of one int16 column of the kernel (DSP) or four blocks of 124 channels (Helium)."""
     taps = weights[1] * weights[2]
     return max(inputs[-1] * taps * 2, 4 * 124 * taps + 4)
 
 
 def _dense(inputs: list[int], weights: list[int], outputs: list[int]) -> int:
-    """Helium keeps a 32-bit sum for each output."""
+    """Return bytes of a 32-bit sum per output (Helium)."""
     return weights[0] * 4
 
 
 def _pool(inputs: list[int], weights: list[int], outputs: list[int]) -> int:
-    """A 32-bit sum for each channel."""
+    """Return bytes of a 32-bit sum per channel."""
     return inputs[-1] * 4
 
 
 def _transpose_conv(inputs: list[int], weights: list[int], outputs: list[int]) -> int:
-    """The output in 32 bits, row by row of the kernel's height."""
+    """Return bytes of a 32-bit buffer of output rows, one per kernel row, and the reversed kernel."""
     return outputs[-1] * outputs[-2] * weights[1] * 4 + weights[0] * weights[1] * weights[2] * weights[3]
 
 

@@ -1,29 +1,30 @@
-"""Inputs and outputs of a ``.tflite``: names, shapes, types, scales."""
+"""Inputs and outputs of a ``.tflite``: names, shapes, types and quantization."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import numpy_type, tensor_name, text_of, type_name, unpack
+from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 
-LARGEST_SCALE = 1e28  # 64-bit steps times this still are float32 numbers
+MAX_SCALE = 1e28  # 64-bit integers times this scale are still float32 numbers
 
 
 @dataclass(frozen=True)
 class FileTensorSpec:
-    """One input or output.
+    """An input or output of a ``.tflite``.
 
     Attributes:
-        name: Its name in the signature, else the tensor's own.
-        tensor: Index of the tensor.
-        shape: As in the file; a free dimension is -1.
-        type: Name of the type as in ``schema.fbs`` (``INT8``).
-        scale: Of a quantized tensor; 0 where there is none.
-        zero_point: Likewise.
+        name: Its name in the signature, else the tensor's name.
+        tensor: Index of the tensor in the main graph.
+        shape: Its shape in the file; an open dimension is -1.
+        type: Name of its type in ``schema.fbs`` (``INT8``).
+        scale: Quantization scale; 0 if it is not quantized.
+        zero_point: Quantization zero point; 0 if it is not quantized.
     """
 
     name: str
@@ -34,22 +35,29 @@ class FileTensorSpec:
     zero_point: int
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """NumPy's type for it."""
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype of its values."""
         return np.dtype(numpy_type(self.type))
 
     @property
     def is_quantized(self) -> bool:
-        """True for integers that stand for real numbers."""
+        """True for integers that represent real numbers."""
         return self.scale != 0 and self.dtype.kind in "iu"
 
     @property
     def fixed_shape(self) -> tuple[int, ...]:
-        """The shape with free dimensions as 1."""
+        """The shape with open dimensions set to 1."""
         return tuple(max(1, d) for d in self.shape)
 
     def to_raw(self, values: np.ndarray) -> np.ndarray:
-        """Bring real numbers to the tensor's type: quantized (round to nearest even, clipped), or cast."""
+        """Convert real numbers to the tensor's dtype.
+
+        Args:
+            values: Real numbers of any shape.
+
+        Returns:
+            Quantized values (rounded to nearest even, clipped) if the tensor is quantized, else a cast.
+        """
         if self.is_quantized:
             info = np.iinfo(self.dtype)
             steps = np.rint(np.asarray(values, np.float32) / np.float32(self.scale)) + self.zero_point
@@ -57,7 +65,7 @@ class FileTensorSpec:
         return np.asarray(values).astype(self.dtype)
 
     def to_real(self, raw: np.ndarray) -> np.ndarray:
-        """Undo :meth:`to_raw`; float32 for quantized tensors."""
+        """Convert raw values to real numbers: float32 for quantized tensors, unchanged for others."""
         if self.is_quantized:
             real = (np.asarray(raw, np.float32) - self.zero_point) * np.float32(self.scale)
             return np.asarray(real, np.float32)
@@ -66,45 +74,48 @@ class FileTensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """All inputs and outputs, in the order of the main graph."""
+    """All inputs and outputs of a ``.tflite``, in the order of the main graph."""
 
     inputs: tuple[FileTensorSpec, ...]
     outputs: tuple[FileTensorSpec, ...]
 
 
-def read_signature(model: bytes | Any) -> Signature:
-    """Inputs and outputs of a file, or of its decoded tree."""
+def read_signature(model: bytes | ModelTree) -> Signature:
+    """Return the inputs and outputs of a file or of its decoded tree.
+
+    Raises:
+        ModelError: A scale is negative, infinite or NaN.
+        ConversionError: The bytes are not a ``.tflite``.
+    """
     tree = unpack(model) if isinstance(model, bytes) else model
     graph = tree.subgraphs[0]
-    return Signature(_ports(tree, graph, "inputs"), _ports(tree, graph, "outputs"))
+    return Signature(_read_side(tree, graph, "inputs"), _read_side(tree, graph, "outputs"))
 
 
-def _ports(tree: Any, graph: Any, which: str) -> tuple[FileTensorSpec, ...]:
+def _read_side(
+    tree: ModelTree, graph: Graph, side: Literal["inputs", "outputs"]
+) -> tuple[FileTensorSpec, ...]:
     names = {
         int(entry.tensorIndex): text_of(entry.name)
         for signature in tree.signatureDefs or []
         if signature.subgraphIndex == 0
-        for entry in getattr(signature, which) or []
+        for entry in (signature.inputs if side == "inputs" else signature.outputs) or []
     }
-    indices = getattr(graph, which)
-    return tuple(_port(graph.tensors[i], int(i), names) for i in ([] if indices is None else indices))
+    indices = graph.inputs if side == "inputs" else graph.outputs
+    return tuple(_read_spec(graph.tensors[i], int(i), names) for i in ([] if indices is None else indices))
 
 
-def _port(tensor: Any, index: int, names: dict[int, str]) -> FileTensorSpec:
+def _read_spec(tensor: Tensor, index: int, names: dict[int, str]) -> FileTensorSpec:
     quantization = tensor.quantization
     scales = None if quantization is None else quantization.scale
     points = None if quantization is None else quantization.zeroPoint
     signature = tensor.shapeSignature
-    shape = signature if signature is not None and len(signature) else tensor.shape
+    shape = shape_of(tensor)
+    if signature is not None and len(signature):
+        shape = tuple(int(d) for d in signature)
     name = names.get(index) or tensor_name(tensor) or f"tensor_{index}"
     scale = float(scales[0]) if scales is not None and len(scales) else 0.0
-    if not 0 <= scale < LARGEST_SCALE:
+    if not 0 <= scale < MAX_SCALE:
         raise ModelError(f"'{name}' has the scale {scale:g}: the file is damaged", "Convert the model again.")
-    return FileTensorSpec(
-        name,
-        index,
-        tuple(int(d) for d in ([] if shape is None else shape)),
-        type_name(tensor.type),
-        scale,
-        int(points[0]) if points is not None and len(points) else 0,
-    )
+    zero_point = int(points[0]) if points is not None and len(points) else 0
+    return FileTensorSpec(name, index, shape, type_name(tensor.type), scale, zero_point)
