@@ -153,8 +153,10 @@ def by_m2cgen(model: Any, folder: Path, features: int, classes: int) -> Contende
 
 
 def by_emlearn(model: Any, folder: Path, x: np.ndarray) -> Contender:
-    """emlearn's inline code: int16 features, each tree votes for one class. Features go in as they are told
-    to: scaled to fill int16 where they are not whole numbers."""
+    """Emlearn's inline code: int16 features, each tree votes for one class.
+
+    Features that are not whole numbers are scaled to fill int16, as emlearn advises.
+    """
     emlearn = importlib.import_module("emlearn")
     whole = bool(np.array_equal(x, np.round(x)))
     scale = np.ones(x.shape[1]) if whole else 32000 / np.abs(x).max(axis=0)

@@ -40,7 +40,8 @@ def add_metadata(
     Args:
         content: A ``.tflite``.
         name: Name of the model.
-        inputs, outputs: Its ports.
+        inputs: Its inputs.
+        outputs: Its outputs.
         preprocessing: Normalization of the inputs; left out where it is the user's own function.
         labels: Names of the classes of the first output; none leaves the file out.
     """

@@ -67,7 +67,7 @@ def costs(dependencies: Dependencies, precision: str) -> Costs:
 
     Args:
         dependencies: The model's channels.
-        numeric: The type the model will be converted to; decides the bytes.
+        precision: The type the model will be converted to; decides the bytes.
     """
     members: dict[int, list[tuple[int, int]]] = {}
     fixed: list[float] = []

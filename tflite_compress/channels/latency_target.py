@@ -37,10 +37,12 @@ def macs_for_latency(
 
     Args:
         handle: The whole model.
-        dependencies, costs, saliency: Its channels.
+        dependencies: Its channels.
+        costs: What each channel costs.
+        saliency: How much each channel matters, shape (channels,).
         ratio: Latency wanted, as a share of the whole model's.
         multiple: Layers keep a multiple of this many channels.
-        numeric: The type to convert to.
+        precision: The type to convert to.
         context: Gives calibration samples.
 
     Returns:

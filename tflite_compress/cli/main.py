@@ -27,6 +27,7 @@ from tflite_compress.cli.option_values import (
     text,
 )
 from tflite_compress.support.errors import CompressError, UsageError, closest
+from tflite_compress.support.packages import missing_package
 from tflite_compress.support.staging import full_disk
 
 
@@ -227,6 +228,9 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, ModuleNotFoundError) and (missing := missing_package(error)):
+            _complain(missing.message, missing.hint)
+            return missing.exit_code
         if full := full_disk():
             _complain(full.message, full.hint)
             return full.exit_code

@@ -124,7 +124,7 @@ def compress(
     Raises:
         CompressError: Something the user can mend; the message says what and how.
 
-    Example:
+    Examples:
         >>> result = compress("model.keras", "raspberry-pi-4", data="data.npz")  # doctest: +SKIP
         >>> result.tflite, result.report["accuracy"]["after"]  # doctest: +SKIP
     """

@@ -82,7 +82,8 @@ def file_data(source: Any, ports: Signature, preprocess: str = "none", resize: b
     Args:
         source: ``.npz``, folder of images, or ``module:function``.
         ports: Inputs and outputs of the file.
-        preprocess, resize: See ``ReadOptions``.
+        preprocess: See ``ReadOptions``.
+        resize: See ``ReadOptions``.
 
     Raises:
         DataError: It is missing, malformed, or does not fit the file.

@@ -26,6 +26,7 @@ def reestimate_batchnorm(
         model: A tf_keras model; changed in place.
         inputs: Samples to average over, one array for each input.
         seed: Seed of the choice of samples.
+        batch_size: Samples per batch.
 
     Returns:
         True where the model has BatchNorm layers to re-estimate.

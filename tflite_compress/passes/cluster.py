@@ -40,7 +40,7 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
         per_channel: Values of its own for each output channel; Conv2D only, as TF-MOT has it.
         centroids: How TF-MOT finds the first values.
         exclude: Regular expressions; layers whose name matches one are left alone.
-        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
         reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
     """
 

@@ -28,7 +28,7 @@ class Convert(PassConfig, frozen=True, tag="convert"):
     """Convert to ``.tflite``.
 
     Attributes:
-        numeric: ``float32``; ``float16`` weights; ``dynamic`` (int8 weights, float activations);
+        precision: ``float32``; ``float16`` weights; ``dynamic`` (int8 weights, float activations);
             ``int8`` throughout; ``int16x8`` (int16 activations, int8 weights).
         io: Type of inputs and outputs of an integer model: ``integer``, ``float32``, or ``auto``, what
             the device profile prefers.

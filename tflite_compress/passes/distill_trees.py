@@ -28,7 +28,7 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
 
     Attributes:
         depth: Most splits on the way to a leaf of the new trees.
-        most_trees: Trees tried before giving up and keeping the forest as it is.
+        max_trees: Trees tried before giving up and keeping the forest as it is.
         learning_rate: Part of what is missing that each tree makes up for.
         mixtures: Made-up samples for each training sample.
         share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.

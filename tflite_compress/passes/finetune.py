@@ -31,7 +31,7 @@ class Schedule:
 
     Attributes:
         epochs: Passes over the training data; 0 leaves it to ``least_steps``, which may be part of one.
-        least_steps: Train at least this many batches, so that small data sets get enough.
+        min_steps: Train at least this many batches, so that small data sets get enough.
         batch_size: Samples in a batch.
         learning_rate: Adam's first learning rate; it falls to 2 % of that along a cosine.
         distill: Weight of the teacher's answer against the label; 1 where there are no labels.

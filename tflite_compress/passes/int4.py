@@ -23,7 +23,7 @@ class Int4(Repair, frozen=True, tag="int4"):
     The accuracy is that on the calibration samples, before rounding is learned (pass ``adaround``).
 
     Attributes:
-        most_loss: Accuracy that may be lost on the calibration samples; with 1 every layer that can gets
+        max_loss: Accuracy that may be lost on the calibration samples; with 1 every layer that can gets
             4 bits, unmeasured.
         exclude: Regular expressions; layers whose name matches one keep 8 bits.
         operators: What runs with 4-bit weights, as in ``schema.fbs``; the device's.

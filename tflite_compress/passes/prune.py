@@ -44,7 +44,7 @@ class Prune(PassConfig, frozen=True, tag="prune"):
         initial_sparsity: Where the polynomial schedule begins.
         ramp: Share of the training during which sparsity rises; the rest recovers.
         frequency: Batches between two updates of the masks.
-        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
         include: Regular expressions; only layers whose name matches one are pruned. Empty: all.
         exclude: Regular expressions; layers whose name matches one are not.
         keep_ends: Leave the first and the last prunable layer alone.

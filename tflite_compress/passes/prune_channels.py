@@ -53,8 +53,8 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
         multiple: Layers keep a multiple of this many channels; 0 takes what the device likes.
         exclude: Regular expressions; layers whose name matches one keep their channels.
         recovery_steps: Batches of fine-tuning between rounds.
-        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``; the last round's.
-        numeric: The type bytes and latency are counted for; ``auto`` takes the recipe's.
+        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``; the last round's.
+        precision: The type bytes and latency are counted for; ``auto`` takes the recipe's.
     """
 
     target_macs: Ratio = 1.0

@@ -36,8 +36,8 @@ class Qat(PassConfig, frozen=True, tag="qat"):
         preserve: What training must keep: ``sparsity`` (PQAT), ``clusters`` (CQAT), ``both`` (PCQAT),
             ``nothing``, or ``auto``: what passes before have made.
         exclude: Regular expressions; layers whose name matches one learn without simulated rounding.
-        epochs, least_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
-        numeric: How it will be converted; ``auto`` takes the recipe's. Other types than int8 need no such
+        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        precision: How it will be converted; ``auto`` takes the recipe's. Other types than int8 need no such
             training, and the pass then does nothing.
     """
 

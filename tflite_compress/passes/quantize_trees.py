@@ -11,7 +11,7 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize-trees"):
     """Store thresholds on each feature's own scale, and leaves on one scale.
 
     Attributes:
-        numeric: Their type; a wider one is taken where the accuracy demands it. ``float32`` leaves them
+        precision: Their type; a wider one is taken where the accuracy demands it. ``float32`` leaves them
             alone.
         share: Part of ``max_drop`` that may be lost by now.
     """

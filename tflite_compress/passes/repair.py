@@ -24,7 +24,7 @@ class Repair(PassConfig, frozen=True):
     """What every repair must know of the conversion to come.
 
     Attributes:
-        numeric, per_channel: How it will be converted; filled in from the ``convert`` pass.
+        precision, per_channel: How it will be converted; filled in from the ``convert`` pass.
     """
 
     precision: Precision | Literal["auto"] = "auto"

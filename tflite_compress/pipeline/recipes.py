@@ -67,7 +67,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: How it is called on the command line.
         summary: One line on what it gives.
         passes: The passes, in order; exactly one is ``convert``, or ``export-trees`` in recipes for forests.
-        gentler: Settings to fall back to, one after the other, while accuracy is lost; each is a set
+        fallbacks: Settings to try next, in order, while the accuracy drop is too large; each is a set
             of overrides of the recipe itself.
     """
 

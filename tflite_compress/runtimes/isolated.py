@@ -58,7 +58,7 @@ def run_child(
         what: What runs, for messages.
         seconds: Longest time.
         environment: Environment variables; this process's by default.
-        limited: False for emulators, which map more address space than they use.
+        limit_memory: False for emulators, which map more address space than they use.
         memory_bytes: Most address space.
 
     Returns:

@@ -12,12 +12,17 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from tflite_compress.support.packages import missing_package
+
 
 def tensorflow() -> Any:
     """Import TensorFlow quietly (3 to 7 s the first time) and return the module.
 
     oneDNN's custom operations stay on; they give the same result from run to run on one machine,
     which is what the manifest promises.
+
+    Raises:
+        MissingPackageError: Only the core is installed.
     """
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,7 +30,10 @@ def tensorflow() -> Any:
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         warnings.filterwarnings("ignore", module=r"(tensorflow|tf_keras|keras|tensorflow_model_opt).*")
         warnings.filterwarnings("ignore", message=r".*(In the future `np\.|HDF5 file|statistics).*")
-    import tensorflow as tf
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        raise missing_package(error) or error from error
 
     tf.get_logger().setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)

@@ -38,6 +38,10 @@ class ConfigError(CompressError):
     """A recipe or device profile with a mistake in it."""
 
 
+class MissingPackageError(CompressError):
+    """A package that is needed and not installed."""
+
+
 class OutputError(CompressError):
     """A result that cannot be written."""
 

@@ -142,6 +142,12 @@ def profile_content(
     Args:
         content: The file's bytes.
         name: What to call it.
+        threads: CPU threads.
+        kernels: Kernels to run it with.
+        data: A data source whose first sample is run; None for random inputs.
+        preprocess: Preprocessing of the data.
+        seconds: About how long to measure, in seconds.
+        progress: Where to report.
         most: Refuse files with more operators.
 
     Raises:

@@ -1,5 +1,7 @@
-"""Minimal cost-complexity pruning of a whole forest (Breiman et al., "Classification and Regression Trees",
-1984, chapter 3): the split whose removal adds the least squared error for each leaf saved goes first.
+"""Minimal cost-complexity pruning of a whole forest.
+
+The split whose removal adds the least squared error per leaf saved is removed first (Breiman et al.,
+"Classification and Regression Trees", 1984, chapter 3).
 
 The error of a collapsed split is that of its leaves' numbers around their mean, weighted by how much training
 data reached each: for a regression tree the book's own measure, and one that all libraries' files allow.

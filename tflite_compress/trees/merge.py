@@ -23,7 +23,8 @@ def within(forest: Forest, lows: np.ndarray, highs: np.ndarray) -> Forest:
 
     Args:
         forest: The forest.
-        lows, highs: Least and largest value of each feature, float64; NaN where there is none.
+        lows: Smallest value of each feature, float64; NaN where there is none.
+        highs: Largest value of each feature, likewise.
     """
     known = np.flatnonzero(np.isfinite(lows) & np.isfinite(highs)).tolist()
     under = below(lows)

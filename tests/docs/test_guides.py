@@ -1,4 +1,4 @@
-"""Every command of the tutorials is run: with a real sshd as the Pi, and a stand-in for adb and the phone."""
+"""Every command of the guides is run: with a real sshd as the Pi, and a stand-in for adb and the phone."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.needs import tool
 from tests.runtimes.loopback import Server
 from tests.runtimes.test_adb import LOGS, STAND_IN
 
-TUTORIALS = ROOT / "docs" / "tutorials"
+GUIDES = ROOT / "docs" / "guides"
 
 
 def commands(name: str) -> list[str]:
-    text = (TUTORIALS / f"{name}.md").read_text()
+    text = (GUIDES / f"{name}.md").read_text()
     return [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
 
 
@@ -33,7 +33,7 @@ def script(folder: Path, name: str, text: str) -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A folder as the tutorials assume it, and programs of the test's own before all others."""
+    """A folder as the guides assume it, and programs of the test's own before all others."""
     (tmp_path / "examples").symlink_to(EXAMPLES)
     path = os.pathsep.join([str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**os.environ, "PATH": path}
@@ -41,7 +41,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def pi(tmp_path: Path) -> Iterator[Server]:
-    """An sshd that ``ssh`` and ``scp`` reach as the tutorial's Pi."""
+    """An sshd that ``ssh`` and ``scp`` reach as the guide's Pi."""
     tool("sshd", "openssh-server", "/usr/sbin")
     (tmp_path / "ssh").mkdir()
     server = Server(tmp_path / "ssh")
@@ -93,8 +93,6 @@ def test_phone(environment: dict[str, str], tmp_path: Path) -> None:
 def test_a_command_that_fails_is_noticed(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "tests.docs.test_tutorials.commands", lambda name: ["tflite-compress devices nothing"]
-    )
+    monkeypatch.setattr("tests.docs.test_guides.commands", lambda name: ["tflite-compress devices nothing"])
     with pytest.raises(AssertionError, match="nothing"):
         follow("phone", environment, {}, 1)

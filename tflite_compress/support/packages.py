@@ -1,0 +1,37 @@
+"""Packages that ``tflite-compress`` installs and ``tflite-compress-core`` leaves out."""
+
+from __future__ import annotations
+
+from tflite_compress.support.errors import MissingPackageError
+
+_ONLY_IN_FULL = {
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "tf_keras": "tf-keras",
+    "tensorflow_model_optimization": "tensorflow-model-optimization",
+    "litert_quantizer": "litert-quantizer",
+    "h5py": "h5py",
+    "optuna": "optuna",
+    "tomli_w": "tomli-w",
+}
+_ALONE = {"matplotlib": "matplotlib"}  # needed by itself, for plots
+
+
+def missing_package(error: ImportError) -> MissingPackageError | None:
+    """Return what to install where an import failed; None for a module this tool does not need.
+
+    Args:
+        error: What the import raised.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module in _ALONE:
+        return MissingPackageError(
+            f"plots need the package {_ALONE[module]}, which is not installed",
+            f"Install it: pip install {_ALONE[module]}",
+        )
+    if module in _ONLY_IN_FULL:
+        return MissingPackageError(
+            f"this needs the package {_ONLY_IN_FULL[module]}, which tflite-compress-core does not install",
+            "Install the full tool: pip install tflite-compress",
+        )
+    return None
