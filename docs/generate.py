@@ -9,12 +9,12 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 
-from tflite_compress.passes import AnyPass, pass_name
-from tflite_compress.passes.finetune import Schedule
+from tflite_compress.passes import all_passes
+from tflite_compress.passes.algorithms.finetune import Schedule
 from tflite_compress.pipeline.recipes import Recipe, all_recipes, type_name
 from tflite_compress.profiles.devices import (
     Core,
@@ -56,11 +56,11 @@ def recipes_page() -> str:
     lines = ["# Recipes and passes", "", MADE, "", *RECIPES_TEXT, ""]
     lines += ["| recipe | what it gives | passes | fallbacks |", "|---|---|---|---|"]
     for recipe in all_recipes():
-        chain = " → ".join(pass_name(p) for p in recipe.passes)
+        chain = " → ".join(p.tag() for p in recipe.passes)
         lines.append(f"| `{recipe.name}` | {_cell(recipe.summary)} | {chain} | {len(recipe.fallbacks)} |")
     lines += ["", "## The file", "", *_table(Recipe), "", "## Passes"]
-    for kind in get_args(AnyPass):
-        lines += ["", f"### {kind.__struct_config__.tag}", "", _summary(kind), "", *_table(kind)]
+    for kind in all_passes().values():
+        lines += ["", f"### {kind.tag()}", "", _summary(kind), "", *_table(kind)]
     return "\n".join(lines) + "\n"
 
 

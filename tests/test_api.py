@@ -59,20 +59,19 @@ def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tm
 
 
 def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp_path: Path) -> None:
-    from tflite_compress.passes import prune
+    from tflite_compress.passes.prune import Prune
 
     spec = DataSpec(data=str(digits_data))
     devices = ["raspberry-pi-4", "android-gpu", "arduino-nano-33-ble"]
     trainings: list[Any] = []
-    original = prune.apply
+    original = Prune.apply
     with pytest.MonkeyPatch.context() as patch:
-        from tflite_compress import passes
 
         def counting(*args: Any) -> Any:
             trainings.append(args[0])
             return original(*args)
 
-        patch.setitem(passes._APPLY, passes.Prune, counting)
+        patch.setattr(Prune, "apply", counting)
         results = tflite_compress.compress_many(
             digits, devices, "prune-int8", spec, out=tmp_path / "out",
             overrides={"min_steps": 100, "epochs": 1}, max_drop=0.05, **FAST,
@@ -145,7 +144,7 @@ def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path)
 def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     (tmp_path / "only.toml").write_text(
-        'name = "only"\nsummary = "int8 and nothing else"\n[[passes]]\npass = "bias-correct"\n'
+        'name = "only"\nsummary = "int8 and nothing else"\n[[passes]]\npass = "bias_correct"\n'
         '[[passes]]\npass = "convert"\nprecision = "int8"\n'
     )
     result = tflite_compress.compress(

@@ -16,7 +16,8 @@ import pytest
 from tests.conftest import ROOT
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
-from tflite_compress.passes import Context, Convert, Model, apply_pass
+from tflite_compress.passes import Context, Model
+from tflite_compress.passes.convert import Convert
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
 
@@ -80,5 +81,5 @@ def test_the_example_pass_works(digits: Path, digits_data: Path) -> None:
     before, after = (m.network.handle.get_weights() for m in (model, clipped))
     kernels = [(b, a) for b, a in zip(before, after, strict=True) if b.ndim > 1]
     assert all(np.abs(a).max() <= 2.0001 * b.std() for b, a in kernels)
-    done = apply_pass(Convert(precision="float32"), replace(clipped), context)
+    done = Convert(precision="float32").apply(replace(clipped), context)
     assert done.flatbuffer is not None and done.flatbuffer[4:8] == b"TFL3"

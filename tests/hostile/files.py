@@ -13,8 +13,7 @@ def valid_files(digits: Path, keras: Any) -> dict[str, bytes]:
     from tests.models.zoo import models
     from tflite_compress.models.load import load_model
     from tflite_compress.models.network import Network
-    from tflite_compress.passes import Convert
-    from tflite_compress.passes.convert import convert
+    from tflite_compress.passes.convert import Convert, convert
     from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
     from tflite_compress.timing.roofline import build_peak_model
 

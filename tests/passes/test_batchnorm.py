@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.passes.batchnorm import reestimate_batchnorm
+from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 
 
 def test_statistics_become_those_of_the_data(keras2: Any) -> None:

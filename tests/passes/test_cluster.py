@@ -8,11 +8,9 @@ import pytest
 from tests.passes.test_convert import random_context
 from tests.passes.test_prune import kernels, score
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.passes.cluster import Cluster, apply
+from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
-from tflite_compress.passes.convert import apply as convert
 from tflite_compress.passes.prune import Prune
-from tflite_compress.passes.prune import apply as prune
 from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.macs import constant
@@ -23,7 +21,7 @@ QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 60}
 @pytest.mark.slow
 def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: Model) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
-    clustered = apply(Cluster(clusters=16), start, context)
+    clustered = Cluster(clusters=16).apply(start, context)
     assert clustered.clusters == dict.fromkeys(["conv_2", "conv_3", "hidden", "digit"], 16)
     for name, kernel in kernels(clustered).items():
         assert (len(np.unique(kernel)) <= 16) == (name in clustered.clusters)
@@ -34,8 +32,8 @@ def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: 
 
 @pytest.mark.slow
 def test_zeros_stay_zero(context: Context, start: Model) -> None:
-    pruned = prune(Prune(sparsity=0.6, epochs=1, min_steps=60, frequency=3), start, context)
-    clustered = apply(Cluster(clusters=8, **QUICK), pruned, context)
+    pruned = Prune(sparsity=0.6, epochs=1, min_steps=60, frequency=3).apply(start, context)
+    clustered = Cluster(clusters=8, **QUICK).apply(pruned, context)
     zeros = kernels(pruned)["hidden"] == 0
     kernel = kernels(clustered)["hidden"]
     assert zeros.mean() > 0.59 and np.all(kernel[zeros] == 0) and len(np.unique(kernel)) <= 8
@@ -44,7 +42,7 @@ def test_zeros_stay_zero(context: Context, start: Model) -> None:
 @pytest.mark.slow
 def test_values_of_its_own_for_each_channel(context: Context, start: Model) -> None:
     config = Cluster(clusters=4, per_channel=True, preserve_sparsity=False, **QUICK)
-    clustered = apply(config, start, context)
+    clustered = config.apply(start, context)
     kernel = kernels(clustered)["conv_2"]
     channels = np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
     assert all(len(np.unique(channel)) <= 4 for channel in channels)
@@ -52,8 +50,8 @@ def test_values_of_its_own_for_each_channel(context: Context, start: Model) -> N
 
 
 def test_few_values_survive_the_conversion_to_int8(context: Context, start: Model) -> None:
-    clustered = apply(Cluster(clusters=16, **QUICK), start, context)
-    content = convert(Convert(precision="int8"), clustered, context).flatbuffer
+    clustered = Cluster(clusters=16, **QUICK).apply(start, context)
+    content = Convert(precision="int8").apply(clustered, context).flatbuffer
     model = unpack(content or b"")
     tensors = model.subgraphs[0].tensors
     weights = [v for t in tensors if (v := constant(t, model)) is not None and v.dtype == np.int8]
@@ -68,12 +66,12 @@ def test_layers_tf_mot_does_not_cluster_are_named(keras: Any) -> None:
     inputs = keras.Input((6, 8))
     x = layers.GRU(12, name="recurrent")(inputs)
     context, start = random_context(keras.Model(inputs, layers.Dense(3)(layers.Dense(40)(x))))
-    clustered = apply(Cluster(**QUICK), start, context)
+    clustered = Cluster(**QUICK).apply(start, context)
     assert any("recurrent" in note for note in clustered.notes)
 
 
 def test_nothing_to_cluster(context: Context, start: Model) -> None:
     with pytest.raises(ModelError, match="no layer to cluster"):
-        apply(Cluster(exclude=(".",), **QUICK), start, context)
+        Cluster(exclude=(".",), **QUICK).apply(start, context)
     with pytest.raises(ConfigError, match="exclude"):
-        apply(Cluster(exclude=("(",), **QUICK), start, context)
+        Cluster(exclude=("(",), **QUICK).apply(start, context)

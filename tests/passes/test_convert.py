@@ -12,7 +12,7 @@ from tflite_compress.models.copying import copied
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.passes.convert import Convert, apply
+from tflite_compress.passes.convert import Convert
 from tflite_compress.runtimes.litert import LiteRTModel, predict
 from tflite_compress.scoring.reference import distance, make_reference
 from tflite_compress.support.errors import ConversionError
@@ -38,8 +38,8 @@ def run(model: Model, context: Context) -> tuple[np.ndarray, ...]:
 def test_every_numeric_type(
     context: Context, start: Model, precision: Any, largest_share: float, min_snr_db: float
 ) -> None:
-    plain = apply(Convert(precision="float32"), start, context)
-    converted = apply(Convert(precision=precision), start, context)
+    plain = Convert(precision="float32").apply(start, context)
+    converted = Convert(precision=precision).apply(start, context)
     assert plain.flatbuffer and converted.flatbuffer
     assert len(converted.flatbuffer) <= largest_share * len(plain.flatbuffer)
     outputs = run(converted, context)
@@ -48,7 +48,7 @@ def test_every_numeric_type(
 
 def test_integer_inputs_and_outputs(context: Context, start: Model) -> None:
     for precision, dtype in (("int8", np.int8), ("int16x8", np.int16)):
-        converted = apply(Convert(precision=precision, io="integer"), start, context)  # type: ignore[arg-type]
+        converted = Convert(precision=precision, io="integer").apply(start, context)  # type: ignore[arg-type]
         assert converted.flatbuffer
         model = LiteRTModel(converted.flatbuffer, *converted.network.tensor_names)
         assert model._inputs[0]["dtype"] is dtype and model._outputs[0]["dtype"] is dtype
@@ -57,7 +57,7 @@ def test_integer_inputs_and_outputs(context: Context, start: Model) -> None:
 
 def test_the_batch_is_one_unless_asked(context: Context, start: Model) -> None:
     for free, expected in ((False, 1), (True, -1)):
-        converted = apply(Convert(precision="float32", has_free_batch=free), start, context)
+        converted = Convert(precision="float32", has_free_batch=free).apply(start, context)
         tensor = unpack(converted.flatbuffer or b"").subgraphs[0].tensors[0]
         signature = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
         assert signature[0] == expected
@@ -65,8 +65,8 @@ def test_the_batch_is_one_unless_asked(context: Context, start: Model) -> None:
 
 
 def test_per_tensor_weights_are_smaller(context: Context, start: Model) -> None:
-    one = apply(Convert(precision="int8"), start, context).flatbuffer
-    all_ = apply(Convert(precision="int8", per_channel=False), start, context).flatbuffer
+    one = Convert(precision="int8").apply(start, context).flatbuffer
+    all_ = Convert(precision="int8", per_channel=False).apply(start, context).flatbuffer
     assert one and all_ and len(all_) < len(one)
 
 
@@ -87,7 +87,7 @@ def kinds(*names: str) -> list[Any]:
 @pytest.mark.parametrize("name", kinds(*(n for n in NAMES if n != "free_size")))
 def test_every_kind_of_model_converts_to_float(keras: Any, name: str) -> None:
     context, start = random_context(models(keras)[name]())
-    converted = apply(Convert(precision="float32"), start, context)
+    converted = Convert(precision="float32").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-3
 
 
@@ -96,7 +96,7 @@ def test_every_kind_of_model_converts_to_float(keras: Any, name: str) -> None:
 )
 def test_kinds_of_model_that_quantize(keras: Any, name: str) -> None:
     context, start = random_context(models(keras)[name]())
-    converted = apply(Convert(precision="int8"), start, context)
+    converted = Convert(precision="int8").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["cosine"] > 0.95
 
 
@@ -106,26 +106,26 @@ def test_an_lstm_quantizes(keras: Any) -> None:
     keras.utils.set_random_seed(7)
     layers = [keras.Input((10, 4)), keras.layers.LSTM(8), keras.layers.Dense(2)]
     context, start = random_context(keras.Sequential(layers))
-    converted = apply(Convert(precision="int8"), start, context)
+    converted = Convert(precision="int8").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["snr_db"] > 30
 
 
 def test_recurrent_state_is_fresh_for_each_sample(keras: Any) -> None:
     inputs = keras.Input((6, 3))
     context, start = random_context(keras.Model(inputs, keras.layers.LSTM(4)(inputs)))
-    converted = apply(Convert(precision="float32"), start, context)
+    converted = Convert(precision="float32").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-5
 
 
 def test_loops_are_refused_before_they_crash_the_converter(keras: Any) -> None:
     context, start = random_context(models(keras)["stacked_cells"]())
     with pytest.raises(ConversionError, match="loop"):
-        apply(Convert(precision="int8"), start, context)
+        Convert(precision="int8").apply(start, context)
 
 
 def test_a_short_gru_is_unrolled(keras: Any) -> None:
     context, start = random_context(models(keras)["gru"]())
-    converted = apply(Convert(precision="int8"), start, context)
+    converted = Convert(precision="int8").apply(start, context)
     assert "WHILE" not in operator_names(converted.flatbuffer or b"")
 
 
@@ -133,7 +133,7 @@ def test_a_saved_model_converts(keras: Any, tmp_path: Any) -> None:
     models(keras)["multi_output"]().export(tmp_path / "saved", verbose=False)
     context, start = random_context(tmp_path / "saved")
     assert not start.network.editable
-    converted = apply(Convert(precision="int8"), start, context)
+    converted = Convert(precision="int8").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["cosine"] > 0.98
 
 
@@ -153,7 +153,7 @@ def test_models_trained_in_mixed_precision(request: Any, which: str) -> None:
     context, start = random_context(model)
     inputs = context.reference.splits.evaluate.inputs
     assert np.allclose(np.asarray(model(inputs[0])), context.reference.evaluation_outputs[0], atol=0.01)
-    converted = apply(Convert(precision="float32"), start, context)
+    converted = Convert(precision="float32").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-5
 
 
@@ -161,7 +161,7 @@ def test_what_the_runtime_lacks_is_a_conversion_error(keras: Any) -> None:
     inputs = keras.Input((8,))
     context, start = random_context(keras.Model(inputs, keras.ops.erfinv(keras.ops.tanh(inputs))))
     with pytest.raises(ConversionError, match=r"refuses float32.*Erfinv"):
-        apply(Convert(precision="float32"), start, context)
+        Convert(precision="float32").apply(start, context)
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +176,8 @@ def mostly_zero(context: Context, start: Model) -> Model:
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_zeros_are_left_out_of_float_files(context: Context, mostly_zero: Model, precision: Any) -> None:
-    dense = apply(Convert(precision=precision), mostly_zero, context)
-    sparse = apply(Convert(precision=precision, sparse=True), mostly_zero, context)
+    dense = Convert(precision=precision).apply(mostly_zero, context)
+    sparse = Convert(precision=precision, sparse=True).apply(mostly_zero, context)
     assert dense.flatbuffer and sparse.flatbuffer
     if sparse.plain is None:  # a runtime that cannot run it gets the dense file, and the user the reason
         assert sparse.flatbuffer == dense.flatbuffer and any("stored densely" in n for n in sparse.notes)
@@ -194,18 +194,18 @@ def test_blocks_of_zeros_are_left_out_too(context: Context, start: Model) -> Non
     keep = np.random.default_rng(0).random((kernel.shape[0] // 4, kernel.shape[1])) < 0.15
     kernel.assign(kernel.numpy() * np.repeat(keep, 4, axis=0))
     blocks = replace(start, network=keras_network(handle, "digits", True))
-    sparse = apply(Convert(precision="float32", sparse=True), blocks, context)
+    sparse = Convert(precision="float32", sparse=True).apply(blocks, context)
     assert sparse.plain and sparse.flatbuffer and len(sparse.flatbuffer) < len(sparse.plain)
 
 
 def test_sparse_int8_is_never_handed_out_unless_it_runs(context: Context, mostly_zero: Model) -> None:
-    given = apply(Convert(precision="int8", sparse=True), mostly_zero, context)
-    dense = apply(Convert(precision="int8"), mostly_zero, context)
+    given = Convert(precision="int8", sparse=True).apply(mostly_zero, context)
+    dense = Convert(precision="int8").apply(mostly_zero, context)
     assert all(np.array_equal(a, b) for a, b in zip(run(dense, context), run(given, context), strict=True))
     if given.plain is None:
         assert any("zeros are stored densely" in note for note in given.notes)
 
 
 def test_a_dense_network_stays_dense(context: Context, start: Model) -> None:
-    kept = apply(Convert(precision="float32", sparse=True), start, context)
+    kept = Convert(precision="float32", sparse=True).apply(start, context)
     assert kept.plain is None and any("would not make the file smaller" in note for note in kept.notes)

@@ -9,14 +9,10 @@ from tests.passes.test_convert import random_context
 from tflite_compress.decode.insert import decoded_tensors
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.cluster import Cluster
-from tflite_compress.passes.cluster import apply as cluster
 from tflite_compress.passes.convert import Convert
-from tflite_compress.passes.convert import apply as convert
-from tflite_compress.passes.encode import Encode, apply
+from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.prune import Prune
-from tflite_compress.passes.prune import apply as prune
 from tflite_compress.passes.slim import Slim
-from tflite_compress.passes.slim import apply as slim
 from tflite_compress.runtimes.tflm import TFLMModel, predict_raw
 from tflite_compress.support.errors import ConversionError
 
@@ -26,14 +22,14 @@ QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 40}
 @pytest.fixture(scope="module")
 def compact(context: Context, start: Model) -> Model:
     """Sparse, clustered, int8: something for every encoding."""
-    sparse = prune(Prune(sparsity=0.7, frequency=3, **QUICK), start, context)
-    model = convert(Convert(precision="int8"), cluster(Cluster(**QUICK), sparse, context), context)
-    return slim(Slim(), model, context)
+    sparse = Prune(sparsity=0.7, frequency=3, **QUICK).apply(start, context)
+    model = Convert(precision="int8").apply(Cluster(**QUICK).apply(sparse, context), context)
+    return Slim().apply(model, context)
 
 
 @pytest.mark.parametrize("encode", ["auto", "lut", "prune", "huffman"])
 def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model, encode: Any) -> None:
-    encoded = apply(Encode(encode=encode), compact, context)
+    encoded = Encode(encode=encode).apply(compact, context)
     assert encoded.flatbuffer and compact.flatbuffer and encoded.plain == compact.flatbuffer
     assert len(encoded.flatbuffer) < 0.8 * len(compact.flatbuffer)
     assert decoded_tensors(encoded.flatbuffer) == sum(encoded.encoding["kinds"].values()) > 0
@@ -52,7 +48,7 @@ def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model,
 
 
 def test_automatic_is_no_larger_than_any_other(context: Context, compact: Model) -> None:
-    sizes = {kind: len(apply(Encode(encode=kind), compact, context).flatbuffer or b"") for kind in KINDS}
+    sizes = {kind: len(Encode(encode=kind).apply(compact, context).flatbuffer or b"") for kind in KINDS}
     assert sizes["auto"] <= 1.02 * min(sizes.values())
 
 
@@ -60,8 +56,8 @@ KINDS: list[Any] = ["auto", "lut", "prune", "huffman"]
 
 
 def test_a_small_arena_keeps_large_tensors_plain(context: Context, compact: Model) -> None:
-    free = apply(Encode(), compact, context)
-    tight = apply(Encode(arena_limit_bytes=1), compact, context)
+    free = Encode().apply(compact, context)
+    tight = Encode(arena_limit_bytes=1).apply(compact, context)
     assert sum(free.encoding["kinds"].values()) > sum(tight.encoding.get("kinds", {}).values())
     if tight.encoding:
         arena = tight.encoding["arena_bytes"]
@@ -70,16 +66,16 @@ def test_a_small_arena_keeps_large_tensors_plain(context: Context, compact: Mode
 
 
 def test_what_does_not_pay_is_left_and_said(context: Context, start: Model) -> None:
-    plain = convert(Convert(precision="float32"), start, context)
-    found = apply(Encode(encode="prune"), plain, context)
+    plain = Convert(precision="float32").apply(start, context)
+    found = Encode(encode="prune").apply(plain, context)
     assert found.flatbuffer == plain.flatbuffer and not found.encoding and found.plain is None
     assert any("no encoding would make the file smaller" in note for note in found.notes)
-    assert apply(Encode(encode="none"), plain, context) is plain
+    assert Encode(encode="none").apply(plain, context) is plain
 
 
 def test_a_model_tflite_micro_refuses_is_left_and_said(context: Context, start: Model) -> None:
-    hybrid = convert(Convert(precision="dynamic"), start, context)
-    found = apply(Encode(), hybrid, context)
+    hybrid = Convert(precision="dynamic").apply(start, context)
+    found = Encode().apply(hybrid, context)
     assert found.flatbuffer == hybrid.flatbuffer
     assert any("TFLite Micro refuses" in note for note in found.notes)
 
@@ -94,10 +90,10 @@ def test_several_inputs_and_a_shared_constant(keras: Any) -> None:
     for weight in model.get_layer("shared").weights[:1]:
         weight.assign(np.round(weight.numpy() * 20) / 20)
     context, start = random_context(model)
-    encoded = apply(Encode(), convert(Convert(precision="int8"), start, context), context)
+    encoded = Encode().apply(Convert(precision="int8").apply(start, context), context)
     assert encoded.encoding["equal_on_samples"] >= 100
 
 
 def test_it_comes_after_the_conversion(context: Context, start: Model) -> None:
     with pytest.raises(ConversionError, match="before 'convert'"):
-        apply(Encode(), start, context)
+        Encode().apply(start, context)

@@ -11,12 +11,18 @@ import pytest
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
-from tflite_compress.passes import AdaRound, BiasCorrect, Convert, Int4, Mixed, PassConfig, Ranges, apply_pass
-from tflite_compress.passes.adaround import LEARNED, step_grid
+from tflite_compress.passes import PassConfig
+from tflite_compress.passes.adaround import AdaRound
+from tflite_compress.passes.algorithms.bias_correction import analytic_means, input_means
+from tflite_compress.passes.algorithms.fold import without_batchnorm
+from tflite_compress.passes.algorithms.learned_rounding import LEARNED, step_grid
+from tflite_compress.passes.algorithms.quality import quality
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.passes.bias_correct import analytic_means, input_means
-from tflite_compress.passes.fold import without_batchnorm
-from tflite_compress.passes.repair import quality
+from tflite_compress.passes.bias_correct import BiasCorrect
+from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.int4 import Int4
+from tflite_compress.passes.mixed import Mixed
+from tflite_compress.passes.ranges import Ranges
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
 
@@ -28,7 +34,7 @@ def score(model: Model, context: Context, *passes: PassConfig) -> tuple[float, i
     from tflite_compress.runtimes.litert import predict
 
     for config in (*passes, CONVERT):
-        model = apply_pass(config, model, context)
+        model = config.apply(model, context)
     assert model.flatbuffer is not None
     outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.tensor_names)
     return context.reference.score_of(outputs).value, len(model.flatbuffer), model
@@ -54,7 +60,7 @@ def test_ranges_leave_a_broken_sample_out(start: Model, spiked: Context) -> None
 
 
 def test_ranges_that_do_not_help_stay_out(start: Model, context: Context) -> None:
-    model = apply_pass(Ranges(precision="int8", method="kl"), start, context)
+    model = Ranges(precision="int8", method="kl").apply(start, context)
     helped = model.ranges == "kl"
     assert any(note.startswith("ranges by kl" if helped else "ranges left out") for note in model.notes)
 
@@ -89,13 +95,13 @@ def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]
     after, _, mended = score(model, context, Mixed(precision="int8", most=4))
     assert {"sum", "differ"} <= {*mended.types} and {*mended.types.values()} == {"int16x8"}
     assert after > before + 0.05
-    none = apply_pass(Mixed(precision="int8", types=()), model, context)
+    none = Mixed(precision="int8", types=()).apply(model, context)
     assert not none.types and any("no wider type" in note for note in none.notes)
 
 
 @pytest.mark.slow
 def test_mixed_precision_that_does_not_help_stays_out(start: Model, context: Context) -> None:
-    model = apply_pass(Mixed(precision="int8"), start, context)
+    model = Mixed(precision="int8").apply(start, context)
     assert model.types or any("did not rise" in note for note in model.notes)
 
 
@@ -120,16 +126,16 @@ def test_four_bits_only_as_far_as_asked(start: Model, context: Context) -> None:
         (Int4(precision="int8", operators=()), "no kernels"),
         (Int4(precision="int8", exclude=(".*",)), "fit into 4 bits"),
     ):
-        model = apply_pass(config, start, context)
+        model = config.apply(start, context)
         assert not model.types and any(why in note for note in model.notes), why
-    allowed = apply_pass(Int4(precision="int8", max_loss=1.0, operators=("CONV_2D",)), start, context)
+    allowed = Int4(precision="int8", max_loss=1.0, operators=("CONV_2D",)).apply(start, context)
     layers = start.network.handle
     assert allowed.types
     assert {type(layers.get_layer(name)).__name__ for name in allowed.types} == {"Conv2D"}
 
 
 def test_rounded_weights_are_on_the_converters_grid(start: Model, context: Context) -> None:
-    done = apply_pass(AdaRound(precision="int8", steps=20), start, context)
+    done = AdaRound(precision="int8", steps=20).apply(start, context)
     plain = without_batchnorm(start.network.handle)
     for layer in done.network.handle.layers if done.network is not start.network else []:
         if type(layer).__name__ in LEARNED:
@@ -175,6 +181,6 @@ def test_analytic_means_are_near_the_measured_ones(keras: Any) -> None:
 
 
 def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: Model, context: Context) -> None:
-    done = apply_pass(BiasCorrect(precision="int8", means="analytic"), start, context)
+    done = BiasCorrect(precision="int8", means="analytic").apply(start, context)
     note = next(n for n in done.notes if n.startswith("bias-correct"))
     assert ("helped" in note) == (done.network is not start.network)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tflite_compress.models.copying import copied
+from tflite_compress.passes.algorithms.finetune import Schedule, _head_loss, finetune, training_targets
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.passes.finetune import Schedule, _head_loss, finetune, training_targets
 from tflite_compress.scoring.metrics import Head
 from tflite_compress.support.errors import DataError
 

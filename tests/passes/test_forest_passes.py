@@ -12,10 +12,14 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from tflite_compress.compression.compress import Options
 from tflite_compress.compression.session import Session, open_session
 from tflite_compress.data.gather import DataSpec
-from tflite_compress.passes import DistillTrees, DropTrees, ExportTrees, PruneTrees, QuantizeTrees, apply_pass
+from tflite_compress.passes.algorithms.forest_score import judge_of, network_of
+from tflite_compress.passes.algorithms.tree_selection import fewest_trees
 from tflite_compress.passes.base import Model, PassConfig
-from tflite_compress.passes.drop_trees import _fewest
-from tflite_compress.passes.forest_score import judge_of, network_of
+from tflite_compress.passes.distill_trees import DistillTrees
+from tflite_compress.passes.drop_trees import DropTrees
+from tflite_compress.passes.export_trees import ExportTrees
+from tflite_compress.passes.prune_trees import PruneTrees
+from tflite_compress.passes.quantize_trees import QuantizeTrees
 from tflite_compress.support.errors import ConfigError
 from tflite_compress.support.progress import Silent
 
@@ -38,7 +42,7 @@ def applied(kind: str, *chain: PassConfig) -> Model:
     session = session_of(kind)
     model = Model(session.source.network)
     for config in chain:
-        model = apply_pass(config, model, session.context)
+        model = config.apply(model, session.context)
     return model
 
 
@@ -73,11 +77,11 @@ def test_weights_make_up_for_dropped_trees() -> None:
 
 def test_the_fewest_trees_are_not_a_stroke_of_luck() -> None:
     lucky = [0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.01, 0.0, 0.01, 0.0, 0.01, 0.0, 0.01]
-    assert _fewest(lucky, 0.01, strict=False) == 7
+    assert fewest_trees(lucky, 0.01, strict=False) == 7
     bumpy = [0.0] * 5 + [0.02] + [0.0] * 5
-    assert _fewest(bumpy, 0.01, strict=False) == 1
-    assert _fewest(bumpy, 0.01, strict=True) == 7
-    assert _fewest([0.5, 0.5], 0.01, strict=False) == 3
+    assert fewest_trees(bumpy, 0.01, strict=False) == 1
+    assert fewest_trees(bumpy, 0.01, strict=True) == 7
+    assert fewest_trees([0.5, 0.5], 0.01, strict=False) == 3
 
 
 def test_quantization_widens_where_accuracy_demands_it() -> None:
@@ -109,9 +113,9 @@ def test_recipes_keep_passes_for_trees_apart() -> None:
     from tflite_compress.pipeline.recipes import load_recipe
 
     bad = {
-        "prune-trees convert": "neural networks",
-        "export-trees quantize-trees": "at the end",
-        "quantize-trees prune-trees export-trees": "before 'quantize-trees'",
+        "prune_trees convert": "neural networks",
+        "export_trees quantize_trees": "'quantize_trees' comes before 'export_trees'",
+        "quantize_trees prune_trees export_trees": "'prune_trees' comes before 'quantize_trees'",
     }
     for passes, complaint in bad.items():
         body = "".join(f'[[passes]]\npass = "{name}"\n' for name in passes.split())

@@ -11,7 +11,7 @@ from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.passes.prune import Prune, apply
+from tflite_compress.passes.prune import Prune
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.support.progress import Silent
@@ -32,7 +32,7 @@ def score(model: Model, context: Context) -> float:
 @pytest.mark.slow
 def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context, start: Model) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
-    pruned = apply(Prune(sparsity=0.7), start, context)
+    pruned = Prune(sparsity=0.7).apply(start, context)
     assert set(pruned.sparsity) == {"conv_2", "conv_3", "hidden"}
     for name, kernel in kernels(pruned).items():
         expected = 0.7 if name in pruned.sparsity else 0
@@ -43,19 +43,19 @@ def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context
 
 
 def test_equal_seeds_give_equal_weights(context: Context, start: Model) -> None:
-    one, two = (apply(Prune(**QUICK), start, context).network.handle.get_weights() for _ in range(2))
+    one, two = (Prune(**QUICK).apply(start, context).network.handle.get_weights() for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 def test_two_of_four(context: Context, start: Model) -> None:
-    pruned = apply(Prune(pattern="2:4", **QUICK), start, context)
+    pruned = Prune(pattern="2:4", **QUICK).apply(start, context)
     kernel = kernels(pruned)["hidden"]
     groups = np.moveaxis(kernel, 0, -1).reshape(-1, 4)
     assert np.all(np.sum(groups == 0, axis=1) >= 2)
 
 
 def test_blocks(context: Context, start: Model) -> None:
-    pruned = apply(Prune(pattern="block", block_size=(4, 4), sparsity=0.5, **QUICK), start, context)
+    pruned = Prune(pattern="block", block_size=(4, 4), sparsity=0.5, **QUICK).apply(start, context)
     assert set(pruned.sparsity) == {"hidden"}
     kernel = kernels(pruned)["hidden"]
     blocks = kernel.reshape(8, 4, 16, 4).transpose(0, 2, 1, 3).reshape(-1, 16)
@@ -65,7 +65,7 @@ def test_blocks(context: Context, start: Model) -> None:
 
 
 def test_constant_schedule(context: Context, start: Model) -> None:
-    pruned = apply(Prune(schedule="constant", sparsity=0.5, **QUICK), start, context)
+    pruned = Prune(schedule="constant", sparsity=0.5, **QUICK).apply(start, context)
     assert pruned.sparsity["conv_2"] == pytest.approx(0.5, abs=0.01)
 
 
@@ -80,21 +80,21 @@ def test_constant_schedule(context: Context, start: Model) -> None:
 def test_which_layers_are_pruned(
     context: Context, start: Model, settings: dict[str, Any], names: set[str]
 ) -> None:
-    assert set(apply(Prune(**settings, **QUICK), start, context).sparsity) == names
+    assert set(Prune(**settings, **QUICK).apply(start, context).sparsity) == names
 
 
 def test_nothing_to_prune_is_said(context: Context, start: Model) -> None:
     with pytest.raises(ModelError, match="no layer to prune") as caught:
-        apply(Prune(include=("nothing",)), start, context)
+        Prune(include=("nothing",)).apply(start, context)
     assert "--include" in caught.value.hint
     with pytest.raises(ConfigError, match="not a regular expression"):
-        apply(Prune(include=("(",)), start, context)
+        Prune(include=("(",)).apply(start, context)
 
 
 def test_a_fixed_graph_cannot_be_pruned(context: Context) -> None:
     fixed = Model(replace(context.reference.network, editable=False, why_not_editable="it is a graph"))
     with pytest.raises(ModelError, match="it is a graph"):
-        apply(Prune(), fixed, context)
+        Prune().apply(fixed, context)
 
 
 def small_context(model: Any, x: Any, y: Any = None, metric: str | None = None) -> tuple[Context, Model]:
@@ -119,7 +119,7 @@ def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> 
     )
     x = np.random.default_rng(0).integers(0, 50, (64, 12))
     context, start = small_context(model, x)
-    pruned = apply(Prune(sparsity=0.5, **QUICK), start, context)
+    pruned = Prune(sparsity=0.5, **QUICK).apply(start, context)
     assert pruned.sparsity["lstm"] == pytest.approx(0.5, abs=0.02)
     assert any("both_ways" in note and "Bidirectional" in note for note in pruned.notes)
 
@@ -134,7 +134,7 @@ def test_attention_with_several_inputs_and_outputs(keras: Any) -> None:
     rng = np.random.default_rng(0)
     data = {"a": rng.standard_normal((48, 6, 8)), "b": rng.standard_normal((48, 4))}
     context, start = small_context(model, data)
-    pruned = apply(Prune(sparsity=0.5, include=("attend",), **QUICK), start, context)
+    pruned = Prune(sparsity=0.5, include=("attend",), **QUICK).apply(start, context)
     assert pruned.sparsity == {"attend": pytest.approx(0.5, abs=0.05)}
     assert len(pruned.network.predict(context.reference.splits.evaluate.inputs)) == 2
 
@@ -160,12 +160,12 @@ def test_an_interrupted_training_continues(context: Context, start: Model, tmp_p
             self.said.append(text)
 
     config = Prune(epochs=4, min_steps=1)
-    whole = apply(config, start, context).network.handle.get_weights()
+    whole = config.apply(start, context).network.handle.get_weights()
     stopping = replace(context, progress=StopAt(25), checkpoints=tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
-        apply(config, start, stopping)
+        config.apply(start, stopping)
     going_on = StopAt(10**6)
-    resumed = apply(config, start, replace(stopping, progress=going_on))
+    resumed = config.apply(start, replace(stopping, progress=going_on))
     assert any("continuing after epoch 2" in text for text in going_on.said)
     assert resumed.sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
     distance = max(

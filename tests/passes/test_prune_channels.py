@@ -11,9 +11,9 @@ from tests.models.zoo import models
 from tests.passes.test_convert import random_context
 from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import trace
-from tflite_compress.passes import finetune
+from tflite_compress.passes.algorithms import finetune
 from tflite_compress.passes.base import Context, Model
-from tflite_compress.passes.prune_channels import PruneChannels, apply
+from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.support.errors import ConfigError, ModelError
 
 QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 80, "recovery_steps": 20, "rounds": 2, "multiple": 4}
@@ -32,7 +32,7 @@ def score(model: Model, context: Context) -> float:
 @pytest.mark.slow
 def test_macs_come_down_and_the_accuracy_stays(context: Context, start: Model) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
-    smaller = apply(PruneChannels(target_macs=0.5, multiple=4), start, context)
+    smaller = PruneChannels(target_macs=0.5, multiple=4).apply(start, context)
     assert share(smaller, start, "macs") <= 0.51
     assert score(smaller, context) >= context.reference.score.value - 0.02
     assert smaller.channels and all(now % 4 == 0 and now < was for was, now in smaller.channels.values())
@@ -45,13 +45,13 @@ def test_macs_come_down_and_the_accuracy_stays(context: Context, start: Model) -
 @pytest.mark.slow
 @pytest.mark.parametrize("criterion", ["l1", "l2", "bn_gamma"])
 def test_size_and_other_criteria(context: Context, start: Model, criterion: Any) -> None:
-    smaller = apply(PruneChannels(target_size=0.5, criterion=criterion, **QUICK), start, context)
+    smaller = PruneChannels(target_size=0.5, criterion=criterion, **QUICK).apply(start, context)
     assert share(smaller, start, "bytes") <= 0.51
 
 
 @pytest.mark.slow
 def test_latency_is_measured(context: Context, start: Model) -> None:
-    said = apply(PruneChannels(target_latency_ratio=0.6, precision="float32", **QUICK), start, context)
+    said = PruneChannels(target_latency_ratio=0.6, precision="float32", **QUICK).apply(start, context)
     assert share(said, start, "macs") < 0.95  # how far depends on the machine; that it acts does not
 
 
@@ -59,7 +59,7 @@ def test_single_layers_keep_what_they_are_asked_to(context: Context, start: Mode
     config = PruneChannels(
         keep=("^conv_2$=0.5",), multiple=4, rounds=2, recovery_steps=0, epochs=0, min_steps=0
     )
-    smaller = apply(config, start, context)
+    smaller = config.apply(start, context)
     was, now = smaller.channels["conv_2"]
     assert now == was // 2 and set(smaller.channels) <= {"conv_2", *_depthwise(start)}
     assert len([key for key in context.tables if key.startswith("taylor")]) >= 1
@@ -71,7 +71,7 @@ def _depthwise(start: Model) -> set[str]:
 
 @pytest.mark.slow
 def test_what_cannot_be_reached_is_said(context: Context, start: Model) -> None:
-    smaller = apply(PruneChannels(target_macs=0.001, **QUICK), start, context)
+    smaller = PruneChannels(target_macs=0.001, **QUICK).apply(start, context)
     assert any("came down to" in note and "of the MACs" in note for note in smaller.notes)
 
 
@@ -81,7 +81,7 @@ def test_an_interrupted_run_continues_in_its_round(
 ) -> None:
     config = PruneChannels(target_macs=0.5, **QUICK)
     resumable = replace(context, checkpoints=tmp_path / "run")
-    expected = apply(config, start, replace(context, checkpoints=None)).network.handle.get_weights()
+    expected = config.apply(start, replace(context, checkpoints=None)).network.handle.get_weights()
     real, calls = finetune.finetune, []
 
     def interrupted_in_second_round(*args: Any, **kwargs: Any) -> None:
@@ -92,12 +92,12 @@ def test_an_interrupted_run_continues_in_its_round(
 
     monkeypatch.setattr(finetune, "finetune", interrupted_in_second_round)
     with pytest.raises(KeyboardInterrupt):
-        apply(config, start, resumable)
+        config.apply(start, resumable)
     monkeypatch.undo()
     assert list(tmp_path.iterdir())
     trained = []
     monkeypatch.setattr(finetune, "_ticker", lambda advance: trained.append(1) or _real_ticker(advance))
-    found = apply(config, start, resumable).network.handle.get_weights()
+    found = config.apply(start, resumable).network.handle.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
     assert not list(tmp_path.iterdir())
 
@@ -113,7 +113,7 @@ def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
     x = layers.Conv2D(16, 3, strides=2, activation="relu")(inputs)
     x = layers.Conv2D(32, 3, strides=2, activation="relu")(x)
     context, start = random_context(keras.Model(inputs, layers.GlobalAveragePooling2D()(x)))
-    smaller = apply(PruneChannels(target_macs=0.6, **QUICK), start, context)
+    smaller = PruneChannels(target_macs=0.6, **QUICK).apply(start, context)
     assert smaller.network.inputs[0].shape == (None, None, None, 3)
     assert smaller.channels
 
@@ -122,7 +122,7 @@ def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
 @pytest.mark.parametrize("name", ["multi_input", "nested_and_shared", "multi_output"])
 def test_kinds_of_model(keras: Any, name: str) -> None:
     context, start = random_context(models(keras)[name]())
-    smaller = apply(PruneChannels(target_size=0.7, **{**QUICK, "multiple": 1}), start, context)
+    smaller = PruneChannels(target_size=0.7, **{**QUICK, "multiple": 1}).apply(start, context)
     assert smaller.network.parameter_count() < start.network.parameter_count()
 
 
@@ -130,14 +130,14 @@ def test_a_model_without_removable_channels(keras: Any) -> None:
     inputs = keras.Input((4,))
     context, start = random_context(keras.Model(inputs, keras.layers.Dense(3)(inputs)))
     with pytest.raises(ModelError, match="no channels to remove"):
-        apply(PruneChannels(target_macs=0.5, **QUICK), start, context)
+        PruneChannels(target_macs=0.5, **QUICK).apply(start, context)
 
 
 def test_a_wrong_expression(context: Context, start: Model) -> None:
     with pytest.raises(ConfigError, match="exclude"):
-        apply(PruneChannels(target_macs=0.5, exclude=("(",), **QUICK), start, context)
+        PruneChannels(target_macs=0.5, exclude=("(",), **QUICK).apply(start, context)
 
 
 def test_excluded_layers_stay(context: Context, start: Model) -> None:
-    smaller = apply(PruneChannels(target_macs=0.5, exclude=("hidden",), **QUICK), start, context)
+    smaller = PruneChannels(target_macs=0.5, exclude=("hidden",), **QUICK).apply(start, context)
     assert "hidden" not in smaller.channels and smaller.channels

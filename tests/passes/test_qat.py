@@ -9,8 +9,13 @@ import pytest
 
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
-from tflite_compress.passes import Cluster, Convert, PassConfig, Prune, Qat, Slim, apply_pass
+from tflite_compress.passes import PassConfig
 from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.cluster import Cluster
+from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.qat import Qat
+from tflite_compress.passes.slim import Slim
 from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import make_reference
@@ -25,7 +30,7 @@ SHORT: dict[str, Any] = {"epochs": 1, "min_steps": 60}
 def after(start: Model, context: Context, *passes: PassConfig) -> Model:
     model = start
     for config in (*passes, Convert(precision="int8", io="integer"), Slim()):
-        model = apply_pass(config, model, context)
+        model = config.apply(model, context)
     return model
 
 
@@ -99,8 +104,8 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any
 
 def test_nothing_to_train_is_refused(start: Model, context: Context) -> None:
     with pytest.raises(ModelError, match="can train none of the layers"):
-        apply_pass(Qat(exclude=(".*",)), start, context)
-    same = apply_pass(Qat(precision="float16"), start, context)
+        Qat(exclude=(".*",)).apply(start, context)
+    same = Qat(precision="float16").apply(start, context)
     assert same.network is start.network and any("qat left out" in n for n in same.notes)
 
 

@@ -8,8 +8,7 @@ import pytest
 from tests.passes.test_convert import run
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.convert import Convert
-from tflite_compress.passes.convert import apply as convert
-from tflite_compress.passes.slim import Slim, apply
+from tflite_compress.passes.slim import Slim
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.tflite import slim_file as slim
 from tflite_compress.tflite.flatbuffer import tensor_name, unpack
@@ -17,12 +16,12 @@ from tflite_compress.tflite.flatbuffer import tensor_name, unpack
 
 @pytest.fixture(scope="module")
 def int8(context: Context, start: Model) -> Model:
-    return convert(Convert(precision="int8"), start, context)
+    return Convert(precision="int8").apply(start, context)
 
 
 def test_levels(context: Context, int8: Model) -> None:
     assert int8.flatbuffer
-    none, safe, full = (apply(Slim(slim=level), int8, context) for level in ("none", "safe", "full"))  # type: ignore[arg-type]
+    none, safe, full = (Slim(slim=level).apply(int8, context) for level in ("none", "safe", "full"))  # type: ignore[arg-type]
     assert none.flatbuffer == int8.flatbuffer and safe.flatbuffer and full.flatbuffer
     assert len(full.flatbuffer) < len(safe.flatbuffer) < 0.93 * len(int8.flatbuffer)
     for slimmed in (safe, full):
@@ -51,7 +50,7 @@ def test_a_step_that_changes_outputs_is_left_out(
 
     steps = (break_scale, slim.shorten_names)
     monkeypatch.setattr(slim, "steps_of", lambda level: steps)
-    slimmed = apply(Slim(), int8, context)
+    slimmed = Slim().apply(int8, context)
     assert any("break_scale" in note for note in slimmed.notes)
     assert slimmed.flatbuffer and int8.flatbuffer and len(slimmed.flatbuffer) < len(int8.flatbuffer)
     assert all(np.array_equal(a, b) for a, b in zip(run(int8, context), run(slimmed, context), strict=True))
@@ -70,4 +69,4 @@ def test_equal_constants_are_stored_once(int8: Model) -> None:
 
 def test_it_comes_after_the_conversion(context: Context, start: Model) -> None:
     with pytest.raises(ConversionError, match="before 'convert'"):
-        apply(Slim(), start, context)
+        Slim().apply(start, context)

@@ -6,8 +6,13 @@ from typing import Any
 import optuna
 import pytest
 
-from tflite_compress.passes import AdaRound, Cluster, Encode, Int4, Prune, PruneChannels
+from tflite_compress.passes.adaround import AdaRound
 from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.cluster import Cluster
+from tflite_compress.passes.encode import Encode
+from tflite_compress.passes.int4 import Int4
+from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.pipeline.recipes import as_toml, load_recipe
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.searching.sensitivity import as_json, measure_space

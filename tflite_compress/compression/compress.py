@@ -234,7 +234,7 @@ def repeat(
         CompressError: The manifest cannot be read, or model or data are not what it recorded.
     """
     from tflite_compress.data.gather import DataSpec
-    from tflite_compress.pipeline.recipes import Recipe
+    from tflite_compress.pipeline.recipes import recipe_from
     from tflite_compress.profiles.devices import Device
     from tflite_compress.profiles.toml_files import typed
     from tflite_compress.reporting.manifest import read_manifest
@@ -248,7 +248,7 @@ def repeat(
             f"{path}: model {model} is missing or no longer the one recorded", "Put it back and run again."
         )
     device = typed(record["device"], Device, f"{path}: device")
-    recipe = typed(record["recipe"], Recipe, f"{path}: recipe")
+    recipe = recipe_from(record["recipe"], f"{path}: recipe")
     arguments = record["arguments"]
     options = settled_options({**arguments["options"], "seed": record["seed"]})
     target = (

@@ -21,8 +21,11 @@ from tflite_compress.compression.compress import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
-from tflite_compress.passes import Convert, ExportTrees, Slim, apply_pass
+from tflite_compress.passes import PassConfig
 from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.export_trees import ExportTrees
+from tflite_compress.passes.slim import Slim
 from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.build_report import build_report, measure
@@ -42,8 +45,8 @@ from tflite_compress.trees.forest_report import c_files, forest_record, with_cho
 from tflite_compress.trees.load_forest import holds_forest
 
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
-BASELINE = (Convert(precision="float32", io="float32"), Slim())
-FOREST_BASELINE = (ExportTrees(),)
+BASELINE: tuple[PassConfig, ...] = (Convert().baseline(), Slim())
+FOREST_BASELINE: tuple[PassConfig, ...] = (ExportTrees().baseline(),)
 
 
 @dataclass
@@ -139,10 +142,10 @@ class Session:
 
     def _original(self, plan: Plan) -> bytes:
         """The original as plain ``.tflite``; a forest's tables have the types the device can look up."""
-        export = plan.candidates[0].conversion
-        if not isinstance(export, ExportTrees) or export.tables != "tflm":
-            return self.original  # the session made it with LiteRT's tables
-        made = apply_pass(ExportTrees(tables=export.tables), Model(self.source.network), self.context)
+        baseline = plan.candidates[0].conversion.baseline()
+        if baseline in (BASELINE[0], FOREST_BASELINE[0]):
+            return self.original
+        made = baseline.apply(Model(self.source.network), self.context)
         assert made.flatbuffer is not None
         return made.flatbuffer
 
@@ -279,7 +282,7 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     baseline = Model(source.network)
     with clock.step("baseline"):
         for config in FOREST_BASELINE if forest else BASELINE:
-            baseline = apply_pass(config, baseline, context)
+            baseline = config.apply(baseline, context)
     assert baseline.flatbuffer is not None
     return Session(source, spec, options, context, baseline.flatbuffer, Memo(), clock)
 

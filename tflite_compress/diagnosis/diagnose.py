@@ -12,7 +12,7 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import Culprit, culprits
 from tflite_compress.diagnosis.inputs import InputFinding, input_findings
 from tflite_compress.diagnosis.layers import Layer, compare_layers, unmatched
-from tflite_compress.passes import Convert
+from tflite_compress.passes.convert import Convert
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import Overrides
 from tflite_compress.support.errors import DataError
@@ -90,15 +90,13 @@ def diagnose(
     plan = make_plan(device, recipe, overrides)
     if not spec.given:
         raise DataError("diagnose needs data", "Give --data=FILE.npz, a folder of images or module:function.")
-    config = plan.candidates[0].conversion
-    assert isinstance(config, Convert)  # make_plan refuses recipes for forests here
+    conversion = plan.candidates[0].conversion
     notes = []
-    if config.precision in ("float32", "float16"):
-        notes.append(
-            f"recipe '{plan.candidates[0].name}' keeps {config.precision}; int8 was looked at instead"
-        )
-        config = Convert(precision="int8")
-    config = Convert(precision=config.precision, io="float32", per_channel=config.per_channel)
+    precision, per_channel = conversion.precision, conversion.per_channel
+    if precision in ("float32", "float16"):
+        notes.append(f"recipe '{plan.candidates[0].name}' keeps {precision}; int8 was looked at instead")
+        precision, per_channel = "int8", True
+    config = Convert(precision=precision, io="float32", per_channel=per_channel)
     session = open_session(model, spec, options, progress)
     reference = session.context.reference
     with progress.step("looking at the data"):

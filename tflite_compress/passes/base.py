@@ -1,12 +1,13 @@
-"""What a pass is: a function from a model value and its configuration to the next model value."""
+"""What a pass is: settings that say what the pipeline needs to know, and a method that applies it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -15,11 +16,14 @@ from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.support.progress import Progress
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from tflite_compress.conversion import LayerType, Method
     from tflite_compress.models.network import Network
+    from tflite_compress.profiles.devices import Device, Precision
     from tflite_compress.scoring.reference import Reference
 
-# What settings accept. The bounds are far above anything sensible: past them lies a mistake, not a wish.
+# Bounds of settings. They are far above sensible values: a value beyond them is a mistake.
 Share = Annotated[float, Meta(ge=0, le=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 Rate = Annotated[float, Meta(gt=0, le=10)]
@@ -27,8 +31,135 @@ Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
+class Stage(IntEnum):
+    """Where a pass stands in a recipe. The passes of a recipe are sorted by stage."""
+
+    TRAIN = 1  # change the network or the trees by training data
+    REPAIR = 2  # prepare the network for integers with calibration samples
+    QUANTIZE = 3  # settle how numbers are stored
+    QAT = 4  # train with the rounding of the conversion
+    CONVERT = 5  # write the .tflite; once in each recipe
+    SLIM = 6  # remove from the file what no runtime reads
+    ENCODE = 7  # encode the file's weights
+
+
+class Domain(Enum):
+    """What a pass works on. A recipe has passes of one domain."""
+
+    NETWORK = "neural networks"
+    FOREST = "decision trees"
+
+
 class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="pass"):
-    """Settings of one pass; subclasses give it a tag, which is its name in recipes."""
+    """Settings of one pass.
+
+    A subclass gives a ``tag``, its name in recipes, and is decorated with :func:`register`.
+
+    Attributes:
+        stage: Where it stands in a recipe.
+        domain: What it works on.
+        changes_size: False for a pass that changes accuracy and leaves the file's size about as it was.
+        preserves_outputs: True for a pass on the file that compares all outputs itself and leaves the file
+            as it was if one changes. The pipeline does not score the model again after it.
+        safer_values: ``min`` or ``max`` for each setting that trades accuracy for size, whichever picks the
+            value that loses less accuracy. A fallback never goes the other way.
+        excludes: Tags of passes that may not be in the same recipe.
+    """
+
+    stage: ClassVar[Stage]
+    domain: ClassVar[Domain] = Domain.NETWORK
+    changes_size: ClassVar[bool] = True
+    preserves_outputs: ClassVar[bool] = False
+    safer_values: ClassVar[Mapping[str, Callable[[list[float]], float]]] = {}
+    excludes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def tag(cls) -> str:
+        """Return the name of the pass in recipes."""
+        return str(cls.__struct_config__.tag)
+
+    @property
+    def needs_training(self) -> bool:
+        """True for a pass that learns from training data."""
+        return self.stage in (Stage.TRAIN, Stage.QAT)
+
+    @property
+    def needs_calibration(self) -> bool:
+        """True for a pass that needs representative samples."""
+        return False
+
+    @property
+    def allows_repairs(self) -> bool:
+        """True where repairs of int8 may be added to a recipe with this pass."""
+        return True
+
+    def unsupported(self, device: Device) -> str | None:
+        """Return why the device cannot run what this pass makes; None if it can."""
+        return None
+
+    def resolve(self, conversion: ConversionPass, device: Device) -> Self | None:
+        """Fill in the settings that the device and the conversion decide.
+
+        Args:
+            conversion: The recipe's conversion.
+            device: What the recipe is run for.
+
+        Returns:
+            The settings, or None if the pass is to be left out for this device.
+        """
+        return self
+
+    def summary(self) -> str | None:
+        """Return what the pass does in a few words, or None if it needs no mention."""
+        return None
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Run the pass.
+
+        Args:
+            model: What the pass before gave; stays as it was.
+            context: Data, teacher, seed and progress.
+
+        Returns:
+            The next model.
+        """
+        raise NotImplementedError
+
+
+class ConversionPass(PassConfig, frozen=True):
+    """A pass that writes the ``.tflite``."""
+
+    stage: ClassVar[Stage] = Stage.CONVERT
+
+    if TYPE_CHECKING:
+
+        @property
+        def precision(self) -> Precision:
+            """The type it computes in."""
+
+        @property
+        def per_channel(self) -> bool:
+            """True where each output channel of a weight has a scale of its own."""
+
+    def baseline(self) -> ConversionPass:
+        """Return the settings that convert the original model to the file that results are compared with."""
+        raise NotImplementedError
+
+
+P = TypeVar("P", bound=type[PassConfig])
+REGISTERED: dict[str, type[PassConfig]] = {}
+
+
+def register(cls: P) -> P:
+    """Make a pass known by its tag; a class decorator.
+
+    Raises:
+        TypeError: Another class has the tag.
+    """
+    known = REGISTERED.setdefault(cls.tag(), cls)
+    if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise TypeError(f"pass '{cls.tag()}' is defined twice: {known.__module__} and {cls.__module__}")
+    return cls
 
 
 @dataclass(frozen=True)
@@ -42,7 +173,7 @@ class Model:
         channels: Output channels before and after channel pruning, by layer name.
         clusters: Number of shared values, by name of clustered layer.
         types: Numeric type of single layers that differs from the recipe's, by layer name.
-        ranges: How activation ranges are chosen; see ``quantization.ranges``.
+        ranges: How activation ranges are chosen; see ``conversion.activation_ranges``.
         plain: The flatbuffer without weight encoding, where the one with it does not run everywhere.
         encoding: What encoding did; see ``passes.encode``.
         notes: What a user should know about how it came to be.
@@ -132,3 +263,10 @@ def editable_network(model: Model, pass_name: str) -> Network:
         "Give the model as .keras or .h5, or choose a recipe without training passes "
         "(float16, dynamic, int8, int16x8).",
     )
+
+
+def share_in_words(what: str, share: float) -> str | None:
+    """Return ``what`` with the share of the accuracy drop that a pass may use; None if it may use none."""
+    if not share:
+        return None
+    return f"{what} (share {share:g})" if share < 1 else what

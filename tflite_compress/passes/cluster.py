@@ -6,7 +6,7 @@ Han et al., "Deep Compression" (arXiv:1510.00149): prune, share weights, quantiz
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,10 +18,12 @@ from tflite_compress.passes.base import (
     PassConfig,
     Rate,
     Share,
+    Stage,
     Whole,
     editable_network,
     layer_patterns,
     named,
+    register,
 )
 from tflite_compress.support.errors import ModelError
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 MIN_WEIGHTS = 256  # a table for fewer saves nothing
 
 
+@register
 class Cluster(PassConfig, frozen=True, tag="cluster"):
     """Let the weights of each layer share ``clusters`` values, and fine-tune the values.
 
@@ -44,6 +47,9 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
         reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
     """
 
+    stage: ClassVar = Stage.TRAIN
+    safer_values: ClassVar = {"clusters": max}
+
     clusters: Annotated[int, Meta(ge=3, le=128)] = 16
     preserve_sparsity: bool = True
     per_channel: bool = False
@@ -56,39 +62,46 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
     distill: Share = 0.7
     reestimate_batchnorm: bool = True
 
+    def summary(self) -> str:
+        """Return the number of clusters in words."""
+        return f"{self.clusters} clusters"
 
-def apply(config: Cluster, model: Model, context: Context) -> Model:
-    """Cluster, fine-tune by distillation, and write the shared values into a plain network.
+    @property
+    def allows_repairs(self) -> bool:
+        """False: repairs scale channels one by one, which splits shared values."""
+        return False
 
-    Args:
-        config: The pass's settings.
-        model: A model with an editable network; unchanged.
-        context: Data, teacher, seed and progress.
+    def apply(self, model: Model, context: Context) -> Model:
+        """Cluster, fine-tune by distillation, and write the shared values into a plain network.
 
-    Raises:
-        ModelError: The network cannot be edited, or has no layer to cluster.
-        ConfigError: A regular expression is wrong.
-    """
-    from tflite_compress.models.network import keras_network
-    from tflite_compress.passes.batchnorm import reestimate_batchnorm
-    from tflite_compress.support.backend import seed_everything
+        Args:
+            model: A model with an editable network; unchanged.
+            context: Data, teacher, seed and progress.
 
-    network = editable_network(model, "cluster")
-    chosen, notes = _choose(config, network.handle)
-    seed_everything(context.seed)
-    stripped = _trained(config, context, network.handle, chosen)
-    with context.progress.step("re-estimating BatchNorm"):
-        if config.reestimate_batchnorm:
-            reestimate_batchnorm(stripped, context.reference.splits.train.inputs, context.seed)
-    clusters = {**model.clusters, **dict.fromkeys(sorted(chosen), config.clusters)}
-    clustered = keras_network(stripped, network.name, True)
-    return replace(model, network=clustered, clusters=clusters).noting(*notes)
+        Raises:
+            ModelError: The network cannot be edited, or has no layer to cluster.
+            ConfigError: A regular expression is wrong.
+        """
+        from tflite_compress.models.network import keras_network
+        from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
+        from tflite_compress.support.backend import seed_everything
+
+        network = editable_network(model, "cluster")
+        chosen, notes = _choose(self, network.handle)
+        seed_everything(context.seed)
+        stripped = _trained(self, context, network.handle, chosen)
+        with context.progress.step("re-estimating BatchNorm"):
+            if self.reestimate_batchnorm:
+                reestimate_batchnorm(stripped, context.reference.splits.train.inputs, context.seed)
+        clusters = {**model.clusters, **dict.fromkeys(sorted(chosen), self.clusters)}
+        clustered = keras_network(stripped, network.name, True)
+        return replace(model, network=clustered, clusters=clusters).noting(*notes)
 
 
 def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[str]) -> Any:
     """A plain copy of the model with the chosen layers clustered and fine-tuned."""
     from tflite_compress.models.copying import copied, rebuild
-    from tflite_compress.passes.finetune import Schedule, finetune
+    from tflite_compress.passes.algorithms.finetune import Schedule, finetune
 
     copy = copied(handle)
     copy.trainable = True

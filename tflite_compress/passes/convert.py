@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import msgspec
 
 from tflite_compress.conversion import Method
-from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.passes.base import (
+    Context,
+    ConversionPass,
+    Model,
+    Stage,
+    register,
+)
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
 
@@ -19,12 +27,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.models.network import Network
+    from tflite_compress.profiles.devices import Device
 
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 CHECKED_SAMPLES = 8
 
 
-class Convert(PassConfig, frozen=True, tag="convert"):
+@register
+class Convert(ConversionPass, frozen=True, tag="convert"):
     """Convert to ``.tflite``.
 
     Attributes:
@@ -36,12 +46,14 @@ class Convert(PassConfig, frozen=True, tag="convert"):
         float_fallback: Let operators without an integer kernel stay in float32.
         has_free_batch: Leave the batch dimension free; otherwise it is 1.
         ranges: How activation ranges are chosen from the calibration samples: ``minmax``, ``percentile``,
-            ``mse`` or ``kl`` (see ``quantization.ranges``).
+            ``mse`` or ``kl`` (see ``conversion.activation_ranges``).
         layers: Types of single layers, each as ``REGEX=TYPE`` with ``int4`` (weights), ``int8``, ``int16x8``
             or ``float32``; integer recipes only.
         sparse: Store pruned float weights sparsely (the converter's EXPERIMENTAL_SPARSITY), if the file gets
             smaller, runs, and gives the same outputs.
     """
+
+    stage: ClassVar = Stage.CONVERT
 
     precision: Precision = "int8"
     io: Literal["auto", "float32", "integer"] = "auto"
@@ -57,28 +69,43 @@ class Convert(PassConfig, frozen=True, tag="convert"):
         """True where activation ranges must be measured on representative data."""
         return self.precision in ("int8", "int16x8")
 
+    def summary(self) -> str:
+        """Return the precision, and the layers that differ from it."""
+        but = f" but {', '.join(self.layers)}" if self.layers else ""
+        return f"{self.precision}{', sparse' if self.sparse else ''}{but}"
 
-def apply(config: Convert, model: Model, context: Context) -> Model:
-    """Convert the model's network.
+    def resolve(self, conversion: ConversionPass, device: Device) -> Convert:
+        """Fill in the type of inputs and outputs, and whether operators may stay in float."""
+        io = self.io
+        if io == "auto":
+            io = device.precisions.io if self.needs_calibration else "float32"
+        fallback = self.float_fallback and "float32" in device.precisions.supported
+        return msgspec.structs.replace(self, io=io, float_fallback=fallback)
 
-    Args:
-        config: The pass's settings.
-        model: A model with a network.
-        context: Gives the representative dataset.
+    def baseline(self) -> Convert:
+        """Return the settings of the float32 file that results are compared with."""
+        return Convert(precision="float32", io="float32")
 
-    Raises:
-        ConversionError: The converter refuses the model.
-    """
-    from tflite_compress.tflite.levels import share_levels
+    def apply(self, model: Model, context: Context) -> Model:
+        """Convert the model's network.
 
-    samples = context.reference.splits.calibrate.inputs
-    with context.progress.step(f"converting to {config.precision}", len(samples[0])) as advance:
-        content, notes = flatbuffer(config, model, samples, advance)
-    network = model.network
-    if model.clusters and config.needs_calibration and config.per_channel:
-        content = share_levels(content, _clustered_kernels(network, model.clusters))
-    dense = replace(model, flatbuffer=content).noting(*notes)
-    return _sparse(config, dense, network, context) if config.sparse else dense
+        Args:
+            model: A model with a network.
+            context: Gives the representative dataset.
+
+        Raises:
+            ConversionError: The converter refuses the model.
+        """
+        from tflite_compress.tflite.levels import share_levels
+
+        samples = context.reference.splits.calibrate.inputs
+        with context.progress.step(f"converting to {self.precision}", len(samples[0])) as advance:
+            content, notes = flatbuffer(self, model, samples, advance)
+        network = model.network
+        if model.clusters and self.needs_calibration and self.per_channel:
+            content = share_levels(content, _clustered_kernels(network, model.clusters))
+        dense = replace(model, flatbuffer=content).noting(*notes)
+        return _sparse(self, dense, network, context) if self.sparse else dense
 
 
 def flatbuffer(

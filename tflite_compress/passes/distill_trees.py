@@ -8,22 +8,35 @@ Bucila et al., "Model Compression", KDD 2006, for made-up samples that the teach
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import numpy as np
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, Count, Model, PassConfig, Ratio, Share
+from tflite_compress.passes.base import (
+    Context,
+    Count,
+    Domain,
+    Model,
+    PassConfig,
+    Ratio,
+    Share,
+    Stage,
+    register,
+    share_in_words,
+)
 from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tflite_compress.trees.forest import Forest, Tree
 
 MAX_SAMPLES = 50_000
 PATIENCE = 3
 
 
-class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
+@register
+class DistillTrees(PassConfig, frozen=True, tag="distill_trees"):
     """Replace the forest by as few shallow trees as keep the accuracy.
 
     Attributes:
@@ -34,44 +47,51 @@ class DistillTrees(PassConfig, frozen=True, tag="distill-trees"):
         share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
     """
 
+    stage: ClassVar = Stage.TRAIN
+    domain: ClassVar = Domain.FOREST
+    safer_values: ClassVar = {"share": min}
+
     depth: Annotated[int, Meta(ge=1, le=20)] = 8
     max_trees: Count = 100
     learning_rate: Ratio = 0.3
     mixtures: Annotated[int, Meta(ge=0, le=100)] = 3
     share: Share = 0.5
 
+    def summary(self) -> str | None:
+        """Return ``distilled trees`` and the share of the accuracy drop."""
+        return share_in_words("distilled trees", self.share)
 
-def apply(config: DistillTrees, model: Model, context: Context) -> Model:
-    """Grow trees until the accuracy is kept."""
-    from tflite_compress.passes.forest_score import judge_of, network_of, with_forest
-    from tflite_compress.trees.mixtures import with_mixtures
-    from tflite_compress.trees.subtrees import about_bytes, subtrees
+    def apply(self, model: Model, context: Context) -> Model:
+        """Grow trees until the accuracy is kept."""
+        from tflite_compress.passes.algorithms.forest_score import judge_of, network_of, with_forest
+        from tflite_compress.trees.mixtures import with_mixtures
+        from tflite_compress.trees.subtrees import about_bytes, subtrees
 
-    if not config.share:
-        return model
-    network, judge = network_of(model), judge_of(context)
-    teacher = network.forest
-    samples = context.reference.splits.train.inputs[0]
-    x = with_mixtures(samples, config.mixtures, context.seed, MAX_SAMPLES)
-    missing = teacher.raw(x)
-    student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
-    missing = missing - student.base
-    most = about_bytes(subtrees(teacher))
-    good: list[Forest] = []  # the last ones in a row that keep the budget: one alone may do so by chance
-    with context.progress.step("distilling", config.max_trees) as advance:
-        for number in range(config.max_trees):
-            tree = _fitted(x, missing, config, context.seed + number)
-            student = student.with_trees((*student.trees, tree))
-            missing = missing - student.with_trees((tree,)).tree_values(x)[:, 0]
-            advance(1)
-            if about_bytes(subtrees(student)) >= most:
-                return model.noting(
-                    f"not distilled: {number + 1} trees of depth {config.depth} are no smaller"
-                )
-            good = [*good, student] if judge.loss_of(student) <= judge.budget(config.share) else []
-            if len(good) == PATIENCE:
-                return with_forest(model, good[0])
-    return model.noting(f"not distilled: {len(student.trees)} trees of depth {config.depth} lose too much")
+        if not self.share:
+            return model
+        network, judge = network_of(model), judge_of(context)
+        teacher = network.forest
+        samples = context.reference.splits.train.inputs[0]
+        x = with_mixtures(samples, self.mixtures, context.seed, MAX_SAMPLES)
+        missing = teacher.raw(x)
+        student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
+        missing = missing - student.base
+        most = about_bytes(subtrees(teacher))
+        good: list[Forest] = []  # the last ones in a row that keep the budget: one alone may do so by chance
+        with context.progress.step("distilling", self.max_trees) as advance:
+            for number in range(self.max_trees):
+                tree = _fitted(x, missing, self, context.seed + number)
+                student = student.with_trees((*student.trees, tree))
+                missing = missing - student.with_trees((tree,)).tree_values(x)[:, 0]
+                advance(1)
+                if about_bytes(subtrees(student)) >= most:
+                    return model.noting(
+                        f"not distilled: {number + 1} trees of depth {self.depth} are no smaller"
+                    )
+                good = [*good, student] if judge.loss_of(student) <= judge.budget(self.share) else []
+                if len(good) == PATIENCE:
+                    return with_forest(model, good[0])
+        return model.noting(f"not distilled: {len(student.trees)} trees of depth {self.depth} lose too much")
 
 
 def _fitted(x: np.ndarray, wanted: np.ndarray, config: DistillTrees, seed: int) -> Tree:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, Count, Model, PassConfig
+from tflite_compress.passes.base import (
+    Context,
+    ConversionPass,
+    Count,
+    Model,
+    PassConfig,
+    Stage,
+    register,
+)
 from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -16,11 +25,13 @@ if TYPE_CHECKING:
 
     from tflite_compress.decode.ancillary import Encoded
     from tflite_compress.decode.choose import Weights
+    from tflite_compress.profiles.devices import Device
 
 Ports = tuple[tuple[str, ...], tuple[str, ...]]
 SECONDS = 0.3
 
 
+@register
 class Encode(PassConfig, frozen=True, tag="encode"):
     """Store weights encoded; the device decodes each layer's just before it runs.
 
@@ -32,49 +43,76 @@ class Encode(PassConfig, frozen=True, tag="encode"):
         check_samples: Samples on which the encoded file must equal the plain one.
     """
 
+    stage: ClassVar = Stage.ENCODE
+    preserves_outputs: ClassVar = True
+
     encode: Literal["auto", "none", "lut", "prune", "huffman"] = "auto"
     arena_limit_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 0
     check_samples: Count = 100
 
+    def summary(self) -> str | None:
+        """Return the encoding in words."""
+        if self.encode == "none":
+            return None
+        return "encoded" if self.encode == "auto" else f"{self.encode}-encoded"
 
-def apply(config: Encode, model: Model, context: Context) -> Model:
-    """Encode a converted model's weights.
+    @property
+    def allows_repairs(self) -> bool:
+        """True where nothing is encoded."""
+        return self.encode == "none"
 
-    Args:
-        config: Which encodings.
-        model: A converted model.
-        context: Gives the samples both files are compared on.
+    def unsupported(self, device: Device) -> str | None:
+        """Return why the device cannot run encoded weights."""
+        if self.encode == "none" or device.runtime.decodes_weights:
+            return None
+        return f"weights are not encoded: {device.runtime.name} has no operator that decodes them"
 
-    Returns:
-        The model with the encoded file, the plain one beside it; or the model as it was with a note why.
+    def resolve(self, conversion: ConversionPass, device: Device) -> Encode | None:
+        """Fill in the arena limit: half of the device's RAM."""
+        if self.encode == "none" or not device.runtime.decodes_weights:
+            return None
+        limit = self.arena_limit_bytes or device.memory.ram_bytes // 2
+        return msgspec.structs.replace(self, arena_limit_bytes=limit)
 
-    Raises:
-        ConversionError: The model is not converted yet.
-    """
-    from tflite_compress.decode.choose import choose_encodings
-    from tflite_compress.decode.insert import encodable
-    from tflite_compress.runtimes.arena import LARGEST_ARENA
-    from tflite_compress.runtimes.tflm import find_minimal_arena
+    def apply(self, model: Model, context: Context) -> Model:
+        """Encode a converted model's weights.
 
-    if model.flatbuffer is None:
-        raise ConversionError("pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe.")
-    if config.encode == "none":
-        return model
-    ports = model.network.tensor_names
-    with context.progress.step("encoding weights"):
-        try:
-            arena = find_minimal_arena(model.flatbuffer)
-        except ConversionError as error:
-            return model.noting(f"weights are not encoded: {error.message}")
-        tensors = encodable(model.flatbuffer)
-        chosen = choose_encodings(tensors, config.encode)
-        limit = max(arena, config.arena_limit_bytes) if config.arena_limit_bytes else LARGEST_ARENA
-        found = _largest_within(model.flatbuffer, chosen, tensors, limit)
-    if found is not None and len(found.content) < len(model.flatbuffer):
-        return _verified(config, model, context, ports, found, arena)
-    if chosen and found is None:
-        return model.noting("weights are not encoded: decoded they would not fit into the arena")
-    return model.noting("weights are not encoded: no encoding would make the file smaller")
+        Args:
+            model: A converted model.
+            context: Gives the samples both files are compared on.
+
+        Returns:
+            The model with the encoded file, the plain one beside it; or the model as it was with a note why.
+
+        Raises:
+            ConversionError: The model is not converted yet.
+        """
+        from tflite_compress.decode.choose import choose_encodings
+        from tflite_compress.decode.insert import encodable
+        from tflite_compress.runtimes.arena import LARGEST_ARENA
+        from tflite_compress.runtimes.tflm import find_minimal_arena
+
+        if model.flatbuffer is None:
+            raise ConversionError(
+                "pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe."
+            )
+        if self.encode == "none":
+            return model
+        ports = model.network.tensor_names
+        with context.progress.step("encoding weights"):
+            try:
+                arena = find_minimal_arena(model.flatbuffer)
+            except ConversionError as error:
+                return model.noting(f"weights are not encoded: {error.message}")
+            tensors = encodable(model.flatbuffer)
+            chosen = choose_encodings(tensors, self.encode)
+            limit = max(arena, self.arena_limit_bytes) if self.arena_limit_bytes else LARGEST_ARENA
+            found = _largest_within(model.flatbuffer, chosen, tensors, limit)
+        if found is not None and len(found.content) < len(model.flatbuffer):
+            return _verified(self, model, context, ports, found, arena)
+        if chosen and found is None:
+            return model.noting("weights are not encoded: decoded they would not fit into the arena")
+        return model.noting("weights are not encoded: no encoding would make the file smaller")
 
 
 @dataclass(frozen=True)

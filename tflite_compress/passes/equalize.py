@@ -2,31 +2,20 @@
 
 A channel behind a positively homogeneous activation can be divided by any positive number if the next layer's
 weights for it are multiplied by the same. Source: Nagel et al., "Data-Free Quantization Through Weight
-Equalization and Bias Correction" (arXiv:1906.04721), sections 4.1 and 4.2; ranges of activations instead of
-the producer's weights where each channel has a scale of its own: the converter evens the weights out then.
+Equalization and Bias Correction" (arXiv:1906.04721), sections 4.1 and 4.2. Where each channel has a scale of
+its own, the converter evens out the weights, so ranges of activations are used instead of the producer's
+weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-import numpy as np
-
-from tflite_compress.passes.base import Context, Model
-from tflite_compress.passes.fold import scaled_inputs, scaled_outputs, without_batchnorm
-from tflite_compress.passes.repair import Repair, keep_if_better, same_function, with_handle
-
-SWEEPS = 4
-LARGEST_FACTOR = 1e4
-_PRODUCERS = ("Conv2D", "DepthwiseConv2D", "Dense", "Conv2DTranspose")
-_CONSUMERS = ("Conv2D", "DepthwiseConv2D", "Dense", "Conv2DTranspose")
-_HOMOGENEOUS = (
-    "MaxPooling2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D ZeroPadding2D Cropping2D "
-    "Dropout SpatialDropout2D Flatten UpSampling2D LeakyReLU Through"
-).split()
+from tflite_compress.passes.base import Context, Model, register
+from tflite_compress.passes.repair import Automatic, Repair
 
 
+@register
 class Equalize(Repair, frozen=True, tag="equalize"):
     """Bring channels to one range before quantization; kept only if the quantized model gets better.
 
@@ -36,187 +25,49 @@ class Equalize(Repair, frozen=True, tag="equalize"):
         absorb_bias: Move what all samples of a channel have in common into the next layer's bias.
     """
 
+    automatic: ClassVar = Automatic(order=1, quick=True)
+
     balance: Literal["auto", "activations", "weights"] = "auto"
     absorb_bias: bool = True
 
+    def summary(self) -> str:
+        """Return ``repaired``."""
+        return "repaired"
 
-@dataclass(frozen=True)
-class Pair:
-    """Two layers whose channels can be scaled against each other."""
+    def apply(self, model: Model, context: Context) -> Model:
+        """Equalize a model's network.
 
-    producer: str
-    consumer: str
-    between: tuple[str, ...]
+        Args:
+            model: A model; one whose network cannot be edited stays as it is, with a note.
+            context: Gives the calibration samples.
+        """
+        from tflite_compress.passes.algorithms.equalization import (
+            SWEEPS,
+            absorb,
+            activation_ranges,
+            equalizable,
+            even_out,
+        )
+        from tflite_compress.passes.algorithms.fold import without_batchnorm
+        from tflite_compress.passes.algorithms.quality import keep_if_better, same_function, with_handle
 
-
-def apply(config: Equalize, model: Model, context: Context) -> Model:
-    """Equalize a model's network.
-
-    Args:
-        config: The pass's settings.
-        model: A model; one whose network cannot be edited stays as it is, with a note.
-        context: Gives the calibration samples.
-    """
-    network = model.network
-    if not network.editable:
-        return model.noting(f"equalize left out: {network.why_not_editable}")
-    folded = without_batchnorm(network.handle)
-    pairs = equalizable(folded)
-    if not pairs:
-        return model.noting("equalize found no two layers it could even out")
-    with context.progress.step("equalizing", SWEEPS) as advance:
-        inputs = context.reference.splits.calibrate.inputs
-        by_weights = config.balance == "weights" or (config.balance == "auto" and not config.per_channel)
-        for _ in range(SWEEPS):
-            ranges = {} if by_weights else activation_ranges(folded, pairs, inputs)
-            for pair in pairs:
-                _even_out(folded, pair, ranges.get(pair.producer))
-            advance(1)
-        if config.absorb_bias:
-            absorb(folded, pairs, inputs)
-    if not same_function(network.handle, folded, context):
-        return model.noting("equalize left out: the function would have changed by more than rounding")
-    return keep_if_better("equalize", model, with_handle(model, folded), config, context)
-
-
-def equalizable(model: Any) -> list[Pair]:
-    """Pairs of layers with only positively homogeneous ones between, and nothing else reading them."""
-    from tflite_compress.models.wiring import wiring
-
-    wires = wiring(model)
-    found = []
-    for name, layer in wires.layers.items():
-        if type(layer).__name__ not in _PRODUCERS or not _homogeneous_activation(layer):
-            continue
-        between: list[str] = []
-        reader = wires.only_reader(name)
-        while reader is not None and _homogeneous(wires.layers[reader]):
-            between.append(reader)
-            reader = wires.only_reader(reader)
-        if reader is not None and _takes_channels(wires.layers[reader]):
-            found.append(Pair(name, reader, tuple(between)))
-    return found
-
-
-def _homogeneous_activation(layer: Any) -> bool:
-    if type(layer).__name__ == "DepthwiseConv2D" and layer.depth_multiplier != 1:
-        return False
-    if getattr(layer, "groups", 1) != 1:
-        return False
-    return getattr(layer.activation, "__name__", "linear") in ("linear", "relu")
-
-
-def _homogeneous(layer: Any) -> bool:
-    kind = type(layer).__name__
-    if kind == "Activation":
-        return getattr(layer.activation, "__name__", "") in ("relu", "linear")
-    if kind == "ReLU":
-        return layer.max_value is None and not layer.threshold
-    return kind in _HOMOGENEOUS
-
-
-def _takes_channels(layer: Any) -> bool:
-    kind = type(layer).__name__
-    if kind not in _CONSUMERS or getattr(layer, "groups", 1) != 1:
-        return False
-    return kind != "DepthwiseConv2D" or layer.depth_multiplier == 1
-
-
-def activation_ranges(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
-    """Largest absolute value of each channel behind each producer, on the samples."""
-    from tflite_compress.support.backend import tf_keras
-
-    layers = [pair.between[0] if pair.between else pair.producer for pair in pairs]
-    probe = tf_keras().Model(model.inputs, [model.get_layer(name).output for name in layers])
-    found = [np.zeros(0)] * len(pairs)
-    for start in range(0, len(inputs[0]), 64):
-        batch = [x[start : start + 64] for x in inputs]
-        outputs = probe(batch if len(batch) > 1 else batch[0], training=False)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
-        for index, output in enumerate(outputs):
-            values = np.abs(np.asarray(output))
-            widest = values.reshape(-1, values.shape[-1]).max(axis=0)
-            found[index] = widest if not found[index].size else np.maximum(found[index], widest)
-    return {pair.producer: ranges for pair, ranges in zip(pairs, found, strict=True)}
-
-
-def _even_out(model: Any, pair: Pair, activations: np.ndarray | None) -> None:
-    """Scale one pair so that both sides of each channel are equally wide (equation 11 of the paper)."""
-    producer, consumer = model.get_layer(pair.producer), model.get_layer(pair.consumer)
-    kernel, *bias = producer.get_weights()
-    following, *rest = consumer.get_weights()
-    depth = _output_channels(producer, kernel)
-    first = _widths(kernel, producer, depth, outputs=True) if activations is None else activations
-    if len(first) != depth:
-        return  # Flatten before the first layer looked at: channels are spread over positions
-    second = _widths(following, consumer, depth, outputs=False)
-    if activations is not None and type(consumer).__name__ == "DepthwiseConv2D":
-        second = np.ones(depth)  # each of its channels has a scale of its own
-    alive = (first > 0) & (second > 0)
-    factors = np.ones(depth)
-    factors[alive] = np.sqrt(first[alive] / second[alive])
-    factors[alive] /= np.exp(np.mean(np.log(factors[alive]))) if alive.any() else 1.0
-    factors = np.clip(factors, 1 / LARGEST_FACTOR, LARGEST_FACTOR).astype(np.float32)
-    producer.set_weights([scaled_outputs(producer, kernel, 1 / factors), *(b / factors for b in bias)])
-    consumer.set_weights([scaled_inputs(consumer, following, factors), *rest])
-
-
-def _output_channels(layer: Any, kernel: np.ndarray) -> int:
-    return int(
-        kernel.shape[2]
-        if type(layer).__name__ in ("DepthwiseConv2D", "Conv2DTranspose")
-        else kernel.shape[-1]
-    )
-
-
-def _widths(kernel: np.ndarray, layer: Any, depth: int, outputs: bool) -> np.ndarray:
-    """Largest absolute weight of each output or input channel."""
-    kind = type(layer).__name__
-    values = np.abs(kernel)
-    if kind == "DepthwiseConv2D":
-        return np.asarray(values.max(axis=(0, 1, 3)))
-    if kind == "Dense":
-        flat = values if outputs else values.reshape(-1, depth, values.shape[-1])
-        return np.asarray(flat.max(axis=0 if outputs else (0, 2)))
-    axis = 3 if outputs != (kind == "Conv2DTranspose") else 2
-    return np.asarray(values.max(axis=tuple(i for i in range(values.ndim) if i != axis)))
-
-
-def absorb(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> None:
-    """High-bias absorption (section 4.1.3): what every value of a channel exceeds goes into the next bias.
-
-    Only between layers where it is exact: directly behind a ReLU, into a Dense layer or a convolution without
-    padding, and by no more than the smallest value the samples show.
-    """
-    from tflite_compress.support.backend import tf_keras
-
-    suitable = [p for p in pairs if _absorbs(model, p)]
-    if not suitable:
-        return
-    names = [p.between[-1] if p.between else p.producer for p in suitable]
-    probe = tf_keras().Model(model.inputs, [model.get_layer(name).output for name in names])
-    batch = list(inputs) if len(inputs) > 1 else inputs[0]
-    outputs = probe(batch, training=False)
-    outputs = outputs if isinstance(outputs, list) else [outputs]
-    for pair, output in zip(suitable, outputs, strict=True):
-        values = np.asarray(output)
-        least = np.maximum(values.reshape(-1, values.shape[-1]).min(axis=0), 0.0)
-        producer, consumer = model.get_layer(pair.producer), model.get_layer(pair.consumer)
-        kernel, bias = producer.get_weights()
-        following, after = consumer.get_weights()
-        axes = tuple(range(following.ndim - 2))
-        producer.set_weights([kernel, bias - least])
-        consumer.set_weights([following, after + least @ following.sum(axis=axes)])
-
-
-def _absorbs(model: Any, pair: Pair) -> bool:
-    producer, consumer = model.get_layer(pair.producer), model.get_layer(pair.consumer)
-    if type(consumer).__name__ not in ("Dense", "Conv2D") or not (producer.use_bias and consumer.use_bias):
-        return False
-    if type(consumer).__name__ == "Conv2D" and consumer.padding != "valid" and max(consumer.kernel_size) > 1:
-        return False
-    between = [n for n in pair.between if type(model.get_layer(n)).__name__ != "Through"]
-    rectifies = [n for n in between if type(model.get_layer(n)).__name__ in ("Activation", "ReLU")]
-    if len(between) != len(rectifies) or len(rectifies) > 1:
-        return False
-    return bool(rectifies) or getattr(producer.activation, "__name__", "") == "relu"
+        network = model.network
+        if not network.editable:
+            return model.noting(f"equalize left out: {network.why_not_editable}")
+        folded = without_batchnorm(network.handle)
+        pairs = equalizable(folded)
+        if not pairs:
+            return model.noting("equalize found no two layers it could even out")
+        with context.progress.step("equalizing", SWEEPS) as advance:
+            inputs = context.reference.splits.calibrate.inputs
+            by_weights = self.balance == "weights" or (self.balance == "auto" and not self.per_channel)
+            for _ in range(SWEEPS):
+                ranges = {} if by_weights else activation_ranges(folded, pairs, inputs)
+                for pair in pairs:
+                    even_out(folded, pair, ranges.get(pair.producer))
+                advance(1)
+            if self.absorb_bias:
+                absorb(folded, pairs, inputs)
+        if not same_function(network.handle, folded, context):
+            return model.noting("equalize left out: the function would have changed by more than rounding")
+        return keep_if_better("equalize", model, with_handle(model, folded), self, context)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
+import msgspec
 
-from tflite_compress.passes.base import Context, Count, Model, PassConfig
+from tflite_compress.passes.base import (
+    Context,
+    ConversionPass,
+    Count,
+    Domain,
+    Model,
+    Stage,
+    register,
+)
+
+if TYPE_CHECKING:
+    from tflite_compress.profiles.devices import Device
 
 
-class ExportTrees(PassConfig, frozen=True, tag="export-trees"):
+@register
+class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
     """Write the forest as a ``.tflite`` of builtin operators.
 
     Attributes:
@@ -21,6 +33,9 @@ class ExportTrees(PassConfig, frozen=True, tag="export-trees"):
             samples in the data; ``none`` never.
         batch: Samples at a time.
     """
+
+    stage: ClassVar = Stage.CONVERT
+    domain: ClassVar = Domain.FOREST
 
     form: Literal["auto", "traversal", "matrix"] = "auto"
     tables: Literal["auto", "litert", "tflm"] = "auto"
@@ -37,25 +52,41 @@ class ExportTrees(PassConfig, frozen=True, tag="export-trees"):
         """Export itself measures nothing."""
         return False
 
+    @property
+    def per_channel(self) -> bool:
+        """True: each feature has a scale of its own."""
+        return True
 
-def apply(config: ExportTrees, model: Model, context: Context) -> Model:
-    """Write the file in the form asked for."""
-    from tflite_compress.passes.forest_score import network_of
-    from tflite_compress.trees.export import Ports, cheaper_form, export
+    def resolve(self, conversion: ConversionPass, device: Device) -> ExportTrees:
+        """Fill in the runtime that tables are stored for."""
+        if self.tables != "auto":
+            return self
+        return msgspec.structs.replace(self, tables="tflm" if device.runtime.name == "tflm" else "litert")
 
-    network = network_of(model)
-    forest, micro = network.forest, config.tables == "tflm"
-    form = config.form if config.form != "auto" else cheaper_form(forest, micro, config.batch)[0]
-    missing, notes = _missing(config, model, context)
-    ports = Ports(network.inputs[0].name, network.outputs[0].name)
-    with context.progress.step("writing the .tflite"):
-        content = export(forest, network.name, ports, micro, form, missing, config.batch)
-    return replace(model, flatbuffer=content).noting(*notes)
+    def baseline(self) -> ExportTrees:
+        """Return the settings of the file that results are compared with: the same tables, all trees."""
+        return ExportTrees(tables="tflm" if self.tables == "tflm" else "litert")
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Write the file in the form asked for."""
+        from tflite_compress.passes.algorithms.forest_score import network_of
+        from tflite_compress.trees.export import Ports, cheaper_form, export
+
+        network = network_of(model)
+        forest, micro = network.forest, self.tables == "tflm"
+        form = self.form if self.form != "auto" else cheaper_form(forest, micro, self.batch)[0]
+        missing, notes = _missing(self, model, context)
+        ports = Ports(network.inputs[0].name, network.outputs[0].name)
+        with context.progress.step("writing the .tflite"):
+            content = export(forest, network.name, ports, micro, form, missing, self.batch)
+        return replace(model, flatbuffer=content).noting(*notes)
 
 
 def _missing(config: ExportTrees, model: Model, context: Context) -> tuple[bool, tuple[str, ...]]:
     """Whether NaN is looked after, and what to say if it is not."""
-    from tflite_compress.passes.forest_score import network_of
+    import numpy as np
+
+    from tflite_compress.passes.algorithms.forest_score import network_of
 
     if network_of(model).forest.refuses_nan or config.missing == "none":
         return False, ()

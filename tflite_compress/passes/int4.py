@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import Context, Model, Share, layer_patterns
+from tflite_compress.passes.base import (
+    Context,
+    ConversionPass,
+    Model,
+    Share,
+    layer_patterns,
+    register,
+)
 from tflite_compress.passes.mixed import measure
-from tflite_compress.passes.repair import Quality, Repair
+from tflite_compress.passes.repair import Repair
 from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
     from tflite_compress.conversion.per_layer import Plain
+    from tflite_compress.passes.algorithms.quality import Quality
+    from tflite_compress.profiles.devices import Device
 
 MIN_WEIGHTS = 256  # fewer save less than a scale's worth
 
 
+@register
 class Int4(Repair, frozen=True, tag="int4"):
     """Store weights in 4 bits, the layers that lose least by it first, while accuracy stays.
 
@@ -29,50 +41,62 @@ class Int4(Repair, frozen=True, tag="int4"):
         operators: What runs with 4-bit weights, as in ``schema.fbs``; the device's.
     """
 
+    changes_size: ClassVar = True
+    safer_values: ClassVar = {"max_loss": min}
+
     max_loss: Share = 0.01
     exclude: tuple[str, ...] = ()
     operators: tuple[str, ...] = ("CONV_2D", "FULLY_CONNECTED")
 
+    def summary(self) -> str:
+        """Return ``4-bit weights``."""
+        return "4-bit weights"
 
-def apply(config: Int4, model: Model, context: Context) -> Model:
-    """Settle which layers get 4-bit weights.
+    def resolve(self, conversion: ConversionPass, device: Device) -> Int4:
+        """Keep the operators that the device runs with 4-bit weights."""
+        operators = tuple(op for op in self.operators if op in device.runtime.four_bit)
+        return msgspec.structs.replace(super().resolve(conversion, device), operators=operators)
 
-    Args:
-        config: The pass's settings.
-        model: A model with a network.
-        context: Gives the calibration samples.
+    def apply(self, model: Model, context: Context) -> Model:
+        """Settle which layers get 4-bit weights.
 
-    Raises:
-        ConfigError: A regular expression is wrong.
-    """
-    from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
-    from tflite_compress.models.unroll import unrolled
+        Args:
+            model: A model with a network.
+            context: Gives the calibration samples.
 
-    patterns = layer_patterns(config.exclude, "exclude")
-    if config.conversion.precision != "int8":
-        return model.noting(f"4-bit weights go with int8 activations, not with {config.precision}")
-    able = {*config.operators} & {*FOUR_BIT}
-    if not able:
-        return model.noting("no 4-bit weights: the device's runtime has no kernels for them")
-    samples = context.reference.splits.calibrate.inputs
-    try:
-        with context.progress.step("int4: measuring each layer"):
-            plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
-            weights = {
-                name: count
-                for name, count in _able(plain, able).items()
-                if name not in model.types and not any(p.search(name) for p in patterns)
-            }
-            before, found, chosen = _chosen(plain, weights, config, model, context)
-    except ConversionError as error:
-        return model.noting(f"int4 left out: {error.message}")
-    if not chosen:
-        return model.noting(f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples")
-    share = sum(weights[name] for name in chosen) / max(1, sum(layer.weights for layer in plain.layers))
-    return replace(model, types=_with_four_bits(model, chosen)).noting(
-        f"4 bits for {share:.0%} of the weights ({', '.join(chosen)}), on the calibration samples {before} "
-        f"before, {found} after"
-    )
+        Raises:
+            ConfigError: A regular expression is wrong.
+        """
+        from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
+        from tflite_compress.models.unroll import unrolled
+
+        patterns = layer_patterns(self.exclude, "exclude")
+        if self.conversion.precision != "int8":
+            return model.noting(f"4-bit weights go with int8 activations, not with {self.precision}")
+        able = {*self.operators} & {*FOUR_BIT}
+        if not able:
+            return model.noting("no 4-bit weights: the device's runtime has no kernels for them")
+        samples = context.reference.splits.calibrate.inputs
+        try:
+            with context.progress.step("int4: measuring each layer"):
+                plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
+                weights = {
+                    name: count
+                    for name, count in _able(plain, able).items()
+                    if name not in model.types and not any(p.search(name) for p in patterns)
+                }
+                before, found, chosen = _chosen(plain, weights, self, model, context)
+        except ConversionError as error:
+            return model.noting(f"int4 left out: {error.message}")
+        if not chosen:
+            return model.noting(
+                f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples"
+            )
+        share = sum(weights[name] for name in chosen) / max(1, sum(layer.weights for layer in plain.layers))
+        return replace(model, types=_with_four_bits(model, chosen)).noting(
+            f"4 bits for {share:.0%} of the weights ({', '.join(chosen)}), on the calibration samples "
+            f"{before} before, {found} after"
+        )
 
 
 def noise_of_layers(

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from tflite_compress.passes.base import Context, Model, PassConfig
+from typing import ClassVar
+
+from tflite_compress.passes.base import (
+    Context,
+    Domain,
+    Model,
+    PassConfig,
+    Stage,
+    register,
+)
 
 
-class MergeSubtrees(PassConfig, frozen=True, tag="merge-subtrees"):
+@register
+class MergeSubtrees(PassConfig, frozen=True, tag="merge_subtrees"):
     """Store equal subtrees once and drop splits that decide nothing; no answer changes."""
 
+    stage: ClassVar = Stage.QUANTIZE
+    domain: ClassVar = Domain.FOREST
 
-def apply(config: MergeSubtrees, model: Model, context: Context) -> Model:
-    """Mark the forest for sharing, after taking out what decides nothing."""
-    from tflite_compress.passes.forest_score import network_of, with_forest
-    from tflite_compress.trees.merge import merged
+    def apply(self, model: Model, context: Context) -> Model:
+        """Mark the forest for sharing, after taking out what decides nothing."""
+        from tflite_compress.passes.algorithms.forest_score import network_of, with_forest
+        from tflite_compress.trees.merge import merged
 
-    with context.progress.step("merging equal subtrees"):
-        return with_forest(model, merged(network_of(model).forest))
+        with context.progress.step("merging equal subtrees"):
+            return with_forest(model, merged(network_of(model).forest))

@@ -8,21 +8,32 @@ between two layers is only wide if both are. They are added greedily while that 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import Context, Count, Model
-from tflite_compress.passes.repair import Quality, Repair, quality_of
+from tflite_compress.passes.base import (
+    Context,
+    ConversionPass,
+    Count,
+    Model,
+    register,
+)
+from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
     from tflite_compress.conversion.per_layer import Plain
+    from tflite_compress.passes.algorithms.quality import Quality
+    from tflite_compress.profiles.devices import Device
 
 
 WORTH = 0.001
 WORTH_DB = 1.0
 
 
+@register
 class Mixed(Repair, frozen=True, tag="mixed"):
     """Give the worst layers int16 activations or float; kept only if accuracy on calibration samples rises.
 
@@ -31,39 +42,48 @@ class Mixed(Repair, frozen=True, tag="mixed"):
         most: At most this many layers.
     """
 
+    automatic: ClassVar = Automatic(order=5, quick=False)
+
     types: tuple[LayerType, ...] = ("int16x8", "float32")
     most: Count = 4
 
+    def summary(self) -> str:
+        """Return ``mixed precision``."""
+        return "mixed precision"
 
-def apply(config: Mixed, model: Model, context: Context) -> Model:
-    """Find the worst layers and settle their types.
+    def resolve(self, conversion: ConversionPass, device: Device) -> Mixed:
+        """Keep the types that the device runs."""
+        types = tuple(t for t in self.types if t in device.precisions.supported)
+        return msgspec.structs.replace(super().resolve(conversion, device), types=types)
 
-    Args:
-        config: The pass's settings.
-        model: A model with a network.
-        context: Gives the calibration samples.
-    """
-    from tflite_compress.conversion.per_layer import prepare
-    from tflite_compress.models.unroll import unrolled
+    def apply(self, model: Model, context: Context) -> Model:
+        """Find the worst layers and settle their types.
 
-    if not config.types:
-        return model.noting("mixed left out: the device runs no wider type")
-    samples = context.reference.splits.calibrate.inputs
-    try:
-        with context.progress.step("mixed: trying wider numbers layer by layer"):
-            plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
-            before = measure(plain, model.types, config, model, context)
-            found = [_greedy(plain, kind, before, config, model, context) for kind in config.types]
-    except ConversionError as error:
-        return model.noting(f"mixed left out: {error.message}")
-    top = max(quality.score for quality, _ in found)
-    best, types = next(entry for entry in found if entry[0].score >= top - WORTH)  # the cheapest type
-    if round(best.score, 6) <= round(before.score, 6):
-        return model.noting(f"mixed left out, accuracy on the calibration samples did not rise: {before}")
-    added = ", ".join(f"{name} in {kind}" for name, kind in types.items())
-    return replace(model, types={**model.types, **types}).noting(
-        f"{added}: on the calibration samples {before} before, {best} after"
-    )
+        Args:
+            model: A model with a network.
+            context: Gives the calibration samples.
+        """
+        from tflite_compress.conversion.per_layer import prepare
+        from tflite_compress.models.unroll import unrolled
+
+        if not self.types:
+            return model.noting("mixed left out: the device runs no wider type")
+        samples = context.reference.splits.calibrate.inputs
+        try:
+            with context.progress.step("mixed: trying wider numbers layer by layer"):
+                plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
+                before = measure(plain, model.types, self, model, context)
+                found = [_greedy(plain, kind, before, self, model, context) for kind in self.types]
+        except ConversionError as error:
+            return model.noting(f"mixed left out: {error.message}")
+        top = max(quality.score for quality, _ in found)
+        best, types = next(entry for entry in found if entry[0].score >= top - WORTH)  # the cheapest type
+        if round(best.score, 6) <= round(before.score, 6):
+            return model.noting(f"mixed left out, accuracy on the calibration samples did not rise: {before}")
+        added = ", ".join(f"{name} in {kind}" for name, kind in types.items())
+        return replace(model, types={**model.types, **types}).noting(
+            f"{added}: on the calibration samples {before} before, {best} after"
+        )
 
 
 def _greedy(
@@ -103,6 +123,7 @@ def measure(
         ConversionError: Some operator would stay in float32 unasked, or the quantizer refuses.
     """
     from tflite_compress.conversion.per_layer import quantized
+    from tflite_compress.passes.algorithms.quality import quality_of
 
     precision = config.conversion.precision
     content, notes = quantized(plain, precision, types, model.ranges, False, config.per_channel)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -21,10 +21,12 @@ from tflite_compress.passes.base import (
     Rate,
     Ratio,
     Share,
+    Stage,
     Whole,
     editable_network,
     layer_patterns,
     named,
+    register,
 )
 from tflite_compress.support.errors import ModelError
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+@register
 class Prune(PassConfig, frozen=True, tag="prune"):
     """Set the smallest weights to zero during fine-tuning.
 
@@ -51,6 +54,9 @@ class Prune(PassConfig, frozen=True, tag="prune"):
         reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
     """
 
+    stage: ClassVar = Stage.TRAIN
+    safer_values: ClassVar = {"sparsity": min}
+
     sparsity: Annotated[float, Meta(ge=0, lt=1)] = 0.8
     pattern: Literal["unstructured", "2:4", "block"] = "unstructured"
     block_size: tuple[Count, Count] = (1, 4)
@@ -69,6 +75,55 @@ class Prune(PassConfig, frozen=True, tag="prune"):
     keep_ends: bool = True
     reestimate_batchnorm: bool = True
 
+    def summary(self) -> str:
+        """Return the sparsity in words."""
+        return "2:4 sparsity" if self.pattern == "2:4" else f"{self.sparsity:.0%} sparsity"
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Prune, fine-tune by distillation, strip the wrappers and re-estimate BatchNorm.
+
+        Args:
+            model: A model with an editable network; unchanged.
+            context: Data, teacher, seed and progress.
+
+        Raises:
+            ModelError: The network cannot be edited, or no layer is left to prune.
+            ConfigError: A regular expression is wrong.
+        """
+        from tflite_compress.models.copying import copied, rebuild
+        from tflite_compress.models.network import keras_network
+        from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
+        from tflite_compress.passes.algorithms.finetune import Schedule, finetune
+        from tflite_compress.support.backend import seed_everything, tfmot
+
+        network = editable_network(model, "prune")
+        choice = _choose(self, network.handle)
+        seed_everything(context.seed)
+        train = context.reference.splits.train
+        schedule = Schedule(self.epochs, self.min_steps, self.batch_size, self.learning_rate, self.distill)
+        options = _tfmot_options(self, schedule.total_steps(len(train)))
+        wrapper = tfmot().sparsity.keras.prune_low_magnitude
+
+        def wrapped(layer: Any) -> Any:
+            return wrapper(layer, **options) if layer.name in choice.names else layer
+
+        copy = copied(network.handle)
+        copy.trainable = True  # layers frozen for transfer learning must adapt to the zeros too
+        training = rebuild(copy, wrapped)
+        title = f"pruning to {_target(self):.0%} and fine-tuning"
+        key = msgspec.json.encode(self).decode()
+        callbacks = [tfmot().sparsity.keras.UpdatePruningStep()]
+        finetune(training, context, schedule, title, callbacks, key)
+        stripped = rebuild(
+            training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
+        )
+        with context.progress.step("re-estimating BatchNorm"):
+            if self.reestimate_batchnorm:
+                reestimate_batchnorm(stripped, train.inputs, context.seed)
+        sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
+        pruned = keras_network(stripped, network.name, True)
+        return replace(model, network=pruned, sparsity={**model.sparsity, **sparsity}).noting(*choice.notes)
+
 
 @dataclass(frozen=True)
 class _Choice:
@@ -76,55 +131,6 @@ class _Choice:
 
     names: frozenset[str]
     notes: tuple[str, ...]
-
-
-def apply(config: Prune, model: Model, context: Context) -> Model:
-    """Prune, fine-tune by distillation, strip the wrappers and re-estimate BatchNorm.
-
-    Args:
-        config: The pass's settings.
-        model: A model with an editable network; unchanged.
-        context: Data, teacher, seed and progress.
-
-    Raises:
-        ModelError: The network cannot be edited, or no layer is left to prune.
-        ConfigError: A regular expression is wrong.
-    """
-    from tflite_compress.models.copying import copied, rebuild
-    from tflite_compress.models.network import keras_network
-    from tflite_compress.passes.batchnorm import reestimate_batchnorm
-    from tflite_compress.passes.finetune import Schedule, finetune
-    from tflite_compress.support.backend import seed_everything, tfmot
-
-    network = editable_network(model, "prune")
-    choice = _choose(config, network.handle)
-    seed_everything(context.seed)
-    train = context.reference.splits.train
-    schedule = Schedule(
-        config.epochs, config.min_steps, config.batch_size, config.learning_rate, config.distill
-    )
-    options = _tfmot_options(config, schedule.total_steps(len(train)))
-    wrapper = tfmot().sparsity.keras.prune_low_magnitude
-
-    def wrapped(layer: Any) -> Any:
-        return wrapper(layer, **options) if layer.name in choice.names else layer
-
-    copy = copied(network.handle)
-    copy.trainable = True  # layers frozen for transfer learning must adapt to the zeros too
-    training = rebuild(copy, wrapped)
-    title = f"pruning to {_target(config):.0%} and fine-tuning"
-    key = msgspec.json.encode(config).decode()
-    callbacks = [tfmot().sparsity.keras.UpdatePruningStep()]
-    finetune(training, context, schedule, title, callbacks, key)
-    stripped = rebuild(
-        training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
-    )
-    with context.progress.step("re-estimating BatchNorm"):
-        if config.reestimate_batchnorm:
-            reestimate_batchnorm(stripped, train.inputs, context.seed)
-    sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
-    pruned = keras_network(stripped, network.name, True)
-    return replace(model, network=pruned, sparsity={**model.sparsity, **sparsity}).noting(*choice.notes)
 
 
 def _target(config: Prune) -> float:

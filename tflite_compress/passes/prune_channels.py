@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
 from tflite_compress.passes.base import (
     Context,
+    ConversionPass,
     Count,
     Model,
     PassConfig,
     Rate,
     Ratio,
     Share,
+    Stage,
     Whole,
     editable_network,
     layer_patterns,
+    register,
 )
 from tflite_compress.passes.convert import Precision
 from tflite_compress.support.errors import ModelError
@@ -33,11 +36,13 @@ if TYPE_CHECKING:
     from tflite_compress.channels.cost import Costs, Quantity
     from tflite_compress.channels.dependencies import Dependencies
     from tflite_compress.channels.groups import Wanted
-    from tflite_compress.passes.finetune import Schedule
+    from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.profiles.devices import Device
 
 WITHIN = 1.02  # a target counts as reached this close: channels go in steps
 
 
+@register
 class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
     """Remove whole channels until the targets are met; 1 asks for nothing.
 
@@ -57,6 +62,9 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
         precision: The type bytes and latency are counted for; ``auto`` takes the recipe's.
     """
 
+    stage: ClassVar = Stage.TRAIN
+    safer_values: ClassVar = {"target_macs": max, "target_size": max, "target_latency_ratio": max}
+
     target_macs: Ratio = 1.0
     target_size: Ratio = 1.0
     target_latency_ratio: Ratio = 1.0
@@ -74,60 +82,71 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
     distill: Share = 0.7
     precision: Literal["auto"] | Precision = "auto"
 
+    def summary(self) -> str | None:
+        """Return the targets in words, for example ``50% of the MACs``."""
+        targets = {"MACs": self.target_macs, "bytes": self.target_size, "latency": self.target_latency_ratio}
+        parts = [f"{share:.0%} of the {what}" for what, share in targets.items() if share < 1]
+        parts += [f"fewer channels in {len(self.keep)} layers"] if self.keep else []
+        return " + ".join(parts) or None
 
-def apply(config: PruneChannels, model: Model, context: Context) -> Model:
-    """Remove channels in rounds, with recovery after each.
+    def resolve(self, conversion: ConversionPass, device: Device) -> PruneChannels:
+        """Fill in the device's channel multiple and the precision of the conversion."""
+        multiple = self.multiple or device.precisions.channel_multiple
+        precision = conversion.precision if self.precision == "auto" else self.precision
+        return msgspec.structs.replace(self, multiple=multiple, precision=precision)
 
-    Args:
-        config: The pass's settings.
-        model: A model with an editable network; unchanged.
-        context: Data, teacher, seed and progress.
+    def apply(self, model: Model, context: Context) -> Model:
+        """Remove channels in rounds, with recovery after each.
 
-    Raises:
-        ModelError: The network cannot be edited, or all of its channels must stay.
-        ConfigError: A regular expression is wrong.
-    """
-    from tflite_compress.channels.groups import shares_asked
-    from tflite_compress.models.copying import copied
-    from tflite_compress.models.network import keras_network
-    from tflite_compress.passes.finetune import discard_checkpoint, finetune
-    from tflite_compress.support.backend import seed_everything
+        Args:
+            model: A model with an editable network; unchanged.
+            context: Data, teacher, seed and progress.
 
-    network = editable_network(model, "prune_channels")
-    excluded = layer_patterns(config.exclude, "exclude")
-    wanted = shares_asked(config.keep)
+        Raises:
+            ModelError: The network cannot be edited, or all of its channels must stay.
+            ConfigError: A regular expression is wrong.
+        """
+        from tflite_compress.channels.groups import shares_asked
+        from tflite_compress.models.copying import copied
+        from tflite_compress.models.network import keras_network
+        from tflite_compress.passes.algorithms.finetune import discard_checkpoint, finetune
+        from tflite_compress.support.backend import seed_everything
 
-    def stays(name: str) -> bool:
-        return any(p.search(name) for p in excluded)
+        network = editable_network(model, "prune_channels")
+        excluded = layer_patterns(self.exclude, "exclude")
+        wanted = shares_asked(self.keep)
 
-    seed_everything(context.seed)
-    handle = copied(network.handle)
-    handle.trainable = True
-    first = traced(handle, context, stays, config)
-    targets = _targets(config, handle, first, context)
-    keys = []
-    for done in range(1, config.rounds + 1):
-        part = done / config.rounds
-        shares = {what: share**part for what, share in targets.items()}
-        kept = [(pattern, share**part) for pattern, share in wanted]
-        handle = _smaller(handle, first, shares, kept, config, context, stays)
-        last = done == config.rounds
-        schedule = _schedule(config, last)
-        keys.append(f"{msgspec.json.encode(config).decode()}:{done}")
-        if schedule.epochs or schedule.min_steps:
-            title = "fine-tuning" if last else f"recovering, round {done} of {config.rounds}"
-            finetune(handle, context, schedule, title, [], keys[-1], keep_checkpoint=True)
-        _reestimate(handle, context)
-    for key in keys:
-        discard_checkpoint(context, key)
-    result = replace(model, network=keras_network(handle, network.name, True))
-    widths = _widths(network.handle, handle)
-    after = traced(handle, context, stays, config)
-    return replace(result, channels={**model.channels, **widths}).noting(*_notes(first, after, targets))
+        def stays(name: str) -> bool:
+            return any(p.search(name) for p in excluded)
+
+        seed_everything(context.seed)
+        handle = copied(network.handle)
+        handle.trainable = True
+        first = traced(handle, context, stays, self)
+        targets = _targets(self, handle, first, context)
+        keys = []
+        for done in range(1, self.rounds + 1):
+            part = done / self.rounds
+            shares = {what: share**part for what, share in targets.items()}
+            kept = [(pattern, share**part) for pattern, share in wanted]
+            handle = _smaller(handle, first, shares, kept, self, context, stays)
+            last = done == self.rounds
+            schedule = _schedule(self, last)
+            keys.append(f"{msgspec.json.encode(self).decode()}:{done}")
+            if schedule.epochs or schedule.min_steps:
+                title = "fine-tuning" if last else f"recovering, round {done} of {self.rounds}"
+                finetune(handle, context, schedule, title, [], keys[-1], keep_checkpoint=True)
+            _reestimate(handle, context)
+        for key in keys:
+            discard_checkpoint(context, key)
+        result = replace(model, network=keras_network(handle, network.name, True))
+        widths = _widths(network.handle, handle)
+        after = traced(handle, context, stays, self)
+        return replace(result, channels={**model.channels, **widths}).noting(*_notes(first, after, targets))
 
 
 def _schedule(config: PruneChannels, last: bool) -> Schedule:
-    from tflite_compress.passes.finetune import Schedule
+    from tflite_compress.passes.algorithms.finetune import Schedule
 
     epochs, steps = (config.epochs, config.min_steps) if last else (0, config.recovery_steps)
     rate = config.learning_rate if last else config.learning_rate / 2
@@ -246,7 +265,7 @@ def _ranked(handle: Any, dependencies: Dependencies, config: PruneChannels, cont
     import numpy as np
 
     from tflite_compress.channels.saliency import taylor
-    from tflite_compress.passes.finetune import training_losses, training_targets
+    from tflite_compress.passes.algorithms.finetune import training_losses, training_targets
 
     train = context.reference.splits.train
     chosen = np.random.default_rng(context.seed).permutation(len(train))[: config.samples]
@@ -257,7 +276,7 @@ def _ranked(handle: Any, dependencies: Dependencies, config: PruneChannels, cont
 
 
 def _reestimate(handle: Any, context: Context) -> None:
-    from tflite_compress.passes.batchnorm import reestimate_batchnorm
+    from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 
     with context.progress.step("re-estimating BatchNorm"):
         reestimate_batchnorm(handle, context.reference.splits.train.inputs, context.seed)

@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import ClassVar
 
-from tflite_compress.passes.base import Context, Model, PassConfig, Share
+from tflite_compress.passes.base import (
+    Context,
+    Domain,
+    Model,
+    PassConfig,
+    Share,
+    Stage,
+    register,
+    share_in_words,
+)
 
 
-class PruneTrees(PassConfig, frozen=True, tag="prune-trees"):
+@register
+class PruneTrees(PassConfig, frozen=True, tag="prune_trees"):
     """Cost-complexity pruning of a forest, as far as accuracy allows.
 
     Attributes:
         share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
     """
 
+    stage: ClassVar = Stage.TRAIN
+    domain: ClassVar = Domain.FOREST
+    safer_values: ClassVar = {"share": min}
+
     share: Share = 0.5
 
+    def summary(self) -> str | None:
+        """Return ``pruned trees`` and the share of the accuracy drop."""
+        return share_in_words("pruned trees", self.share)
 
-def apply(config: PruneTrees, model: Model, context: Context) -> Model:
-    """Prune at the largest complexity parameter that keeps the budget, found by bisection."""
-    from tflite_compress.passes.forest_score import judge_of, network_of, with_forest
-    from tflite_compress.trees.cost_complexity import weakness
+    def apply(self, model: Model, context: Context) -> Model:
+        """Prune at the largest complexity parameter that keeps the budget, found by bisection."""
+        import numpy as np
 
-    if not config.share:
-        return model
-    forest, judge = network_of(model).forest, judge_of(context)
-    with context.progress.step("pruning trees", len(forest.trees)) as advance:
-        found = []
-        for tree in forest.trees:
-            found.append(weakness(tree))
-            advance(1)
-    alphas = np.unique(np.concatenate([w.alpha[np.isfinite(w.alpha)] for w in found] or [np.zeros(0)]))
-    low, high = 0, len(alphas)  # of the alphas, the first ``low`` are known to be within the budget
-    kept = forest
-    while low < high:
-        middle = (low + high + 1) // 2
-        candidate = forest.with_trees(tuple(w.pruned(float(alphas[middle - 1])) for w in found))
-        if judge.loss_of(candidate) <= judge.budget(config.share):
-            low, kept = middle, candidate
-        else:
-            high = middle - 1
-    if kept is forest:
-        return model.noting("no split could be cut within the accuracy allowed")
-    return with_forest(model, kept)
+        from tflite_compress.passes.algorithms.forest_score import judge_of, network_of, with_forest
+        from tflite_compress.trees.cost_complexity import weakness
+
+        if not self.share:
+            return model
+        forest, judge = network_of(model).forest, judge_of(context)
+        with context.progress.step("pruning trees", len(forest.trees)) as advance:
+            found = []
+            for tree in forest.trees:
+                found.append(weakness(tree))
+                advance(1)
+        alphas = np.unique(np.concatenate([w.alpha[np.isfinite(w.alpha)] for w in found] or [np.zeros(0)]))
+        low, high = 0, len(alphas)  # of the alphas, the first ``low`` are known to be within the budget
+        kept = forest
+        while low < high:
+            middle = (low + high + 1) // 2
+            candidate = forest.with_trees(tuple(w.pruned(float(alphas[middle - 1])) for w in found))
+            if judge.loss_of(candidate) <= judge.budget(self.share):
+                low, kept = middle, candidate
+            else:
+                high = middle - 1
+        if kept is forest:
+            return model.noting("no split could be cut within the accuracy allowed")
+        return with_forest(model, kept)

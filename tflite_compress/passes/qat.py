@@ -8,20 +8,23 @@ collaborative optimization: PQAT, CQAT, PCQAT).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
 from tflite_compress.passes.base import (
     Context,
+    ConversionPass,
     Count,
     Model,
     PassConfig,
     Rate,
     Share,
+    Stage,
     editable_network,
     layer_patterns,
     named,
+    register,
 )
 from tflite_compress.passes.convert import Precision
 from tflite_compress.support.errors import ModelError
@@ -29,6 +32,11 @@ from tflite_compress.support.errors import ModelError
 LOST = 0.01
 
 
+if TYPE_CHECKING:
+    from tflite_compress.profiles.devices import Device
+
+
+@register
 class Qat(PassConfig, frozen=True, tag="qat"):
     """Fine-tune with simulated int8 rounding; goes right before the conversion.
 
@@ -41,6 +49,9 @@ class Qat(PassConfig, frozen=True, tag="qat"):
             training, and the pass then does nothing.
     """
 
+    stage: ClassVar = Stage.QAT
+    excludes: ClassVar = ("int4", "adaround", "bias_correct", "ranges", "mixed")
+
     preserve: Literal["auto", "nothing", "sparsity", "clusters", "both"] = "auto"
     exclude: tuple[str, ...] = ()
     epochs: Count = 2
@@ -50,49 +61,62 @@ class Qat(PassConfig, frozen=True, tag="qat"):
     distill: Share = 0.7
     precision: Precision | Literal["auto"] = "auto"
 
+    def summary(self) -> str:
+        """Return ``QAT``."""
+        return "QAT"
 
-def apply(config: Qat, model: Model, context: Context) -> Model:
-    """Train with simulated rounding.
+    @property
+    def allows_repairs(self) -> bool:
+        """False: training has settled all rounding."""
+        return False
 
-    Args:
-        config: The pass's settings.
-        model: A model with an editable network; unchanged.
-        context: Data, teacher, seed and progress.
+    def resolve(self, conversion: ConversionPass, device: Device) -> Qat:
+        """Fill in the precision of the conversion."""
+        if self.precision != "auto":
+            return self
+        return msgspec.structs.replace(self, precision=conversion.precision)
 
-    Raises:
-        ModelError: The network cannot be edited, or TF-MOT can quantize none of its layers.
-        ConfigError: A regular expression is wrong.
-    """
-    from tflite_compress.models.unroll import unrolled
-    from tflite_compress.passes.finetune import Schedule, finetune
-    from tflite_compress.passes.fold import without_batchnorm
-    from tflite_compress.passes.repair import with_handle
-    from tflite_compress.support.backend import seed_everything
+    def apply(self, model: Model, context: Context) -> Model:
+        """Train with simulated rounding.
 
-    if config.precision not in ("auto", "int8"):
-        return model.noting(f"qat left out: it trains for int8, not for {config.precision}")
-    network = editable_network(model, "qat")
-    folded = without_batchnorm(unrolled(network).handle)
-    chosen, notes = _choose(config, folded)
-    keep_zeros, keep_clusters = _kept(config, model)
-    seed_everything(context.seed)
-    training = _annotated(folded, chosen, keep_zeros, keep_clusters)
-    schedule = Schedule(
-        config.epochs, config.min_steps, config.batch_size, config.learning_rate, config.distill
-    )
-    key = msgspec.json.encode(config).decode()
-    finetune(training, context, schedule, "quantization-aware training", [], key)
-    if keep_clusters:
-        training = _without_cluster_variables(training)
-    if keep_zeros:
-        _put_zeros_back(training, folded)
-    kept = [word for word, on in (("zeros", keep_zeros), ("shared values", keep_clusters)) if on]
-    said = [f"{' and '.join(kept)} kept while training"] if kept else []
-    sparsity = _sparsity(training, model.sparsity)
-    lost = [name for name, share in sparsity.items() if keep_zeros and share < model.sparsity[name] - LOST]
-    if lost:
-        said.append(f"TF-MOT did not keep all zeros of {named(lost)}")
-    return replace(with_handle(model, training), sparsity=sparsity).noting(*notes, *said)
+        Args:
+            model: A model with an editable network; unchanged.
+            context: Data, teacher, seed and progress.
+
+        Raises:
+            ModelError: The network cannot be edited, or TF-MOT can quantize none of its layers.
+            ConfigError: A regular expression is wrong.
+        """
+        from tflite_compress.models.unroll import unrolled
+        from tflite_compress.passes.algorithms.finetune import Schedule, finetune
+        from tflite_compress.passes.algorithms.fold import without_batchnorm
+        from tflite_compress.passes.algorithms.quality import with_handle
+        from tflite_compress.support.backend import seed_everything
+
+        if self.precision not in ("auto", "int8"):
+            return model.noting(f"qat left out: it trains for int8, not for {self.precision}")
+        network = editable_network(model, "qat")
+        folded = without_batchnorm(unrolled(network).handle)
+        chosen, notes = _choose(self, folded)
+        keep_zeros, keep_clusters = _kept(self, model)
+        seed_everything(context.seed)
+        training = _annotated(folded, chosen, keep_zeros, keep_clusters)
+        schedule = Schedule(self.epochs, self.min_steps, self.batch_size, self.learning_rate, self.distill)
+        key = msgspec.json.encode(self).decode()
+        finetune(training, context, schedule, "quantization-aware training", [], key)
+        if keep_clusters:
+            training = _without_cluster_variables(training)
+        if keep_zeros:
+            _put_zeros_back(training, folded)
+        kept = [word for word, on in (("zeros", keep_zeros), ("shared values", keep_clusters)) if on]
+        said = [f"{' and '.join(kept)} kept while training"] if kept else []
+        sparsity = _sparsity(training, model.sparsity)
+        lost = [
+            name for name, share in sparsity.items() if keep_zeros and share < model.sparsity[name] - LOST
+        ]
+        if lost:
+            said.append(f"TF-MOT did not keep all zeros of {named(lost)}")
+        return replace(with_handle(model, training), sparsity=sparsity).noting(*notes, *said)
 
 
 def _kept(config: Qat, model: Model) -> tuple[bool, bool]:
@@ -153,8 +177,8 @@ def _fused(model: Any) -> dict[str, str]:
     TF-MOT recognizes the pair as well, and then forgets what the layer's weights had to keep.
     """
     from tflite_compress.models.wiring import wiring
-    from tflite_compress.passes.bias_correct import rectifies
-    from tflite_compress.passes.fold import FOLDABLE
+    from tflite_compress.passes.algorithms.bias_correction import rectifies
+    from tflite_compress.passes.algorithms.fold import FOLDABLE
 
     wires = wiring(model)
     found = {}

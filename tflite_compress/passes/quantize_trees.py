@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from tflite_compress.passes.base import Context, Model, PassConfig, Share
+from tflite_compress.passes.base import (
+    Context,
+    Domain,
+    Model,
+    PassConfig,
+    Share,
+    Stage,
+    register,
+)
 
 
-class QuantizeTrees(PassConfig, frozen=True, tag="quantize-trees"):
+@register
+class QuantizeTrees(PassConfig, frozen=True, tag="quantize_trees"):
     """Store thresholds on each feature's own scale, and leaves on one scale.
 
     Attributes:
@@ -16,32 +25,44 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize-trees"):
         share: Part of ``max_drop`` that may be lost by now.
     """
 
+    stage: ClassVar = Stage.QUANTIZE
+    domain: ClassVar = Domain.FOREST
+    safer_values: ClassVar = {"share": min}
+
     precision: Literal["int8", "int16", "float32"] = "int8"
     share: Share = 1.0
 
+    def summary(self) -> str:
+        """Return the type of the tables."""
+        return f"{self.precision} tables"
 
-def apply(config: QuantizeTrees, model: Model, context: Context) -> Model:
-    """Quantize as narrowly as asked, or as accuracy allows."""
-    from tflite_compress.passes.forest_score import judge_of, network_of, with_forest
-    from tflite_compress.trees.quantize import feature_ranges, quantized
+    @property
+    def needs_calibration(self) -> bool:
+        """True where thresholds are quantized on each feature's range."""
+        return self.precision != "float32"
 
-    forest, judge = network_of(model).forest, judge_of(context)
-    if config.precision == "float32":
-        return model
-    splits = context.reference.splits
-    ranges = feature_ranges([splits.train.inputs[0], splits.calibrate.inputs[0]])
-    wider: tuple[Literal["int8", "int16"], ...] = (
-        ("int8", "int16") if config.precision == "int8" else ("int16",)
-    )
-    for precision in wider:
-        candidate = quantized(forest, ranges, precision)
-        lost = judge.loss_of(candidate)
-        if lost <= judge.budget(config.share):
-            asked = precision == config.precision
-            note = (
-                ()
-                if asked
-                else (f"thresholds and leaves are {precision}: {config.precision} loses too much",)
-            )
-            return with_forest(model, candidate, *note)
-    return model.noting(f"thresholds and leaves stay float32: {wider[-1]} loses {lost:.4f}")
+    def apply(self, model: Model, context: Context) -> Model:
+        """Quantize as narrowly as asked, or as accuracy allows."""
+        from tflite_compress.passes.algorithms.forest_score import judge_of, network_of, with_forest
+        from tflite_compress.trees.quantize import feature_ranges, quantized
+
+        forest, judge = network_of(model).forest, judge_of(context)
+        if self.precision == "float32":
+            return model
+        splits = context.reference.splits
+        ranges = feature_ranges([splits.train.inputs[0], splits.calibrate.inputs[0]])
+        wider: tuple[Literal["int8", "int16"], ...] = (
+            ("int8", "int16") if self.precision == "int8" else ("int16",)
+        )
+        for precision in wider:
+            candidate = quantized(forest, ranges, precision)
+            lost = judge.loss_of(candidate)
+            if lost <= judge.budget(self.share):
+                asked = precision == self.precision
+                note = (
+                    ()
+                    if asked
+                    else (f"thresholds and leaves are {precision}: {self.precision} loses too much",)
+                )
+                return with_forest(model, candidate, *note)
+        return model.noting(f"thresholds and leaves stay float32: {wider[-1]} loses {lost:.4f}")

@@ -1,31 +1,45 @@
-"""Whether a repair helped: the quantized model with it and without, measured on the calibration samples."""
+"""What all repairs of integer models share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
+import msgspec
 
-from tflite_compress.models.network import keras_network
-from tflite_compress.passes.base import Context, Model, PassConfig
-from tflite_compress.passes.convert import Convert, Precision, flatbuffer
-from tflite_compress.support.errors import ConversionError
+from tflite_compress.passes.base import ConversionPass, PassConfig, Stage
+from tflite_compress.passes.convert import Convert, Precision
 
 if TYPE_CHECKING:
-    from tflite_compress.models.network import Network
+    from typing import Self
 
-SAME_FUNCTION = 1e-3
-# Beyond this signal-to-noise ratio differences come from the order of float additions, not from a repair.
-NOISELESS_DB = 90.0
+    from tflite_compress.profiles.devices import Device
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """How a repair takes part in the repairs that are tried without being asked for.
+
+    Attributes:
+        order: Its place among them, from 1.
+        quick: True where it takes seconds; quick repairs are tried alone first.
+    """
+
+    order: int
+    quick: bool
 
 
 class Repair(PassConfig, frozen=True):
-    """What every repair must know of the conversion to come.
+    """A pass that makes up for accuracy lost by integers, and is kept only if it does.
 
     Attributes:
-        precision, per_channel: How it will be converted; filled in from the ``convert`` pass.
+        automatic: Its part in the repairs that are tried without being asked for; None for no part.
+        precision, per_channel: How the model will be converted; filled in from the ``convert`` pass.
     """
+
+    stage: ClassVar[Stage] = Stage.REPAIR
+    changes_size: ClassVar[bool] = False
+    automatic: ClassVar[Automatic | None] = None
 
     precision: Precision | Literal["auto"] = "auto"
     per_channel: bool = True
@@ -36,94 +50,24 @@ class Repair(PassConfig, frozen=True):
         precision: Precision = "int8" if self.precision == "auto" else self.precision
         return Convert(precision=precision, io="float32", per_channel=self.per_channel)
 
+    @property
+    def allows_repairs(self) -> bool:
+        """False: the recipe has chosen its repairs."""
+        return False
 
-@dataclass(frozen=True)
-class Quality:
-    """How good a quantized model is.
-
-    Attributes:
-        score: Accuracy on the calibration samples; agreement with the original where they have no labels.
-        snr_db: Signal-to-noise ratio of its outputs against the original's.
-    """
-
-    score: float
-    snr_db: float
-
-    def __str__(self) -> str:
-        return f"{self.score:.4f} and {self.snr_db:.1f} dB"
-
-    def better_than(self, other: Quality) -> bool:
-        """More accurate, or as accurate and closer to the original by more than float rounding."""
-        mine, others = ((round(q.score, 6), min(q.snr_db, NOISELESS_DB)) for q in (self, other))
-        return mine > others
+    def resolve(self, conversion: ConversionPass, device: Device) -> Self:
+        """Fill in how the model will be converted."""
+        if not isinstance(conversion, Convert):
+            return self
+        precision = conversion.precision if self.precision == "auto" else self.precision
+        return msgspec.structs.replace(self, precision=precision, per_channel=conversion.per_channel)
 
 
-def quality(model: Model, config: Repair, context: Context) -> Quality:
-    """Quantize a model and measure it.
+def automatic_repairs() -> tuple[tuple[Repair, ...], tuple[Repair, ...]]:
+    """Return the repairs that are tried without being asked for: the quick ones, and all of them."""
+    from tflite_compress.passes.registry import all_passes
 
-    Raises:
-        ConversionError: The converter refuses it.
-    """
-    samples = context.reference.splits.calibrate
-    content, _ = flatbuffer(config.conversion, model, samples.inputs, lambda n: None)
-    return quality_of(content, model.network, context)
-
-
-def quality_of(content: bytes, network: Network, context: Context) -> Quality:
-    """How good a quantized file is, on the calibration samples.
-
-    Raises:
-        ConversionError: The runtime refuses it.
-    """
-    from tflite_compress.runtimes.litert import predict
-    from tflite_compress.scoring.metrics import apply_metric, decisions
-    from tflite_compress.scoring.reference import distance
-
-    reference = context.reference
-    samples = reference.splits.calibrate
-    outputs = predict(content, samples.inputs, *network.tensor_names)
-    originals = reference.calibration_outputs
-    targets = samples.labels
-    if targets is None or not reference.labelled:
-        targets = tuple(decisions(h, o) for h, o in zip(reference.heads, originals, strict=True))
-    rows = zip(reference.metrics, targets, outputs, strict=True)
-    signed = [apply_metric(m, t, o) * (1 if m.higher_is_better else -1) for m, t, o in rows]
-    return Quality(float(np.mean(signed)), distance(originals, outputs)["snr_db"])
-
-
-def with_handle(model: Model, handle: Any) -> Model:
-    """The model with another tf_keras model of the same inputs and outputs."""
-    network = model.network
-    changed = keras_network(handle, network.name, True)
-    return replace(model, network=replace(changed, inputs=network.inputs, outputs=network.outputs))
-
-
-def keep_if_better(name: str, model: Model, changed: Model, config: Repair, context: Context) -> Model:
-    """The repaired model, if quantized it is better than the unrepaired one; else that with a note.
-
-    Args:
-        name: The pass.
-        model: The model as it was.
-        changed: The repaired one.
-        config: The pass's settings.
-        context: Data and progress.
-    """
-    with context.progress.step(f"{name}: measuring with and without"):
-        try:
-            before, after = (quality(m, config, context) for m in (model, changed))
-        except ConversionError as error:
-            return model.noting(f"{name} left out: {error.message}")
-    figures = f"{before} before, {after} after"
-    if not after.better_than(before):
-        return model.noting(f"{name} left out, it did not help on the calibration samples: {figures}")
-    return changed.noting(f"{name} helped on the calibration samples: {figures}")
-
-
-def same_function(first: Any, second: Any, context: Context) -> bool:
-    """True where two tf_keras models compute the same on the calibration samples, up to rounding."""
-    inputs = context.reference.splits.calibrate.inputs
-    pairs = [keras_network(m, "m", True).predict(inputs) for m in (first, second)]
-    return all(
-        float(np.max(np.abs(a - b))) <= SAME_FUNCTION * max(1.0, float(np.max(np.abs(a))))
-        for a, b in zip(*pairs, strict=True)
-    )
+    kinds = [kind for kind in all_passes().values() if issubclass(kind, Repair)]
+    found = [(kind.automatic, kind()) for kind in kinds if kind.automatic is not None]
+    found.sort(key=lambda entry: entry[0].order)
+    return tuple(step for how, step in found if how.quick), tuple(step for _, step in found)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tflite_compress.passes.base import Context, Model, PassConfig
+from tflite_compress.passes.base import (
+    Context,
+    Model,
+    PassConfig,
+    Stage,
+    register,
+)
 from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -16,6 +22,7 @@ CHECKED_SAMPLES = 8
 MAX_MICRO_BYTES = 2 << 20  # what no microcontroller holds is not run on TFLite Micro's slow kernels
 
 
+@register
 class Slim(PassConfig, frozen=True, tag="slim"):
     """Take out of the file what no runtime reads.
 
@@ -25,40 +32,43 @@ class Slim(PassConfig, frozen=True, tag="slim"):
             have; ``none`` leaves the file as it is.
     """
 
+    stage: ClassVar = Stage.SLIM
+    preserves_outputs: ClassVar = True
+
     slim: Literal["none", "safe", "full"] = "safe"
 
+    def apply(self, model: Model, context: Context) -> Model:
+        """Slim a converted model.
 
-def apply(config: Slim, model: Model, context: Context) -> Model:
-    """Slim a converted model.
+        Args:
+            model: A converted model.
+            context: Gives the samples outputs are compared on.
 
-    Args:
-        config: What to take out.
-        model: A converted model.
-        context: Gives the samples outputs are compared on.
+        Raises:
+            ConversionError: The model is not converted yet.
+        """
+        from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
-    Raises:
-        ConversionError: The model is not converted yet.
-    """
-    from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
-
-    if model.flatbuffer is None:
-        raise ConversionError("pass 'slim' comes before 'convert'", "Put it after 'convert' in the recipe.")
-    if config.slim == "none":
-        return model
-    inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
-    same = _comparison(model, inputs)
-    steps = list_slimming_steps(config.slim)
-    everything = slim_file(model.flatbuffer, steps)
-    if same(everything):
-        return replace(model, flatbuffer=everything)
-    content, notes = model.flatbuffer, []
-    for step in steps:
-        candidate = slim_file(content, (step,))
-        if same(candidate):
-            content = candidate
-        else:
-            notes.append(f"slimming left out '{step.__name__}': outputs would change")
-    return replace(model, flatbuffer=content).noting(*notes)
+        if model.flatbuffer is None:
+            raise ConversionError(
+                "pass 'slim' comes before 'convert'", "Put it after 'convert' in the recipe."
+            )
+        if self.slim == "none":
+            return model
+        inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
+        same = _comparison(model, inputs)
+        steps = list_slimming_steps(self.slim)
+        everything = slim_file(model.flatbuffer, steps)
+        if same(everything):
+            return replace(model, flatbuffer=everything)
+        content, notes = model.flatbuffer, []
+        for step in steps:
+            candidate = slim_file(content, (step,))
+            if same(candidate):
+                content = candidate
+            else:
+                notes.append(f"slimming left out '{step.__name__}': outputs would change")
+        return replace(model, flatbuffer=content).noting(*notes)
 
 
 def _comparison(model: Model, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes], bool]:

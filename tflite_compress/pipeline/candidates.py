@@ -7,17 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tflite_compress.passes import (
-    Encode,
-    Int4,
-    PassConfig,
-    Repair,
-    Slim,
-    apply_pass,
-    needs_training,
-    pass_name,
-)
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes import Context, Model, PassConfig, Stage
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe
 from tflite_compress.runtimes.litert import predict
@@ -89,7 +79,7 @@ class Memo:
         """The model after ``chain``, of which only the last pass may not have run yet."""
         if chain not in self._models:
             start = time.perf_counter()
-            result = apply_pass(chain[-1], model, context)
+            result = chain[-1].apply(model, context)
             self._models[chain] = (result, time.perf_counter() - start)
         return self._models[chain]
 
@@ -148,10 +138,10 @@ def _pointless(recipe: Recipe, before: Attempt, max_drop: float, check: bool) ->
     """True for a recipe that cannot mend what the attempt before it failed on."""
     if before.violation:
         return _as_large(recipe, before.recipe)
-    if not check or not any(isinstance(p, Repair) for p in recipe.passes):
+    if not check or not any(p.stage is Stage.REPAIR for p in recipe.passes):
         return False
-    trained = [tuple(p for p in r.passes if needs_training(p)) for r in (recipe, before.recipe)]
-    in_training = [step.drop for step in before.steps if needs_training(step.config)]
+    trained = [tuple(p for p in r.passes if p.needs_training) for r in (recipe, before.recipe)]
+    in_training = [step.drop for step in before.steps if step.config.needs_training]
     return trained[0] == trained[1] and any(drop > max_drop for drop in in_training[-1:])
 
 
@@ -159,16 +149,11 @@ def _as_large(recipe: Recipe, before: Recipe) -> bool:
     """True where a recipe gives a file no smaller: the one before with repairs, or with wider numbers."""
     if recipe.for_forests:
         return True  # gentler passes for trees cut less
-    rest, earlier = (tuple(p for p in r.passes if not _mends(p)) for r in (recipe, before))
+    rest, earlier = (tuple(p for p in r.passes if p.changes_size) for r in (recipe, before))
     wider = ("int8", "int16x8", "dynamic", "float16", "float32")
     types = [wider.index(r.conversion.precision) for r in (recipe, before)]
-    trains = any(needs_training(p) for p in rest)
+    trains = any(p.needs_training for p in rest)
     return rest == earlier or (not trains and types[0] > types[1])
-
-
-def _mends(step: PassConfig) -> bool:
-    """True for passes that change accuracy and not the size."""
-    return isinstance(step, Repair) and not isinstance(step, Int4)
 
 
 def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> Attempt:
@@ -184,14 +169,14 @@ def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> At
         config = chain[-1]
         try:
             model, seconds = memo.run(chain, model, context)
-            if isinstance(config, Slim | Encode) and outputs is not None:
+            if config.preserves_outputs and outputs is not None:
                 score = steps[-1].score  # the pass itself made sure that no output changed
             else:
                 score, outputs = memo.score(chain, lambda m=model: _check(m, context))  # type: ignore[misc]
         except ConversionError as error:
             return Attempt(recipe, tuple(steps), None, error.message)
         drop = context.reference.drop_of(score)
-        steps.append(Step(pass_name(config), config, seconds, score, drop, model))
+        steps.append(Step(config.tag(), config, seconds, score, drop, model))
     return Attempt(recipe, tuple(steps), outputs)
 
 

@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from tflite_compress.passes import (
-    Convert,
-    Encode,
-    ExportTrees,
-    Int4,
-    Mixed,
-    PruneChannels,
-    Qat,
-    QuantizeTrees,
-    Repair,
-    needs_training,
-)
 from tflite_compress.pipeline.recipes import (
     FOREST_RECIPE,
     Overrides,
@@ -49,14 +36,12 @@ class Plan:
     @property
     def trains(self) -> bool:
         """True where some pass needs training data."""
-        return any(needs_training(p) for recipe in self.candidates for p in recipe.passes)
+        return any(p.needs_training for recipe in self.candidates for p in recipe.passes)
 
     @property
     def calibrates(self) -> bool:
         """True where the first choice needs representative data."""
-        first = self.candidates[0]
-        ranges = any(isinstance(p, QuantizeTrees) and p.precision != "float32" for p in first.passes)
-        return first.conversion.needs_calibration or ranges
+        return any(p.needs_calibration for p in self.candidates[0].passes)
 
 
 # What goes further than int8, cheapest first: without training where the runtime has 4-bit kernels, then with
@@ -111,9 +96,7 @@ def make_plan(
     if len(kept) < len(candidates):
         left_out = sorted({r.conversion.precision for r in candidates if not _runs(r, device)})
         notes.append(f"not tried: {', '.join(left_out)}, which {device.name} does not run")
-    asked = [p.encode for p in recipe.passes if isinstance(p, Encode) and p.encode != "none"]
-    if asked and not device.runtime.decodes_weights:
-        notes.append(f"weights are not encoded: {device.runtime.name} has no operator that decodes them")
+    notes += [note for p in recipe.passes if (note := p.unsupported(device))]
     if recipe_name is None and not forest:
         notes.append(f"recipe '{recipe.name}' chosen by the profile of {device.name}")
     return Plan(device, kept, tuple(notes))
@@ -134,9 +117,7 @@ def _require_kind(recipe: Recipe, forest: bool, default: str) -> None:
 def _further(device: Device) -> list[Recipe]:
     """Recipes for a device too small for what int8 alone gives."""
     found = [load_recipe(name) for name in FURTHER if name != "int4" or device.runtime.four_bit]
-    if device.runtime.decodes_weights:
-        return found
-    return [r for r in found if all(not isinstance(p, Encode) or p.encode == "none" for p in r.passes)]
+    return [r for r in found if all(p.unsupported(device) is None for p in r.passes)]
 
 
 def _overridden(recipes: list[Recipe], overrides: Overrides) -> list[Recipe]:
@@ -159,45 +140,7 @@ def _runs(recipe: Recipe, device: Device) -> bool:
     return recipe.conversion.precision in device.precisions.supported
 
 
-def _fitted_repair(step: Any, recipe: Recipe, device: Device) -> Any:
-    """Fill in how it will be converted, and what the device runs besides that."""
-    conversion = recipe.conversion
-    assert isinstance(conversion, Convert)  # repairs are for networks; recipes are checked for that
-    precision = conversion.precision if step.precision == "auto" else step.precision
-    step = msgspec.structs.replace(step, precision=precision, per_channel=conversion.per_channel)
-    if isinstance(step, Mixed):
-        wider = tuple(t for t in step.types if t in device.precisions.supported)
-        step = msgspec.structs.replace(step, types=wider)
-    if isinstance(step, Int4):
-        able = tuple(op for op in step.operators if op in device.runtime.four_bit)
-        step = msgspec.structs.replace(step, operators=able)
-    return step
-
-
 def settled(recipe: Recipe, device: Device) -> Recipe:
-    """Fill in what the device settles: type of inputs and outputs, and whether float may remain."""
-    passes = []
-    for step in recipe.passes:
-        if isinstance(step, Encode):
-            if step.encode == "none" or not device.runtime.decodes_weights:
-                continue
-            limit = step.arena_limit_bytes or device.memory.ram_bytes // 2
-            step = msgspec.structs.replace(step, arena_limit_bytes=limit)
-        if isinstance(step, PruneChannels):
-            multiple = step.multiple or device.precisions.channel_multiple
-            precision = recipe.conversion.precision if step.precision == "auto" else step.precision
-            step = msgspec.structs.replace(step, multiple=multiple, precision=precision)
-        if isinstance(step, Qat) and step.precision == "auto":
-            step = msgspec.structs.replace(step, precision=recipe.conversion.precision)
-        if isinstance(step, Repair):
-            step = _fitted_repair(step, recipe, device)
-        if isinstance(step, ExportTrees) and step.tables == "auto":
-            step = msgspec.structs.replace(step, tables="tflm" if device.runtime.name == "tflm" else "litert")
-        if isinstance(step, Convert):
-            io = step.io
-            if io == "auto":
-                io = device.precisions.io if step.needs_calibration else "float32"
-            fallback = step.float_fallback and "float32" in device.precisions.supported
-            step = msgspec.structs.replace(step, io=io, float_fallback=fallback)
-        passes.append(step)
-    return msgspec.structs.replace(recipe, passes=tuple(passes))
+    """Return the recipe with every setting filled in that the device or the conversion decides."""
+    resolved = (step.resolve(recipe.conversion, device) for step in recipe.passes)
+    return msgspec.structs.replace(recipe, passes=tuple(step for step in resolved if step is not None))

@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import itertools
+from collections.abc import Mapping
+from typing import Any, cast
 
 import msgspec
 import msgspec.inspect
 
-from tflite_compress.passes import (
-    AdaRound,
-    AnyPass,
-    BiasCorrect,
-    Cluster,
-    Convert,
-    DistillTrees,
-    DropTrees,
-    Encode,
-    Equalize,
-    ExportTrees,
-    ForestPass,
-    Int4,
-    Mixed,
-    Prune,
-    PruneChannels,
-    PruneTrees,
-    Qat,
-    QuantizeTrees,
-    Ranges,
-    Repair,
-    pass_name,
-)
-from tflite_compress.profiles.toml_files import Name, bundled_names, find, read, typed
-from tflite_compress.support.errors import UsageError, closest
+from tflite_compress.passes import ConversionPass, Domain, PassConfig, Stage, all_passes, pass_type
+from tflite_compress.passes.repair import automatic_repairs
+from tflite_compress.profiles.toml_files import Name, bundled_names, find, read_toml, typed
+from tflite_compress.support.errors import ConfigError, UsageError, closest
 
 Overrides = dict[str, Any]
 
-# Of two values of a setting, which loses less.
-_GENTLER_OF: dict[str, Callable[[list[Any]], Any]] = {
-    "sparsity": min,
-    "target_macs": max,
-    "target_size": max,
-    "target_latency_ratio": max,
-    "clusters": max,
-    "max_loss": min,
-    "share": min,
-}
-_WORDS: dict[type, str] = {
-    Equalize: "repaired",
-    AdaRound: "learned rounding",
-    Mixed: "mixed precision",
-    Int4: "4-bit weights",
-    Qat: "QAT",
-    DistillTrees: "distilled trees",
-    PruneTrees: "pruned trees",
-    DropTrees: "fewer trees",
-}
 FOREST_RECIPE = "forest"
 _GENTLENESS = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
 
@@ -64,27 +24,29 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A chain of passes.
 
     Attributes:
-        name: How it is called on the command line.
-        summary: One line on what it gives.
-        passes: The passes, in order; exactly one is ``convert``, or ``export-trees`` in recipes for forests.
-        fallbacks: Settings to try next, in order, while the accuracy drop is too large; each is a set
-            of overrides of the recipe itself.
+        name: Its name on the command line.
+        summary: What it gives, in one line.
+        passes: The passes in order. Exactly one converts: ``convert``, or ``export_trees`` in recipes for
+            forests.
+        fallbacks: What is tried in turn while accuracy drops too much; each is a set of overrides of the
+            recipe itself.
     """
 
     name: Name
     summary: str
-    passes: tuple[AnyPass, ...]
+    passes: tuple[PassConfig, ...]
     fallbacks: tuple[Overrides, ...] = ()
 
     @property
-    def conversion(self) -> Convert | ExportTrees:
-        """The pass that makes the flatbuffer."""
-        return next(p for p in self.passes if isinstance(p, Convert | ExportTrees))
+    def conversion(self) -> ConversionPass:
+        """The pass that writes the flatbuffer."""
+        found: Any = next(p for p in self.passes if p.stage is Stage.CONVERT)
+        return cast("ConversionPass", found)
 
     @property
     def for_forests(self) -> bool:
         """True for a recipe that decision trees go through, and neural networks do not."""
-        return isinstance(self.conversion, ExportTrees)
+        return self.conversion.domain is Domain.FOREST
 
 
 def load_recipe(name: str) -> Recipe:
@@ -94,8 +56,45 @@ def load_recipe(name: str) -> Recipe:
         ConfigError: There is no such recipe, or it has a mistake.
     """
     path = find("recipes", name)
-    recipe = read(path, Recipe)
-    return _checked(recipe, str(path))
+    return check_recipe(recipe_from(read_toml(path), str(path)), str(path))
+
+
+def recipe_from(values: Mapping[str, Any], where: str) -> Recipe:
+    """Check plain values, as a TOML or JSON file has them, against the settings of the passes they name.
+
+    Args:
+        values: The recipe's keys.
+        where: Where they come from, for messages.
+
+    Raises:
+        ConfigError: A key is unknown or missing, a value is of the wrong type or out of range, or there is no
+            such pass.
+    """
+    header = typed({key: value for key, value in values.items() if key != "passes"}, _Header, where)
+    passes = typed({"passes": values.get("passes")}, _Tables, where).passes
+    types = []
+    for index, table in enumerate(passes):
+        try:
+            types.append(pass_type(str(table.get("pass", ""))))
+        except ConfigError as error:
+            raise ConfigError(f"{where}: passes[{index}].pass: {error.message}", error.hint) from error
+    kinds: Any = tuple[tuple(types)]  # type: ignore[misc]
+    checked = typed({"passes": passes}, msgspec.defstruct("Passes", [("passes", kinds)]), where)
+    return Recipe(header.name, header.summary, tuple(checked.passes), header.fallbacks)  # type: ignore[attr-defined]
+
+
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A recipe without its passes."""
+
+    name: Name
+    summary: str
+    fallbacks: tuple[Overrides, ...] = ()
+
+
+class _Tables(msgspec.Struct, frozen=True):
+    """The passes of a recipe, unchecked."""
+
+    passes: tuple[dict[str, Any], ...]
 
 
 def all_recipes() -> list[Recipe]:
@@ -117,7 +116,7 @@ def override(recipe: Recipe, overrides: Overrides, where: str = "command line") 
     """
     values: list[dict[str, Any]] = [msgspec.to_builtins(p) for p in recipe.passes]
     for key, value in overrides.items():
-        pass_part, _, name = key.rpartition(".")
+        pass_part, _, name = key.replace("-", "_").rpartition(".")
         chosen = [v for v in values if name in v and name != "pass" and pass_part in ("", v["pass"])]
         if not chosen:
             known = sorted({k for v in values for k in v} - {"pass"})
@@ -128,8 +127,9 @@ def override(recipe: Recipe, overrides: Overrides, where: str = "command line") 
             )
         for v in chosen:
             v[name] = _as_wanted(value, v[name])
-    union: Any = AnyPass
-    passes = tuple(typed(v, union, f"{where}: {v['pass']}") for v in values)
+    passes = tuple(
+        typed(v, type(step), f"{where}: {v['pass']}") for v, step in zip(values, recipe.passes, strict=True)
+    )
     return msgspec.structs.replace(recipe, passes=passes)
 
 
@@ -138,10 +138,10 @@ def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
     found = [recipe]
     for changes in recipe.fallbacks:
         softened = dict(changes)
-        for key, fallbacks in _GENTLER_OF.items():
+        for key, safer in {k: f for p in recipe.passes for k, f in p.safer_values.items()}.items():
             if type(softened.get(key)) in (int, float):
-                given = [getattr(p, key) for p in recipe.passes if hasattr(p, key)]
-                softened[key] = fallbacks([softened[key], *given])
+                given = [getattr(p, key) for p in recipe.passes if key in p.safer_values]
+                softened[key] = safer([softened[key], *given])
         candidate = override(recipe, softened, f"recipe {recipe.name}")
         if _GENTLENESS[candidate.conversion.precision] < _GENTLENESS[recipe.conversion.precision]:
             continue  # the user chose a gentler type than this version would
@@ -151,53 +151,24 @@ def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
 
 
 def repaired(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipe with what repairs int8 put before its conversion, quick repairs first; none without a place.
+    """Return the recipe with repairs of int8 before its conversion: quick repairs, then all; () if none fits.
 
-    Clusters would not survive it, since channels are scaled one by one, and only integer types need it.
+    Only int8 needs repairs, and only recipes whose passes allow them get some.
     """
-    settled = any(isinstance(step, Repair | Cluster | Qat | ForestPass) for step in recipe.passes)
-    if recipe.conversion.precision != "int8" or settled:
-        return ()
-    if any(isinstance(step, Encode) and step.encode != "none" for step in recipe.passes):
+    allowed = all(step.allows_repairs for step in recipe.passes) and not recipe.for_forests
+    if recipe.conversion.precision != "int8" or not allowed:
         return ()
     place = recipe.passes.index(recipe.conversion)
-    quick: tuple[AnyPass, ...] = (Equalize(), Ranges(), BiasCorrect())
-    thorough: tuple[AnyPass, ...] = (Equalize(), Ranges(), AdaRound(), BiasCorrect(), Mixed())
     return tuple(
         msgspec.structs.replace(recipe, passes=(*recipe.passes[:place], *repairs, *recipe.passes[place:]))
-        for repairs in (quick, thorough)
+        for repairs in automatic_repairs()
     )
 
 
 def describe(recipe: Recipe) -> str:
-    """A recipe in a few words: what it prunes to and converts to."""
-    parts = []
-    for config in recipe.passes:
-        if isinstance(config, PruneChannels):
-            targets = {
-                "MACs": config.target_macs,
-                "bytes": config.target_size,
-                "latency": config.target_latency_ratio,
-            }
-            parts += [f"{share:.0%} of the {what}" for what, share in targets.items() if share < 1]
-            parts += [f"fewer channels in {len(config.keep)} layers"] if config.keep else []
-        if isinstance(config, Prune):
-            parts.append("2:4 sparsity" if config.pattern == "2:4" else f"{config.sparsity:.0%} sparsity")
-        if isinstance(config, Cluster):
-            parts.append(f"{config.clusters} clusters")
-        if type(config) in _WORDS and getattr(config, "share", True):
-            parts.append(_WORDS[type(config)])
-        if isinstance(config, PruneTrees | DropTrees | DistillTrees) and 0 < config.share < 1:
-            parts[-1] += f" (share {config.share:g})"
-        if isinstance(config, QuantizeTrees):
-            parts.append(f"{config.precision} tables")
-        if isinstance(config, Convert):
-            parts.append(config.precision + (", sparse" if config.sparse else ""))
-            if config.layers:
-                parts[-1] += f" but {', '.join(config.layers)}"
-        if isinstance(config, Encode) and config.encode != "none":
-            parts.append("encoded" if config.encode == "auto" else f"{config.encode}-encoded")
-    return " + ".join(parts) or "trees as they are"
+    """Return a recipe in a few words: what its passes do, joined by plus signs."""
+    parts = [step.summary() for step in recipe.passes]
+    return " + ".join(part for part in parts if part) or "trees as they are"
 
 
 def settings(recipe: Recipe) -> list[tuple[str, str, Any, str]]:
@@ -205,7 +176,7 @@ def settings(recipe: Recipe) -> list[tuple[str, str, Any, str]]:
     rows = []
     for step in recipe.passes:
         for field in msgspec.structs.fields(step):
-            rows.append((pass_name(step), field.name, getattr(step, field.name), type_name(field.type)))
+            rows.append((step.tag(), field.name, getattr(step, field.name), type_name(field.type)))
     return rows
 
 
@@ -251,32 +222,35 @@ def _one_of(values: list[str]) -> str:
     return "one of " + ", ".join(values)
 
 
-def _checked(recipe: Recipe, where: str) -> Recipe:
-    """Check what types cannot: one conversion, slimming after it, gentler settings that exist."""
-    from tflite_compress.support.errors import ConfigError
+def check_recipe(recipe: Recipe, where: str) -> Recipe:
+    """Check what types cannot: one domain, one conversion, the order of stages, fallbacks that exist.
 
-    names = [pass_name(p) for p in recipe.passes]
-    if any(isinstance(p, ForestPass) for p in recipe.passes):
-        _require_forest_order(recipe, where)
-    elif names.count("convert") != 1:
-        raise ConfigError(
-            f"{where}: passes: expected exactly one 'convert', got {names}", "Add or remove one."
-        )
-    at = names.index(pass_name(recipe.conversion))
-    if names[at + 1 :] != [n for n in ("slim", "encode") if n in names]:
-        raise ConfigError(
-            f"{where}: passes: after 'convert' come 'slim' and 'encode', in this order and nothing else, "
-            f"got {names}",
-            "Reorder the passes.",
-        )
-    trained = next((p for p in recipe.passes if isinstance(p, Qat)), None)
-    finer = [n for n in ("int4", "adaround", "bias-correct", "ranges", "mixed") if n in names]
-    if trained is not None and (recipe.passes.index(trained) != at - 1 or finer):
-        raise ConfigError(
-            f"{where}: passes: 'qat' comes right before 'convert' and settles all rounding"
-            + (f", so that '{finer[0]}' has no place beside it" if finer else ""),
-            "Move or remove one.",
-        )
+    Args:
+        recipe: The recipe.
+        where: Where it comes from, for messages.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ConfigError: Something of that is wrong.
+    """
+    names = [step.tag() for step in recipe.passes]
+    _require_conversion(recipe, where, names)
+    for before, after in itertools.pairwise(recipe.passes):
+        if before.stage > after.stage:
+            raise ConfigError(
+                f"{where}: passes: '{after.tag()}' comes before '{before.tag()}', got {names}",
+                "Reorder the passes.",
+            )
+    for step in recipe.passes:
+        if step.stage >= Stage.QAT and names.count(step.tag()) > 1:
+            raise ConfigError(f"{where}: passes: '{step.tag()}' stands there twice", "Remove one.")
+        beside = [name for name in names if name in step.excludes]
+        if beside:
+            raise ConfigError(
+                f"{where}: passes: '{beside[0]}' has no place beside '{step.tag()}'", "Remove one of them."
+            )
     try:
         recipe_candidates(recipe)
     except (UsageError, ConfigError) as error:
@@ -284,27 +258,23 @@ def _checked(recipe: Recipe, where: str) -> Recipe:
     return recipe
 
 
-def _require_forest_order(recipe: Recipe, where: str) -> None:
-    """A recipe for forests has no pass for networks, and ends by writing the file."""
-    from tflite_compress.support.errors import ConfigError
-
-    names = [pass_name(p) for p in recipe.passes]
-    others = [pass_name(p) for p in recipe.passes if not isinstance(p, ForestPass)]
-    if others:
+def _require_conversion(recipe: Recipe, where: str, names: list[str]) -> None:
+    """Refuse passes of two domains, and anything but one conversion."""
+    first, *others = recipe.passes or (None,)
+    other = next((p for p in others if first is not None and p.domain is not first.domain), None)
+    if first is not None and other is not None:
         raise ConfigError(
-            f"{where}: passes: '{others[0]}' is for neural networks, the others are for trees",
+            f"{where}: passes: '{first.tag()}' is for {first.domain.value}, '{other.tag()}' for "
+            f"{other.domain.value}",
             "Make two recipes.",
         )
-    if names.count("export-trees") != 1 or names[-1] != "export-trees":
+    if sum(p.stage is Stage.CONVERT for p in recipe.passes) != 1:
+        domain = Domain.NETWORK if first is None else first.domain
+        kinds = [kind for kind in all_passes().values() if kind.stage is Stage.CONVERT]
+        wanted = " or ".join(f"'{kind.tag()}'" for kind in kinds if kind.domain is domain)
         raise ConfigError(
-            f"{where}: passes: expected 'export-trees' once, at the end, got {names}", "Reorder the passes."
-        )
-    if "quantize-trees" in names and any(
-        n in names[names.index("quantize-trees") :] for n in ("prune-trees", "drop-trees", "distill-trees")
-    ):
-        raise ConfigError(
-            f"{where}: passes: what changes trees comes before 'quantize-trees', got {names}",
-            "Reorder the passes.",
+            f"{where}: passes: expected exactly one {wanted}, got {names}",
+            "Add or remove one.",
         )
 
 

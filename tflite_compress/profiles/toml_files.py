@@ -56,6 +56,15 @@ def read(path: Path, into: type[T]) -> T:
     Raises:
         ConfigError: Naming the file, the key, and what was expected.
     """
+    return typed(read_toml(path), into, str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file into plain values.
+
+    Raises:
+        ConfigError: The file is too large, cannot be read, or is not valid TOML.
+    """
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -63,14 +72,13 @@ def read(path: Path, into: type[T]) -> T:
             raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes", "Give a recipe or device profile.")
         if max(map(len, content.splitlines()), default=0) > LONGEST_LINE:
             raise ConfigError(f"{path}: has a line of more than {LONGEST_LINE:,} bytes", "Break it up.")
-        values = tomllib.loads(content.decode())
+        return tomllib.loads(content.decode())
     except RecursionError as error:
         raise ConfigError(f"{path}: not valid TOML: nested too deeply", "Correct the file.") from error
     except ValueError as error:  # also of numbers with more digits than Python converts
         raise ConfigError(f"{path}: not valid TOML: {error}", "Correct the file.") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
-    return typed(values, into, str(path))
 
 
 def typed(values: Any, into: type[T], where: str) -> T:

@@ -11,7 +11,7 @@ import msgspec
 
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.split import Splits
-from tflite_compress.passes import Encode, pass_name
+from tflite_compress.passes import Stage
 from tflite_compress.pipeline.candidates import Attempt, Step
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import describe
@@ -121,7 +121,7 @@ def build_report(
 
 def _in_short(chosen: Attempt) -> str:
     """What was done, leaving out an encoding that did not pay."""
-    passes = tuple(p for p in chosen.recipe.passes if not isinstance(p, Encode) or chosen.model.encoding)
+    passes = tuple(p for p in chosen.recipe.passes if p.stage is not Stage.ENCODE or chosen.model.encoding)
     return describe(msgspec.structs.replace(chosen.recipe, passes=passes))
 
 
@@ -180,7 +180,7 @@ def _attempt(attempt: Attempt, max_drop: float) -> dict[str, Any]:
 
 def _step(step: Step) -> dict[str, Any]:
     return {
-        "pass": pass_name(step.config),
+        "pass": step.config.tag(),
         "settings": {k: v for k, v in msgspec.to_builtins(step.config).items() if k != "pass"},
         "seconds": round(step.seconds, 3),
         "accuracy_after": step.score.value,

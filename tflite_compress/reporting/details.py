@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tflite_compress.inspection.weights import read_weights
-from tflite_compress.passes import Convert
+from tflite_compress.passes import Stage
 from tflite_compress.pipeline.candidates import Attempt
 from tflite_compress.reporting.histograms import worst_layers
 from tflite_compress.reporting.pictures import sample_pictures
@@ -97,7 +97,7 @@ def operator_times(content: bytes) -> dict[str, Any]:
 
 def _worst(chosen: Attempt, reference: Reference) -> list[dict[str, Any]]:
     """Histograms of the layers that integers hurt most; none where nothing was rounded to integers."""
-    converted = [step for step in chosen.steps if isinstance(step.config, Convert)]
+    converted = [step for step in chosen.steps if step.config.stage is Stage.CONVERT]
     network = chosen.model.network
     if not converted or chosen.recipe.conversion.precision not in INTEGER:
         return []

@@ -7,20 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tflite_compress.passes import (
-    AdaRound,
-    AnyPass,
-    BiasCorrect,
-    Cluster,
-    Convert,
-    Encode,
-    Equalize,
-    Int4,
-    Prune,
-    PruneChannels,
-    Ranges,
-    Slim,
-)
+from tflite_compress.passes import PassConfig
+from tflite_compress.passes.adaround import AdaRound
+from tflite_compress.passes.bias_correct import BiasCorrect
+from tflite_compress.passes.cluster import Cluster
+from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.encode import Encode
+from tflite_compress.passes.equalize import Equalize
+from tflite_compress.passes.int4 import Int4
+from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.prune_channels import PruneChannels
+from tflite_compress.passes.ranges import Ranges
+from tflite_compress.passes.slim import Slim
 from tflite_compress.pipeline.plan import settled
 from tflite_compress.pipeline.recipes import Recipe
 from tflite_compress.profiles.devices import Device
@@ -172,7 +170,7 @@ def recipe_of(values: Values, space: Space, effort: Effort, name: str) -> Recipe
     """
     precision = values.get("precision", space.precisions[0])
     four = [layer for n in space.narrow if values.get(f"bits:{n.name}") == 4 for layer in n.layers]
-    passes: list[AnyPass] = [*_trained(values, space, effort.steps)]
+    passes: list[PassConfig] = [*_trained(values, space, effort.steps)]
     if four:
         others = (layer for n in space.narrow for layer in n.layers if layer not in four)
         passes.append(Int4(max_loss=1.0, exclude=tuple(_exactly(layer) for layer in others)))
@@ -184,9 +182,9 @@ def recipe_of(values: Values, space: Space, effort: Effort, name: str) -> Recipe
     return settled(Recipe(name=name, summary="found by search", passes=tuple(passes)), space.device)
 
 
-def _trained(values: Values, space: Space, steps: int) -> list[AnyPass]:
+def _trained(values: Values, space: Space, steps: int) -> list[PassConfig]:
     """The passes that change the network, each with its share of the training."""
-    passes: list[AnyPass] = []
+    passes: list[PassConfig] = []
     keep = tuple(
         f"{_exactly(layer)}={values[f'keep:{w.name}']:g}"
         for w in space.widths

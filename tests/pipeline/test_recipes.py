@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from tflite_compress.passes import Convert, Encode, Int4, Mixed, Prune, PruneChannels
+from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.encode import Encode
+from tflite_compress.passes.int4 import Int4
+from tflite_compress.passes.mixed import Mixed
+from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import (
     all_recipes,
@@ -102,7 +107,7 @@ def test_unknown_settings_are_refused_with_a_guess() -> None:
         ),
         (
             GOOD.replace('precision = "int8"', 'precision = "int4"'),
-            r"passes\[1\].precision: invalid enum value 'int4'",
+            r"passes\[1\]\.precision: invalid enum value 'int4'",
         ),
         (GOOD.replace("sparsity = 0.7", "sparsety = 0.7"), r"fallbacks: --sparsety"),
         (GOOD.replace('summary = "my own"', ""), "missing required field `summary`"),

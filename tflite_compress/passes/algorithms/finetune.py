@@ -30,7 +30,7 @@ class Schedule:
     """How long and how fast to train.
 
     Attributes:
-        epochs: Passes over the training data; 0 leaves it to ``least_steps``, which may be part of one.
+        epochs: Passes over the training data; 0 leaves it to ``min_steps``, which may be part of one.
         min_steps: Train at least this many batches, so that small data sets get enough.
         batch_size: Samples in a batch.
         learning_rate: Adam's first learning rate; it falls to 2 % of that along a cosine.

@@ -1,0 +1,1 @@
+"""Algorithms that passes run; a pass imports them when it is applied."""

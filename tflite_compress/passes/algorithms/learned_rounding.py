@@ -1,0 +1,155 @@
+"""Learned rounding of one layer's weights; see pass ``adaround``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from tflite_compress.passes.algorithms.bias_correction import scale_axes
+
+if TYPE_CHECKING:
+    from tflite_compress.passes.adaround import AdaRound
+
+
+LEARNED = ("Conv1D", "Conv2D", "DepthwiseConv2D", "Dense")
+
+
+STRETCH, ZETA = 1.2, -0.1  # the rectified sigmoid of equation 23
+
+
+REGULARIZATION = 0.01
+
+
+FREE_SHARE = 0.2  # of the steps, before roundings are pushed to up or down
+
+
+CLIPS = np.linspace(0.5, 1.0, 26)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The numbers a kernel can be rounded to.
+
+    Attributes:
+        scale: Distance between them; broadcasts to the kernel.
+        most: They go from ``-most`` to ``most`` steps.
+    """
+
+    scale: np.ndarray
+    most: int
+
+    def below(self, kernel: np.ndarray) -> np.ndarray:
+        """Steps to the number just below each weight."""
+        steps = np.floor(kernel / self.scale + 1e-4)
+        return np.asarray(np.clip(steps, -self.most, self.most), np.float32)
+
+
+def step_grid(layer: Any, bits: int, per_channel: bool) -> Grid:
+    """Step sizes as the converter will choose them; for 4 bits from weights clipped at least error."""
+    kernel = layer.get_weights()[0]
+    axes, most = scale_axes(layer, kernel, per_channel), 2 ** (bits - 1) - 1
+    widest = np.maximum(np.max(np.abs(kernel), axis=axes, keepdims=True), 1e-12)
+    if bits == 8:
+        return Grid(widest / most, most)
+    best, least = widest, np.full(widest.shape, np.inf)
+    for clip in CLIPS:
+        scale = clip * widest / most
+        rounded = np.clip(np.rint(kernel / scale), -most, most) * scale
+        error = np.sum((kernel - rounded) ** 2, axis=axes, keepdims=True)
+        best, least = np.where(error < least, clip * widest, best), np.minimum(error, least)
+    return Grid(best / most, most)
+
+
+def values_of(model: Any, layer: Any, inputs: tuple[np.ndarray, ...], outputs: bool) -> np.ndarray:
+    """What a layer reads or gives on the calibration samples; activations left out."""
+    from tflite_compress.support.backend import tf_keras
+
+    source = layer.input
+    probe = tf_keras().Model(model.inputs, source)
+    batch = list(inputs) if len(inputs) > 1 else inputs[0]
+    values = np.asarray(probe.predict(batch, batch_size=64, verbose=0))
+    if not outputs:
+        return values
+    linear = _linear(layer)
+    parts = [np.asarray(linear(values[i : i + 64])) for i in range(0, len(values), 64)]
+    return np.concatenate(parts)
+
+
+def _linear(layer: Any) -> Any:
+    """A copy of the layer without its activation."""
+    copy = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+    copy.build(layer.input_shape)
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
+def learn(layer: Any, grid: Grid, given: np.ndarray, wanted: np.ndarray, config: AdaRound, seed: int) -> None:
+    """Round one layer's kernel in place.
+
+    Args:
+        layer: A tf_keras layer.
+        grid: What to round to.
+        given: Its inputs from rounded layers, shape (samples, ...).
+        wanted: Its float outputs, before the activation.
+        config: Steps, batch size and learning rate.
+        seed: Seed of the choice of batches.
+    """
+    from tflite_compress.support.backend import tensorflow
+
+    tf = tensorflow()
+    kernel, *rest = layer.get_weights()
+    below = grid.below(kernel)
+    share = np.clip(kernel / grid.scale - below, 0.01, 0.99)
+    choice = tf.Variable(_inverse(share).astype(np.float32))
+    step = _step(_linear(layer), choice, below, grid, float(np.mean(wanted**2)) + 1e-12, config)
+    rng = np.random.default_rng(seed)
+    for index in range(config.steps):
+        batch = rng.integers(0, len(given), config.batch_size)
+        done = index / config.steps
+        beta = 2 + 18 * (1 + np.cos(np.pi * min(1.0, max(0.0, done - FREE_SHARE) / (1 - FREE_SHARE)))) / 2
+        step(given[batch], wanted[batch], np.float32(beta), np.float32(done > FREE_SHARE))
+    up = np.asarray(_rectified(choice)) >= 0.5
+    steps = np.clip(below + up, -grid.most, grid.most)
+    layer.set_weights([(steps * grid.scale).astype(kernel.dtype), *rest])
+
+
+def _inverse(share: np.ndarray) -> np.ndarray:
+    """The variable whose rectified sigmoid is ``share``."""
+    inner = (share - ZETA) / STRETCH
+    return np.asarray(np.log(inner / (1 - inner)))
+
+
+def _rectified(choice: Any) -> Any:
+    from tflite_compress.support.backend import tensorflow
+
+    tf = tensorflow()
+    return tf.clip_by_value(tf.sigmoid(choice) * STRETCH + ZETA, 0.0, 1.0)
+
+
+def _step(
+    linear: Any, choice: Any, below: np.ndarray, grid: Grid, size: float, config: AdaRound
+) -> Callable[..., Any]:
+    """One gradient step on the rounding of a layer (equations 21 to 25)."""
+    from tflite_compress.support.backend import tensorflow, tf_keras
+
+    tf = tensorflow()
+    optimizer = tf_keras().optimizers.Adam(config.learning_rate)
+    optimizer.build([choice])
+    name = "depthwise_kernel" if type(linear).__name__ == "DepthwiseConv2D" else "kernel"
+    scale = tf.constant(grid.scale, tf.float32)
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def step(given: Any, wanted: Any, beta: Any, pushed: Any) -> None:
+        with tf.GradientTape() as tape:
+            up = _rectified(choice)
+            steps = tf.clip_by_value(below + up, -float(grid.most), float(grid.most))
+            setattr(linear, name, steps * scale)  # as TF-MOT's wrappers do: a tensor for the variable
+            error = tf.reduce_mean(tf.square(linear.call(given) - wanted)) / size
+            undecided = tf.reduce_mean(1 - tf.pow(tf.abs(2 * up - 1), beta))
+            loss = error + pushed * REGULARIZATION * undecided
+        optimizer.apply_gradients([(tape.gradient(loss, choice), choice)])
+
+    return cast("Callable[..., Any]", step)

@@ -1,0 +1,115 @@
+"""Whether a repair helped: the quantized model with it and without, measured on the calibration samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflite_compress.models.network import keras_network
+from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.convert import flatbuffer
+from tflite_compress.support.errors import ConversionError
+
+if TYPE_CHECKING:
+    from tflite_compress.models.network import Network
+    from tflite_compress.passes.repair import Repair
+
+
+SAME_FUNCTION = 1e-3
+
+
+NOISELESS_DB = 90.0
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good a quantized model is.
+
+    Attributes:
+        score: Accuracy on the calibration samples; agreement with the original where they have no labels.
+        snr_db: Signal-to-noise ratio of its outputs against the original's.
+    """
+
+    score: float
+    snr_db: float
+
+    def __str__(self) -> str:
+        return f"{self.score:.4f} and {self.snr_db:.1f} dB"
+
+    def better_than(self, other: Quality) -> bool:
+        """More accurate, or as accurate and closer to the original by more than float rounding."""
+        mine, others = ((round(q.score, 6), min(q.snr_db, NOISELESS_DB)) for q in (self, other))
+        return mine > others
+
+
+def quality(model: Model, config: Repair, context: Context) -> Quality:
+    """Quantize a model and measure it.
+
+    Raises:
+        ConversionError: The converter refuses it.
+    """
+    samples = context.reference.splits.calibrate
+    content, _ = flatbuffer(config.conversion, model, samples.inputs, lambda n: None)
+    return quality_of(content, model.network, context)
+
+
+def quality_of(content: bytes, network: Network, context: Context) -> Quality:
+    """How good a quantized file is, on the calibration samples.
+
+    Raises:
+        ConversionError: The runtime refuses it.
+    """
+    from tflite_compress.runtimes.litert import predict
+    from tflite_compress.scoring.metrics import apply_metric, decisions
+    from tflite_compress.scoring.reference import distance
+
+    reference = context.reference
+    samples = reference.splits.calibrate
+    outputs = predict(content, samples.inputs, *network.tensor_names)
+    originals = reference.calibration_outputs
+    targets = samples.labels
+    if targets is None or not reference.labelled:
+        targets = tuple(decisions(h, o) for h, o in zip(reference.heads, originals, strict=True))
+    rows = zip(reference.metrics, targets, outputs, strict=True)
+    signed = [apply_metric(m, t, o) * (1 if m.higher_is_better else -1) for m, t, o in rows]
+    return Quality(float(np.mean(signed)), distance(originals, outputs)["snr_db"])
+
+
+def with_handle(model: Model, handle: Any) -> Model:
+    """The model with another tf_keras model of the same inputs and outputs."""
+    network = model.network
+    changed = keras_network(handle, network.name, True)
+    return replace(model, network=replace(changed, inputs=network.inputs, outputs=network.outputs))
+
+
+def keep_if_better(name: str, model: Model, changed: Model, config: Repair, context: Context) -> Model:
+    """The repaired model, if quantized it is better than the unrepaired one; else that with a note.
+
+    Args:
+        name: The pass.
+        model: The model as it was.
+        changed: The repaired one.
+        config: The pass's settings.
+        context: Data and progress.
+    """
+    with context.progress.step(f"{name}: measuring with and without"):
+        try:
+            before, after = (quality(m, config, context) for m in (model, changed))
+        except ConversionError as error:
+            return model.noting(f"{name} left out: {error.message}")
+    figures = f"{before} before, {after} after"
+    if not after.better_than(before):
+        return model.noting(f"{name} left out, it did not help on the calibration samples: {figures}")
+    return changed.noting(f"{name} helped on the calibration samples: {figures}")
+
+
+def same_function(first: Any, second: Any, context: Context) -> bool:
+    """True where two tf_keras models compute the same on the calibration samples, up to rounding."""
+    inputs = context.reference.splits.calibrate.inputs
+    pairs = [keras_network(m, "m", True).predict(inputs) for m in (first, second)]
+    return all(
+        float(np.max(np.abs(a - b))) <= SAME_FUNCTION * max(1.0, float(np.max(np.abs(a))))
+        for a, b in zip(*pairs, strict=True)
+    )
