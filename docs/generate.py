@@ -14,8 +14,9 @@ from typing import Any, get_type_hints
 import msgspec
 
 from tflite_compress.passes import all_passes
-from tflite_compress.passes.algorithms.finetune import Schedule
-from tflite_compress.pipeline.recipes import Recipe, all_recipes, type_name
+from tflite_compress.passes.training import Training
+from tflite_compress.pipeline.recipes import Recipe, all_recipes
+from tflite_compress.pipeline.setting_types import type_name
 from tflite_compress.profiles.devices import (
     Core,
     Device,
@@ -104,9 +105,22 @@ def _table(struct: Any) -> list[str]:
         return ["No settings."]
     rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
     for field in fields:
+        if isinstance(field.default, Training):
+            rows += _training_rows(struct.usual_training)
+            continue
         default = "required" if field.required else f"`{_shown(field.default)}`"
         values = _cell(type_name(hints[field.name]))
         rows.append(f"| `{field.name}` | {values} | {default} | {_cell(meanings.get(field.name, ''))} |")
+    return rows
+
+
+def _training_rows(usual: Training) -> list[str]:
+    """The keys of the table ``training`` with a pass's defaults."""
+    hints = get_type_hints(Training, include_extras=True)
+    rows = []
+    for name, meaning in _meanings(Training):
+        values = _cell(type_name(hints[name]))
+        rows.append(f"| `training.{name}` | {values} | `{getattr(usual, name)}` | {_cell(meaning)} |")
     return rows
 
 
@@ -117,10 +131,7 @@ def _meanings(struct: Any) -> Iterator[tuple[str, str]]:
     for names, meaning in re.findall(
         r"^    (\w[\w, ]*): ((?:.|\n(?!    \w[\w, ]*: ))*)", attributes, re.MULTILINE
     ):
-        if "finetune.Schedule" in meaning:
-            yield from ((n, m) for n, m in _meanings(Schedule) if n in names.split(", "))
-        else:
-            yield from ((name, " ".join(meaning.split())) for name in names.split(", "))
+        yield from ((name, " ".join(meaning.split())) for name in names.split(", "))
 
 
 def _summary(struct: Any) -> str:

@@ -116,8 +116,9 @@ def test_accuracy_that_cannot_be_kept_exits_1(
     run: Run, digits: Path, digits_data: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "harsh.toml").write_text(
-        'name = "harsh"\nsummary = "too much"\n[[passes]]\npass = "prune"\nsparsity = 0.99\nepochs = 1\n'
-        'min_steps = 20\nkeep_ends = false\n[[passes]]\npass = "convert"\nprecision = "int8"\n'
+        'name = "harsh"\nsummary = "too much"\n[[passes]]\npass = "prune"\nsparsity = 0.99\n'
+        "keep_ends = false\n[passes.training]\nepochs = 1\nmin_steps = 20\n"
+        '[[passes]]\npass = "convert"\nprecision = "int8"\n'
     )
     code, out, err = run(
         "compress", digits, "--device=raspberry-pi-4", "--recipe=harsh.toml", f"--data={digits_data}",

@@ -11,11 +11,12 @@ from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.training import Training
 from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.macs import constant
 
-QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 60}
+QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=60)}
 
 
 @pytest.mark.slow
@@ -32,7 +33,7 @@ def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: 
 
 @pytest.mark.slow
 def test_zeros_stay_zero(context: Context, start: Model) -> None:
-    pruned = Prune(sparsity=0.6, epochs=1, min_steps=60, frequency=3).apply(start, context)
+    pruned = Prune(sparsity=0.6, training=Training(epochs=1, min_steps=60), frequency=3).apply(start, context)
     clustered = Cluster(clusters=8, **QUICK).apply(pruned, context)
     zeros = kernels(pruned)["hidden"] == 0
     kernel = kernels(clustered)["hidden"]

@@ -13,10 +13,11 @@ from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.slim import Slim
+from tflite_compress.passes.training import Training
 from tflite_compress.runtimes.tflm import TFLMModel, predict_raw
 from tflite_compress.support.errors import ConversionError
 
-QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 40}
+QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=40)}
 
 
 @pytest.fixture(scope="module")

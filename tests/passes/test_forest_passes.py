@@ -114,8 +114,8 @@ def test_recipes_keep_passes_for_trees_apart() -> None:
 
     bad = {
         "prune_trees convert": "neural networks",
-        "export_trees quantize_trees": "'quantize_trees' comes before 'export_trees'",
-        "quantize_trees prune_trees export_trees": "'prune_trees' comes before 'quantize_trees'",
+        "export_trees quantize_trees": "'quantize_trees' must come before 'export_trees'",
+        "quantize_trees prune_trees export_trees": "'prune_trees' must come before 'quantize_trees'",
     }
     for passes, complaint in bad.items():
         body = "".join(f'[[passes]]\npass = "{name}"\n' for name in passes.split())

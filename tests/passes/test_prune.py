@@ -12,11 +12,12 @@ from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.prune import Prune
+from tflite_compress.passes.training import Training
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.support.progress import Silent
 
-QUICK = {"epochs": 1, "min_steps": 60, "frequency": 3}
+QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=60), "frequency": 3}
 
 
 def kernels(model: Model) -> dict[str, np.ndarray]:
@@ -159,7 +160,7 @@ def test_an_interrupted_training_continues(context: Context, start: Model, tmp_p
         def say(self, text: str) -> None:
             self.said.append(text)
 
-    config = Prune(epochs=4, min_steps=1)
+    config = Prune(training=Training(epochs=4, min_steps=1))
     whole = config.apply(start, context).network.handle.get_weights()
     stopping = replace(context, progress=StopAt(25), checkpoints=tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):

@@ -14,9 +14,15 @@ from tflite_compress.channels.dependencies import trace
 from tflite_compress.passes.algorithms import finetune
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.prune_channels import PruneChannels
+from tflite_compress.passes.training import Training
 from tflite_compress.support.errors import ConfigError, ModelError
 
-QUICK: dict[str, Any] = {"epochs": 1, "min_steps": 80, "recovery_steps": 20, "rounds": 2, "multiple": 4}
+QUICK: dict[str, Any] = {
+    "training": Training(epochs=1, min_steps=80),
+    "recovery_steps": 20,
+    "rounds": 2,
+    "multiple": 4,
+}
 
 
 def share(model: Model, start: Model, what: Any) -> float:
@@ -57,7 +63,11 @@ def test_latency_is_measured(context: Context, start: Model) -> None:
 
 def test_single_layers_keep_what_they_are_asked_to(context: Context, start: Model) -> None:
     config = PruneChannels(
-        keep=("^conv_2$=0.5",), multiple=4, rounds=2, recovery_steps=0, epochs=0, min_steps=0
+        keep=("^conv_2$=0.5",),
+        multiple=4,
+        rounds=2,
+        recovery_steps=0,
+        training=Training(epochs=0, min_steps=0),
     )
     smaller = config.apply(start, context)
     was, now = smaller.channels["conv_2"]

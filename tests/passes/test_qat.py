@@ -16,6 +16,7 @@ from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.qat import Qat
 from tflite_compress.passes.slim import Slim
+from tflite_compress.passes.training import Training
 from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import make_reference
@@ -24,7 +25,7 @@ from tflite_compress.support.progress import Silent
 from tflite_compress.tflite.flatbuffer import type_name, unpack
 from tflite_compress.tflite.macs import constant
 
-SHORT: dict[str, Any] = {"epochs": 1, "min_steps": 60}
+SHORT: dict[str, Any] = {"training": Training(epochs=1, min_steps=60)}
 
 
 def after(start: Model, context: Context, *passes: PassConfig) -> Model:
@@ -96,7 +97,7 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any
     context = Context(
         make_reference(network, gather(DataSpec(data), network, 0), None, None, None), 0, Silent()
     )
-    done = after(Model(network), context, Qat(epochs=1, min_steps=5))
+    done = after(Model(network), context, Qat(training=Training(epochs=1, min_steps=5)))
     note = next(n for n in done.notes if "without simulated rounding" in n)
     assert "LSTM" in note and "Conv1D" in note and "GRU" in note and "conv, gate, memory" in note
     assert np.isfinite(accuracy(done, context))
@@ -109,10 +110,18 @@ def test_nothing_to_train_is_refused(start: Model, context: Context) -> None:
     assert same.network is start.network and any("qat left out" in n for n in same.notes)
 
 
-@pytest.mark.parametrize("order", [("qat", "prune", "convert"), ("int4", "qat", "convert")])
-def test_recipes_that_cannot_work_are_refused(order: tuple[str, ...], tmp_path: Any) -> None:
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (("qat", "prune", "convert"), "'prune' must come before 'qat'"),
+        (("int4", "qat", "convert"), "'int4' has no place beside 'qat'"),
+        (("qat", "qat", "convert"), "'qat' stands there twice"),
+        (("convert", "encode", "slim"), "'slim' must come before 'encode'"),
+    ],
+)
+def test_recipes_that_cannot_work_are_refused(order: tuple[str, ...], reason: str, tmp_path: Any) -> None:
     passes = "".join(f'[[passes]]\npass = "{name}"\n' for name in order)
     recipe = tmp_path / "mine.toml"
     recipe.write_text(f'name = "mine"\nsummary = "x"\n{passes}')
-    with pytest.raises(ConfigError, match="'qat' comes right before 'convert'"):
+    with pytest.raises(ConfigError, match=reason):
         load_recipe(str(recipe))

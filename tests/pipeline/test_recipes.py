@@ -11,9 +11,13 @@ from tflite_compress.passes.int4 import Int4
 from tflite_compress.passes.mixed import Mixed
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
+from tflite_compress.passes.qat import Qat
+from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import (
+    Recipe,
     all_recipes,
+    as_toml,
     describe,
     load_recipe,
     override,
@@ -80,6 +84,39 @@ def test_overrides() -> None:
     recipe = override(load_recipe("prune-int8"), {"sparsity": 0.4, "include": "conv", "encode": None})
     assert recipe.passes[0] == Prune(sparsity=0.4, include=("conv",))
     assert override(recipe, {"convert.precision": "float16"}).conversion == Convert(precision="float16")
+
+
+def test_settings_of_training_are_overridden_by_their_own_key() -> None:
+    recipe = load_recipe("prune-cluster-qat-int8")
+
+    def epochs(changed: Recipe) -> dict[str, int | None]:
+        return {p.tag(): p.training.epochs for p in changed.passes if isinstance(p, TrainingPass)}
+
+    before = epochs(recipe)
+    assert len({*before.values()}) > 1
+    assert epochs(override(recipe, {"epochs": 9})) == dict.fromkeys(before, 9)
+    for key in ("prune.epochs", "prune.training.epochs"):
+        assert epochs(override(recipe, {key: 9})) == {**before, "prune": 9}
+    with pytest.raises(ConfigError, match=r"command line: prune: training\.epochs: expected `int` >= 0"):
+        override(recipe, {"prune.epochs": -1})
+    with pytest.raises(UsageError, match="has no such setting"):
+        override(recipe, {"convert.epochs": 1})
+
+
+def test_training_that_is_not_given_is_the_pass_s_own() -> None:
+    assert Prune(training=Training(epochs=4)) == Prune()
+    assert Prune().training != Qat().training
+    assert override(load_recipe("qat-int8"), {"min_steps": 7}).passes[0] == Qat(
+        training=Training(min_steps=7)
+    )
+
+
+def test_a_recipe_as_toml_reads_back(tmp_path: Path) -> None:
+    for recipe in all_recipes():
+        changed = override(recipe, {"epochs": 7}) if recipe.name == "prune-int8" else recipe
+        (tmp_path / "again.toml").write_text(as_toml(changed))
+        assert load_recipe("again.toml").passes == changed.passes
+    assert as_toml(load_recipe("int8")).count("=") < 8
 
 
 def test_true_and_false_as_typed_on_a_command_line() -> None:
@@ -210,6 +247,6 @@ def test_limits_without_a_recipe_add_recipes_that_train() -> None:
         make_plan("rp2040", "int8", {}).candidates
     )
     candidate = make_plan("rp2040", None, {"epochs": 2}, limited=True).candidates[4]
-    assert isinstance(candidate.passes[0], PruneChannels) and candidate.passes[0].epochs == 2
+    assert isinstance(candidate.passes[0], PruneChannels) and candidate.passes[0].training.epochs == 2
     with pytest.raises(UsageError, match="has no such setting"):
         make_plan("rp2040", None, {"nonsense": 2}, limited=True)

@@ -50,8 +50,8 @@ def test_what_a_point_says_is_what_the_recipe_does() -> None:
     values = {"keep:a": 0.5, "keep:b": 1.0, "precision": "int8", "bits:b": 4, "bits:the rest": 8}
     passes = recipe_of(values, SPACE, Effort(300, True), "p").passes
     assert isinstance(passes[0], PruneChannels)
-    assert passes[0].keep == ("^a$=0.5", "^a\\.2$=0.5") and passes[0].min_steps == 300
-    assert passes[0].multiple == PI.precisions.channel_multiple and passes[0].epochs == 0
+    assert passes[0].keep == ("^a$=0.5", "^a\\.2$=0.5") and passes[0].training.min_steps == 300
+    assert passes[0].multiple == PI.precisions.channel_multiple and passes[0].training.epochs == 0
     four = next(p for p in passes if isinstance(p, Int4))
     assert four.exclude == ("^c$", "^d$") and four.max_loss == 1 and "CONV_2D" in four.operators
 

@@ -13,18 +13,14 @@ from msgspec import Meta
 
 from tflite_compress.passes.base import (
     Context,
-    Count,
     Model,
-    PassConfig,
-    Rate,
-    Share,
     Stage,
-    Whole,
     editable_network,
     layer_patterns,
     named,
     register,
 )
+from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
@@ -34,7 +30,7 @@ MIN_WEIGHTS = 256  # a table for fewer saves nothing
 
 
 @register
-class Cluster(PassConfig, frozen=True, tag="cluster"):
+class Cluster(TrainingPass, frozen=True, tag="cluster"):
     """Let the weights of each layer share ``clusters`` values, and fine-tune the values.
 
     Attributes:
@@ -43,11 +39,14 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
         per_channel: Values of its own for each output channel; Conv2D only, as TF-MOT has it.
         centroids: How TF-MOT finds the first values.
         exclude: Regular expressions; layers whose name matches one are left alone.
-        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        training: How long and how fast the network is fine-tuned.
         reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
     """
 
     stage: ClassVar = Stage.TRAIN
+    usual_training: ClassVar = Training(
+        epochs=3, min_steps=400, batch_size=128, learning_rate=0.0005, distill=0.7
+    )
     safer_values: ClassVar = {"clusters": max}
 
     clusters: Annotated[int, Meta(ge=3, le=128)] = 16
@@ -55,11 +54,6 @@ class Cluster(PassConfig, frozen=True, tag="cluster"):
     per_channel: bool = False
     centroids: Literal["KMEANS_PLUS_PLUS", "LINEAR", "DENSITY_BASED", "RANDOM"] = "KMEANS_PLUS_PLUS"
     exclude: tuple[str, ...] = ()
-    epochs: Whole = 3
-    min_steps: Count = 400
-    batch_size: Count = 128
-    learning_rate: Rate = 0.0005
-    distill: Share = 0.7
     reestimate_batchnorm: bool = True
 
     def summary(self) -> str:
@@ -115,9 +109,7 @@ def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[s
         return wrappers[layer.name][0]
 
     training = rebuild(copy, wrapped)
-    schedule = Schedule(
-        config.epochs, config.min_steps, config.batch_size, config.learning_rate, config.distill
-    )
+    schedule = Schedule.of(config.training)
     title = f"clustering to {config.clusters} values and fine-tuning"
     finetune(training, context, schedule, title, [], msgspec.json.encode(config).decode())
     stripped = copied(handle)

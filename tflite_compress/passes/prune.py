@@ -17,17 +17,15 @@ from tflite_compress.passes.base import (
     Context,
     Count,
     Model,
-    PassConfig,
-    Rate,
     Ratio,
     Share,
     Stage,
-    Whole,
     editable_network,
     layer_patterns,
     named,
     register,
 )
+from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @register
-class Prune(PassConfig, frozen=True, tag="prune"):
+class Prune(TrainingPass, frozen=True, tag="prune"):
     """Set the smallest weights to zero during fine-tuning.
 
     Attributes:
@@ -47,7 +45,7 @@ class Prune(PassConfig, frozen=True, tag="prune"):
         initial_sparsity: Where the polynomial schedule begins.
         ramp: Share of the training during which sparsity rises; the rest recovers.
         frequency: Batches between two updates of the masks.
-        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        training: How long and how fast the network is fine-tuned.
         include: Regular expressions; only layers whose name matches one are pruned. Empty: all.
         exclude: Regular expressions; layers whose name matches one are not.
         keep_ends: Leave the first and the last prunable layer alone.
@@ -55,6 +53,9 @@ class Prune(PassConfig, frozen=True, tag="prune"):
     """
 
     stage: ClassVar = Stage.TRAIN
+    usual_training: ClassVar = Training(
+        epochs=4, min_steps=600, batch_size=128, learning_rate=0.002, distill=0.7
+    )
     safer_values: ClassVar = {"sparsity": min}
 
     sparsity: Annotated[float, Meta(ge=0, lt=1)] = 0.8
@@ -65,11 +66,6 @@ class Prune(PassConfig, frozen=True, tag="prune"):
     initial_sparsity: Share = 0.0
     ramp: Ratio = 0.5
     frequency: Count = 10
-    epochs: Whole = 4
-    min_steps: Count = 600
-    batch_size: Count = 128
-    learning_rate: Rate = 0.002
-    distill: Share = 0.7
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     keep_ends: bool = True
@@ -100,7 +96,7 @@ class Prune(PassConfig, frozen=True, tag="prune"):
         choice = _choose(self, network.handle)
         seed_everything(context.seed)
         train = context.reference.splits.train
-        schedule = Schedule(self.epochs, self.min_steps, self.batch_size, self.learning_rate, self.distill)
+        schedule = Schedule.of(self.training)
         options = _tfmot_options(self, schedule.total_steps(len(train)))
         wrapper = tfmot().sparsity.keras.prune_low_magnitude
 

@@ -17,10 +17,7 @@ from tflite_compress.passes.base import (
     ConversionPass,
     Count,
     Model,
-    PassConfig,
-    Rate,
     Ratio,
-    Share,
     Stage,
     Whole,
     editable_network,
@@ -28,6 +25,7 @@ from tflite_compress.passes.base import (
     register,
 )
 from tflite_compress.passes.convert import Precision
+from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ WITHIN = 1.02  # a target counts as reached this close: channels go in steps
 
 
 @register
-class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
+class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     """Remove whole channels until the targets are met; 1 asks for nothing.
 
     Attributes:
@@ -58,11 +56,14 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
         multiple: Layers keep a multiple of this many channels; 0 takes what the device likes.
         exclude: Regular expressions; layers whose name matches one keep their channels.
         recovery_steps: Batches of fine-tuning between rounds.
-        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``; the last round's.
+        training: How long and how fast the network is fine-tuned after the last round.
         precision: The type bytes and latency are counted for; ``auto`` takes the recipe's.
     """
 
     stage: ClassVar = Stage.TRAIN
+    usual_training: ClassVar = Training(
+        epochs=5, min_steps=600, batch_size=128, learning_rate=0.002, distill=0.7
+    )
     safer_values: ClassVar = {"target_macs": max, "target_size": max, "target_latency_ratio": max}
 
     target_macs: Ratio = 1.0
@@ -75,11 +76,6 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
     multiple: Whole = 0
     exclude: tuple[str, ...] = ()
     recovery_steps: Whole = 400
-    epochs: Whole = 5
-    min_steps: Whole = 600
-    batch_size: Count = 128
-    learning_rate: Rate = 0.002
-    distill: Share = 0.7
     precision: Literal["auto"] | Precision = "auto"
 
     def summary(self) -> str | None:
@@ -148,9 +144,10 @@ class PruneChannels(PassConfig, frozen=True, tag="prune_channels"):
 def _schedule(config: PruneChannels, last: bool) -> Schedule:
     from tflite_compress.passes.algorithms.finetune import Schedule
 
-    epochs, steps = (config.epochs, config.min_steps) if last else (0, config.recovery_steps)
-    rate = config.learning_rate if last else config.learning_rate / 2
-    return Schedule(epochs, steps, config.batch_size, rate, config.distill)
+    full = Schedule.of(config.training)
+    if last:
+        return full
+    return replace(full, epochs=0, min_steps=config.recovery_steps, learning_rate=full.learning_rate / 2)
 
 
 Traced = tuple["Dependencies", "Costs"]
@@ -256,7 +253,7 @@ def saliency_of(
     digest = hashlib.sha256()
     for weight in handle.get_weights():
         digest.update(weight.tobytes())
-    key = f"taylor:{digest.hexdigest()}:{config.samples}:{config.distill}:{config.exclude}"
+    key = f"taylor:{digest.hexdigest()}:{config.samples}:{config.training.distill}:{config.exclude}"
     found: np.ndarray = context.once(key, lambda: _ranked(handle, dependencies, config, context))
     return found
 
@@ -265,11 +262,11 @@ def _ranked(handle: Any, dependencies: Dependencies, config: PruneChannels, cont
     import numpy as np
 
     from tflite_compress.channels.saliency import taylor
-    from tflite_compress.passes.algorithms.finetune import training_losses, training_targets
+    from tflite_compress.passes.algorithms.finetune import Schedule, training_losses, training_targets
 
     train = context.reference.splits.train
     chosen = np.random.default_rng(context.seed).permutation(len(train))[: config.samples]
-    targets = tuple(y[chosen] for y in training_targets(context, config.distill))
+    targets = tuple(y[chosen] for y in training_targets(context, Schedule.of(config.training).distill))
     inputs = tuple(x[chosen] for x in train.inputs)
     with context.progress.step("ranking channels", len(chosen)) as advance:
         return taylor(handle, dependencies, inputs, targets, training_losses(context), advance)

@@ -15,11 +15,7 @@ import msgspec
 from tflite_compress.passes.base import (
     Context,
     ConversionPass,
-    Count,
     Model,
-    PassConfig,
-    Rate,
-    Share,
     Stage,
     editable_network,
     layer_patterns,
@@ -27,6 +23,7 @@ from tflite_compress.passes.base import (
     register,
 )
 from tflite_compress.passes.convert import Precision
+from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.support.errors import ModelError
 
 LOST = 0.01
@@ -37,28 +34,26 @@ if TYPE_CHECKING:
 
 
 @register
-class Qat(PassConfig, frozen=True, tag="qat"):
+class Qat(TrainingPass, frozen=True, tag="qat"):
     """Fine-tune with simulated int8 rounding; goes right before the conversion.
 
     Attributes:
         preserve: What training must keep: ``sparsity`` (PQAT), ``clusters`` (CQAT), ``both`` (PCQAT),
             ``nothing``, or ``auto``: what passes before have made.
         exclude: Regular expressions; layers whose name matches one learn without simulated rounding.
-        epochs, min_steps, batch_size, learning_rate, distill: See ``finetune.Schedule``.
+        training: How long and how fast the network is fine-tuned.
         precision: How it will be converted; ``auto`` takes the recipe's. Other types than int8 need no such
             training, and the pass then does nothing.
     """
 
     stage: ClassVar = Stage.QAT
+    usual_training: ClassVar = Training(
+        epochs=2, min_steps=400, batch_size=128, learning_rate=0.0003, distill=0.7
+    )
     excludes: ClassVar = ("int4", "adaround", "bias_correct", "ranges", "mixed")
 
     preserve: Literal["auto", "nothing", "sparsity", "clusters", "both"] = "auto"
     exclude: tuple[str, ...] = ()
-    epochs: Count = 2
-    min_steps: Count = 400
-    batch_size: Count = 128
-    learning_rate: Rate = 0.0003
-    distill: Share = 0.7
     precision: Precision | Literal["auto"] = "auto"
 
     def summary(self) -> str:
@@ -101,7 +96,7 @@ class Qat(PassConfig, frozen=True, tag="qat"):
         keep_zeros, keep_clusters = _kept(self, model)
         seed_everything(context.seed)
         training = _annotated(folded, chosen, keep_zeros, keep_clusters)
-        schedule = Schedule(self.epochs, self.min_steps, self.batch_size, self.learning_rate, self.distill)
+        schedule = Schedule.of(self.training)
         key = msgspec.json.encode(self).decode()
         finetune(training, context, schedule, "quantization-aware training", [], key)
         if keep_clusters:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
-import msgspec.inspect
 
 from tflite_compress.passes import ConversionPass, Domain, PassConfig, Stage, all_passes, pass_type
 from tflite_compress.passes.repair import automatic_repairs
+from tflite_compress.pipeline.setting_types import type_name
 from tflite_compress.profiles.toml_files import Name, bundled_names, find, read_toml, typed
 from tflite_compress.support.errors import ConfigError, UsageError, closest
 
@@ -117,16 +117,18 @@ def override(recipe: Recipe, overrides: Overrides, where: str = "command line") 
     values: list[dict[str, Any]] = [msgspec.to_builtins(p) for p in recipe.passes]
     for key, value in overrides.items():
         pass_part, _, name = key.replace("-", "_").rpartition(".")
-        chosen = [v for v in values if name in v and name != "pass" and pass_part in ("", v["pass"])]
-        if not chosen:
-            known = sorted({k for v in values for k in v} - {"pass"})
+        tables = [table for v in values for path, table in _tables(v) if name in table and pass_part in path]
+        if not tables or name == "pass":
+            known = sorted(
+                {k for v in values for _, table in _tables(v) for k in table} - {"pass", "training"}
+            )
             raise UsageError(
                 f"--{key.replace('_', '-')}: recipe '{recipe.name}' has no such setting."
                 f"{closest(name, known)}",
                 f"Its settings are: {', '.join(known)}.",
             )
-        for v in chosen:
-            v[name] = _as_wanted(value, v[name])
+        for table in tables:
+            table[name] = _as_wanted(value, table[name])
     passes = tuple(
         typed(v, type(step), f"{where}: {v['pass']}") for v, step in zip(values, recipe.passes, strict=True)
     )
@@ -171,12 +173,21 @@ def describe(recipe: Recipe) -> str:
     return " + ".join(part for part in parts if part) or "trees as they are"
 
 
-def settings(recipe: Recipe) -> list[tuple[str, str, Any, str]]:
-    """Every setting of a recipe as (pass, key, value, type) rows."""
-    rows = []
+def settings(recipe: Recipe) -> list[tuple[str, str, object, str]]:
+    """Return every setting of a recipe as a row: pass, key, value, type in words.
+
+    Settings in a table of a pass, such as ``training``, are listed by their own key.
+    """
+    rows: list[tuple[str, str, object, str]] = []
     for step in recipe.passes:
-        for field in msgspec.structs.fields(step):
-            rows.append((step.tag(), field.name, getattr(step, field.name), type_name(field.type)))
+        tables = [
+            value for value in msgspec.structs.asdict(step).values() if isinstance(value, msgspec.Struct)
+        ]
+        for table in (step, *tables):
+            for field in msgspec.structs.fields(table):
+                value = getattr(table, field.name)
+                if value not in tables:
+                    rows.append((step.tag(), field.name, value, type_name(field.type)))
     return rows
 
 
@@ -186,40 +197,20 @@ def as_toml(recipe: Recipe) -> str:
 
     passes = []
     for step in recipe.passes:
-        plain, usual = msgspec.to_builtins(step), msgspec.to_builtins(type(step)())
-        passes.append({k: v for k, v in plain.items() if k == "pass" or v != usual[k]})
+        changed = _difference(msgspec.to_builtins(step), msgspec.to_builtins(type(step)()))
+        passes.append({"pass": step.tag(), **changed})
     return tomli_w.dumps({"name": recipe.name, "summary": recipe.summary, "passes": passes})
 
 
-def type_name(annotation: Any) -> str:
-    """What a setting accepts, in words: ``one of a, b``, ``number 0 to 1``, ``list of text``."""
-    return _type_words(msgspec.inspect.type_info(annotation))
-
-
-def _type_words(info: msgspec.inspect.Type) -> str:
-    kinds = msgspec.inspect
-    if isinstance(info, kinds.Metadata):
-        return _type_words(info.type)
-    if isinstance(info, kinds.UnionType):
-        choices = [t for t in info.types if not isinstance(t, kinds.NoneType)]
-        literals = [str(v) for t in choices if isinstance(t, kinds.LiteralType) for v in t.values]
-        return _one_of(literals) if literals else _type_words(choices[0])
-    if isinstance(info, kinds.LiteralType):
-        return _one_of([str(v) for v in info.values])
-    if isinstance(info, kinds.FloatType | kinds.IntType):
-        word = "number" if isinstance(info, kinds.FloatType) else "whole number"
-        bounds = (("from", info.ge), ("above", info.gt), ("to", info.le), ("below", info.lt))
-        return word + "".join(f" {how} {bound:,}" for how, bound in bounds if bound is not None)
-    if isinstance(info, kinds.VarTupleType):
-        return f"list of {_type_words(info.item_type)}"
-    if isinstance(info, kinds.TupleType):
-        return f"list of {len(info.item_types)}: {_type_words(info.item_types[0])}"
-    words = ((kinds.BoolType, "true or false"), (kinds.StrType, "text"))
-    return next((word for kind, word in words if isinstance(info, kind)), "table")
-
-
-def _one_of(values: list[str]) -> str:
-    return "one of " + ", ".join(values)
+def _difference(values: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs from the defaults, tables included."""
+    found = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value != usual[key]:
+            found[key] = _difference(value, usual[key])
+        elif value != usual[key]:
+            found[key] = value
+    return found
 
 
 def check_recipe(recipe: Recipe, where: str) -> Recipe:
@@ -240,7 +231,7 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     for before, after in itertools.pairwise(recipe.passes):
         if before.stage > after.stage:
             raise ConfigError(
-                f"{where}: passes: '{after.tag()}' comes before '{before.tag()}', got {names}",
+                f"{where}: passes: '{after.tag()}' must come before '{before.tag()}', got {names}",
                 "Reorder the passes.",
             )
     for step in recipe.passes:
@@ -276,6 +267,15 @@ def _require_conversion(recipe: Recipe, where: str, names: list[str]) -> None:
             f"{where}: passes: expected exactly one {wanted}, got {names}",
             "Add or remove one.",
         )
+
+
+def _tables(values: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Yield a pass's settings and each table in them, with the names a user may put before a key."""
+    tag = values["pass"]
+    yield ("", tag), values
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield ("", tag, key, f"{tag}.{key}"), value
 
 
 def _as_wanted(value: Any, current: Any) -> Any:

@@ -19,6 +19,7 @@ from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.passes.ranges import Ranges
 from tflite_compress.passes.slim import Slim
+from tflite_compress.passes.training import Training
 from tflite_compress.pipeline.plan import settled
 from tflite_compress.pipeline.recipes import Recipe
 from tflite_compress.profiles.devices import Device
@@ -195,14 +196,18 @@ def _trained(values: Values, space: Space, steps: int) -> list[PassConfig]:
     count = sum((bool(keep), bool(clusters), sparsity > 0))
     part = steps // max(1, count)
     if keep:
-        passes.append(PruneChannels(keep=keep, rounds=1, recovery_steps=0, epochs=0, min_steps=part))
+        passes.append(PruneChannels(keep=keep, rounds=1, recovery_steps=0, training=_steps(part)))
     if sparsity > 0:
         when: Any = {"schedule": "constant"} if part < 100 else {}
-        passes.append(Prune(sparsity=sparsity, epochs=0, min_steps=max(1, part), **when))
+        passes.append(Prune(sparsity=sparsity, training=_steps(max(1, part)), **when))
     if clusters:
-        tuned = Cluster(clusters=clusters, preserve_sparsity=sparsity > 0, epochs=0, min_steps=max(1, part))
+        tuned = Cluster(clusters=clusters, preserve_sparsity=sparsity > 0, training=_steps(max(1, part)))
         passes.append(tuned)
     return passes
+
+
+def _steps(count: int) -> Training:
+    return Training(epochs=0, min_steps=count)
 
 
 def _exactly(layer: str) -> str:

@@ -14,8 +14,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from tflite_compress.passes.base import Context
@@ -24,17 +25,16 @@ from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.progress import Advance
 
+if TYPE_CHECKING:
+    from tflite_compress.passes.training import Training
+
 
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast to train.
 
     Attributes:
-        epochs: Passes over the training data; 0 leaves it to ``min_steps``, which may be part of one.
-        min_steps: Train at least this many batches, so that small data sets get enough.
-        batch_size: Samples in a batch.
-        learning_rate: Adam's first learning rate; it falls to 2 % of that along a cosine.
-        distill: Weight of the teacher's answer against the label; 1 where there are no labels.
+        epochs, min_steps, batch_size, learning_rate, distill: See ``passes.training.Training``.
     """
 
     epochs: int
@@ -42,6 +42,11 @@ class Schedule:
     batch_size: int
     learning_rate: float
     distill: float
+
+    @classmethod
+    def of(cls, training: Training) -> Schedule:
+        """Return the schedule of a pass's settings, in which everything is given."""
+        return cls(**msgspec.structs.asdict(training))
 
     def epochs_for(self, samples: int) -> int:
         """Epochs to train on so many samples; the last one may be shorter than the others."""
@@ -52,8 +57,8 @@ class Schedule:
         return math.ceil(samples / self.batch_size)
 
     def total_steps(self, samples: int) -> int:
-        """Batches in the whole training."""
-        return max(self.epochs * self.steps_in_epoch(samples), self.min_steps)
+        """Return the number of batches in the whole training, at least 1."""
+        return max(self.epochs * self.steps_in_epoch(samples), self.min_steps, 1)
 
 
 def finetune(
