@@ -318,8 +318,8 @@ def test_check_from_the_command_line(run: Run, int8_file: Path, digits_data: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check"], "no model named"),
-        (["check", "MODEL"], "no device named"),
+        (["check"], "MODEL is missing"),
+        (["check", "MODEL"], "--device is missing"),
         (["check", "none.tflite", "--device=rp2040"], "cannot be read"),
         (["check", "MODEL", "--device=rp2041"], "Did you mean 'rp2040'"),
         (["check", "MODEL", "--device=rp2040", "--max-ram=lots"], "expected a size"),
@@ -329,7 +329,7 @@ def test_check_from_the_command_line(run: Run, int8_file: Path, digits_data: Pat
         (["verify", "MODEL", "--runtime=tflm2"], "Did you mean 'tflm'"),
         (["verify", "MODEL", "--samples=0"], "whole number from 1"),
         (["verify", "MODEL", "--runtime=adb"], "needs --benchmark-model"),
-        (["bundle", "MODEL", "--device=rp2040,esp32"], "for one device"),
+        (["bundle", "MODEL", "--device=rp2040,esp32"], "expected one device"),
         (["bundle", "MODEL", "--device=rp2040", "--labels=none.txt"], "cannot be read"),
     ],
 )

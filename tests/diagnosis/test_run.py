@@ -194,9 +194,9 @@ def test_from_the_command_line(run: Run, digits: Path, digits_data: Path) -> Non
     plot = Path("layers.svg").read_text()
     assert plot.startswith("<?xml") and "conv_2" in plot and "values clipped" in plot
     for arguments, message in (
-        (["diagnose"], "no model named"),
+        (["diagnose"], "MODEL is missing"),
         (["diagnose", digits, f"--device={DEVICE}"], "needs data"),
-        (["diagnose", digits, "--device=rp2040,esp32", f"--data={digits_data}"], "for one device"),
+        (["diagnose", digits, "--device=rp2040,esp32", f"--data={digits_data}"], "expected one device"),
     ):
         code, _, err = run(*arguments)
         assert code == 2 and message in err

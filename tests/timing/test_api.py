@@ -99,7 +99,7 @@ def test_a_device_is_asked_in_turns() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "no model named"),
+        ([], "MODEL is missing"),
         (["{}", "--kernels=xnpack"], "Did you mean 'xnnpack'"),
         (["{}", "--threads=0"], "expected a whole number"),
         (["{}", "--runtime=vela"], "not one to time"),

@@ -1,246 +1,241 @@
-"""Commands that look at finished files and runs: benchmark, profile, inspect, runs, report."""
+"""Commands about finished files and runs: benchmark, profile, inspect, report, runs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from tflite_compress.cli.device_commands import remote_of, whole
-from tflite_compress.cli.option_values import flag, quietly, refuse_extra, seconds_of, text, words_of
+from tflite_compress.cli.command_registry import command
+from tflite_compress.cli.option_types import Count, Counts, File, Seconds, choices_listed
+from tflite_compress.cli.shared_calls import print_json, remote_device, with_progress
+from tflite_compress.cli.shared_options import (
+    DeviceOptions,
+    OutputOptions,
+    SampleOptions,
+    ThreadOptions,
+)
 from tflite_compress.support.errors import UsageError
 
+SECTION = "Work with a .tflite"
+RESULTS = "Results"
+Kernels = Annotated[tuple[str, ...], choices_listed("xnnpack", "no-delegate", "reference")]
 
-def benchmark(
-    *models: Any,
-    threads: Any = 1,
-    runtime: Any = "litert",
-    kernels: Any = "xnnpack,no-delegate",
-    data: Any = None,
-    preprocess: Any = "none",
-    seconds: Any = 2,
-    batches: Any = None,
-    port: Any = None,
-    remote_python: Any = "python3",
-    remote_folder: Any = "/tmp",
-    benchmark_model: Any = None,
-    delegate: Any = "cpu",
-    serial: Any = None,
-    json: bool = False,
-) -> int:
-    """Time .tflite files in turns, each in processes of its own, and compare them with the first.
 
-    Args:
-        models: One or several .tflite files.
-        threads: Numbers of CPU threads, such as 1,2,4.
-        runtime: litert or tflm on this machine, ssh:HOST or adb on a device.
-        kernels: For litert, any of xnnpack, no-delegate, reference.
-        data: Data as for compress, whose first sample is run; random inputs by default.
-        preprocess: none, unit, symmetric, or module:function, as for compress.
-        seconds: About how long to time each file with each setting.
-        batches: Also measure throughput at these batch sizes, such as 1,8,32.
-        port: SSH port.
-        remote_python: Python on the device, with numpy and ai-edge-litert.
-        remote_folder: Folder for temporary files on the device.
-        benchmark_model: Android's official benchmark_model binary.
-        delegate: cpu, gpu or nnapi on the phone.
-        serial: Which phone, as adb devices lists it.
-        json: Print everything as JSON.
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """Benchmark.
+
+    Attributes:
+        threads: Numbers of CPU threads, for example 1,2,4.
+        runtime: litert or tflm on this machine; ssh:HOST or adb on a device.
+        kernels: Kernels of litert: any of xnnpack, no-delegate, reference, separated by commas.
+        seconds: Approximate time to measure each file with each setting.
+        batches: Also measure throughput at these batch sizes, for example 1,8,32.
     """
-    import json as json_module
 
+    threads: Counts = (1,)
+    runtime: str = "litert"
+    kernels: Kernels = ("xnnpack", "no-delegate")
+    seconds: Seconds = 2.0
+    batches: Counts | None = None
+
+
+@command(
+    SECTION, "a.tflite b.tflite", model="A .tflite file.", others="More .tflite files to compare with it."
+)
+def benchmark(
+    model: str,
+    *others: str,
+    options: BenchmarkOptions,
+    samples: SampleOptions,
+    remote: DeviceOptions,
+    output: OutputOptions,
+) -> int:
+    """Measure the latency of .tflite files and compare them with the first.
+
+    The files take turns, each in processes of its own, so that they see the same state of the machine.
+    """
     from tflite_compress.reporting import timing_table
-    from tflite_compress.timing import benchmark as api
+    from tflite_compress.timing import benchmark as timing
 
-    if not models:
-        raise UsageError("no model named", "For example: tflite-compress benchmark a.tflite b.tflite")
-    counts = [whole(n, "threads") for n in _numbers(threads, "threads")]
-    sizes = [] if batches is None else [whole(n, "batches") for n in _numbers(batches, "batches")]
-    remote = remote_of(port, remote_python, remote_folder, benchmark_model, delegate, serial, counts[0])
-    duration = seconds_of(seconds, "seconds")
-    found = quietly(
-        lambda progress: api.benchmark(
-            *(str(m) for m in models),
-            threads=counts,
-            runtime=str(runtime),
-            kernels=words_of(kernels, "kernels"),
-            data=text(data),
-            preprocess=str(preprocess),
-            seconds=duration,
-            batches=sizes,
-            remote=remote,
+    found = with_progress(
+        lambda progress: timing.benchmark(
+            model,
+            *others,
+            threads=options.threads,
+            runtime=options.runtime,
+            kernels=options.kernels,
+            data=samples.data,
+            preprocess=samples.preprocess,
+            seconds=options.seconds,
+            batches=options.batches or (),
+            remote=remote_device(remote, options.threads[0]),
             progress=progress,
         )
     )
-    if flag(json, "json"):
-        print(json_module.dumps(timing_table.benchmark_record(found), indent=2))
+    if output.json:
+        print_json(timing_table.benchmark_record(found))
     else:
         timing_table.print_benchmark(found)
     return 0 if found.timings or found.on_device else 2
 
 
-def _numbers(value: Any, name: str) -> list[Any]:
-    """Whole numbers from ``4``, ``1,2,4`` or what fire made of it."""
-    if isinstance(value, list | tuple):
-        found = list(value)
-    else:
-        words = [w for w in str(value).split(",") if w.strip()]
-        found = [int(w) if w.strip().isdigit() else w for w in words]
-    if not found:
-        raise UsageError(f"--{name}: no number given", f"For example --{name}=1,2.")
-    return list(dict.fromkeys(found))
+@dataclass(frozen=True)
+class ProfileOptions:
+    """Profile.
 
-
-def inspect(model: Any = None, *extra: str, graph: Any = None, diff: Any = None, json: bool = False) -> int:
-    """Look into a .tflite: operators, types, weights by layer, entropy, and where the bytes go.
-
-    Args:
-        model: A .tflite file.
-        extra: Nothing else is expected.
-        graph: Draw the operators into this SVG file.
-        diff: Another .tflite to compare with.
-        json: Print everything as JSON.
+    Attributes:
+        kernels: Kernels of LiteRT.
+        seconds: Approximate time to measure.
     """
-    refuse_extra(extra)
-    import json as json_module
 
-    from tflite_compress.inspection.diff import compare_inspections
-    from tflite_compress.inspection.inspect_file import inspect as look
-    from tflite_compress.reporting import inspection_table
-
-    if model is None:
-        raise UsageError("no model named", "For example: tflite-compress inspect model.tflite")
-    found = look(str(model))
-    if diff is not None:
-        other = look(str(diff))
-        change = compare_inspections(found, other)
-        if flag(json, "json"):
-            print(json_module.dumps(inspection_table.difference_record(found, other, change), indent=2))
-        else:
-            inspection_table.print_difference(found, other, change)
-    elif flag(json, "json"):
-        print(json_module.dumps(inspection_table.inspection_record(found), indent=2))
-    else:
-        inspection_table.print_inspection(found)
-    if graph is not None:
-        from tflite_compress.inspection.drawing import draw_svg
-        from tflite_compress.support.staging import write_file
-
-        write_file(Path(str(graph)), draw_svg(found))
-    return 0
+    kernels: Literal["xnnpack", "no-delegate", "reference"] = "xnnpack"
+    seconds: Seconds = 5.0
 
 
+@command(SECTION, "model.tflite", model="A .tflite file.")
 def profile(
-    model: Any = None,
-    *extra: str,
-    threads: int = 1,
-    kernels: Any = "xnnpack",
-    data: Any = None,
-    preprocess: Any = "none",
-    seconds: Any = 5,
-    json: bool = False,
+    model: str, options: ProfileOptions, threads: ThreadOptions, samples: SampleOptions, output: OutputOptions
 ) -> int:
-    """Time a .tflite operator by operator: share, GMAC/s, and how near that is to this machine's best.
-
-    Args:
-        model: A .tflite file.
-        extra: Nothing else is expected.
-        threads: CPU threads.
-        kernels: xnnpack, no-delegate or reference.
-        data: Data as for compress, whose first sample is run; random inputs by default.
-        preprocess: none, unit, symmetric, or module:function, as for compress.
-        seconds: About how long to measure.
-        json: Print everything as JSON.
-    """
-    refuse_extra(extra)
-    import json as json_module
-
+    """Measure the latency of each operator of a .tflite beside the limits of this machine."""
     from tflite_compress.reporting import profile_table
-    from tflite_compress.timing.benchmark import find_kernels
     from tflite_compress.timing.profile import profile as measure
 
-    if model is None:
-        raise UsageError("no model named", "For example: tflite-compress profile model.tflite")
-    (chosen,) = find_kernels([str(kernels)])
-    duration, count = seconds_of(seconds, "seconds"), whole(threads, "threads")
-    found = quietly(
+    found = with_progress(
         lambda progress: measure(
-            str(model), count, chosen, text(data), str(preprocess), duration, progress=progress
+            model,
+            threads.threads,
+            options.kernels,
+            samples.data,
+            samples.preprocess,
+            options.seconds,
+            progress=progress,
         )
     )
-    if flag(json, "json"):
-        print(json_module.dumps(profile_table.profile_record(found), indent=2))
+    if output.json:
+        print_json(profile_table.profile_record(found))
     else:
         profile_table.print_profile(found)
     return 0
 
 
-def runs(
-    *numbers: Any,
-    model: Any = None,
-    device: Any = None,
-    most: int = 20,
-    ledger: Any = None,
-    mlflow: Any = None,
-    json: bool = False,
-) -> int:
-    """List recorded runs, newest first, or put some side by side.
+@dataclass(frozen=True)
+class InspectOptions:
+    """Inspection.
 
-    Args:
-        numbers: Runs to put side by side, as the list numbers them.
-        model: Only runs whose model's path contains this.
-        device: Only runs for this device.
-        most: At most so many.
-        ledger: The ledger's file; the one in your data folder by default.
-        mlflow: Copy these runs to an MLflow server or file, such as sqlite:///mlflow.db.
-        json: Print everything as JSON, with whole reports.
+    Attributes:
+        graph: Draw the operators into this SVG file.
+        diff: Another .tflite to compare with.
     """
-    import json as json_module
 
+    graph: File | None = None
+    diff: File | None = None
+
+
+@command(SECTION, "model.tflite", model="A .tflite file.")
+def inspect(model: str, options: InspectOptions, output: OutputOptions) -> int:
+    """Show what a .tflite contains: operators, types, weights, and bytes per part."""
+    from tflite_compress.inspection.inspect_file import inspect as read
+    from tflite_compress.reporting import inspection_table
+
+    found = read(model)
+    if options.diff is not None:
+        from tflite_compress.inspection.diff import compare_inspections
+
+        other = read(options.diff)
+        change = compare_inspections(found, other)
+        if output.json:
+            print_json(inspection_table.difference_record(found, other, change))
+        else:
+            inspection_table.print_difference(found, other, change)
+    elif output.json:
+        print_json(inspection_table.inspection_record(found))
+    else:
+        inspection_table.print_inspection(found)
+    if options.graph is not None:
+        from tflite_compress.inspection.drawing import draw_svg
+        from tflite_compress.support.staging import write_file
+
+        write_file(Path(options.graph), draw_svg(found))
+    return 0
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Output.
+
+    Attributes:
+        compare: Print results side by side instead of each in full.
+        html: Write a self-contained HTML page into this file instead.
+    """
+
+    compare: bool = False
+    html: File | None = None
+
+
+@command(
+    RESULTS,
+    "compressed/digits-rp2040",
+    folder="A folder that compress or search wrote.",
+    others="More such folders.",
+)
+def report(folder: str, *others: str, options: ReportOptions) -> int:
+    """Print results as Markdown, or write them as one HTML page."""
+    from tflite_compress.reporting.markdown import one_in_full, read_results, side_by_side
+
+    found = [result for path in (folder, *others) for result in read_results(path)]
+    beside = options.compare or (options.html is not None and len(found) > 1)
+    if options.html is not None:
+        from tflite_compress.reporting.page import comparison_page, result_page
+        from tflite_compress.support.staging import replace_file
+
+        replace_file(Path(options.html), comparison_page(found) if beside else result_page(found[0]))
+        print(f"{options.html}: {len(found)} result{'s' if len(found) > 1 else ''}")
+        return 0
+    print(side_by_side(found) if beside else "\n".join(map(one_in_full, found)), end="")
+    return 0
+
+
+@dataclass(frozen=True)
+class RunsOptions:
+    """Selection.
+
+    Attributes:
+        model: Only runs whose model path contains this text.
+        device: Only runs for this device.
+        max_runs: Maximum number of runs.
+        ledger: SQLite file that records runs. Default: the file in your data folder.
+        mlflow: Copy the runs to an MLflow server or file, for example sqlite:///mlflow.db.
+    """
+
+    model: str | None = None
+    device: str | None = None
+    max_runs: Count = 20
+    ledger: File | None = None
+    mlflow: str | None = None
+
+
+@command(RESULTS, "1 2", numbers="Numbers of runs to compare.")
+def runs(*numbers: Count, options: RunsOptions, output: OutputOptions) -> int:
+    """List recorded runs, newest first, or compare some of them."""
     from tflite_compress.reporting import ledger_table
     from tflite_compress.reporting.ledger import ledger_path
     from tflite_compress.reporting.ledger import runs as recorded
 
-    path = ledger_path(text(ledger))
+    path = ledger_path(options.ledger)
     if path is None:
-        raise UsageError("no ledger is kept", "Name one: --ledger=FILE.")
-    ids = [whole(n, "run") for n in numbers]
-    found = recorded(path, text(model), text(device), ids, whole(most, "most"))
-    if mlflow is not None:
+        raise UsageError("no record of runs is kept", "Name its file: --ledger=FILE.")
+    found = recorded(path, options.model, options.device, list(numbers), options.max_runs)
+    if options.mlflow is not None:
         from tflite_compress.reporting.mlflow_export import export
 
-        added = export(found, str(mlflow))
-        print(f"{mlflow}: {added} of {len(found)} runs added, the others were there already")
-    elif flag(json, "json"):
-        print(json_module.dumps(ledger_table.runs_record(found), indent=2))
-    elif ids:
+        added = export(found, options.mlflow)
+        print(f"{options.mlflow}: added {added} of {len(found)} runs; the others were there already")
+    elif output.json:
+        print_json(ledger_table.runs_record(found))
+    elif numbers:
         ledger_table.print_compared(found)
     else:
         ledger_table.print_runs(found, path)
-    return 0
-
-
-def report(*folders: Any, compare: bool = False, html: Any = None) -> int:
-    """Print results as Markdown, for a pull request, or draw them as one HTML page.
-
-    Args:
-        folders: Folders that compress or search wrote.
-        compare: Side by side instead of each in full.
-        html: Write a self-contained page into this file instead.
-    """
-    from tflite_compress.reporting.markdown import one_in_full, read_results, side_by_side
-    from tflite_compress.support.staging import replace_file
-
-    if not folders:
-        raise UsageError("no folder named", "For example: tflite-compress report compressed/digits")
-    if html is True:
-        raise UsageError("--html: no file named", "For example --html=report.html.")
-    found = [result for folder in folders for result in read_results(str(folder))]
-    beside = flag(compare, "compare") or (html is not None and len(found) > 1)
-    if html is not None:
-        from tflite_compress.reporting.page import comparison_page, result_page
-
-        replace_file(Path(str(html)), comparison_page(found) if beside else result_page(found[0]))
-        print(f"{html}: {len(found)} result{'s' if len(found) > 1 else ''}")
-        return 0
-    print(side_by_side(found) if beside else "\n".join(map(one_in_full, found)), end="")
     return 0

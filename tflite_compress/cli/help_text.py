@@ -1,57 +1,83 @@
-"""What ``--help`` prints."""
+"""What ``--help`` prints, drawn from the registered commands."""
 
 from __future__ import annotations
 
 import inspect
 import textwrap
-from typing import Any
 
-HELP = """\
-tflite-compress: a Keras model goes in, the smallest .tflite that keeps its accuracy comes out.
+from tflite_compress.cli.command_registry import REQUIRED, Command, Option, options_of
+from tflite_compress.cli.option_types import FLAG
 
-usage:
-  tflite-compress compress MODEL --device=NAME[,NAME...] [--recipe=NAME|FILE] [--data=SOURCE] [...]
-  tflite-compress repeat MANIFEST [--out=DIR]     run again what a manifest.json records
-  tflite-compress diagnose MODEL --device=NAME --data=SOURCE   why int8 loses accuracy, layer by layer
-  tflite-compress search MODEL --device=NAME --data=SOURCE [--minimize=size,latency] [--budget=30m]
-  tflite-compress check MODEL.tflite --device=NAME|all   does it fit: operators, flash, RAM, latency
-  tflite-compress verify MODEL.tflite [--runtime=...] [--emulate]   do the runtimes compute the same
-  tflite-compress bundle MODEL.tflite --device=NAME      C++, Kotlin or Python to put it on the device
-  tflite-compress benchmark A.tflite [B.tflite ...]      time them in turns; which is faster, how sure
-  tflite-compress profile MODEL.tflite            its time operator by operator, and what limits it
-  tflite-compress inspect MODEL.tflite [--diff=OTHER] [--graph=FILE.svg]   what is in it, where the bytes go
-  tflite-compress report DIR [DIR ...] [--compare] [--html=FILE]   results as Markdown or as one page
-  tflite-compress runs [NUMBER ...] [--model --device]   recorded runs, or some side by side
-  tflite-compress setup-emulator                  fetch the emulated Raspberry Pi for verify --emulate
-  tflite-compress devices [NAME] [--toml]         device profiles
-  tflite-compress recipes [NAME] [--toml]         recipes and their settings
-  tflite-compress --version
-
-'tflite-compress COMMAND --help' explains a command. --debug shows tracebacks.
-exit codes: 0 done, 1 accuracy lost, result differs or does not fit, 2 a mistake to correct, 130 interrupted.
-"""
+WIDTH, COLUMN = 100, 28
+_TOP = "tflite-compress: convert a Keras model into the smallest .tflite that keeps its accuracy on a device."
+_END = """\
+'tflite-compress COMMAND --help' describes a command. --version prints the version. --debug shows tracebacks.
+Exit codes: 0 success; 1 accuracy, size or comparison failed; 2 error; 130 interrupted."""
 
 
-def command_help(name: str, command: Any) -> str:
-    """Help of one command, drawn from its signature and docstring.
+def overview(commands: dict[str, Command]) -> str:
+    """Return the help of the whole command line: every command with its summary."""
+    lines = [_TOP, "", "Usage: tflite-compress COMMAND ...", ""]
+    for section in dict.fromkeys(command.section for command in commands.values()):
+        lines.append(f"{section}:")
+        for command in commands.values():
+            if command.section == section:
+                lines += _row(command.name, command.summary, 18)
+        lines.append("")
+    return "\n".join([*lines, _END, ""])
 
-    Args:
-        name: The command.
-        command: Its function, whose docstring has an ``Args:`` section with one line each.
-    """
-    summary, _, arguments = (inspect.getdoc(command) or "").partition("\nArgs:\n")
-    parameters = inspect.signature(command).parameters
-    lines = [f"tflite-compress {name}: {summary.strip()}", ""]
-    for entry in textwrap.dedent(arguments).strip().splitlines():
-        key, _, text = entry.partition(": ")
-        parameter = parameters[key]
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        positional = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        shown = key.upper() if positional else "--" + key.replace("_", "-")
-        if not positional and parameter.default is not False:
-            shown += "=" + (
-                "VALUE" if parameter.default in (None, parameter.empty) else str(parameter.default)
-            )
-        lines.append(f"  {shown:<22} {text}")
-    return "\n".join(lines)
+
+def command_help(command: Command) -> str:
+    """Return the help of one command: usage, description, arguments, options, example."""
+    lines = [f"Usage: tflite-compress {command.name} {_usage(command)}".rstrip(), "", command.summary]
+    if command.description:
+        lines += ["", command.description]
+    if command.arguments:
+        lines += ["", "Arguments:"]
+        for name, text in command.arguments.items():
+            lines += _row(name.upper(), text)
+    for group in command.groups.values():
+        lines += ["", f"{(inspect.getdoc(group) or '').partition('.')[0]}:"]
+        for option in options_of(group):
+            lines += _row(_spelled(option), option.help + _default(option))
+    return "\n".join([*lines, "", "Example:", f"  {command.example}", ""])
+
+
+def _usage(command: Command) -> str:
+    """Positional arguments and required options; ``[OPTIONS]`` for the rest."""
+    words = []
+    for name in command.positional:
+        parameter = command.parameters[name][0]
+        words.append(name.upper() if parameter.default is parameter.empty else f"[{name.upper()}]")
+    if command.variadic is not None:
+        words.append(f"[{command.variadic[0].upper()} ...]")
+    words += [_spelled(option) for option in command.options.values() if option.default is REQUIRED]
+    if any(option.default is not REQUIRED for option in command.options.values()):
+        words.append("[OPTIONS]")
+    return " ".join(words)
+
+
+def _spelled(option: Option) -> str:
+    if option.kind is FLAG:
+        return option.flag if option.default is False else f"--no-{option.flag[2:]}"
+    return f"{option.flag}={option.kind.shown}"
+
+
+def _default(option: Option) -> str:
+    if option.default is REQUIRED:
+        return " Required."
+    if option.default is None or option.kind is FLAG:
+        return ""
+    shown = option.default
+    if isinstance(shown, tuple):
+        shown = ",".join(map(str, shown))
+    unit = " s" if option.kind.shown == "TIME" else ""
+    return f" Default: {shown:g}{unit}." if isinstance(shown, float) else f" Default: {shown}."
+
+
+def _row(name: str, text: str, column: int = COLUMN) -> list[str]:
+    """A name and its text beside it, wrapped; below it where the name is too long."""
+    wrapped = textwrap.wrap(text, WIDTH - column - 2, break_on_hyphens=False)
+    if len(name) > column - 2:
+        return [f"  {name}", *(" " * (column + 2) + line for line in wrapped)]
+    return [f"  {name:<{column}}{wrapped[0]}", *(" " * (column + 2) + line for line in wrapped[1:])]

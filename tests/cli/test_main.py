@@ -36,10 +36,12 @@ def test_light_commands_do_not_import_tensorflow(arguments: list[str]) -> None:
 
 
 def test_help_names_every_command(run: Run) -> None:
-    from tflite_compress.cli.main import COMMANDS
+    from tflite_compress.cli.command_registry import all_commands
 
     code, out, _ = run("--help")
-    assert code == 0 and all(name in out for name in COMMANDS)
+    assert code == 0 and all(
+        f"  {name}  " in out and c.summary[:40] in out for name, c in all_commands().items()
+    )
 
 
 def test_devices_and_recipes_list_everything(run: Run) -> None:
@@ -62,7 +64,7 @@ def test_files_to_start_from(run: Run, kind: str, name: str, tmp_path: Path) -> 
     (tmp_path / "mine.toml").write_text(out)
     assert run(kind, "mine.toml", "--toml") == (0, out, "")
     code, _, err = run(kind, "--toml")
-    assert code == 2 and "nothing named" in err
+    assert code == 2 and "NAME is missing" in err
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(run: Run, digits: Path, tmp_path: Path) -> None:
@@ -130,13 +132,13 @@ def test_accuracy_that_cannot_be_kept_exits_1(
 
 
 def bad(run: Run, *arguments: object) -> str:
-    """Run what must fail as bad input does: code 2, one message, a next step, no traceback, no output."""
+    """Run what must fail as bad input does: code 2, one message, a hint, no traceback, no output."""
     before = set(Path.cwd().rglob("*"))
     code, out, err = run(*arguments)
     assert code == 2, (code, out, err)
     assert "Traceback" not in err and out == ""
     message = [line for line in err.splitlines() if not line.endswith(" ...")]
-    assert 1 <= len(message) <= 3 and message[0].startswith("tflite-compress: "), err
+    assert 1 <= len(message) <= 3 and message[0].startswith("error: "), err
     left = {p for p in set(Path.cwd().rglob("*")) - before if p.suffix != ".pyc" and p.name != "__pycache__"}
     assert not left
     return err
@@ -187,7 +189,7 @@ def test_bad_names_and_settings(run: Run, digits: Path, digits_data: Path, tmp_p
     assert "no recipe is called" in bad(run, "compress", digits, DEVICE, data, "--recipe=tiny")
     assert "has no such setting" in bad(run, "compress", digits, DEVICE, data, "--sparsity=0.5")
     assert "expected a number" in bad(run, "compress", digits, DEVICE, data, "--max-drop=much")
-    assert "unexpected: more" in bad(run, "compress", digits, "more", DEVICE, data)
+    assert "unexpected argument: more" in bad(run, "compress", digits, "more", DEVICE, data)
     assert "no data was given" in bad(run, "compress", digits, DEVICE)
     assert "unknown command 'compres'" in bad(run, "compres", digits)
     assert "no such file" in bad(run, "compress", digits, DEVICE, "--data=gone.npz")

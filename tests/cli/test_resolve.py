@@ -1,0 +1,210 @@
+"""Names, values and types of the command line are checked before a command runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tflite_compress.cli import shared_options
+from tflite_compress.cli.command_registry import Command, all_commands
+from tflite_compress.cli.fire_adapter import resolve
+from tflite_compress.cli.help_text import command_help
+from tflite_compress.cli.option_types import COUNT, kind_of
+from tflite_compress.support.errors import UsageError
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[object, ...], dict[str, object]]]:
+    """What commands are called with, instead of running them."""
+    found: list[tuple[tuple[object, ...], dict[str, object]]] = []
+
+    def call(*placed: object, **named: object) -> int:
+        found.append((placed, named))
+        return 0
+
+    for command in all_commands().values():
+        command.parameters  # noqa: B018  read the signature before the function is replaced
+        monkeypatch.setitem(command.__dict__, "function", call)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (
+            "inspect m.tflite --grpah=a.svg",
+            "unknown option '--grpah'. Did you mean '--graph'?",
+            "inspect --help",
+        ),
+        ("inspect m.tflite --zzz", "unknown option '--zzz'", "inspect --help"),
+        ("inspect m.tflite -g", "unknown option '-g'", "inspect --help"),
+        ("inspect m.tflite -", "unknown option '-'", "inspect --help"),
+        ("inspect m.tflite -- --trace", "unknown option '--'", "inspect --help"),
+        ("inspect m.tflite --model=b.tflite", "unknown option '--model'", "inspect --help"),
+        ("inspect m.tflite other", "unexpected argument: other", "inspect --help"),
+        ("inspect m.tflite --diff=a --diff=b", "--diff is given twice", "Remove one"),
+        ("inspect m.tflite --json --no-json", "--no-json is given twice", "Remove one"),
+        ("inspect m.tflite --diff", "--diff: expected a file", "--diff=result.json"),
+        ("inspect m.tflite --diff --json", "--diff: expected a file", "--diff=result.json"),
+        ("inspect m.tflite --diff=", "--diff: expected a file", "--diff=result.json"),
+        ("inspect m.tflite --no-diff", "unknown option '--no-diff'", "inspect --help"),
+        ("inspect", "MODEL is missing", "tflite-compress inspect model.tflite"),
+        ("inspect m.tflite --json=perhaps", "--json=perhaps: expected true or false", "--json=true"),
+        ("check m.tflite", "--device is missing", "check model.tflite --device=rp2040"),
+        ("check m.tflite --device=,", "--device=,: expected one or several devices", "--device=rp2040"),
+        ("check m.tflite --device=a --max-ram=much", "--max-ram=much: expected a size", "--max-ram=256KB"),
+        ("check m.tflite --device=a --port=0", "--port=0: expected a whole number from 1", "--port=4"),
+        ("check m.tflite --device=a --delegate=tpu", "expected one of cpu, gpu, nnapi", "--delegate=cpu"),
+        ("check m.tflite --device=a --max-latency-ms=-1", "expected a number from 0", "0.9"),
+        ("check m.tflite --device=a --max-latency-ms=nan", "expected a number from 0", "0.9"),
+        ("check m.tflite --device=a --preprocess=unti", "or module:function", "--preprocess=none"),
+        ("bundle m.tflite --device=a,b", "--device=a,b: expected one device", "--device=rp2040"),
+        ("benchmark m.tflite --threads=1,two", "expected a whole number from 1, or several", "--threads=1,2"),
+        ("benchmark m.tflite --kernels=xnnpak", "any of xnnpack, no-delegate", "--kernels=xnnpack"),
+        ("profile m.tflite --seconds=5d", "--seconds=5d: expected a time", "--seconds=30m"),
+        ("runs 1 two", "two: expected a whole number from 1", "For example 4."),
+        ("compress m.keras --device=a --sparsty=1", "Did you mean '--sparsity'?", "compress --help"),
+        ("compress m.keras --devcie=a", "unknown option '--devcie'. Did you mean '--device'?", "--help"),
+        ("compress m.keras --device=a --sparsity", "--sparsity: the value is missing", "--sparsity=VALUE"),
+        ("compress m.keras --device=a --max-drop=much", "expected a number from 0", "--max-drop=0.9"),
+        ("search m.keras --device=a --sparsity=0.5", "unknown option '--sparsity'", "search --help"),
+        ("search m.keras --device=a --minimize=weight", "expected any of size", "size,latency"),
+    ],
+)
+def test_a_mistake_is_refused_before_the_command_runs(
+    run: Run, calls: list[object], words: str, message: str, hint: str
+) -> None:
+    code, out, err = run(*words.split())
+    assert (code, out, calls) == (2, "", []), err
+    first, second = err.splitlines()
+    assert first.startswith("error: ") and message in first, err
+    assert second.startswith("hint: ") and hint in second, err
+
+
+def test_mistakes_are_refused_without_heavy_imports() -> None:
+    code = (
+        "import sys\nfrom tflite_compress.cli.main import main\n"
+        "assert main(['inspect', 'm.tflite', '--grpah=a']) == 2\n"
+        "assert main(['check', 'm.tflite', '--device=a', '--max-ram=x']) == 2\n"
+        "heavy = {'numpy', 'msgspec', 'rich', 'tensorflow'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def named(calls: list[tuple[tuple[object, ...], dict[str, object]]]) -> dict[str, object]:
+    """Every option of the last call by name."""
+    return {
+        k: v for group in calls[-1][1].values() if hasattr(group, "__dict__") for k, v in vars(group).items()
+    }
+
+
+def test_values_have_the_types_of_their_fields(
+    run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]
+) -> None:
+    code, _, err = run(
+        "check", "m.tflite", "--device=a,b,a", "--max-flash", "1.5KB", "--max-latency-ms=3", "--ssh=1",
+        "--port=22", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    assert calls[-1][0] == ("m.tflite",)
+    options = named(calls)
+    assert options["device"] == ("a", "b") and options["max_flash"] == 1536 and options["ssh"] == "1"
+    assert options["max_latency_ms"] == 3.0 and options["port"] == 22 and options["json"] is True
+    assert options["max_ram"] is None and options["delegate"] == "cpu"
+
+
+def test_flags_take_no_word_and_can_be_denied(
+    run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]
+) -> None:
+    assert run("inspect", "--json", "7")[0] == 0
+    assert calls[-1][0] == ("7",) and named(calls)["json"] is True
+    for denied in ("--no-bundle", "--bundle=false"):
+        assert run("compress", "m.keras", "--device=a", denied)[0] == 0
+        assert named(calls)["bundle"] is False and named(calls)["details"] is True
+
+
+def test_several_arguments(run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]) -> None:
+    assert run("benchmark", "a", "--threads=1,2", "b", "--seconds=2m", "c")[0] == 0
+    assert calls[-1][0] == ("a", "b", "c")
+    assert named(calls)["threads"] == (1, 2) and named(calls)["seconds"] == 120.0
+    assert run("runs", "3", "4")[0] == 0 and calls[-1][0] == (3, 4)
+
+
+def test_settings_of_recipes_are_options(
+    run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]
+) -> None:
+    code, _, err = run(
+        "compress", "my model.keras", "--device=a", "--sparsity=0.6", "--prune.epochs=8", "--encode=auto",
+        "--exclude=block/a,block/b", "--keep-ends=false",
+    )  # fmt: skip
+    assert code == 0, err
+    call = calls[-1][1]
+    assert call["sparsity"] == 0.6 and call["prune.epochs"] == 8 and call["encode"] == "auto"
+    assert call["exclude"] == ["block/a", "block/b"] and str(call["keep_ends"]).lower() == "false"
+    assert call["asked"] == (
+        "tflite-compress compress 'my model.keras' --device=a --sparsity=0.6 --prune.epochs=8 --encode=auto "
+        "--exclude=block/a,block/b --keep-ends=false"
+    )
+
+
+@pytest.mark.parametrize("command", all_commands().values(), ids=lambda c: c.name)
+def test_help_explains_every_option(command: Command) -> None:
+    text = command_help(command)
+    for option in command.options.values():
+        assert option.flag in text or f"--no-{option.flag[2:]}" in text
+        assert option.help.endswith(".") and " " in option.help
+    assert set(command.arguments) == {
+        *command.positional,
+        *([command.variadic[0]] if command.variadic else []),
+    }
+    assert all(len(line) <= 110 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("command", all_commands().values(), ids=lambda c: c.name)
+def test_examples_and_defaults_are_valid(command: Command) -> None:
+    resolve(command, command.example.split()[2:])
+    for option in command.options.values():
+        assert option.kind.read(option.kind.example) is not None
+        if isinstance(option.default, str):
+            assert option.kind.read(option.default) == option.default
+        if isinstance(option.default, tuple):
+            assert option.kind.read(",".join(map(str, option.default))) == option.default
+
+
+def test_choices_are_those_of_the_packages_that_use_them() -> None:
+    from tflite_compress.scoring.metrics import METRICS
+    from tflite_compress.searching.job import OBJECTIVES
+    from tflite_compress.searching.search import ENGINES
+    from tflite_compress.searching.study import SAMPLERS
+    from tflite_compress.timing.benchmark import KERNELS
+
+    def choices(command: str, option: str) -> set[str]:
+        expected = all_commands()[command].options[option].kind.expected
+        return set(re.sub(r"^(one|any) of |, or module:function", "", expected).split(", "))
+
+    assert choices("compress", "metric") == set(METRICS)
+    assert choices("search", "minimize") == set(OBJECTIVES)
+    assert choices("search", "engine") == set(ENGINES)
+    assert choices("search", "sampler") == set(SAMPLERS)
+    assert choices("benchmark", "kernels") == choices("profile", "kernels") == set(KERNELS)
+
+
+def test_a_type_that_cannot_be_written_is_a_mistake_of_the_command() -> None:
+    assert kind_of(shared_options.Count) is COUNT
+    with pytest.raises(TypeError, match="no option can have the type"):
+        kind_of(dict)
+
+
+def test_an_absent_option_keeps_the_default_of_its_field() -> None:
+    command = all_commands()["verify"]
+    with pytest.raises(UsageError, match="MODEL is missing"):
+        resolve(command, [])
+    assert command.options["samples"].default == 8

@@ -1,0 +1,180 @@
+"""Commands and their options, read from function signatures.
+
+A command is a function decorated with :func:`command`. Its parameters decide its command line: ``name: str``
+is a positional argument, ``*names: str`` are several, a parameter annotated with a dataclass adds the fields
+of that dataclass as options, ``**settings: object`` accepts the settings of recipes, and ``asked: AskedFor``
+receives the command line itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_type_hints
+
+from tflite_compress.cli.option_types import Kind, kind_of
+
+MODULES = (
+    "compress_commands",
+    "diagnose_command",
+    "search_command",
+    "device_commands",
+    "file_commands",
+    "profile_commands",
+)
+REQUIRED = dataclasses.MISSING
+
+
+class AskedFor(str):
+    """The command line that was given, quoted for a shell."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a command.
+
+    Attributes:
+        name: As a Python identifier; hyphens replace underscores on the command line.
+        kind: The type of its values.
+        default: The value without the option, or ``REQUIRED``.
+        help: What it does.
+    """
+
+    name: str
+    kind: Kind
+    default: object
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """The option as it is typed, for example ``--max-drop``."""
+        return "--" + self.name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: Its name on the command line.
+        section: The heading it is listed under.
+        example: Arguments of a typical call.
+        function: What runs; it returns the exit code.
+        arguments: Help of the positional arguments by parameter name.
+    """
+
+    name: str
+    section: str
+    example: str
+    function: Callable[..., int]
+    arguments: dict[str, str]
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, tuple[inspect.Parameter, object]]:
+        """Parameters of the function, each with its evaluated annotation."""
+        hints = get_type_hints(self.function, include_extras=True)
+        return {n: (p, hints[n]) for n, p in inspect.signature(self.function).parameters.items()}
+
+    @functools.cached_property
+    def groups(self) -> dict[str, type]:
+        """Dataclasses of options by parameter name."""
+        return {
+            name: hint
+            for name, (_, hint) in self.parameters.items()
+            if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+        }
+
+    @functools.cached_property
+    def options(self) -> dict[str, Option]:
+        """All options by name."""
+        return {option.name: option for group in self.groups.values() for option in options_of(group)}
+
+    @functools.cached_property
+    def positional(self) -> dict[str, Kind]:
+        """Positional arguments that take one word each, with their types."""
+        return {
+            name: kind_of(hint)
+            for name, (parameter, hint) in self.parameters.items()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            and name not in self.groups
+            and hint is not AskedFor
+        }
+
+    @functools.cached_property
+    def variadic(self) -> tuple[str, Kind] | None:
+        """The positional argument that takes any number of words, if there is one."""
+        for name, (parameter, hint) in self.parameters.items():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                return name, kind_of(hint)
+        return None
+
+    @functools.cached_property
+    def takes_settings(self) -> bool:
+        """True if settings of recipes are options too."""
+        return any(p.kind is p.VAR_KEYWORD for p, _ in self.parameters.values())
+
+    @property
+    def summary(self) -> str:
+        """The first line of the help."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """The help below the first line; empty if there is none."""
+        return re.split(r"\n*Args:\n", (inspect.getdoc(self.function) or "").partition("\n")[2])[0].strip()
+
+
+_COMMANDS: dict[str, Command] = {}
+
+
+def command(
+    section: str, example: str, **arguments: str
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Register a function as a command.
+
+    Args:
+        section: Heading in ``tflite-compress --help``.
+        example: Arguments of a typical call, without the command's name.
+        **arguments: Help of each positional argument.
+    """
+
+    def register(function: Callable[..., int]) -> Callable[..., int]:
+        word = function.__name__.replace("_", "-")
+        _COMMANDS[word] = Command(
+            word, section, f"tflite-compress {word} {example}".strip(), function, arguments
+        )
+        return function
+
+    return register
+
+
+def all_commands() -> dict[str, Command]:
+    """Import the modules of commands and return every command by name, in the order of the help."""
+    import importlib
+
+    for module in MODULES:
+        importlib.import_module(f"tflite_compress.cli.{module}")
+    return _COMMANDS
+
+
+def options_of(group: type) -> list[Option]:
+    """Return the options that a dataclass describes.
+
+    Args:
+        group: A dataclass whose docstring documents its fields under ``Attributes:``.
+    """
+    hints, meanings = get_type_hints(group, include_extras=True), _meanings(group)
+    return [
+        Option(f.name, kind_of(hints[f.name]), f.default, meanings[f.name]) for f in dataclasses.fields(group)
+    ]
+
+
+def _meanings(group: type) -> dict[str, str]:
+    """The description of each field in the docstring of a dataclass."""
+    attributes = (inspect.getdoc(group) or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): ((?:.|\n(?!    \w+: ))*)", attributes, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}

@@ -1,0 +1,141 @@
+"""Commands that compress a model: compress, repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tflite_compress.cli.command_registry import AskedFor, command
+from tflite_compress.cli.option_types import DeviceNames, Folder
+from tflite_compress.cli.shared_calls import data_spec, with_progress
+from tflite_compress.cli.shared_options import (
+    AccuracyOptions,
+    DataOptions,
+    LedgerOptions,
+    LimitOptions,
+    ModelOptions,
+    OutputOptions,
+)
+
+SECTION = "Compress a model"
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """Compression.
+
+    Attributes:
+        device: Device profiles separated by commas; each a name, or the path of a TOML file.
+        recipe: Recipe: a name, or the path of a TOML file. Default: the recipe of the device.
+        out: Folder for the result. Default: compressed/MODEL-DEVICE.
+        bundle: Do not write sources and test vectors for the device.
+        details: Do not measure operators and layers, and do not write report.html, report.md and
+            MODEL_CARD.md.
+        resume: Start training anew instead of resuming an interrupted run.
+        dry_run: Print the plan without running it.
+    """
+
+    device: DeviceNames
+    recipe: str | None = None
+    out: Folder | None = None
+    bundle: bool = True
+    details: bool = True
+    resume: bool = True
+    dry_run: bool = False
+
+
+@command(
+    SECTION,
+    "model.keras --device=rp2040 --data=data.npz",
+    model="A .keras or .h5 file, a SavedModel folder, or decision trees (.skops, .joblib, XGBoost .json, "
+    "LightGBM .txt).",
+)
+def compress(
+    model: str,
+    options: CompressOptions,
+    data: DataOptions,
+    limits: LimitOptions,
+    accuracy: AccuracyOptions,
+    loading: ModelOptions,
+    ledger: LedgerOptions,
+    output: OutputOptions,
+    asked: AskedFor,
+    **settings: object,
+) -> int:
+    """Compress a Keras model or decision trees, and report what it costs and saves.
+
+    Settings of the recipe are options too, for example --sparsity=0.6 or --prune.epochs=8.
+    'tflite-compress recipes NAME' lists them. With --max-flash or --max-ram and without --recipe, stronger
+    recipes follow until the result meets the limits.
+
+    Exit code 0: accuracy and limits are met. Exit code 1: they are not.
+    """
+    from tflite_compress.pipeline.plan import make_plan
+    from tflite_compress.reporting import results_table
+    from tflite_compress.trees.load_forest import holds_forest
+
+    limited = limits.max_flash is not None or limits.max_ram is not None
+    forest = holds_forest(model)
+    plans = [make_plan(name, options.recipe, settings, limited, forest) for name in options.device]
+    if options.dry_run:
+        results_table.print_plans(plans)
+        return 0
+    from tflite_compress.compression.compress import Options, run_plans
+
+    run_options = Options(
+        max_drop=accuracy.max_drop,
+        loss=accuracy.loss,
+        metric=loading.metric,
+        custom_objects=loading.custom_objects,
+        trust_model=loading.trust_model,
+        seed=loading.seed,
+        bundle=options.bundle,
+        details=options.details,
+        resume=options.resume,
+        max_flash_bytes=limits.max_flash,
+        max_ram_bytes=limits.max_ram,
+    )
+    results = with_progress(
+        lambda progress: run_plans(
+            model,
+            plans,
+            data_spec(data),
+            run_options,
+            options.out,
+            progress,
+            None,
+            "compress",
+            ledger.ledger,
+            asked,
+        )
+    )
+    if output.json:
+        results_table.print_json(results)
+    else:
+        results_table.print_results(results)
+    return 0 if all(result.passed and result.fits for result in results) else 1
+
+
+@dataclass(frozen=True)
+class RepeatOptions:
+    """Output.
+
+    Attributes:
+        out: Folder for the new result. Default: the folder of the old result with -repeated appended.
+    """
+
+    out: Folder | None = None
+
+
+@command(
+    SECTION, "compressed/model-rp2040/manifest.json", manifest="The manifest.json in the folder of a result."
+)
+def repeat(manifest: str, options: RepeatOptions) -> int:
+    """Run a recorded compression again and compare the new file with the recorded one.
+
+    Exit code 0: the bytes are equal. Exit code 1: they differ.
+    """
+    from tflite_compress.compression.compress import repeat as run
+
+    result, same = with_progress(lambda progress: run(manifest, options.out, progress))
+    print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
+    return 0 if same else 1

@@ -1,0 +1,165 @@
+"""Options that several commands share. The help text of each stands here, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from tflite_compress.cli.option_types import (
+    Bytes,
+    Count,
+    DeviceName,
+    File,
+    Folder,
+    Number,
+    Seed,
+    Source,
+    choice_or_function,
+)
+
+Preprocess = Annotated[str, choice_or_function("none", "unit", "symmetric")]
+Metric = Annotated[str, choice_or_function("top1", "top5", "binary_accuracy", "r2", "mae", "mse")]
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """Target device.
+
+    Attributes:
+        device: Device profile: a name, or the path of a TOML file.
+    """
+
+    device: DeviceName
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Data.
+
+    Attributes:
+        data: One data source, split into training, calibration and evaluation data: an .npz file, a folder
+            of images with one subfolder per class, or module:function.
+        train: Training data from a separate source.
+        calibrate: Calibration data (representative dataset) from a separate source.
+        eval: Evaluation data from a separate source.
+        preprocess: Applied to the inputs: none, unit (0 to 1), symmetric (-1 to 1), or module:function.
+        resize: Resize images to the input size of the model.
+    """
+
+    data: Source | None = None
+    train: Source | None = None
+    calibrate: Source | None = None
+    eval: Source | None = None
+    preprocess: Preprocess = "none"
+    resize: bool = False
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Data.
+
+    Attributes:
+        data: Input samples: an .npz file, a folder of images, or module:function. Random inputs by default.
+        preprocess: Applied to the inputs: none, unit (0 to 1), symmetric (-1 to 1), or module:function.
+    """
+
+    data: Source | None = None
+    preprocess: Preprocess = "none"
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Model and training.
+
+    Attributes:
+        metric: top1, top5, binary_accuracy, r2, mae, mse, or module:function. Inferred by default.
+        custom_objects: module:dict with the custom classes of the model.
+        trust_model: Run code that the model file contains, such as Lambda layers or a joblib file.
+        seed: Seed of the data split and of training.
+    """
+
+    metric: Metric | None = None
+    custom_objects: str | None = None
+    trust_model: bool = False
+    seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class AccuracyOptions:
+    """Accuracy.
+
+    Attributes:
+        max_drop: Maximum accuracy drop; 0.01 is one point of top-1 accuracy.
+        loss: Loss for fine-tuning: a Keras loss name or module:function. Inferred by default.
+    """
+
+    max_drop: Number = 0.01
+    loss: str | None = None
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """Limits.
+
+    Attributes:
+        max_flash: Maximum flash for model and runtime, for example 256KB.
+        max_ram: Maximum RAM, for example 64KB.
+    """
+
+    max_flash: Bytes | None = None
+    max_ram: Bytes | None = None
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Measuring on a device.
+
+    Attributes:
+        port: SSH port.
+        remote_python: Python on the device, with numpy and ai-edge-litert.
+        remote_folder: Folder for temporary files on the device.
+        benchmark_model: TensorFlow's benchmark_model binary for Android, to measure on a phone that adb
+            lists.
+        delegate: Delegate on the phone.
+        serial: Serial number of the phone, as 'adb devices' lists it.
+    """
+
+    port: Count | None = None
+    remote_python: str = "python3"
+    remote_folder: Folder = "/tmp"
+    benchmark_model: File | None = None
+    delegate: Literal["cpu", "gpu", "nnapi"] = "cpu"
+    serial: str | None = None
+
+
+@dataclass(frozen=True)
+class ThreadOptions:
+    """Threads.
+
+    Attributes:
+        threads: Number of CPU threads.
+    """
+
+    threads: Count = 1
+
+
+@dataclass(frozen=True)
+class LedgerOptions:
+    """Record of runs.
+
+    Attributes:
+        ledger: SQLite file that records runs, or none for no record. 'tflite-compress runs' lists them.
+    """
+
+    ledger: File | None = None
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Output.
+
+    Attributes:
+        json: Print JSON instead of tables.
+    """
+
+    json: bool = False
