@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-import re
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import tflite_compress
+from tflite_compress.cli.command_registry import all_commands
 from tflite_compress.cli.main import main
 
 
@@ -31,15 +31,9 @@ def command_line() -> str:
     """Return the help of every command."""
     overview = help_of()
     lines = ["# Command line", "", "```text", overview.rstrip(), "```"]
-    for command in commands(overview):
+    for command in all_commands():
         lines += ["", f"## {command}", "", "```text", help_of(command).rstrip(), "```"]
     return "\n".join(lines) + "\n"
-
-
-def commands(overview: str) -> list[str]:
-    """Return the commands that the help names, in its order."""
-    found = re.findall(r"^ +(?:tflite-compress )?([a-z][a-z-]+) ", overview, re.MULTILINE)
-    return [name for name in dict.fromkeys(found) if name != "tflite-compress"]
 
 
 def help_of(*words: str) -> str:
