@@ -55,7 +55,7 @@ def pages() -> dict[str, str]:
 def recipes_page() -> str:
     """Every bundled recipe, and every setting of every pass."""
     lines = ["# Recipes and passes", "", MADE, "", *RECIPES_TEXT, ""]
-    lines += ["| recipe | what it gives | passes | fallbacks |", "|---|---|---|---|"]
+    lines += ["| recipe | result | passes | fallbacks |", "|---|---|---|---|"]
     for recipe in all_recipes():
         chain = " → ".join(p.tag() for p in recipe.passes)
         lines.append(f"| `{recipe.name}` | {_cell(recipe.summary)} | {chain} | {len(recipe.fallbacks)} |")
@@ -158,9 +158,9 @@ def _bytes(number: int | None) -> str:
 
 
 RECIPES_TEXT = [
-    "A recipe is a TOML file: a list of passes, and what to try instead where that loses too much.",
-    "`tflite-compress recipes NAME` prints a bundled one; pass the path of your own as `--recipe=mine.toml`.",
-    "Every setting below is an option too: `--sparsity=0.6`, or `--prune.epochs=8` where several have it.",
+    "A recipe is a TOML file: a list of passes, and fallbacks for results with too large an accuracy drop.",
+    "`tflite-compress recipes NAME` prints a bundled recipe. Pass your own as `--recipe=mine.toml`.",
+    "Every setting is also an option: `--sparsity=0.6`, or `--prune.epochs=8` if several passes have it.",
     "",
     "```toml",
     'name = "mine"',
@@ -178,11 +178,11 @@ RECIPES_TEXT = [
     "sparsity = 0.4",
     "```",
     "",
-    "Exactly one pass is `convert`. What trains comes before it, `slim` and `encode` after it.",
+    "Exactly one pass is `convert`. Passes that train come before it, `slim` and `encode` after it.",
 ]
 DEVICES_TEXT = [
-    "A profile is a TOML file of facts, each group with its source. `tflite-compress devices NAME` prints a",
-    "bundled one; pass the path of your own as `--device=board.toml`. Copy the one that is most alike.",
+    "A profile is a TOML file of facts; each group has its source. `tflite-compress devices NAME` prints a",
+    "bundled profile. Pass your own as `--device=board.toml`; start from the most similar bundled profile.",
 ]
 
 if __name__ == "__main__":
