@@ -12,9 +12,9 @@ import pytest
 from tests.bundling.test_micro import compile_, sources
 from tests.needs import tool
 from tflite_compress.bundling import make_bundle
+from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.data.raw import random_data
 from tflite_compress.models.load import load_model
-from tflite_compress.passes.convert import Convert, convert
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes import vela
 from tflite_compress.support.errors import UsageError
@@ -30,7 +30,9 @@ def build(model: Any) -> bytes:
         else rng.normal(size=(16, *p.shape[1:])).astype(p.dtype)
         for p in network.inputs
     )
-    return convert(network, Convert(precision="int8", io="integer"), samples, lambda n: None)[0]
+    return convert_network(
+        network, ConverterSettings(precision="int8", integer_io=True), samples, lambda n: None
+    )[0]
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.fit_result import find_ram, find_violation
 from tflite_compress.checking.latency_estimate import count_cycles, estimate_latency
 from tflite_compress.checking.verdict import Limits, check
+from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.data.raw import random_data
 from tflite_compress.data.samples import Samples
 from tflite_compress.models.load import load_model
-from tflite_compress.passes.convert import Convert, convert
 from tflite_compress.profiles.devices import all_devices, cycle_table, load_device, operator_sets
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.support.errors import CompressError
@@ -38,7 +38,7 @@ def build(model: Any, **settings: Any) -> bytes:
     network = load_model(model).network
     rng = np.random.default_rng(0)
     samples = tuple(rng.normal(size=(8, *p.shape[1:])).astype(np.float32) for p in network.inputs)
-    return convert(network, Convert(**settings), samples, lambda n: None)[0]
+    return convert_network(network, ConverterSettings(**settings), samples, lambda n: None)[0]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def gelu(keras: Any) -> bytes:
     inputs = keras.Input((8,), name="features")
     x = layers.Dense(16, name="first")(inputs)
     x = layers.Activation(lambda t: keras.activations.gelu(t, approximate=False), name="smooth")(x)
-    return build(keras.Model(inputs, layers.Dense(2, name="last")(x)), precision="float32", io="float32")
+    return build(keras.Model(inputs, layers.Dense(2, name="last")(x)), precision="float32")
 
 
 def test_the_example_fits_the_board_it_was_made_for(int8: Evidence) -> None:
@@ -134,7 +134,7 @@ def test_types(compressed: Path, keras: Any) -> None:
     assert "types" in failing
     small = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(2)])
     for precision in ("float32", "dynamic", "int8", "int16x8"):
-        model = unpack(build(small, precision=precision, io="float32"))
+        model = unpack(build(small, precision=precision))
         found = read_contents(model, 0).precisions
         assert precision in found or precision == "dynamic", (precision, found)
 
@@ -166,7 +166,7 @@ def small_conv(keras: Any) -> bytes:
     inputs = keras.Input((16, 16, 3), name="image")
     x = layers.Conv2D(8, 3, strides=2, activation="relu")(inputs)
     x = layers.GlobalAveragePooling2D()(x)
-    return build(keras.Model(inputs, layers.Dense(2, name="last")(x)), precision="int8", io="integer")
+    return build(keras.Model(inputs, layers.Dense(2, name="last")(x)), precision="int8", integer_io=True)
 
 
 @pytest.mark.parametrize("device", ["stm32h743", "rp2040"])
@@ -235,7 +235,7 @@ def test_estimates_agree_with_what_they_were_derived_from(keras: Any) -> None:
     """The image classification model of MLPerf Tiny: 12.5 M MACs, 2.567 inferences a second at 120 MHz."""
     import fashion
 
-    model = build(fashion.build_resnet8(), precision="int8", io="integer")
+    model = build(fashion.build_resnet8(), precision="int8", integer_io=True)
     found = read_contents(unpack(model), len(model))
     assert sum(op.macs for op in found.operators) == pytest.approx(12.5e6, rel=0.35)
     published = 120e6 / 2.567 / 12.5e6

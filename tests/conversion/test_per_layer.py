@@ -106,7 +106,7 @@ def test_layers_without_integer_form_are_named(keras: object) -> None:
     ).network
     samples = (np.random.default_rng(0).normal(size=(8, 6, 3)).astype(np.float32),)
     _, notes = quantized(prepare(network, samples, False), "int8", {}, "minmax", False)
-    assert len(notes) == 1 and "UNIDIRECTIONAL_SEQUENCE_LSTM" in notes[0]
+    assert len(notes) == 1 and "UNIDIRECTIONAL_SEQUENCE_LSTM" in notes[0].text
 
 
 @pytest.mark.slow

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tflite_compress.compression.compress import Options
+from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import culprits, reason
 from tflite_compress.diagnosis.diagnose import Diagnosis, diagnose
 from tflite_compress.diagnosis.layers import Layer, compare_layers
 from tflite_compress.models.load import load_model
-from tflite_compress.passes.convert import Convert, convert
 from tflite_compress.support.progress import Silent
 
 Run = Callable[..., tuple[int, str, str]]
@@ -129,7 +129,7 @@ def test_models_of_other_kinds(keras: Any) -> None:
         rng = np.random.default_rng(0)
         samples = tuple(rng.normal(size=(16, *p.shape[1:])).astype(np.float32) for p in network.inputs)
         files = [
-            convert(network, Convert(precision=n, io="float32"), samples, lambda n: None)[0]
+            convert_network(network, ConverterSettings(precision=n), samples, lambda n: None)[0]
             for n in ("float32", "int8")
         ]
         found = compare_layers(files[0], files[1], samples, network.tensor_names[0])

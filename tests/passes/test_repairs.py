@@ -219,7 +219,7 @@ def test_biases_take_back_the_mean_error(uneven: Network, context: Context, per_
 
 
 def test_rounding_is_the_converters(uneven: Network) -> None:
-    from tflite_compress.passes.convert import Convert, convert
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.tflite.flatbuffer import operator_name, unpack
     from tflite_compress.tflite.macs import constant
 
@@ -227,7 +227,9 @@ def test_rounding_is_the_converters(uneven: Network) -> None:
     from tflite_compress.models.network import keras_network
 
     samples = (image(10, 10, 1),)
-    content, _ = convert(keras_network(model, "m", True), Convert(precision="int8"), samples, lambda n: None)
+    content, _ = convert_network(
+        keras_network(model, "m", True), ConverterSettings(precision="int8"), samples, lambda n: None
+    )
     tree = unpack(content)
     graph = tree.subgraphs[0]
     conv = next(op for op in graph.operators if operator_name(tree, op) == "CONV_2D")

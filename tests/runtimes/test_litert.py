@@ -30,13 +30,13 @@ def test_what_is_no_model_is_refused() -> None:
 
 
 def test_the_result_does_not_depend_on_the_number_of_workers(keras: Any) -> None:
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.load import load_model
-    from tflite_compress.passes.convert import Convert, convert
 
     inputs = keras.Input((5,), name="x")
     network = load_model(keras.Model(inputs, keras.layers.Dense(3, name="y")(inputs))).network
     x = np.random.default_rng(0).standard_normal((37, 5)).astype(np.float32)
-    content, _ = convert(network, Convert(precision="float32"), (x,), lambda n: None)
+    content, _ = convert_network(network, ConverterSettings(precision="float32"), (x,), lambda n: None)
     results = [predict(content, (x,), ("x",), ("y",), workers=n)[0] for n in (1, 3, 100, None)]
     assert all(np.array_equal(results[0], other) for other in results[1:])
     assert np.allclose(results[0], network.predict((x,))[0], atol=1e-6)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.models.load import load_model
-from tflite_compress.passes.convert import Convert, convert
 from tflite_compress.runtimes.arena import find_smallest_arena
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.runtimes.tflm import TFLMModel, find_minimal_arena, has_same_outputs, predict_raw
@@ -28,7 +28,9 @@ def build(model: Any) -> bytes:
     network = load_model(model).network
     rng = np.random.default_rng(0)
     samples = tuple(rng.normal(size=(8, *p.shape[1:])).astype(np.float32) for p in network.inputs)
-    return convert(network, Convert(precision="int8", io="integer"), samples, lambda n: None)[0]
+    return convert_network(
+        network, ConverterSettings(precision="int8", integer_io=True), samples, lambda n: None
+    )[0]
 
 
 def inputs(count: int) -> tuple[np.ndarray, ...]:

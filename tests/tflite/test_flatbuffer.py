@@ -14,8 +14,8 @@ from tflite_compress.tflite.slim_file import layer_name, list_slimming_steps, sl
 
 @pytest.fixture(scope="module")
 def content(keras: Any) -> bytes:
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.load import load_model
-    from tflite_compress.passes.convert import Convert, convert
 
     layers = keras.layers
     model = keras.Sequential(
@@ -33,7 +33,7 @@ def content(keras: Any) -> bytes:
     model.set_weights(weights)
     network = load_model(model).network
     samples = (np.random.default_rng(0).standard_normal((8, 8, 8, 3)).astype(np.float32),)
-    return convert(network, Convert(precision="int8"), samples, lambda n: None)[0]
+    return convert_network(network, ConverterSettings(precision="int8"), samples, lambda n: None)[0]
 
 
 def test_macs_and_zeros_are_counted(content: bytes) -> None:

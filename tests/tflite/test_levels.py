@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.passes.test_convert import random_context
-from tflite_compress.passes.convert import Convert, convert
+from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.runtimes.tflm import predict_raw
 from tflite_compress.scoring.reference import distance
@@ -41,7 +41,9 @@ def clustered(keras2: Any) -> Any:
 def test_channels_share_their_levels_and_the_outputs_stay(clustered: Any, precision: Any) -> None:
     context, start = random_context(clustered)
     samples = context.reference.splits.calibrate.inputs
-    before, _ = convert(start.network, Convert(precision=precision), samples, lambda n: None)
+    before, _ = convert_network(
+        start.network, ConverterSettings(precision=precision), samples, lambda n: None
+    )
     handle = start.network.handle
     kernels = [handle.get_layer(name).kernel.numpy() for name in ("one", "two", "three")]
     after = share_levels(before, kernels)
@@ -62,7 +64,7 @@ def test_channels_share_their_levels_and_the_outputs_stay(clustered: Any, precis
 def test_unknown_kernels_change_nothing(clustered: Any) -> None:
     context, start = random_context(clustered)
     samples = context.reference.splits.calibrate.inputs
-    content, _ = convert(start.network, Convert(), samples, lambda n: None)
+    content, _ = convert_network(start.network, ConverterSettings(precision="int8"), samples, lambda n: None)
     strangers = [np.random.default_rng(1).normal(size=(3, 3, 3, 16)), np.ones((7, 7)), np.ones((2, 2, 2))]
     assert share_levels(content, strangers) == content
 

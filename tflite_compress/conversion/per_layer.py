@@ -21,6 +21,7 @@ from tflite_compress.conversion.observe import Observed, observe
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConfigError, ConversionError
+from tflite_compress.support.notes import Note
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name, unpack
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def prepare(
     Raises:
         ConversionError: The converter refuses the network.
     """
-    from tflite_compress.passes.convert import Convert, convert
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
 
-    content, _ = convert(network, Convert(precision="float32", io="float32"), samples, lambda n: None)
+    content, _ = convert_network(network, ConverterSettings(precision="float32"), samples, lambda n: None)
     names, _ = network.tensor_names
     return Plain(content, observe(content, samples, names, histograms, advance), _layers(content))
 
@@ -146,7 +147,7 @@ def quantized(
     method: Method,
     integer_io: bool,
     per_channel: bool = True,
-) -> tuple[bytes, tuple[str, ...]]:
+) -> tuple[bytes, tuple[Note, ...]]:
     """Quantize a float file.
 
     Args:
@@ -209,7 +210,7 @@ def _statistics(seen: Observed, method: Method, steps: int) -> dict[str, np.ndar
     return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
 
 
-def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tuple[str, ...]:
+def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tuple[Note, ...]:
     tree = unpack(content)
     graph = tree.subgraphs[0]
     of_tensor = {name: layer.name for layer in plain.layers for name in layer.tensors}
@@ -222,6 +223,7 @@ def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tu
             found.add(kind)
     if not found:
         return ()
-    return (
-        f"operators without integer form in litert-quantizer stay in float32: {', '.join(sorted(found))}",
+    text = (
+        f"operators without an integer form in litert-quantizer stay in float32: {', '.join(sorted(found))}"
     )
+    return (Note("operators-stay-float32", text, "warning"),)

@@ -12,7 +12,6 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import Culprit, culprits
 from tflite_compress.diagnosis.inputs import InputFinding, input_findings
 from tflite_compress.diagnosis.layers import Layer, compare_layers, unmatched
-from tflite_compress.passes.convert import Convert
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import Overrides
 from tflite_compress.support.errors import DataError
@@ -82,8 +81,8 @@ def diagnose(
         CompressError: Something the user can mend.
     """
     from tflite_compress.compression.session import open_session
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.unroll import unrolled
-    from tflite_compress.passes.convert import convert
     from tflite_compress.runtimes.litert import predict
 
     require_network(model, "diagnose")
@@ -96,7 +95,7 @@ def diagnose(
     if precision in ("float32", "float16"):
         notes.append(f"recipe '{plan.candidates[0].name}' keeps {precision}; int8 was looked at instead")
         precision, per_channel = "int8", True
-    config = Convert(precision=precision, io="float32", per_channel=per_channel)
+    config = ConverterSettings(precision, per_channel=per_channel)
     session = open_session(model, spec, options, progress)
     reference = session.context.reference
     with progress.step("looking at the data"):
@@ -104,8 +103,8 @@ def diagnose(
     network = unrolled(session.source.network)
     samples = reference.splits.calibrate.inputs
     with progress.step(f"converting to {config.precision}", len(samples[0])) as advance:
-        plain, _ = convert(network, Convert(precision="float32", io="float32"), samples, lambda n: None)
-        quantized, remarks = convert(network, config, samples, advance)
+        plain, _ = convert_network(network, ConverterSettings(precision="float32"), samples, lambda n: None)
+        quantized, remarks = convert_network(network, config, samples, advance)
     evaluate = reference.splits.evaluate
     with progress.step("evaluating"):
         score = reference.score_of(predict(quantized, evaluate.inputs, *network.tensor_names))
@@ -124,5 +123,5 @@ def diagnose(
         tuple(inputs),
         tuple(layers),
         tuple(culprits(layers)),
-        (*notes, *remarks),
+        (*notes, *(remark.text for remark in remarks)),
     )

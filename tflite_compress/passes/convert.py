@@ -1,14 +1,10 @@
-"""Conversion to ``.tflite`` with post-training quantization by the TFLite converter.
-
-Per-channel int8 follows Jacob et al., "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference" (arXiv:1712.05877) and the TFLite 8-bit quantization specification.
-"""
+"""Conversion to ``.tflite``; see ``conversion.converter`` and ``conversion.per_layer``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
@@ -20,16 +16,17 @@ from tflite_compress.passes.base import (
     Stage,
     register,
 )
-from tflite_compress.support import backend
+from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from tflite_compress.conversion.converter import ConverterSettings
     from tflite_compress.models.network import Network
     from tflite_compress.profiles.devices import Device
 
-Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 CHECKED_SAMPLES = 8
 
 
@@ -69,6 +66,19 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         """True where activation ranges must be measured on representative data."""
         return self.precision in ("int8", "int16x8")
 
+    @property
+    def converter_settings(self) -> ConverterSettings:
+        """What the TFLite converter is asked for."""
+        from tflite_compress.conversion.converter import ConverterSettings
+
+        return ConverterSettings(
+            self.precision,
+            self.io == "integer",
+            self.per_channel,
+            self.float_fallback,
+            self.has_free_batch,
+        )
+
     def summary(self) -> str:
         """Return the precision, and the layers that differ from it."""
         but = f" but {', '.join(self.layers)}" if self.layers else ""
@@ -104,13 +114,13 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         network = model.network
         if model.clusters and self.needs_calibration and self.per_channel:
             content = share_levels(content, _clustered_kernels(network, model.clusters))
-        dense = replace(model, flatbuffer=content).noting(*notes)
+        dense = replace(model, flatbuffer=content).noting(*(note.text for note in notes))
         return _sparse(self, dense, network, context) if self.sparse else dense
 
 
 def flatbuffer(
     config: Convert, model: Model, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
-) -> tuple[bytes, tuple[str, ...]]:
+) -> tuple[bytes, tuple[Note, ...]]:
     """Convert a model's network, with whatever passes before have settled.
 
     Args:
@@ -130,7 +140,9 @@ def flatbuffer(
     network = unrolled(model.network) if config.needs_calibration else model.network
     if config.needs_calibration and _is_finer(config, model):
         return _by_layer(config, model, network, samples, advance)
-    return convert(network, config, samples, advance)
+    from tflite_compress.conversion.converter import convert_network
+
+    return convert_network(network, config.converter_settings, samples, advance)
 
 
 def _is_finer(config: Convert, model: Model) -> bool:
@@ -149,7 +161,7 @@ def _by_layer(
     network: Network,
     samples: tuple[np.ndarray, ...],
     advance: Callable[[int], None],
-) -> tuple[bytes, tuple[str, ...]]:
+) -> tuple[bytes, tuple[Note, ...]]:
     """Quantize with a type for each layer or other activation ranges."""
     from tflite_compress.conversion.per_layer import layer_types, prepare, quantized
 
@@ -159,7 +171,9 @@ def _by_layer(
     integer_io = config.io == "integer" and all(port.dtype == "float32" for port in network.inputs)
     content, notes = quantized(plain, config.precision, types, method, integer_io, config.per_channel)
     if notes and not config.float_fallback:
-        raise ConversionError(notes[0], "Leave out settings 'ranges' and 'layers', or choose another recipe.")
+        raise ConversionError(
+            notes[0].text, "Leave out settings 'ranges' and 'layers', or choose another recipe."
+        )
     return content, notes
 
 
@@ -177,6 +191,7 @@ def _sparse(config: Convert, dense: Model, network: Network, context: Context) -
     """The model with its zeros left out of the file, or the dense one with a note why not."""
     import numpy as np
 
+    from tflite_compress.conversion.converter import convert_network
     from tflite_compress.runtimes.litert import predict
 
     assert dense.flatbuffer is not None
@@ -185,7 +200,7 @@ def _sparse(config: Convert, dense: Model, network: Network, context: Context) -
     ports = network.tensor_names
     try:
         with context.progress.step("storing zeros sparsely", len(samples[0])) as advance:
-            content, _ = convert(network, config, samples, advance, sparse=True)
+            content, _ = convert_network(network, config.converter_settings, samples, advance, sparse=True)
             outputs = predict(content, inputs, *ports, workers=1)
     except ConversionError as error:
         return dense.noting(f"zeros are stored densely: with sparse storage, {error.message}")
@@ -195,131 +210,3 @@ def _sparse(config: Convert, dense: Model, network: Network, context: Context) -
     if len(content) >= len(dense.flatbuffer):
         return dense.noting("zeros are stored densely: sparse storage would not make the file smaller")
     return replace(dense, flatbuffer=content, plain=dense.flatbuffer)
-
-
-def convert(
-    network: Network,
-    config: Convert,
-    samples: tuple[np.ndarray, ...],
-    advance: Callable[[int], None],
-    sparse: bool = False,
-) -> tuple[bytes, tuple[str, ...]]:
-    """Run the converter, without float fallback first.
-
-    Args:
-        network: What to convert.
-        config: How.
-        samples: Calibration inputs, one array for each input port.
-        advance: Called once for each calibration sample.
-        sparse: Let the converter store mostly-zero weights sparsely.
-
-    Returns:
-        The flatbuffer, and notes on what did not go as asked.
-
-    Raises:
-        ConversionError: The converter refuses the model.
-    """
-    from tflite_compress.models.trace import traced
-
-    with backend.native_noise_captured():
-        concrete, owner = traced(network, None if config.has_free_batch else 1)
-        if config.needs_calibration:
-            _refuse_loops(concrete, owner, config.precision)
-        converter = _converter(concrete, owner, config, network, samples, advance, sparse)
-        try:
-            return converter.convert(), ()
-        except Exception as error:
-            if not (config.needs_calibration and config.float_fallback):
-                raise _refusal(error, config.precision) from error
-        relaxed = _converter(concrete, owner, config, network, samples, advance, sparse)
-        relaxed.target_spec.supported_ops = [
-            *relaxed.target_spec.supported_ops,
-            backend.tensorflow().lite.OpsSet.TFLITE_BUILTINS,
-        ]
-        try:
-            content = relaxed.convert()
-        except Exception as error:
-            raise _refusal(error, config.precision) from error
-    return content, (f"some operators have no {config.precision} kernel and stay in float32",)
-
-
-def _converter(
-    concrete: Any,
-    owner: Any,
-    config: Convert,
-    network: Network,
-    samples: tuple[np.ndarray, ...],
-    advance: Callable[[int], None],
-    sparse: bool,
-) -> Any:
-    """A TFLite converter set up as ``config`` says."""
-    lite = backend.tensorflow().lite
-    converter = lite.TFLiteConverter.from_concrete_functions([concrete], owner)
-    zeros = [lite.Optimize.EXPERIMENTAL_SPARSITY] if sparse else []
-    if config.precision == "float32":
-        converter.optimizations = zeros
-        return converter
-    converter.optimizations = [lite.Optimize.DEFAULT, *zeros]
-    if config.precision == "float16":
-        converter.target_spec.supported_types = [backend.tensorflow().float16]
-    if config.needs_calibration:
-        int16 = config.precision == "int16x8"
-        converter.target_spec.supported_ops = [
-            lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-            if int16
-            else lite.OpsSet.TFLITE_BUILTINS_INT8
-        ]
-        converter.representative_dataset = lambda: _representative(network, samples, advance)
-        if config.io == "integer" and all(port.dtype == "float32" for port in network.inputs):
-            io_type = backend.tensorflow().int16 if int16 else backend.tensorflow().int8
-            converter.inference_input_type = io_type
-            converter.inference_output_type = io_type
-    if not config.per_channel:
-        converter._experimental_disable_per_channel = True
-    return converter
-
-
-def _representative(
-    network: Network, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
-) -> Iterator[dict[str, np.ndarray]]:
-    """Calibration samples one by one, by input name."""
-    for index in range(len(samples[0])):
-        advance(1)
-        yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
-
-
-def _refuse_loops(concrete: Any, owner: Any, precision: str) -> None:
-    """Refuse models that keep a loop: calibrating one takes the whole process down.
-
-    Raises:
-        ConversionError: The converted float model contains a WHILE operator.
-    """
-    from tflite_compress.tflite.flatbuffer import operator_names
-
-    functions = concrete.graph.as_graph_def().library.function
-    nodes = [*concrete.graph.as_graph_def().node, *(n for f in functions for n in f.node_def)]
-    if not any(node.op in ("While", "StatelessWhile") for node in nodes):
-        return
-    try:
-        content = (
-            backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
-        )
-    except Exception as error:
-        raise _refusal(error, precision) from error
-    if "WHILE" in operator_names(content):
-        from tflite_compress.models.unroll import MAX_UNROLLED_STEPS
-
-        raise ConversionError(
-            f"the model keeps a loop (a recurrent layer other than LSTM, or over {MAX_UNROLLED_STEPS} time "
-            f"steps), which {precision} quantization cannot calibrate",
-            "Use LSTM, shorten the sequence, or choose --recipe=dynamic or float16.",
-        )
-
-
-def _refusal(error: Exception, precision: str) -> ConversionError:
-    from tflite_compress.models.trace import shortened
-
-    return ConversionError(
-        f"the TFLite converter refuses {precision}: {shortened(error)}",
-        "Choose another recipe, or replace the operator it names.",
-    )

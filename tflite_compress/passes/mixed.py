@@ -128,5 +128,5 @@ def measure(
     precision = config.conversion.precision
     content, notes = quantized(plain, precision, types, model.ranges, False, config.per_channel)
     if notes:
-        raise ConversionError(notes[0])
+        raise ConversionError(notes[0].text)
     return quality_of(content, model.network, context)

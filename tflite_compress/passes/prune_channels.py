@@ -24,8 +24,8 @@ from tflite_compress.passes.base import (
     layer_patterns,
     register,
 )
-from tflite_compress.passes.convert import Precision
 from tflite_compress.passes.training import Training, TrainingPass
+from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ModelError
 
 if TYPE_CHECKING:
@@ -197,7 +197,8 @@ def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Contex
             config.target_latency_ratio,
             max(1, config.multiple),
             precision,
-            context,
+            context.reference.splits.calibrate.inputs,
+            context.progress,
         )
         macs = min(macs, found)
     return {"macs": macs, "bytes": config.target_size}

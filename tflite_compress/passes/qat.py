@@ -22,8 +22,8 @@ from tflite_compress.passes.base import (
     named,
     register,
 )
-from tflite_compress.passes.convert import Precision
 from tflite_compress.passes.training import Training, TrainingPass
+from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ModelError
 
 LOST = 0.01

@@ -53,7 +53,7 @@ class Ranges(Repair, frozen=True, tag="ranges"):
             for method in METHODS[1:] if self.method == "auto" else (self.method,):
                 content, notes = quantized(plain, precision, model.types, method, False, self.per_channel)
                 if notes:
-                    return model.noting(f"ranges left out: {notes[0]}")
+                    return model.noting(f"ranges left out: {notes[0].text}")
                 tried[method] = quality_of(content, network, context)
         except ConversionError as error:
             return model.noting(f"ranges left out: {error.message}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import msgspec
 
 from tflite_compress.passes.base import ConversionPass, PassConfig, Stage
-from tflite_compress.passes.convert import Convert, Precision
+from tflite_compress.passes.convert import Convert
+from tflite_compress.profiles.devices import Precision
 
 if TYPE_CHECKING:
     from typing import Self

@@ -26,11 +26,11 @@ def worst_layers(network: Network, quantized: bytes, samples: tuple[np.ndarray, 
     Returns:
         Worst first: name, operator, signal-to-noise ratio, the range its integers hold, and histograms.
     """
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.unroll import unrolled
-    from tflite_compress.passes.convert import Convert, convert
 
     network = unrolled(network)
-    plain, _ = convert(network, Convert(precision="float32", io="float32"), (), lambda n: None)
+    plain, _ = convert_network(network, ConverterSettings(precision="float32"), (), lambda n: None)
     few = tuple(x[:COMPARED_SAMPLES] for x in samples)
     names = network.tensor_names[0]
     layers = sorted(compare_layers(plain, quantized, few, names), key=lambda a: -a.added_noise)[:WORST]

@@ -1,0 +1,175 @@
+"""Conversion to ``.tflite`` with post-training quantization by the TFLite converter.
+
+Per-channel int8 follows Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference" (arXiv:1712.05877) and the TFLite 8-bit quantization specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tflite_compress.profiles.devices import Precision
+from tflite_compress.support import backend
+from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tflite_compress.models.network import Network
+
+
+@dataclass(frozen=True)
+class ConverterSettings:
+    """What the TFLite converter is asked for.
+
+    Attributes:
+        precision: ``float32``; ``float16`` weights; ``dynamic`` (int8 weights, float activations); ``int8``
+            throughout; ``int16x8`` (int16 activations, int8 weights).
+        integer_io: Give inputs and outputs of an integer model an integer type, else float32.
+        per_channel: One scale for each output channel of a weight rather than one for all.
+        float_fallback: Let operators without an integer kernel stay in float32.
+        has_free_batch: Leave the batch dimension free; otherwise it is 1.
+    """
+
+    precision: Precision
+    integer_io: bool = False
+    per_channel: bool = True
+    float_fallback: bool = True
+    has_free_batch: bool = False
+
+    @property
+    def needs_calibration(self) -> bool:
+        """True where activation ranges must be measured on representative data."""
+        return self.precision in ("int8", "int16x8")
+
+
+def convert_network(
+    network: Network,
+    settings: ConverterSettings,
+    samples: tuple[np.ndarray, ...],
+    advance: Callable[[int], None],
+    sparse: bool = False,
+) -> tuple[bytes, tuple[Note, ...]]:
+    """Run the converter, without float fallback first.
+
+    Args:
+        network: What to convert.
+        settings: How.
+        samples: Calibration inputs, one array for each input port.
+        advance: Called once for each calibration sample.
+        sparse: Let the converter store mostly-zero weights sparsely.
+
+    Returns:
+        The flatbuffer, and notes on what did not go as asked.
+
+    Raises:
+        ConversionError: The converter refuses the model.
+    """
+    from tflite_compress.models.trace import traced
+
+    with backend.native_noise_captured():
+        concrete, owner = traced(network, None if settings.has_free_batch else 1)
+        if settings.needs_calibration:
+            _refuse_loops(concrete, owner, settings.precision)
+        converter = _converter(concrete, owner, settings, network, samples, advance, sparse)
+        try:
+            return converter.convert(), ()
+        except Exception as error:
+            if not (settings.needs_calibration and settings.float_fallback):
+                raise _refusal(error, settings.precision) from error
+        relaxed = _converter(concrete, owner, settings, network, samples, advance, sparse)
+        relaxed.target_spec.supported_ops = [
+            *relaxed.target_spec.supported_ops,
+            backend.tensorflow().lite.OpsSet.TFLITE_BUILTINS,
+        ]
+        try:
+            content = relaxed.convert()
+        except Exception as error:
+            raise _refusal(error, settings.precision) from error
+    text = f"some operators have no {settings.precision} kernel and stay in float32"
+    return content, (Note("operators-stay-float32", text, "warning"),)
+
+
+def _converter(
+    concrete: Any,
+    owner: Any,
+    settings: ConverterSettings,
+    network: Network,
+    samples: tuple[np.ndarray, ...],
+    advance: Callable[[int], None],
+    sparse: bool,
+) -> Any:
+    """A TFLite converter set up as ``settings`` says."""
+    lite = backend.tensorflow().lite
+    converter = lite.TFLiteConverter.from_concrete_functions([concrete], owner)
+    zeros = [lite.Optimize.EXPERIMENTAL_SPARSITY] if sparse else []
+    if settings.precision == "float32":
+        converter.optimizations = zeros
+        return converter
+    converter.optimizations = [lite.Optimize.DEFAULT, *zeros]
+    if settings.precision == "float16":
+        converter.target_spec.supported_types = [backend.tensorflow().float16]
+    if settings.needs_calibration:
+        int16 = settings.precision == "int16x8"
+        converter.target_spec.supported_ops = [
+            lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            if int16
+            else lite.OpsSet.TFLITE_BUILTINS_INT8
+        ]
+        converter.representative_dataset = lambda: _representative(network, samples, advance)
+        if settings.integer_io and all(port.dtype == "float32" for port in network.inputs):
+            io_type = backend.tensorflow().int16 if int16 else backend.tensorflow().int8
+            converter.inference_input_type = io_type
+            converter.inference_output_type = io_type
+    if not settings.per_channel:
+        converter._experimental_disable_per_channel = True
+    return converter
+
+
+def _representative(
+    network: Network, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Calibration samples one by one, by input name."""
+    for index in range(len(samples[0])):
+        advance(1)
+        yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
+
+
+def _refuse_loops(concrete: Any, owner: Any, precision: str) -> None:
+    """Refuse models that keep a loop: calibrating one takes the whole process down.
+
+    Raises:
+        ConversionError: The converted float model contains a WHILE operator.
+    """
+    from tflite_compress.tflite.flatbuffer import operator_names
+
+    functions = concrete.graph.as_graph_def().library.function
+    nodes = [*concrete.graph.as_graph_def().node, *(n for f in functions for n in f.node_def)]
+    if not any(node.op in ("While", "StatelessWhile") for node in nodes):
+        return
+    try:
+        content = (
+            backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
+        )
+    except Exception as error:
+        raise _refusal(error, precision) from error
+    if "WHILE" in operator_names(content):
+        from tflite_compress.models.unroll import MAX_UNROLLED_STEPS
+
+        raise ConversionError(
+            f"the model keeps a loop (a recurrent layer other than LSTM, or over {MAX_UNROLLED_STEPS} time "
+            f"steps), which {precision} quantization cannot calibrate",
+            "Use LSTM, shorten the sequence, or choose --recipe=dynamic or float16.",
+        )
+
+
+def _refusal(error: Exception, precision: str) -> ConversionError:
+    from tflite_compress.models.trace import shortened
+
+    return ConversionError(
+        f"the TFLite converter refuses {precision}: {shortened(error)}",
+        "Choose another recipe, or replace the operator it names.",
+    )
