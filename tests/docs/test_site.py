@@ -12,7 +12,7 @@ import pytest
 
 import tflite_compress
 from tests.conftest import ROOT
-from tflite_compress.cli.main import COMMANDS
+from tflite_compress.cli.command_registry import all_commands
 
 DOCS = ROOT / "docs"
 
@@ -37,7 +37,7 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
 
 def test_every_command_is_documented(site: Path) -> None:
     page = (site / "cli" / "index.html").read_text()
-    for command in COMMANDS:
+    for command in all_commands():
         assert f'<h2 id="{command}">' in page
 
 
