@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import functools
 import io
 import json
-import resource
 import signal
 import subprocess
 import tempfile
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.runtimes.run_result import Arrays
+from tflite_compress.support.child_process import limit_child
 from tflite_compress.support.errors import ModelError
 
 RUNNER = Path(__file__).with_name("runner.py")
@@ -67,35 +66,32 @@ def run_child(
     Raises:
         ModelError: It crashed or took too long.
     """
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            env=environment,
-            preexec_fn=functools.partial(apply_limits, memory_bytes) if limit_memory else None,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(
-            f"{what} did not finish in {seconds:g} s", "The model is too large or broken."
-        ) from error
-    code = done.returncode
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=environment,
+    ) as process:
+        if limit_memory:
+            limit_child(process.pid, memory_bytes)
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise ModelError(
+                f"{what} did not finish in {seconds:g} s", "The model is too large or broken."
+            ) from error
+        finally:
+            process.kill()  # where it still runs: it took too long, or the user pressed Ctrl-C
+    code = process.returncode
     if code < 0 or code in (134, 135, 136, 139):
         name = _signal_name(-code if code < 0 else code - 128)
         raise ModelError(
             f"{what} crashes on the model ({name})", "The file is damaged, or beyond what it supports."
         )
-    return done
-
-
-def apply_limits(memory_bytes: int = MEMORY_LIMIT_BYTES) -> None:
-    """Limit this process's memory, and leave no core file; for a child before it starts."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return subprocess.CompletedProcess(command, code, output, errors)
 
 
 def _signal_name(number: int) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tflite_compress.runtimes.isolated import apply_limits, last_line
+from tflite_compress.runtimes.isolated import MEMORY_LIMIT_BYTES, last_line
+from tflite_compress.support.child_process import limit_child
 from tflite_compress.support.errors import ModelError
 
 WORKER = Path(__file__).with_name("timing_worker.py")
@@ -57,8 +58,8 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            preexec_fn=apply_limits,
         )
+        limit_child(self._process.pid, MEMORY_LIMIT_BYTES)
         return self
 
     def __exit__(self, *exc: object) -> None:
