@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from tflite_compress.decode.insert import decoded_tensors
 from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
-from tflite_compress.passes.encode import Encode
+from tflite_compress.passes.encode import Encode, pays
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.training import Training
@@ -72,6 +73,30 @@ def test_what_does_not_pay_is_left_and_said(context: Context, start: Model) -> N
     assert found.flatbuffer == plain.flatbuffer and not found.encoding and found.plain is None
     assert any("no encoding would make the file smaller" in note for note in found.notes)
     assert Encode(encode="none").apply(plain, context) is plain
+
+
+def test_automatic_encoding_must_save_a_tenth_of_the_file() -> None:
+    assert pays(1000, 900) and not pays(1000, 901)
+    assert not pays(100_000, 96_900)  # 3.1 %, which once cost 12.2x the time and 4.9x the arena
+
+
+def test_a_small_saving_is_refused_with_its_price_and_kept_where_it_is_asked_for(keras: Any) -> None:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inputs = keras.Input((64,), name="features")
+    x = layers.Dense(200, activation="relu")(layers.Dense(64, activation="relu", name="few")(inputs))
+    model = keras.Model(inputs, layers.Dense(64, name="last")(x))
+    kernel = model.get_layer("few").weights[0]
+    kernel.assign(np.round(kernel.numpy() * 20) / 20)
+    context, start = random_context(model)
+    plain = Convert(precision="int8").apply(start, context)
+    asked = Encode(encode="lut").apply(plain, context)
+    assert asked.flatbuffer and plain.flatbuffer and asked.encoding
+    assert 0.9 * len(plain.flatbuffer) < len(asked.flatbuffer) < len(plain.flatbuffer)
+    found = Encode().apply(plain, context)
+    assert found.flatbuffer == plain.flatbuffer and not found.encoding
+    [note] = [n for n in found.notes if "not encoded" in n]
+    assert re.search(r"the file would be \d\.\d% smaller, for \d+\.\dx the time and \d+\.\dx the arena", note)
 
 
 def test_a_model_tflite_micro_refuses_is_left_and_said(context: Context, start: Model) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Ports = tuple[tuple[str, ...], tuple[str, ...]]
 SECONDS = 0.3
+MIN_SAVING = 0.1  # of the file
 
 
 @register
@@ -36,8 +37,8 @@ class Encode(PassConfig, frozen=True, tag="encode"):
     """Store weights encoded; the device decodes each layer's just before it runs.
 
     Attributes:
-        encode: ``lut``, ``prune`` or ``huffman`` for all tensors it makes smaller, ``auto`` for the best of
-            each tensor, ``none`` for none.
+        encode: ``lut``, ``prune`` or ``huffman`` for all tensors it makes smaller; ``auto`` for the best of
+            each tensor, kept only if the file shrinks by at least 10 %; ``none`` for none.
         arena_limit_bytes: Largest tensor arena the result may need, as decoded weights live there; 0 sets no
             limit, and is half the device's RAM where a device is known.
         check_samples: Samples on which the encoded file must equal the plain one.
@@ -109,6 +110,8 @@ class Encode(PassConfig, frozen=True, tag="encode"):
             limit = max(arena, self.arena_limit_bytes) if self.arena_limit_bytes else LARGEST_ARENA
             found = _largest_within(model.flatbuffer, chosen, tensors, limit)
         if found is not None and len(found.content) < len(model.flatbuffer):
+            if self.encode == "auto" and not pays(len(model.flatbuffer), len(found.content)):
+                return model.noting(_why_not(model.flatbuffer, found, context, ports, arena))
             return _verified(self, model, context, ports, found, arena)
         if chosen and found is None:
             return model.noting("weights are not encoded: decoded they would not fit into the arena")
@@ -130,6 +133,27 @@ class _Candidate:
     encodings: dict[int, Encoded]
     arena: int
     left_plain: int
+
+
+def pays(plain_bytes: int, encoded_bytes: int) -> bool:
+    """Return whether an encoding that was not asked for by name is worth its decoding.
+
+    Decoding costs time in each inference and arena for the decoded weights, so the file must shrink by at
+    least 10 %.
+    """
+    return encoded_bytes <= (1 - MIN_SAVING) * plain_bytes
+
+
+def _why_not(plain: bytes, found: _Candidate, context: Context, ports: Ports, arena: int) -> str:
+    """What an encoding would save and cost that does not pay."""
+    inputs = tuple(x[:1] for x in context.reference.splits.evaluate.inputs)
+    saved = 1 - len(found.content) / len(plain)
+    ratio = _time_ratio(plain, found.content, inputs, ports)
+    return (
+        f"weights are not encoded: the file would be {saved:.1%} smaller, for {ratio:.1f}x the time and "
+        f"{found.arena / arena:.1f}x the arena on TFLite Micro; --encode=lut, prune or huffman encodes "
+        "them all the same"
+    )
 
 
 def _largest_within(
