@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.inspection.test_look import converted  # noqa: F401
+from tests.inspection.test_inspect_file import converted  # noqa: F401
 from tests.timing.models import dense
 from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes.litert import LiteRTModel

@@ -1,25 +1,28 @@
-"""A device's neural processor: the model compiled for it, or why it is not."""
+"""Compile a model for a device's NPU."""
 
 from __future__ import annotations
 
-from tflite_compress.profiles.devices import Device
+from tflite_compress.profiles.devices import Npu
 from tflite_compress.runtimes.vela import Compiled, compile_for
 from tflite_compress.support.errors import CompressError
 
 
-def compile_for_device(device: Device, content: bytes) -> tuple[Compiled | None, str]:
-    """Compile for the device's Ethos-U.
+def compile_for_device(npu: Npu, content: bytes) -> Compiled | CompressError:
+    """Compile a model for an Ethos-U NPU.
 
     Args:
-        device: A device with an NPU.
+        npu: The NPU in the device's profile.
         content: The ``.tflite``.
 
     Returns:
-        What Vela made, or None and why, as a sentence for a README.
+        The compiled model, or the error that says why there is none.
     """
-    npu = device.npu
-    assert npu is not None
     try:
-        return compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode), ""
+        return compile_for(content, npu.accelerator, npu.system_config, npu.memory_mode)
     except CompressError as error:
-        return None, f"Not compiled for the NPU: {error.message}. {error.hint}"
+        return error
+
+
+def explain_refusal(error: CompressError) -> str:
+    """Return why a model is not compiled, as a sentence for a README."""
+    return f"Not compiled for the NPU: {error.message}. {error.hint}"

@@ -1,17 +1,16 @@
-"""Test vectors: a few inputs with the outputs the device has to give."""
+"""Test vectors: inputs with the outputs expected from the device."""
 
 from __future__ import annotations
 
 import io
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.compare import find_tolerances
-from tflite_compress.runtimes.run_result import Arrays, Runtime
+from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
@@ -20,11 +19,12 @@ _SCALES = {"none": (0.0, 1.0), "unit": (0.0, 255.0), "symmetric": (127.5, 127.5)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What happens to a sample before the model: ``(value - mean) / std``.
+    """How a sample is preprocessed before the model: ``(value - mean) / std``.
 
     Attributes:
-        name: ``none``, ``unit``, ``symmetric``, or the user's own ``module:function``.
-        mean, std: See above.
+        name: ``none``, ``unit``, ``symmetric``, or the user's ``module:function``.
+        mean: Value to subtract; 0 for a user's function.
+        std: Value to divide by; 1 for a user's function.
     """
 
     name: str = "none"
@@ -32,13 +32,13 @@ class Preprocessing:
     std: float = 1.0
 
     @property
-    def known(self) -> bool:
-        """False for a function of the user's own, which only the user can port."""
+    def is_known(self) -> bool:
+        """False for a user's function, which only the user can port to the device."""
         return self.name in _SCALES
 
 
 def find_preprocessing(name: str) -> Preprocessing:
-    """The preprocessing a ``--preprocess`` stands for."""
+    """Return the preprocessing of that name: ``none``, ``unit``, ``symmetric``, or ``module:function``."""
     return Preprocessing(name, *_SCALES.get(name, (0.0, 1.0)))
 
 
@@ -47,58 +47,60 @@ class Vectors:
     """Inputs and expected outputs.
 
     Attributes:
-        ports: The file's inputs and outputs.
-        inputs: Raw, one array for each input, shape (vectors, ...).
-        real: The same as real numbers.
-        expected: Raw, one array for each output.
-        tolerance: For each output the largest difference to accept, in steps for integers.
+        signature: The file's inputs and outputs.
+        inputs: One raw array per input, shape (vectors, ...), in the input's dtype.
+        real: The inputs as real numbers, shape (vectors, ...).
+        expected: One raw array per output, shape (vectors, ...), in the output's dtype.
+        tolerance: Maximum accepted difference per output; in steps for integer outputs.
         origin: Where inputs and outputs come from.
+        result: The result of the runtime that computed the outputs.
     """
 
-    ports: Signature
+    signature: Signature
     inputs: Arrays
     real: Arrays
     expected: Arrays
     tolerance: tuple[float, ...]
     origin: str
+    result: RunResult
 
     def __len__(self) -> int:
         return len(self.inputs[0])
 
 
-def make_vectors(content: bytes, data: FileData, runtime: Runtime, looser: float = 1.0) -> Vectors:
+def make_vectors(content: bytes, data: FileData, runtime: Runtime, factor: float = 1.0) -> Vectors:
     """Run a few samples through a runtime.
 
     Args:
         content: The ``.tflite``.
-        data: The samples; all are taken.
-        runtime: What computes the expected outputs.
-        looser: Factor on the tolerance, for devices that compute in half precision.
+        data: The samples; all are used.
+        runtime: The runtime that computes the expected outputs.
+        factor: Factor on the tolerance, for devices that compute in float16.
 
     Raises:
         ModelError: The runtime refuses the model.
     """
-    ports = read_signature(content)
-    answer = runtime(content, data.raw)
-    if answer.outputs is None:
-        raise ModelError(f"{answer.runtime} computes no outputs")
-    allowed = tuple(t * looser for t in find_tolerances(answer.outputs, ports))
-    origin = f"{data.origin}; outputs by {answer.runtime}"
-    return Vectors(ports, data.raw, data.real, answer.outputs, allowed, origin)
+    signature = read_signature(content)
+    result = runtime(content, data.raw)
+    if result.outputs is None:
+        raise ModelError(f"{result.runtime} computes no outputs", "Use another runtime.")
+    allowed = tuple(t * factor for t in find_tolerances(result.outputs, signature))
+    origin = f"{data.origin}; outputs by {result.runtime}"
+    return Vectors(signature, data.raw, data.real, result.outputs, allowed, origin, result)
 
 
 def encode_npz(vectors: Vectors) -> bytes:
-    """The vectors as the single-file runner reads them."""
-    arrays: dict[str, Any] = {f"input_{i}": x for i, x in enumerate(vectors.inputs)}
+    """Return the vectors as the ``.npz`` that the single-file runner reads."""
+    arrays = {f"input_{i}": x for i, x in enumerate(vectors.inputs)}
     arrays |= {f"expected_{i}": y for i, y in enumerate(vectors.expected)}
-    arrays |= {f"tolerance_{i}": np.float64(t) for i, t in enumerate(vectors.tolerance)}
+    arrays |= {f"tolerance_{i}": np.asarray(t) for i, t in enumerate(vectors.tolerance)}
     stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    return _same_every_time(stream.getvalue())
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    return _normalize_zip(stream.getvalue())
 
 
 def encode_json(vectors: Vectors) -> str:
-    """The vectors as flat lists, for Kotlin."""
+    """Return the vectors as JSON with flat lists, for Kotlin."""
     rows = [
         {
             "inputs": [x[i].reshape(-1).tolist() for x in vectors.inputs],
@@ -110,8 +112,8 @@ def encode_json(vectors: Vectors) -> str:
     return json.dumps(record) + "\n"
 
 
-def _same_every_time(archive: bytes) -> bytes:
-    """Rewrite a zip with fixed dates, so that equal arrays give equal bytes."""
+def _normalize_zip(archive: bytes) -> bytes:
+    """Rewrite a zip archive with fixed dates, so that equal arrays give equal bytes."""
     import zipfile
 
     stream = io.BytesIO()

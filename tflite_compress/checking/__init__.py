@@ -1,1 +1,1 @@
-"""Whether a ``.tflite`` fits a device: operators, types, shapes, memory, time."""
+"""Check whether a ``.tflite`` fits a device: operators, types, shapes, memory, latency."""

@@ -1,13 +1,13 @@
-"""What to use instead of an operator a runtime lacks."""
+"""Replacements for operators that a runtime does not have."""
 
 from __future__ import annotations
 
 _INSTEAD = {
-    "GELU": "use activation 'relu6' or 'hard_silu' (hard_swish), or spell GELU out with tanh and fine-tune",
+    "GELU": "use activation 'relu6' or 'hard_silu' (hard_swish), or the tanh form of GELU, and fine-tune",
     "ERF": "use the tanh form of GELU: keras.activations.gelu(x, approximate=True)",
     "POW": "multiply, or use sqrt and square",
     "TILE": "use Concatenate, or let a broadcasting Add or Multiply repeat the values",
-    "TOPK_V2": "leave the search for the largest entries to the application",
+    "TOPK_V2": "select the largest entries in the application",
     "WHERE": "multiply by a mask",
     "SELECT": "multiply by a mask",
     "RANGE": "make the positions a constant input",
@@ -23,17 +23,17 @@ _INSTEAD = {
     "LOCAL_RESPONSE_NORMALIZATION": "use BatchNormalization, which folds into the convolution",
     "RFFT2D": "compute the spectrum before the model, in the firmware's DSP library",
     "STABLEHLO_COMPOSITE": "convert without composites",
-    "TRANSPOSE": "keep the channels last, so that nothing has to be turned",
+    "TRANSPOSE": "keep the channels last, so that no transpose is needed",
     "BATCH_MATMUL": "use Dense layers instead of attention",
     "GATHER": "use a Dense layer on one-hot rows instead of an Embedding",
-    "SOFTMAX": "end the model before softmax and take the largest entry",
+    "SOFTMAX": "end the model before softmax and use the largest entry",
     "HARD_SWISH": "use activation 'relu6'",
-    "TFLM_DECODE": "take the plain file beside it (*.plain.tflite), or --encode=none",
+    "TFLM_DECODE": "use the plain file beside it (*.plain.tflite), or --encode=none",
 }
 
 
 def suggest_replacement(operator: str) -> str:
-    """One sentence on what to do about a missing operator."""
+    """Return a hint on how to replace an operator that the device's runtime does not have."""
     known = _INSTEAD.get(operator)
     if known:
         return known

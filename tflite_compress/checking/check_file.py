@@ -1,4 +1,4 @@
-"""What the commands about a finished ``.tflite`` call, one to one."""
+"""Check a ``.tflite`` against devices, and verify that runtimes compute the same outputs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tflite_compress.checking.accuracy import measure_accuracy
+from tflite_compress.checking.device_findings import judge_accuracy
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict, check, judge_accuracy
+from tflite_compress.checking.judge import check
+from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
 from tflite_compress.data.raw import SAMPLES, FileData, samples_for
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, find_runtime
@@ -38,35 +40,37 @@ def check_file(
 
     Args:
         path: A ``.tflite``.
-        devices: Names or paths of profiles; ``["all"]`` for all bundled ones.
-        limits: What the user demands.
-        min_accuracy: Least accuracy on ``data``.
-        data: Labelled data.
-        preprocess: See ``compress``.
-        metric: See ``compress``.
-        on_device: ``ssh:HOST`` or ``adb``, to ask the device itself.
-        remote: How to reach it.
+        devices: Names or paths of device profiles; ``["all"]`` for all bundled ones.
+        limits: The user's limits, in addition to the device's own.
+        min_accuracy: Minimum accuracy on ``data``, in the metric's unit.
+        data: Labelled data; needed for ``min_accuracy``.
+        preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
+        metric: Name of a metric or ``module:function``; inferred by default.
+        on_device: ``ssh:HOST`` or ``adb``, to measure on the device itself.
+        remote: How to reach the device.
         progress: Where to report progress.
 
     Returns:
-        One verdict for each device.
+        One verdict per device.
 
     Raises:
-        CompressError: File, data or a profile cannot be used.
+        ModelError: The file is missing or damaged.
+        DataError: The data do not fit the file.
+        ConfigError: A device profile cannot be used.
     """
     progress = progress or Silent()
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
     content = read_validated(Path(path))
-    ports = read_signature(content)
-    samples, real = samples_for(ports, data, preprocess)
+    signature = read_signature(content)
+    samples, real = samples_for(signature, data, preprocess)
     runtime = None if on_device is None else find_runtime(on_device, remote)
     evidence = Evidence(content, samples.first(SAMPLES).raw, runtime)
     extra: list[Finding] = []
-    with progress.step("asking the runtimes"):
+    with progress.step("running the model"):
         verdicts = [check(evidence, device, limits) for device in profiles]
     if min_accuracy is not None and real:
         with progress.step("measuring accuracy"):
-            extra.append(_accuracy(content, samples, ports, metric, min_accuracy))
+            extra.append(_accuracy(content, samples, signature, metric, min_accuracy))
     return [dataclasses.replace(v, findings=(*v.findings, *extra)) for v in verdicts]
 
 
@@ -79,92 +83,42 @@ def verify_file(
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
 ) -> list[Comparison]:
-    """Run a file on several runtimes and compare what they compute.
+    """Run a file on several runtimes and compare their outputs with LiteRT's.
 
     Args:
         path: A ``.tflite``.
-        runtimes: Names, see ``runtimes.named``.
+        runtimes: Names of runtimes, see :func:`tflite_compress.runtimes.by_name.list_runtimes`.
         data: Samples; seeded random ones by default.
-        preprocess: See ``compress``.
-        samples: How many.
+        preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
+        samples: Number of samples.
         remote: How to reach devices.
         progress: Where to report progress.
 
+    Returns:
+        One comparison per runtime, in the order of ``runtimes``.
+
     Raises:
-        CompressError: File, data or a runtime's name cannot be used.
+        ModelError: The file is missing or damaged.
+        DataError: The data do not fit the file.
+        UsageError: No runtime is named, or there is none of that name.
     """
     progress = progress or Silent()
     chosen = {name: find_runtime(name, remote) for name in dict.fromkeys(runtimes)}
     if not chosen:
-        raise UsageError("no runtime named", "For example --runtime=litert,tflm.")
+        raise UsageError("no runtime named", "Name one, for example litert or tflm.")
     content = read_validated(Path(path))
-    ports = read_signature(content)
-    found, _ = samples_for(ports, data, preprocess, samples)
+    signature = read_signature(content)
+    found, _ = samples_for(signature, data, preprocess, samples)
     with progress.step("running"):
-        return compare(content, found.first(samples).raw, ports, chosen)
+        return compare(content, found.first(samples).raw, signature, chosen)
 
 
-def bundle_file(
-    path: str | os.PathLike[str],
-    device: str,
-    data: str | None = None,
-    preprocess: str = "none",
-    labels: str | None = None,
-    out: str | None = None,
-    progress: Progress | None = None,
-) -> Path:
-    """Write the bundle of a file for a device.
-
-    Args:
-        path: A ``.tflite``.
-        device: Name or path of a profile.
-        data: Samples for the test vectors.
-        preprocess: See ``compress``.
-        labels: Text file with one class name a line.
-        out: Folder; ``bundle-DEVICE`` by default.
-        progress: Where to report progress.
-
-    Returns:
-        The folder.
-
-    Raises:
-        CompressError: File, data or profile cannot be used, or the folder is taken.
-    """
-    from tflite_compress.bundling import find_preprocessing, make_bundle
-    from tflite_compress.support.file_manifest import files_manifest
-    from tflite_compress.support.staging import MANIFEST, result_folder, write_file
-
-    progress = progress or Silent()
-    profile = load_device(device)
-    content = read_validated(Path(path))
-    ports = read_signature(content)
-    samples, _ = samples_for(ports, data, preprocess)
-    names = _label_lines(labels) if labels else samples.class_names
-    target = Path(out) if out else Path(f"bundle-{profile.name}")
-    with result_folder(target) as staging, progress.step("making the bundle"):
-        files = make_bundle(
-            content, profile, samples.first(SAMPLES), Path(path).stem, names, find_preprocessing(preprocess)
-        )
-        for name, written in files.items():
-            write_file(staging / name, written)
-        write_file(staging / MANIFEST, files_manifest(files))
-    return target
-
-
-def _accuracy(content: bytes, data: FileData, ports: Signature, metric: str | None, least: float) -> Finding:
-    """Score the file in LiteRT, or in TFLite Micro where LiteRT cannot run it."""
+def _accuracy(
+    content: bytes, data: FileData, signature: Signature, metric: str | None, minimum: float
+) -> Finding:
+    """Score the file in LiteRT, or in TFLite Micro if LiteRT refuses it."""
     try:
-        answer = find_runtime("litert", DEFAULTS)(content, data.raw)
+        result = find_runtime("litert", DEFAULTS)(content, data.raw)
     except CompressError:
-        answer = find_runtime("tflm", DEFAULTS)(content, data.raw)
-    return judge_accuracy(measure_accuracy(answer, data, ports, metric), least)
-
-
-def _label_lines(path: str) -> tuple[str, ...]:
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--labels={path}: cannot be read", "Give a text file with one name a line."
-        ) from error
-    return tuple(line.strip() for line in lines if line.strip())
+        result = find_runtime("tflm", DEFAULTS)(content, data.raw)
+    return judge_accuracy(measure_accuracy(result, data, signature, metric), minimum)

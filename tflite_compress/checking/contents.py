@@ -1,9 +1,9 @@
-"""What a ``.tflite`` asks of a runtime, read from the file itself."""
+"""Read from a ``.tflite`` what it requires of a runtime: operators, precisions, shapes."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.tflite.flatbuffer import (
@@ -15,6 +15,8 @@ from tflite_compress.tflite.flatbuffer import (
 )
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
+from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
+from tflite_compress.tflite.tree import Operator as FileOperator
 
 _WEIGHTED = {
     "CONV_2D": "conv",
@@ -27,7 +29,7 @@ _WEIGHTED = {
     "UNIDIRECTIONAL_SEQUENCE_RNN": "dense",
 }
 _BETWEEN_TYPES = ("QUANTIZE", "DEQUANTIZE", "CAST", "TFLM_DECODE")
-_FREE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
+_MOVES_NOTHING = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,12 @@ class Operator:
 
     Attributes:
         name: As in ``schema.fbs``.
-        layer: The Keras layer it came from, as far as the file's names tell.
+        layer: The Keras layer it came from, if the tensor names tell.
         kind: ``conv``, ``depthwise``, ``dense`` or ``other``.
-        macs: Multiply-accumulates.
-        elements: Elements of its first output.
-        precision: Precision it computes in; None for operators that only convert or move values.
-        four_bit: Its weights take 4 bits each.
+        macs: Multiply-accumulates per inference.
+        elements: Number of elements of its first output; 0 if it moves no data.
+        precision: Precision it computes in; None if it only converts or moves values.
+        four_bit: True if its weights have 4 bits.
     """
 
     name: str
@@ -55,17 +57,17 @@ class Operator:
 
 @dataclass(frozen=True)
 class Contents:
-    """The whole file.
+    """The contents of a file.
 
     Attributes:
         operators: In order of execution.
         precisions: Precisions its operators compute in.
         open_batch: Names of tensors of which only the first dimension, the batch, is left open.
         open_shapes: Names of tensors with another dimension left open.
-        unquantized: Integer activations without a scale where the operator needs one.
-        asymmetric: Weights of int8 with a zero point other than 0, which optimized kernels refuse.
+        unquantized: Names of integer activations without a scale that need one.
+        asymmetric: Layers with int8 weights whose zero point is not 0; optimized kernels refuse them.
         bytes: Size of the file.
-        trees: It holds decision trees, and says so.
+        has_trees: True if the file's description says that it holds decision trees.
     """
 
     operators: tuple[Operator, ...]
@@ -75,59 +77,57 @@ class Contents:
     unquantized: tuple[str, ...]
     asymmetric: tuple[str, ...]
     bytes: int
-    trees: bool = False
+    has_trees: bool = False
 
 
-def read_contents(model: Any, size: int) -> Contents:
-    """Read a decoded file.
+def read_contents(model: ModelTree, size: int) -> Contents:
+    """Read the contents of a decoded file.
 
     Args:
-        model: The ``ModelT`` tree.
-        size: Bytes of the file.
+        model: The decoded tree.
+        size: Size of the file in bytes.
     """
     operators: list[Operator] = []
     for graph in model.subgraphs:
-        decoded = _after_decode(model, graph)
+        decoded = _find_decoded(model, graph)
         for op in graph.operators or []:
             operators.append(_operator(model, graph, op, decoded))
-    operators = [_named_after_reader(op, operators[i + 1 :]) for i, op in enumerate(operators)]
+    operators = [_name_decode(op, operators[i + 1 :]) for i, op in enumerate(operators)]
     precisions = frozenset(op.precision for op in operators if op.precision)
     if any(type_name(t.type) == "FLOAT16" for g in model.subgraphs for t in g.tensors):
         precisions = (precisions - {"float32"}) | {"float16"}
     return Contents(
         tuple(operators),
         precisions,
-        *_open(model),
-        _without_scale(model),
-        _asymmetric(model),
+        *_find_open(model),
+        _find_unquantized(model),
+        _find_asymmetric(model),
         size,
         text_of(model.description).endswith(FOREST_DESCRIPTION),
     )
 
 
-def _operator(model: Any, graph: Any, op: Any, decoded: set[int]) -> Operator:
+def _operator(model: ModelTree, graph: Graph, op: FileOperator, decoded: set[int]) -> Operator:
     name = operator_name(model, op)
     output = graph.tensors[op.outputs[0]] if len(op.outputs) else None
-    elements = 1
-    for d in [] if output is None or output.shape is None else output.shape:
-        elements *= max(1, int(d))
+    elements = 1 if output is None else math.prod(max(1, d) for d in shape_of(output))
     layer = own_name(tensor_name(output), name) if output is not None else ""
     kind = _WEIGHTED.get(name, "other")
     macs = operator_macs(name, op, graph) or 0
-    idle = 0 if name in _FREE or name == "TFLM_DECODE" else elements
+    idle = 0 if name in _MOVES_NOTHING or name == "TFLM_DECODE" else elements
     four = any(i >= 0 and type_name(graph.tensors[i].type) == "INT4" for i in op.inputs[1:2])
     return Operator(name, layer, kind, macs, idle, _precision(name, graph, op, decoded), four)
 
 
-def _named_after_reader(op: Operator, later: list[Operator]) -> Operator:
-    """DECODE stands before the layer whose weights it decodes, and makes tensors without a name."""
+def _name_decode(op: Operator, later: list[Operator]) -> Operator:
+    """Name a DECODE operator after the layer whose weights it decodes: its own output has no name."""
     if op.name != "TFLM_DECODE" or op.layer:
         return op
     return replace(op, layer=next((o.layer for o in later if o.name != "TFLM_DECODE"), ""))
 
 
-def _precision(name: str, graph: Any, op: Any, decoded: set[int]) -> Precision | None:
-    """The type an operator computes in, by its first input and, with weights, its second."""
+def _precision(name: str, graph: Graph, op: FileOperator, decoded: set[int]) -> Precision | None:
+    """Return the precision of an operator, from the types of its first input and of its weights."""
     if name in _BETWEEN_TYPES or not len(op.inputs) or op.inputs[0] < 0:
         return None
     activation = type_name(graph.tensors[op.inputs[0]].type)
@@ -139,8 +139,8 @@ def _precision(name: str, graph: Any, op: Any, decoded: set[int]) -> Precision |
     return {"INT8": "int8", "INT16": "int16x8", "FLOAT16": "float16"}.get(activation)  # type: ignore[return-value]
 
 
-def _after_decode(model: Any, graph: Any) -> set[int]:
-    """Tensors that TFLite Micro's DECODE operator makes."""
+def _find_decoded(model: ModelTree, graph: Graph) -> set[int]:
+    """Return the tensors that TFLite Micro's DECODE operators write."""
     return {
         int(i)
         for op in graph.operators or []
@@ -149,7 +149,7 @@ def _after_decode(model: Any, graph: Any) -> set[int]:
     }
 
 
-def _open(model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _find_open(model: ModelTree) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of tensors with an open batch only, and of tensors with another open dimension."""
     batch, others = [], []
     for graph in model.subgraphs:
@@ -162,7 +162,7 @@ def _open(model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(dict.fromkeys(batch)), tuple(dict.fromkeys(others))
 
 
-def _without_scale(model: Any) -> tuple[str, ...]:
+def _find_unquantized(model: ModelTree) -> tuple[str, ...]:
     found = []
     for graph in model.subgraphs:
         for op in graph.operators or []:
@@ -171,12 +171,12 @@ def _without_scale(model: Any) -> tuple[str, ...]:
                 continue
             for index in (op.inputs[0], op.outputs[0]):
                 tensor = graph.tensors[index]
-                if type_name(tensor.type) in ("INT8", "INT16") and not _scales(tensor):
+                if type_name(tensor.type) in ("INT8", "INT16") and not _has_scales(tensor):
                     found.append(tensor_name(tensor))
     return tuple(dict.fromkeys(found))
 
 
-def _asymmetric(model: Any) -> tuple[str, ...]:
+def _find_asymmetric(model: ModelTree) -> tuple[str, ...]:
     found = []
     for graph in model.subgraphs:
         for op in graph.operators or []:
@@ -190,6 +190,6 @@ def _asymmetric(model: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _scales(tensor: Any) -> bool:
+def _has_scales(tensor: Tensor) -> bool:
     scales = None if tensor.quantization is None else tensor.quantization.scale
     return scales is not None and len(scales) > 0

@@ -1,14 +1,13 @@
-"""The fit and the bundle of a file that was just made, with the samples it was evaluated on."""
+"""Verdict, limits and bundle of a file that was just made, with the samples it was evaluated on."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.bundling import find_preprocessing, make_bundle
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict, check
+from tflite_compress.checking.judge import check
+from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
 from tflite_compress.data.raw import FileData, from_samples, random_data
 from tflite_compress.data.samples import Samples
 from tflite_compress.profiles.devices import Device
@@ -25,65 +24,65 @@ def fit_and_bundle(
     samples: Samples,
     input_names: tuple[str, ...],
     name: str,
-    preprocess: Any,
+    preprocess: object,
     bundle: bool,
     limits: Limits = NO_LIMITS,
-) -> tuple[Verdict, dict[str, bytes], str]:
-    """Ask the device's runtime about a file, and make its bundle.
+) -> tuple[Verdict, dict[str, bytes], str | None]:
+    """Check a file against its device, and make its bundle.
 
     Args:
         content: The ``.tflite``.
-        device: What it was made for.
+        device: The device it was made for.
         samples: The evaluation samples.
         input_names: The network's inputs, in the order of the samples.
         name: Name of the model.
-        preprocess: The user's preprocessing.
-        bundle: False leaves the bundle out.
-        limits: What the user demands besides the device's own limits.
+        preprocess: The user's preprocessing, as given to ``compress``.
+        bundle: False makes no bundle.
+        limits: The user's limits, in addition to the device's own.
 
     Returns:
-        The verdict, the bundle's files, and why there are none.
+        The verdict; the bundle's files by path; why no bundle could be made, or None.
     """
-    ports = read_signature(content)
-    data = select_vectors(samples, input_names, ports)
+    data = select_vectors(samples, input_names, read_signature(content))
     verdict = check(Evidence(content, data.raw), device, limits)
     if not bundle:
-        return verdict, {}, ""
+        return verdict, {}, None
     try:
         preprocessing = find_preprocessing(str(preprocess))
-        return verdict, make_bundle(content, device, data, name, samples.class_names, preprocessing), ""
+        return verdict, make_bundle(content, device, data, name, samples.class_names, preprocessing), None
     except CompressError as error:
         return verdict, {}, error.message
 
 
 def find_violation(
     content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...], limits: Limits
-) -> str:
-    """Which of the user's limits a file breaks, in words; an empty string where it breaks none.
+) -> str | None:
+    """Describe which of the user's limits a file exceeds.
 
     Args:
         content: The ``.tflite``.
-        device: What it was made for.
+        device: The device it was made for.
         samples: The evaluation samples.
         input_names: The network's inputs, in the order of the samples.
-        limits: What the user demands.
+        limits: The user's limits.
+
+    Returns:
+        The limit violations as text; None if there are none.
     """
     data = select_vectors(samples, input_names, read_signature(content))
     found = check(Evidence(content, data.raw), device, limits).findings
-    stops = [f for f in found if f.is_blocking and f.subject in ("flash", "RAM", "latency")]
-    return "; ".join(
-        f"{f.subject} {f.text.split(', ' + _kind(f))[0]}, {f.text.rpartition('; ')[2]}" for f in stops
-    )
+    blocking = [f for f in found if f.is_blocking and f.subject in ("flash", "RAM", "latency")]
+    return "; ".join(_describe(f) for f in blocking) or None
 
 
 def find_ram(
     content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...]
 ) -> Measurement | None:
-    """RAM a file takes on a device, as :func:`check` finds it; None where that is not known.
+    """Return the RAM a file needs on a device, as ``check`` finds it; None if it is unknown.
 
     Args:
         content: The ``.tflite``.
-        device: The profile.
+        device: The device's profile.
         samples: The evaluation samples.
         input_names: The network's inputs, in the order of the samples.
     """
@@ -91,17 +90,27 @@ def find_ram(
     return check(Evidence(content, data.raw), device, NO_LIMITS).measurement("RAM")
 
 
-def _kind(finding: Finding) -> str:
-    return finding.cost.kind if finding.cost is not None else "unknown"
-
-
-def select_vectors(samples: Samples, input_names: tuple[str, ...], ports: Signature) -> FileData:
-    """A few samples in the order of the file's inputs; random ones where they do not fit the file."""
+def select_vectors(samples: Samples, input_names: tuple[str, ...], signature: Signature) -> FileData:
+    """Return up to 8 samples in the order of the file's inputs; random ones if they do not fit the file."""
     few = samples.take(np.arange(min(VECTORS, len(samples))))
     by_name = dict(zip(input_names, few.inputs, strict=True))
-    if {p.name for p in ports.inputs} == set(by_name):
-        few = Samples(tuple(by_name[p.name] for p in ports.inputs), None, few.origin, few.class_names)
+    if {spec.name for spec in signature.inputs} == set(by_name):
+        inputs = tuple(by_name[spec.name] for spec in signature.inputs)
+        few = Samples(inputs, None, few.origin, few.class_names)
     try:
-        return from_samples(few, ports)
+        return from_samples(few, signature)
     except CompressError:
-        return random_data(ports, VECTORS)
+        return random_data(signature, VECTORS)
+
+
+def _describe(finding: Finding) -> str:
+    """Return a limit violation as text: the figure, its range, and the limit."""
+    found = finding.measurement
+    if found is None:
+        return f"{finding.subject} {finding.text}"
+    text = f"{finding.subject} {found.figure}"
+    if finding.limit is None:
+        return text
+    number = f"{finding.limit:,.0f}" if found.unit == "bytes" else f"{finding.limit:g}"
+    ending = ", within the range of the estimate" if finding.fits is None else ""
+    return f"{text}, limit {number} {found.unit}{ending}"

@@ -1,4 +1,4 @@
-"""How long a microcontroller would take, estimated from multiply-accumulates."""
+"""Estimate the latency on a microcontroller from multiply-accumulates (MACs)."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from tflite_compress.runtimes.run_result import Measurement
 
 
 def estimate_latency(contents: Contents, device: Device) -> Measurement | None:
-    """Time of one inference with CMSIS-NN's int8 kernels, with its range.
+    """Estimate the time per inference with CMSIS-NN's int8 kernels.
 
     Args:
         contents: The model.
-        device: The board; its profile names a row of the cycles table.
+        device: The board; its profile names a row of the table of cycles per MAC.
 
     Returns:
-        An estimate; None where there is no table for the core, or the model is not int8.
+        Latency in ms with its range; None if there is no table for the core, or the model is not int8.
     """
     if device.core.cycles is None or device.core.clock_mhz is None or contents.precisions != {"int8"}:
         return None
     table = cycle_table()[device.core.cycles]
     milliseconds = count_cycles(contents, table) / (device.core.clock_mhz * 1e3)
-    how = f"MACs times cycles a MAC of CMSIS-NN on {table.title} at {device.core.clock_mhz} MHz"
+    how = f"MACs times cycles per MAC of CMSIS-NN on {table.title} at {device.core.clock_mhz} MHz"
     return Measurement(
         "latency", milliseconds, "ms", "estimated", how, milliseconds * table.low, milliseconds * table.high
     )
 
 
 def count_cycles(contents: Contents, table: Cycles) -> float:
-    """Cycles of all operators together."""
+    """Return the sum of the cycles of all operators."""
     each = {"conv": table.conv, "depthwise": table.depthwise, "dense": table.dense}
     return sum(
         op.macs * each[op.kind] if op.kind in each else op.elements * table.other for op in contents.operators

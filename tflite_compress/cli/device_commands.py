@@ -146,7 +146,7 @@ def verify(
         print(fit_table.comparisons_as_json(comparisons))
     else:
         fit_table.print_comparisons(comparisons)
-    return 1 if any(comparison.same is False for comparison in comparisons) else 0
+    return 1 if any(comparison.is_same is False for comparison in comparisons) else 0
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions) -> int:
 
     Writes C++ for a microcontroller, Kotlin for Android, a Python program for a Raspberry Pi.
     """
-    from tflite_compress.checking.check_file import bundle_file
+    from tflite_compress.bundling.bundle_file import bundle_file
 
     folder = with_progress(
         lambda progress: bundle_file(

@@ -157,7 +157,7 @@ class Session:
         assert model.flatbuffer is not None
         names = tuple(port.name for port in self.source.network.inputs)
         samples = self.context.reference.splits.evaluate
-        return find_violation(model.flatbuffer, plan.device, samples, names, limits)
+        return find_violation(model.flatbuffer, plan.device, samples, names, limits) or ""
 
     def _fit(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
         """Put the device's verdict into the report; gives the bundle's files."""

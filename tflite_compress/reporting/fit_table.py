@@ -43,8 +43,8 @@ def _print_verdict(verdict: Verdict) -> None:
         table.add_row(finding.subject, _MARKS[finding.fits], finding.text)
     out.print(table)
     for finding in verdict.findings:
-        if finding.do and finding.fits is not True:
-            out.print(f"{finding.subject}: {finding.do}", markup=False)
+        if finding.hint and finding.fits is not True:
+            out.print(f"{finding.subject}: {finding.hint}", markup=False)
 
 
 def _short(cost: Measurement | None) -> str:
@@ -56,19 +56,16 @@ def _short(cost: Measurement | None) -> str:
 
 
 def print_comparisons(comparisons: list[Comparison]) -> None:
-    """One runtime a row: is it the same, and what does it cost."""
+    """Print one row per runtime: whether its outputs are the same, and its measurements."""
     table = grid("runtime", "same", "largest difference", "found")
     for c in comparisons:
-        if isinstance(c.answer, CompressError):
-            table.add_row(c.runtime, _MARKS[False], "", f"{c.answer.message}\n{c.answer.hint}".strip())
+        if isinstance(c.result, CompressError):
+            table.add_row(c.runtime, _MARKS[False], "", f"{c.result.message}\n{c.result.hint}".strip())
             continue
-        gap = f"{c.largest:g} against {c.against}" if c.against else ""
-        lines = [
-            c.answer.runtime,
-            *(f"{cost.name}: {cost}" for cost in c.answer.measurements),
-            *c.answer.notes,
-        ]
-        table.add_row(c.runtime, _MARKS[c.same] if c.against else "", gap, "\n".join(lines))
+        gap = "" if c.difference is None else f"{c.difference.value:g} against {c.difference.baseline}"
+        figures = [f"{found.name}: {found}" for found in c.result.measurements]
+        lines = [c.result.runtime, *figures, *c.result.notes]
+        table.add_row(c.runtime, "" if c.difference is None else _MARKS[c.is_same], gap, "\n".join(lines))
     console().print(table)
 
 
@@ -88,10 +85,10 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
 
 def _record(finding: Finding) -> dict[str, Any]:
     record: dict[str, Any] = {"subject": finding.subject, "fits": finding.fits, "text": finding.text}
-    if finding.do:
-        record["do"] = finding.do
-    if finding.cost is not None:
-        record["cost"] = finding.cost.as_json()
+    if finding.hint:
+        record["do"] = finding.hint
+    if finding.measurement is not None:
+        record["cost"] = finding.measurement.as_json()
     return record
 
 
@@ -99,14 +96,14 @@ def comparisons_as_json(comparisons: list[Comparison]) -> str:
     """All comparisons as JSON."""
     rows = []
     for c in comparisons:
-        row: dict[str, Any] = {"runtime": c.runtime, "same": c.same}
-        if isinstance(c.answer, CompressError):
-            row["error"] = c.answer.message
+        row: dict[str, Any] = {"runtime": c.runtime, "same": c.is_same}
+        if isinstance(c.result, CompressError):
+            row["error"] = c.result.message
         else:
-            row["version"] = c.answer.runtime
-            row["costs"] = [cost.as_json() for cost in c.answer.measurements]
-            row["notes"] = list(c.answer.notes)
-            if c.against:
-                row["against"], row["largest_difference"] = c.against, c.largest
+            row["version"] = c.result.runtime
+            row["costs"] = [found.as_json() for found in c.result.measurements]
+            row["notes"] = list(c.result.notes)
+            if c.difference is not None:
+                row["against"], row["largest_difference"] = c.difference.baseline, c.difference.value
         rows.append(row)
     return json.dumps(rows, indent=2)

@@ -1,4 +1,4 @@
-"""Whether two runtimes compute the same."""
+"""Compare the outputs of runtimes."""
 
 from __future__ import annotations
 
@@ -17,48 +17,73 @@ LITERT, REFERENCE = "litert", "litert-reference"
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One runtime's outputs beside another's.
+class OutputDifference:
+    """The largest difference between a runtime's outputs and the baseline's.
 
     Attributes:
-        runtime: Which was compared.
-        against: The yardstick's name; empty where the runtime computes no outputs.
-        largest: Largest difference over all outputs, in steps for integers.
-        allowed: Largest difference that counts as the same.
-        answer: What the runtime found, or why it found nothing.
+        baseline: Name of the runtime they are compared with.
+        value: Largest absolute difference, in steps for integer outputs.
+        tolerance: Largest difference that counts as equal.
+    """
+
+    baseline: str
+    value: float
+    tolerance: float
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """The outputs of one runtime, compared with those of LiteRT on this machine.
+
+    Attributes:
+        runtime: Name of the runtime.
+        result: The runtime's result, or the error if it refuses the model.
+        difference: The difference from the baseline; None if there are no outputs to compare.
     """
 
     runtime: str
-    against: str
-    largest: float
-    allowed: float
-    answer: RunResult | CompressError
+    result: RunResult | CompressError
+    difference: OutputDifference | None = None
 
     @property
-    def same(self) -> bool | None:
-        """None where there is nothing to compare."""
-        if isinstance(self.answer, CompressError):
+    def is_same(self) -> bool | None:
+        """True if the outputs are equal within the tolerance; None if there is nothing to compare."""
+        if isinstance(self.result, CompressError):
             return False
-        return self.largest <= self.allowed if self.against else None
+        return None if self.difference is None else self.difference.value <= self.difference.tolerance
+
+    def __repr__(self) -> str:
+        if isinstance(self.result, CompressError):
+            return f"<Comparison: {self.runtime} fails: {self.result.message[:500]}>"
+        if self.difference is None:
+            return f"<Comparison: {self.runtime}, nothing to compare>"
+        word = "same as" if self.is_same else "differs from"
+        figures = f"largest difference {self.difference.value:g}, tolerance {self.difference.tolerance:g}"
+        return f"<Comparison: {self.runtime} {word} {self.difference.baseline}, {figures}>"
 
 
 def find_baseline(runtime: str) -> str:
-    """Optimized kernels are compared with optimized ones, reference kernels with reference ones."""
+    """Return the runtime to compare with: reference kernels for reference kernels, else optimized ones."""
     return REFERENCE if runtime == "tflm" else LITERT
 
 
-def find_tolerances(outputs: Arrays, ports: Signature) -> tuple[float, ...]:
-    """For each output the largest difference that rounding explains: one step, or 0.01 % of the range."""
+def find_tolerances(outputs: Arrays, signature: Signature) -> tuple[float, ...]:
+    """Return the difference per output that rounding explains: 1 step, or 0.01 % of the range.
+
+    Args:
+        outputs: One raw array per output.
+        signature: The file's inputs and outputs.
+    """
     return tuple(
         INTEGER_STEPS
-        if port.dtype.kind in "iu"
+        if spec.dtype.kind in "iu"
         else FLOAT_SHARE * max(1.0, float(np.max(np.abs(y), initial=0)))
-        for port, y in zip(ports.outputs, outputs, strict=True)
+        for spec, y in zip(signature.outputs, outputs, strict=True)
     )
 
 
 def measure_differences(first: Arrays, second: Arrays) -> tuple[float, ...]:
-    """Largest absolute difference of each output; infinite where shapes differ."""
+    """Return the largest absolute difference per output; infinite if the sizes differ."""
     found = []
     for a, b in zip(first, second, strict=False):
         if a.size != b.size:
@@ -70,47 +95,47 @@ def measure_differences(first: Arrays, second: Arrays) -> tuple[float, ...]:
 
 
 def compare(
-    content: bytes, inputs: Arrays, ports: Signature, runtimes: Mapping[str, Runtime]
+    content: bytes, inputs: Arrays, signature: Signature, runtimes: Mapping[str, Runtime]
 ) -> list[Comparison]:
     """Run a file on several runtimes and compare each with LiteRT on this machine.
 
-    Optimized and reference kernels of LiteRT round differently: that difference is told, and is no fault.
+    LiteRT's optimized and reference kernels round differently. Their difference is reported, but counts as
+    equal whatever its size.
 
     Args:
         content: A ``.tflite``.
-        inputs: Raw samples.
-        ports: The file's inputs and outputs.
-        runtimes: By name.
+        inputs: One raw array per input, shape (samples, ...), in the input's dtype.
+        signature: The file's inputs and outputs.
+        runtimes: Runtimes by name.
+
+    Returns:
+        One comparison per runtime, in the order of ``runtimes``.
     """
     from tflite_compress.runtimes.host import host_runtime
 
-    answers = {name: _asked(runtime, content, inputs) for name, runtime in runtimes.items()}
-    for needed in {find_baseline(name) for name in runtimes} - set(answers):
-        answers[needed] = _asked(host_runtime(reference=needed == REFERENCE, seconds=0), content, inputs)
-    found = []
-    for name in runtimes:
-        answer, yardstick = answers[name], answers[find_baseline(name)]
-        comparable = (
-            isinstance(answer, RunResult)
-            and isinstance(yardstick, RunResult)
-            and answer.outputs is not None
-            and yardstick.outputs is not None
-            and name != LITERT
-        )
-        if not comparable:
-            found.append(Comparison(name, "", 0.0, 0.0, answer))
-            continue
-        assert isinstance(answer, RunResult) and isinstance(yardstick, RunResult)
-        assert answer.outputs is not None and yardstick.outputs is not None
-        gaps = measure_differences(answer.outputs, yardstick.outputs)
-        allowed = find_tolerances(yardstick.outputs, ports)
-        worst = max(range(len(gaps)), key=lambda i: gaps[i] / allowed[i], default=0)
-        limit = float("inf") if name == REFERENCE else allowed[worst]
-        found.append(Comparison(name, find_baseline(name), gaps[worst], limit, answer))
-    return found
+    results = {name: _run(runtime, content, inputs) for name, runtime in runtimes.items()}
+    for needed in {find_baseline(name) for name in runtimes} - set(results):
+        results[needed] = _run(host_runtime(reference=needed == REFERENCE, seconds=0), content, inputs)
+    return [_compare(name, results, signature) for name in runtimes]
 
 
-def _asked(runtime: Runtime, content: bytes, inputs: Arrays) -> RunResult | CompressError:
+def _compare(name: str, results: Mapping[str, RunResult | CompressError], signature: Signature) -> Comparison:
+    result, baseline = results[name], results[find_baseline(name)]
+    outputs, expected = _outputs(result), _outputs(baseline)
+    if outputs is None or expected is None or name == LITERT:
+        return Comparison(name, result)
+    gaps = measure_differences(outputs, expected)
+    tolerances = find_tolerances(expected, signature)
+    worst = max(range(len(gaps)), key=lambda i: gaps[i] / tolerances[i], default=0)
+    limit = float("inf") if name == REFERENCE else tolerances[worst]
+    return Comparison(name, result, OutputDifference(find_baseline(name), gaps[worst], limit))
+
+
+def _outputs(result: RunResult | CompressError) -> Arrays | None:
+    return None if isinstance(result, CompressError) else result.outputs
+
+
+def _run(runtime: Runtime, content: bytes, inputs: Arrays) -> RunResult | CompressError:
     try:
         return runtime(content, inputs)
     except CompressError as error:

@@ -39,9 +39,14 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
         record: dict[str, str | float] = msgspec.to_builtins(self)
         return record
 
-    def __str__(self) -> str:
+    @property
+    def figure(self) -> str:
+        """The value with its unit and its range, as text."""
         spread = "" if self.low is None else f" ({self._format(self.low)} to {self._format(self.high)})"
-        return f"{self._format(self.value)} {self.unit}{spread}, {self.kind}: {self.source}"
+        return f"{self._format(self.value)} {self.unit}{spread}"
+
+    def __str__(self) -> str:
+        return f"{self.figure}, {self.kind}: {self.source}"
 
     def _format(self, value: float | None) -> str:
         return f"{value:,.0f}" if self.unit in ("bytes", "cycles") else f"{value:,.3g}"

@@ -39,18 +39,18 @@ class Compiled:
 
     Attributes:
         content: The compiled ``.tflite``, for the NPU's driver.
-        answer: Its figures.
+        result: Its figures.
         left_to_cpu: Operators the NPU does not take, with Vela's reason.
     """
 
     content: bytes
-    answer: RunResult
+    result: RunResult
     left_to_cpu: tuple[str, ...]
 
 
 def vela_runtime(accelerator: str, system_config: str = "", memory_mode: str = "") -> Runtime:
     """Vela for one NPU as a runtime; it computes no outputs."""
-    return lambda content, inputs: compile_for(content, accelerator, system_config, memory_mode).answer
+    return lambda content, inputs: compile_for(content, accelerator, system_config, memory_mode).result
 
 
 def compile_for(content: bytes, accelerator: str, system_config: str = "", memory_mode: str = "") -> Compiled:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.needs import tool
-from tflite_compress.bundling.android import android_bundle
+from tflite_compress.bundling import make_bundle
 from tflite_compress.bundling.metadata import add_metadata
 from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.raw import random_data
@@ -39,7 +39,7 @@ def files(int8_file: Path) -> dict[str, bytes]:
     content = int8_file.read_bytes()
     data = random_data(read_signature(content), 8)
     device = load_device("android-npu")
-    return android_bundle(content, device, data, "digits", LABELS, find_preprocessing("unit"))
+    return make_bundle(content, device, data, "digits", LABELS, find_preprocessing("unit"))
 
 
 def test_the_metadata_are_where_the_format_says(files: dict[str, bytes], tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_metadata_written_twice_are_there_once(int8_file: Path) -> None:
     ports = read_signature(int8_file.read_bytes())
     again = int8_file.read_bytes()
     for _ in range(2):
-        again = add_metadata(again, "m", ports.inputs, ports.outputs, find_preprocessing("none"), ())
+        again = add_metadata(again, "m", ports, find_preprocessing("none"), ())
     assert [m.name for m in unpack(again).metadata].count(b"TFLITE_METADATA") == 1
 
 

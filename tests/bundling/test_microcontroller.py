@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.needs import tool
-from tflite_compress.bundling.microcontroller import resolver_method
+from tflite_compress.bundling.kinds.microcontroller import resolver_method
 from tflite_compress.profiles.devices import operator_sets
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import operator_names

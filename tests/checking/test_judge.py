@@ -14,8 +14,9 @@ from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.contents import read_contents
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.fit_result import find_ram, find_violation
+from tflite_compress.checking.judge import check
 from tflite_compress.checking.latency_estimate import count_cycles, estimate_latency
-from tflite_compress.checking.verdict import Limits, check
+from tflite_compress.checking.verdict import Limits
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.data.raw import random_data
 from tflite_compress.data.samples import Samples
@@ -116,7 +117,7 @@ def test_a_missing_operator_names_its_layer_and_what_to_do(gelu: bytes) -> None:
     verdict = check(evidence_of(gelu), load_device("stm32h743"))
     finding = next(f for f in verdict.findings if f.subject == "operators")
     assert finding.fits is False and "layer smooth" in finding.text and "no GELU" in finding.text
-    assert "relu6" in finding.do
+    assert "relu6" in finding.hint
     runs = next(f for f in verdict.findings if f.subject == "runs")
     assert runs.fits is False and "GELU" in runs.text  # the real interpreter says the same
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.bundling.test_micro import compile_, sources
+from tests.bundling.test_microcontroller import compile_, sources
 from tests.needs import tool
 from tflite_compress.bundling import make_bundle
 from tflite_compress.conversion.converter import ConverterSettings, convert_network

@@ -88,11 +88,11 @@ def test_without_set_up_the_emulator_says_what_to_do(
 @pytest.mark.parametrize("npu", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
 def test_vela(content: bytes, npu: str) -> None:
     compiled = vela.compile_for(content, npu)
-    share, cycles, sram = (compiled.answer.measurement(w) for w in ("operators on the NPU", "cycles", "sram"))
+    share, cycles, sram = (compiled.result.measurement(w) for w in ("operators on the NPU", "cycles", "sram"))
     assert share and share.value == 1 and not compiled.left_to_cpu
     assert cycles and cycles.kind == "simulated" and cycles.value > 1000
     assert sram and 1000 < sram.value < 100_000
-    flash = compiled.answer.measurement("flash")
+    flash = compiled.result.measurement("flash")
     assert flash and 20_000 < flash.value < 60_000
 
 
@@ -100,7 +100,7 @@ def test_vela_names_what_stays_on_the_cpu(compressed: Path) -> None:
     floats_around = (compressed / "raspberry-pi-4" / "digits.tflite").read_bytes()
     compiled = vela.compile_for(floats_around, "ethos-u55-128")
     assert any("QUANTIZE" in line and "runs on the CPU" in line for line in compiled.left_to_cpu)
-    share = compiled.answer.measurement("operators on the NPU")
+    share = compiled.result.measurement("operators on the NPU")
     assert share and 0 < share.value < 1
 
 
@@ -137,6 +137,7 @@ def test_comparison_tells_equal_from_different(content: bytes, inputs: Arrays) -
 
     runtimes = {"tflm": micro_runtime, "spoilt": spoilt, "litert": host_runtime(seconds=0)}
     found = {c.runtime: c for c in compare(content, inputs, read_signature(content), runtimes)}  # type: ignore[arg-type]
-    assert found["tflm"].same is True and found["tflm"].largest == 0
-    assert found["spoilt"].same is False
-    assert found["litert"].same is None
+    gap = found["tflm"].difference
+    assert found["tflm"].is_same is True and gap is not None and gap.value == 0
+    assert found["spoilt"].is_same is False
+    assert found["litert"].is_same is None

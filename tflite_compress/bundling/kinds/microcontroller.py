@@ -1,17 +1,17 @@
-"""The bundle for a microcontroller: C++ for TFLite Micro, laid out for CMake and as an Arduino library."""
+"""The bundle for a microcontroller: C++ for TFLite Micro, for CMake and as an Arduino library."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tflite_compress.bundling.npu import compile_for_device
+from tflite_compress.bundling.npu import compile_for_device, explain_refusal
+from tflite_compress.bundling.registry import BundleJob, register_bundle
 from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import Vectors, make_vectors
-from tflite_compress.data.raw import FileData
-from tflite_compress.profiles.devices import Device
-from tflite_compress.runtimes.run_result import Arrays, RunResult
+from tflite_compress.profiles.devices import Npu
+from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.runtimes.tflm_runtime import ARENA_ROUNDING, micro_runtime
-from tflite_compress.support.errors import ModelError
+from tflite_compress.support.errors import CompressError, ModelError
 from tflite_compress.support.source_text import identifier
 from tflite_compress.tflite.flatbuffer import operator_names
 from tflite_compress.tflite.tensor_specs import FileTensorSpec
@@ -38,21 +38,20 @@ _METHODS = {
 _A_LINE = 16
 
 
-def micro_bundle(
-    content: bytes, device: Device, data: FileData, name: str, labels: tuple[str, ...]
-) -> dict[str, bytes]:
-    """Files for a microcontroller; see ``make_bundle``."""
-    answers: list[RunResult] = []
+@register_bundle("microcontroller")
+def make_microcontroller_bundle(job: BundleJob) -> dict[str, bytes]:
+    """Make the files for a microcontroller: the contents by path within the bundle.
 
-    def asked(model: bytes, inputs: Arrays) -> RunResult:
-        answers.append(micro_runtime(model, inputs))
-        return answers[-1]
-
-    vectors = make_vectors(content, data, asked)
-    reserve = answers[0].measurement("arena to reserve")
-    assert reserve is not None
-    name = identifier(name)
-    files = _sources(name, content, int(reserve.value), reserve.source, vectors, labels)
+    Raises:
+        ModelError: TFLite Micro refuses the model, or the C++ lacks the type of an input or output.
+    """
+    content, device = job.content, job.device
+    vectors = make_vectors(content, job.data, micro_runtime)
+    reserve = vectors.result.measurement("arena to reserve")
+    if reserve is None:
+        raise ModelError("TFLite Micro reported no arena size", "Try --recipe=int8.")
+    name = identifier(job.name)
+    files = _sources(name, content, reserve, vectors, job.labels)
     values = {
         "name": name,
         "device": device.title,
@@ -65,26 +64,26 @@ def micro_bundle(
         "npu": "",
     }
     if device.npu is not None:
-        npu_files, values["npu"] = _npu(name, content, device)
+        npu_files, values["npu"] = _npu(name, content, device.npu)
         files |= npu_files
     files["README.md"] = render("micro_readme.md", **values)
     return files
 
 
 def _sources(
-    name: str, content: bytes, arena_bytes: int, arena_how: str, vectors: Vectors, labels: tuple[str, ...]
+    name: str, content: bytes, arena: Measurement, vectors: Vectors, labels: tuple[str, ...]
 ) -> dict[str, bytes]:
-    """Everything the compiler reads."""
+    """Return all source files and build files."""
     header = {"name": name, "guard": name.upper()}
     return {
         **_model_files("src", name, content),
         f"src/{name}_settings.h": render(
             "micro_settings.h",
             **header,
-            arena=arena_bytes,
-            arena_how=arena_how,
-            inputs=_port_constants("Input", vectors.ports.inputs),
-            outputs=_port_constants("Output", vectors.ports.outputs),
+            arena=int(arena.value),
+            arena_how=arena.source,
+            inputs=_spec_constants("Input", vectors.signature.inputs),
+            outputs=_spec_constants("Output", vectors.signature.outputs),
             labels=_labels(labels),
         ),
         f"src/{name}_vectors.h": render(
@@ -104,7 +103,7 @@ def _sources(
 
 
 def _model_files(folder: str, name: str, content: bytes) -> dict[str, bytes]:
-    """The model as a constant, and the operators it needs."""
+    """Return the model as a C++ constant, and the operators it needs."""
     header = {"name": name, "guard": name.upper()}
     kinds = sorted(set(operator_names(content)))
     calls = "\n".join(
@@ -122,15 +121,15 @@ def _model_files(folder: str, name: str, content: bytes) -> dict[str, bytes]:
 
 
 def resolver_method(operator: str) -> str:
-    """The method of ``MicroMutableOpResolver`` that registers an operator: ``CONV_2D`` → ``AddConv2D``.
+    """Return the ``MicroMutableOpResolver`` method that adds an operator: ``CONV_2D`` → ``AddConv2D``.
 
     Raises:
-        ModelError: It is a custom operator TFLite Micro does not know.
+        ModelError: It is a custom operator that TFLite Micro does not have.
     """
     if operator in _METHODS:
         return f"Add{_METHODS[operator]}"
     if not operator.replace("_", "").isalnum() or operator.upper() != operator:
-        raise ModelError(f"TFLite Micro has no operator {operator}", "Rewrite that layer with built-in ones.")
+        raise ModelError(f"TFLite Micro has no operator {operator}", "Use a built-in Keras layer.")
     parts = operator.lower().split("_")
     return "Add" + "".join(p[:-1] + "D" if p[0].isdigit() and p[-1] == "d" else p.capitalize() for p in parts)
 
@@ -140,28 +139,27 @@ def _bytes(content: bytes) -> str:
     return "\n".join("    " + " ".join(f"0x{b:02x}," for b in row) for row in rows)
 
 
-def _port_constants(side: str, ports: tuple[FileTensorSpec, ...]) -> str:
-    """Sizes, types and quantization of one side as C++ constants."""
-    lines = [f"constexpr int k{side}s = {len(ports)};"]
-    for index, port in enumerate(ports):
-        size = int(np.prod(port.fixed_shape, dtype=np.int64))
-        shape = " x ".join(map(str, port.fixed_shape)) or "a single value"
+def _spec_constants(side: str, specs: tuple[FileTensorSpec, ...]) -> str:
+    """Return sizes, types and quantization of all inputs or outputs as C++ constants."""
+    lines = [f"constexpr int k{side}s = {len(specs)};"]
+    for index, spec in enumerate(specs):
+        size = int(np.prod(spec.fixed_shape, dtype=np.int64))
+        shape = " x ".join(map(str, spec.fixed_shape)) or "a single value"
         lines += [
-            f"// {port.name}: {shape}, {port.type.lower()}",
-            f"using {side}{index} = {_cpp_type(port)};",
+            f"// {spec.name}: {shape}, {spec.type.lower()}",
+            f"using {side}{index} = {_cpp_type(spec)};",
             f"constexpr int k{side}{index}Size = {size};",
             f"constexpr Quantization k{side}{index}Quantization = "
-            f"{{{_float(port.scale)}, {port.zero_point}}};",
+            f"{{{_float(spec.scale)}, {spec.zero_point}}};",
         ]
     return "\n".join(lines)
 
 
-def _cpp_type(port: FileTensorSpec) -> str:
-    if port.type not in _CPP_TYPES:
-        raise ModelError(
-            f"'{port.name}' is of type {port.type}, which the C++ bundle lacks", "Use int8 or float32."
-        )
-    return _CPP_TYPES[port.type]
+def _cpp_type(spec: FileTensorSpec) -> str:
+    if spec.type not in _CPP_TYPES:
+        message = f"'{spec.name}' is of type {spec.type}, which the C++ bundle does not support"
+        raise ModelError(message, "Convert it with int8 or float32 inputs and outputs.")
+    return _CPP_TYPES[spec.type]
 
 
 def _float(value: float) -> str:
@@ -177,16 +175,16 @@ def _labels(labels: tuple[str, ...]) -> str:
 
 
 def _vector_tables(vectors: Vectors, declare: bool) -> dict[str, str]:
-    """Arrays of the test vectors, declared or defined, and tables of pointers to them."""
+    """Return the test vectors' arrays, declared or defined, and tables of pointers to them."""
     sides = (
-        ("Input", vectors.ports.inputs, vectors.inputs),
-        ("Expected", vectors.ports.outputs, vectors.expected),
+        ("Input", vectors.signature.inputs, vectors.inputs),
+        ("Expected", vectors.signature.outputs, vectors.expected),
     )
     arrays, tables = [], []
     for side, ports, values in sides:
         names = []
-        for index, (port, array) in enumerate(zip(ports, values, strict=True)):
-            kind, name, size = _cpp_type(port), f"kVector{side}{index}", int(array[0].size)
+        for index, (spec, array) in enumerate(zip(ports, values, strict=True)):
+            kind, name, size = _cpp_type(spec), f"kVector{side}{index}", int(array[0].size)
             names.append(name)
             head = (
                 f"extern const {kind} {name}[{len(vectors)}][{size}]"
@@ -213,10 +211,10 @@ def _rows(array: np.ndarray) -> str:
 
 
 def _helper_checks(vectors: Vectors) -> dict[str, str]:
-    """Real values of the vectors' inputs beside the raw ones, for the check of the helpers."""
+    """Return the real values of the vectors' inputs, to check the quantization helpers."""
     arrays, checks = [], []
-    for index, (port, real) in enumerate(zip(vectors.ports.inputs, vectors.real, strict=True)):
-        if not port.is_quantized:
+    for index, (spec, real) in enumerate(zip(vectors.signature.inputs, vectors.real, strict=True)):
+        if not spec.is_quantized:
             continue
         size = int(vectors.inputs[index][0].size)
         table = np.asarray(real, np.float32).reshape(len(vectors), size)
@@ -232,24 +230,24 @@ def _decode_note(content: bytes) -> str:
     if "TFLM_DECODE" not in operator_names(content):
         return ""
     return (
-        "\nWeights are encoded: the DECODE operator needs a TFLite Micro of late 2025 or later. If your "
-        "vendor's is older, take the plain file.\n"
+        "\nThe weights are encoded. The DECODE operator needs a TFLite Micro of late 2025 or later. If your "
+        "vendor's version is older, use the plain file.\n"
     )
 
 
-def _npu(name: str, content: bytes, device: Device) -> tuple[dict[str, bytes], str]:
-    """The model compiled for the NPU, with its own operators."""
-    compiled, why_not = compile_for_device(device, content)
-    if compiled is None:
-        return {}, f"\n## On the NPU\n\n{why_not}\n"
-    sram = compiled.answer.measurement("sram")
+def _npu(name: str, content: bytes, npu: Npu) -> tuple[dict[str, bytes], str]:
+    """Return the model compiled for the NPU with its operators, and the README's section on it."""
+    compiled = compile_for_device(npu, content)
+    if isinstance(compiled, CompressError):
+        return {}, f"\n## On the NPU\n\n{explain_refusal(compiled)}\n"
+    sram = compiled.result.measurement("sram")
     planned = sram.value if sram else 0
     arena = -(-int(planned + 4096) // ARENA_ROUNDING) * ARENA_ROUNDING
     files = {f"npu/{name}_vela.tflite": compiled.content, **_model_files("npu/src", name, compiled.content)}
     note = render(
         "micro_npu.md",
         name=name,
-        vela=compiled.answer.runtime,
+        vela=compiled.result.runtime,
         sram=f"{planned:,.0f}",
         arena=f"{arena:,}",
     ).decode()

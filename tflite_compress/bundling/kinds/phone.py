@@ -1,0 +1,140 @@
+"""The bundle for an Android app: model with metadata, Kotlin class, labels, test vectors, Gradle lines."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflite_compress.bundling.metadata import add_metadata
+from tflite_compress.bundling.registry import BundleJob, register_bundle
+from tflite_compress.bundling.text import render
+from tflite_compress.bundling.vectors import Preprocessing, encode_json, make_vectors
+from tflite_compress.runtimes.host import host_runtime
+from tflite_compress.support.errors import ModelError
+from tflite_compress.support.source_text import class_name, identifier
+from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature, read_signature
+
+# Per type: Kotlin's array, LiteRT's suffix of read and write methods, and Kotlin's conversion.
+_KOTLIN = {
+    "FLOAT32": ("FloatArray", "Float", "toFloat"),
+    "INT8": ("ByteArray", "Int8", "toByte"),
+    "INT32": ("IntArray", "Int", "toInt"),
+    "INT64": ("LongArray", "Long", "toLong"),
+}
+_FLOAT16_TOLERANCE = 200.0  # factor: 2 % of the range, as the GPU computes in float16
+_ACCELERATORS = {"android-gpu": "GPU", "android-npu": "NPU"}
+
+
+@register_bundle("phone")
+def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
+    """Make the files for an Android app: the contents by path within the bundle.
+
+    Raises:
+        ModelError: LiteRT refuses the model, or its Kotlin API lacks the type of an input or output.
+    """
+    accelerator = _ACCELERATORS.get(job.device.name, "CPU")
+    factor = _FLOAT16_TOLERANCE if accelerator == "GPU" else 1.0
+    vectors = make_vectors(job.content, job.data, host_runtime(seconds=0), factor)
+    signature = read_signature(job.content)
+    name = identifier(job.name)
+    file = add_metadata(job.content, name, signature, job.preprocessing, job.labels)
+    values = {
+        "name": name,
+        "Class": class_name(name),
+        "device": job.device.title,
+        "accelerator": accelerator,
+        "vectors": len(vectors),
+        "origin": vectors.origin,
+        "tolerance": ", ".join(f"{t:g}" for t in vectors.tolerance),
+        "preprocessing": _describe(job.preprocessing),
+        **_kotlin_parts(signature, job.preprocessing),
+    }
+    package = f"java/tflitecompress/{name}"
+    files = {
+        f"app/src/main/assets/{name}.tflite": file,
+        f"app/src/main/{package}/{values['Class']}.kt": render("android_class.kt", **values),
+        f"app/src/androidTest/assets/{name}_vectors.json": encode_json(vectors).encode(),
+        f"app/src/androidTest/{package}/{values['Class']}Test.kt": render("android_test.kt", **values),
+        "build.gradle.kts": render("android_gradle.kts", **values),
+        "README.md": render("android_readme.md", **values),
+    }
+    if job.labels:
+        files["app/src/main/assets/labels.txt"] = ("\n".join(job.labels) + "\n").encode()
+    return files
+
+
+def _describe(preprocessing: Preprocessing) -> str:
+    if not preprocessing.is_known:
+        return f"your function {preprocessing.name}. Port it to Kotlin and call it before `run`"
+    return f"(value - {preprocessing.mean:g}) / {preprocessing.std:g}, computed by the class"
+
+
+def _kotlin_parts(signature: Signature, preprocessing: Preprocessing) -> dict[str, str]:
+    """Return the generated Kotlin: one line per input and output."""
+    inputs = [_kotlin(p) for p in signature.inputs]
+    arguments = ", ".join(f"input{i}: FloatArray" for i in range(len(inputs)))
+    writes = "\n".join(
+        f"        inputs[{i}].write{kind}({_to_raw(i, spec, array, cast, preprocessing)})"
+        for i, (spec, (array, kind, cast)) in enumerate(zip(signature.inputs, inputs, strict=True))
+    )
+    reads = ",\n".join(
+        f"            {_to_real(i, spec, _kotlin(spec)[1])}" for i, spec in enumerate(signature.outputs)
+    )
+    raw_writes = "\n".join(
+        f"        inputs[{i}].write{kind}({array}(values[{i}].size) {{ values[{i}][it].{cast}() }})"
+        for i, (array, kind, cast) in enumerate(inputs)
+    )
+    raw_reads = ",\n".join(
+        f"            outputs[{i}].read{_kotlin(p)[1]}().map {{ it.toDouble() }}"
+        for i, p in enumerate(signature.outputs)
+    )
+    sizes = "\n".join(
+        f"     *     input{i}: {p.name}, {' x '.join(map(str, p.fixed_shape))} values in row-major order"
+        for i, p in enumerate(signature.inputs)
+    )
+    note = (
+        "" if preprocessing.is_known else f"\n        // Call your function {preprocessing.name} before run."
+    )
+    return {
+        "arguments": arguments,
+        "writes": writes + note,
+        "reads": reads,
+        "raw_writes": raw_writes,
+        "raw_reads": raw_reads,
+        "sizes": sizes,
+    }
+
+
+def _kotlin(spec: FileTensorSpec) -> tuple[str, str, str]:
+    if spec.type not in _KOTLIN:
+        raise ModelError(
+            f"'{spec.name}' is of type {spec.type}, which LiteRT's Kotlin API cannot write",
+            "Convert with --io=float32.",
+        )
+    return _KOTLIN[spec.type]
+
+
+def _to_raw(index: int, spec: FileTensorSpec, array: str, cast: str, preprocessing: Preprocessing) -> str:
+    """Return Kotlin that normalizes ``inputN`` and converts it to the tensor's type."""
+    value = f"input{index}[it]"
+    real = spec.dtype.kind == "f" or spec.is_quantized
+    if real and preprocessing.is_known and (preprocessing.mean, preprocessing.std) != (0.0, 1.0):
+        value = f"({value} - {preprocessing.mean}f) / {preprocessing.std}f"
+    if spec.is_quantized:
+        low, high = (-128, 127) if spec.type == "INT8" else (-32768, 32767)
+        step = f"Math.rint((({value}) / {_float(spec.scale)}).toDouble()).toInt() + {spec.zero_point}"
+        return f"{array}(input{index}.size) {{ ({step}).coerceIn({low}, {high}).{cast}() }}"
+    return f"{array}(input{index}.size) {{ {value if cast == 'toFloat' else f'{value}.{cast}()'} }}"
+
+
+def _to_real(index: int, spec: FileTensorSpec, kind: str) -> str:
+    """Return Kotlin that converts an output to real numbers."""
+    raw = f"outputs[{index}].read{kind}()"
+    if spec.is_quantized:
+        scale = _float(spec.scale)
+        return f"{raw}.let {{ raw -> FloatArray(raw.size) {{ (raw[it] - ({spec.zero_point})) * {scale} }} }}"
+    return raw if kind == "Float" else f"{raw}.let {{ raw -> FloatArray(raw.size) {{ raw[it].toFloat() }} }}"
+
+
+def _float(value: float) -> str:
+    """Return a float32 literal that parses to the same number."""
+    return f"{np.float32(value)!s}f"

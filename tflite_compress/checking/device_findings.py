@@ -1,0 +1,131 @@
+"""Checks that need a runtime or an estimate: NPU, execution, flash, RAM, latency, accuracy."""
+
+from __future__ import annotations
+
+from tflite_compress.checking.contents import Contents
+from tflite_compress.checking.evidence import Evidence
+from tflite_compress.checking.latency_estimate import estimate_latency
+from tflite_compress.checking.model_findings import MAX_NAMED
+from tflite_compress.checking.verdict import Finding, Limits, Subject
+from tflite_compress.profiles.devices import Device
+from tflite_compress.runtimes.run_result import Measurement, RunResult
+from tflite_compress.support.errors import CompressError
+
+MICRO_CORE_BYTES = 16 * 1024  # TFLite Micro's documentation
+MICRO_KERNEL_BYTES = 4 * 1024  # rule of thumb
+
+
+def check_npu(evidence: Evidence, device: Device) -> list[Finding]:
+    """Check how much of the model the device's NPU runs."""
+    if device.npu is None:
+        return []
+    compiled = evidence.npu(device.npu)
+    if isinstance(compiled, CompressError):
+        return [Finding("NPU", None, compiled.message, compiled.hint)]
+    share, sram = compiled.measurement("operators on the NPU"), compiled.measurement("sram")
+    part = f"{share.value:.0%} of operators" if share else "the model"
+    memory = f", {sram.value:,.0f} bytes of SRAM" if sram else ""
+    text = f"{compiled.runtime}: {part} on the NPU{memory}"
+    left = "; ".join(compiled.notes[:MAX_NAMED]) or None
+    return [
+        Finding("NPU", True if share is None or share.value == 1 else None, text, left, measurement=share)
+    ]
+
+
+def check_execution(evidence: Evidence, device: Device) -> list[Finding]:
+    """Check that the device's runtime runs the model here, and on the device if the user named one."""
+    if device.runtime.name == "edgetpu":
+        text = "not tried: edgetpu_compiler, which is not part of this tool, must compile the model first"
+        return [Finding("runs", None, text)]
+    result = evidence.runtime_of(device)
+    if isinstance(result, CompressError):
+        return [Finding("runs", False, result.message, result.hint)]
+    found = [Finding("runs", True, f"in {result.runtime}, on this machine")]
+    measured = evidence.measured
+    if isinstance(measured, CompressError):
+        found.append(Finding("runs", False, f"on the device: {measured.message}", measured.hint))
+    elif measured is not None:
+        found.append(Finding("runs", True, f"on the device: {measured.runtime}"))
+    return found
+
+
+def check_flash(contents: Contents, device: Device, limits: Limits) -> list[Finding]:
+    """Compare the flash for model and runtime with its limit."""
+    if device.runtime.name == "tflm":
+        kinds = len({op.name for op in contents.operators})
+        code = MICRO_CORE_BYTES + MICRO_KERNEL_BYTES * kinds
+        low, high = contents.bytes + code / 2, contents.bytes + 2 * code
+        source = (
+            f"model {contents.bytes:,} bytes; TFLite Micro about {code:,}: 16 KB core (its documentation), "
+            f"4 KB for each of {kinds} operators (rule of thumb)"
+        )
+        flash = Measurement("flash", contents.bytes + code, "bytes", "estimated", source, low, high)
+    else:
+        source = "the file; the LiteRT library is about 15 MB more"
+        flash = Measurement("flash", contents.bytes, "bytes", "measured", source)
+    limit, is_limited = limits.flash_bytes or device.memory.flash_bytes, limits.flash_bytes is not None
+    return [_compare("flash", flash, limit, is_limited, "Try --recipe=tiny-mcu or channel pruning.")]
+
+
+def check_ram(evidence: Evidence, device: Device, limits: Limits) -> list[Finding]:
+    """Compare the RAM the runtime needs with its limit."""
+    is_limited = limits.ram_bytes is not None
+    if device.runtime.name == "edgetpu":
+        text = "unknown: edgetpu_compiler plans the on-chip memory"
+        return [Finding("RAM", None, text, is_limited=is_limited)]
+    result = evidence.runtime_of(device)
+    if isinstance(result, CompressError):
+        return [Finding("RAM", None, "unknown: the runtime refuses the model", is_limited=is_limited)]
+    ram = result.measurement("arena to reserve") or result.measurement("process memory")
+    limit = limits.ram_bytes or device.memory.ram_bytes
+    hint = "Reduce the input size, or the number of channels in the first layers."
+    return [_compare("RAM", ram, limit, is_limited, hint)]
+
+
+def check_latency(evidence: Evidence, device: Device, limits: Limits) -> list[Finding]:
+    """Compare the latency, measured, simulated or estimated, with its limit."""
+    is_limited = limits.latency_ms is not None
+    measured = evidence.measured
+    latency = measured.measurement("latency") if isinstance(measured, RunResult) else None
+    if latency is None and device.npu is not None:
+        latency = _npu_latency(evidence.npu(device.npu))
+    if latency is None and device.npu is None:
+        latency = estimate_latency(evidence.contents, device)
+    if latency is None:
+        hint = "Measure it on the device: --ssh=HOST, or --benchmark-model=FILE for an Android phone."
+        return [Finding("latency", None, "unknown: not measured on the device", hint, is_limited=is_limited)]
+    return [_compare("latency", latency, limits.latency_ms, is_limited, "Try --recipe=channel-prune-int8.")]
+
+
+def judge_accuracy(accuracy: Measurement, minimum: float) -> Finding:
+    """Compare a measured accuracy with the user's minimum."""
+    text = f"{accuracy}; minimum {minimum:g}"
+    hint = "Choose a recipe that compresses less."
+    return Finding("accuracy", accuracy.value >= minimum, text, hint, accuracy, minimum, True)
+
+
+def _npu_latency(compiled: RunResult | CompressError) -> Measurement | None:
+    """Return Vela's figure if it covers the whole model: it leaves out operators on the CPU."""
+    if isinstance(compiled, CompressError):
+        return None
+    share = compiled.measurement("operators on the NPU")
+    return compiled.measurement("latency") if share is not None and share.value == 1 else None
+
+
+def _compare(
+    subject: Subject, found: Measurement | None, limit: float | None, is_limited: bool, hint: str
+) -> Finding:
+    """Compare a figure with a limit; if its range includes the limit, the result is unknown."""
+    if found is None:
+        return Finding(subject, None, "unknown", is_limited=is_limited)
+    if limit is None:
+        return Finding(subject, None if is_limited else True, str(found), measurement=found)
+    low = found.value if found.low is None else found.low
+    high = found.value if found.high is None else found.high
+    number = f"{limit:,.0f}" if found.unit == "bytes" else f"{limit:g}"
+    text = f"{found}; limit {number} {found.unit}"
+    if high <= limit:
+        return Finding(subject, True, text, None, found, limit, is_limited)
+    if low > limit:
+        return Finding(subject, False, text, hint, found, limit, is_limited)
+    return Finding(subject, None, f"{text}, within the range of the estimate", hint, found, limit, is_limited)

@@ -1,0 +1,34 @@
+"""Check a file against a device: all findings, in a fixed order."""
+
+from __future__ import annotations
+
+from tflite_compress.checking import device_findings, model_findings
+from tflite_compress.checking.evidence import Evidence
+from tflite_compress.checking.verdict import NO_LIMITS, Limits, Verdict
+from tflite_compress.profiles.devices import Device
+
+
+def check(evidence: Evidence, device: Device, limits: Limits = NO_LIMITS) -> Verdict:
+    """Check a file against a device.
+
+    Args:
+        evidence: The file and the results of the runtimes.
+        device: The device's profile.
+        limits: The user's limits, in addition to the device's own.
+
+    Returns:
+        The verdict with one or more findings per subject.
+    """
+    contents = evidence.contents
+    findings = [
+        *model_findings.check_operators(contents, device),
+        *model_findings.check_types(contents, device),
+        *model_findings.check_shapes(contents, device),
+        *model_findings.check_quantization(contents, device),
+        *device_findings.check_npu(evidence, device),
+        *device_findings.check_execution(evidence, device),
+        *device_findings.check_flash(contents, device, limits),
+        *device_findings.check_ram(evidence, device, limits),
+        *device_findings.check_latency(evidence, device, limits),
+    ]
+    return Verdict(device, tuple(findings))
