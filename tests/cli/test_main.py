@@ -94,6 +94,36 @@ def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, t
     assert json.loads(out)[0]["recipe"]["in_short"] == "dynamic"
 
 
+@pytest.mark.parametrize("recipe", ["float16", "dynamic"])
+def test_evaluation_data_alone_is_enough_where_nothing_is_trained_or_calibrated(
+    run: Run, digits: Path, digits_arrays: dict[str, Any], tmp_path: Path, recipe: str
+) -> None:
+    import numpy as np
+
+    np.savez(tmp_path / "test.npz", x=digits_arrays["x_test"], y=digits_arrays["y_test"])
+    code, out, err = run(
+        "compress", digits, "--device=android-cpu", f"--recipe={recipe}", "--eval=test.npz", "--out=o",
+        "--no-bundle", "--no-details", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    accuracy = json.loads(out)[0]["accuracy"]
+    assert accuracy["samples"] == len(digits_arrays["y_test"]) and accuracy["after"] > 0.9
+
+
+def test_evaluation_data_alone_is_refused_where_more_is_needed(
+    run: Run, digits: Path, digits_data: Path
+) -> None:
+    for command, needs in (
+        ("compress", "calibrates int8 ranges"),
+        ("search", "trains"),
+        ("diagnose", "calibrate"),
+    ):
+        err = bad(run, command, digits, "--device=rp2040", f"--eval={digits_data}")
+        assert needs in err and "--data" in err
+    err = bad(run, "compress", digits, "--device=rp2040", "--recipe=prune-int8", f"--eval={digits_data}")
+    assert "trains and only evaluation data was given" in err
+
+
 def test_custom_objects_and_trusted_code(run: Run, keras: Any, tmp_path: Path) -> None:
     (tmp_path / "my_layers.py").write_text(
         "import keras\n"

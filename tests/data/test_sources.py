@@ -193,6 +193,14 @@ def test_separate_sources() -> None:
     assert [s.inputs[0][0, 0] for s in (splits.train, splits.calibrate, splits.evaluate)] == [1, 2, 3]
 
 
+def test_evaluation_data_alone_is_enough_to_evaluate() -> None:
+    spec = DataSpec(evaluate=np.full((9, 4), 3, np.float32))
+    splits = gather(spec, network(), 0)
+    assert spec.given and spec.only_evaluation and not DataSpec(data="d", evaluate="e").only_evaluation
+    assert splits.evaluate.inputs[0].shape == (9, 4) and splits.evaluate.inputs[0][0, 0] == 3
+    assert splits.train.origin == splits.calibrate.origin == "random inputs"
+
+
 def test_without_data_random_inputs_stand_in() -> None:
     splits = gather(DataSpec(), network(), 0)
     assert splits.evaluate.labels is None and splits.evaluate.inputs[0].shape == (64, 4)

@@ -18,6 +18,7 @@ from tflite_compress.support.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from tflite_compress.checking.verdict import Limits
+    from tflite_compress.data.gather import DataSpec
 
 
 @dataclass(frozen=True)
@@ -290,22 +291,28 @@ def settled_options(values: dict[str, Any]) -> Options:
     return options
 
 
-def _require_data(plans: Sequence[Plan], spec: Any) -> None:
-    """Say before any work that a recipe needs data and there is none."""
-    if spec.given:
+def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
+    """Say before any work that a recipe needs data and there is none.
+
+    Evaluation data alone is enough if no candidate trains or calibrates: its score may call for each of them.
+    """
+    if spec.given and not spec.only_evaluation:
         return
+    given = "only evaluation data" if spec.given else "no data"
     for plan in plans:
         recipe = plan.candidates[0]
-        if (plan.trains or plan.calibrates) and recipe.for_forests:
+        tried = plan.candidates if spec.given else plan.candidates[:1]
+        calibrates = any(step.needs_calibration for candidate in tried for step in candidate.passes)
+        if (plan.trains or calibrates) and recipe.for_forests:
             raise DataError(
-                f"recipe '{recipe.name}' for {plan.device.name} goes as far as accuracy allows, and no data "
+                f"recipe '{recipe.name}' for {plan.device.name} goes as far as accuracy allows, and {given} "
                 "was given",
                 "Give --data=FILE.npz or module:function; or --recipe=forest-exact, which loses nothing.",
             )
-        if plan.trains or plan.calibrates:
+        if plan.trains or calibrates:
             what = "trains" if plan.trains else "calibrates int8 ranges"
             raise DataError(
-                f"recipe '{recipe.name}' for {plan.device.name} {what} and no data was given",
+                f"recipe '{recipe.name}' for {plan.device.name} {what} and {given} was given",
                 "Give --data=FILE.npz, a folder of images or module:function; or --recipe=float16.",
             )
 

@@ -39,9 +39,17 @@ class DataSpec:
         """True where there is any data."""
         return any(x is not None for x in (self.data, self.train, self.calibrate, self.evaluate))
 
+    @property
+    def only_evaluation(self) -> bool:
+        """True where there is data to evaluate on, and none to train or calibrate with."""
+        return self.evaluate is not None and self.data is self.train is self.calibrate is None
+
 
 def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
     """Read, check and split the data; random inputs where there is none.
+
+    With evaluation data alone, training and calibration samples are random inputs, which
+    ``compression.compress`` allows for plans that need neither.
 
     Args:
         spec: Where data comes from.
@@ -69,6 +77,9 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
         return None if source is None else next(iter(load(source).values()))
 
     evaluate = one(spec.evaluate)
+    if evaluate is not None and spec.only_evaluation:
+        unused = _random_splits(network, seed)
+        return Splits(unused.train, unused.calibrate, evaluate)
     if spec.data is not None:
         found = load(spec.data)
         if "eval" in found:

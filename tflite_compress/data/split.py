@@ -59,14 +59,9 @@ def calibration_subset(train: Samples, seed: int, most: int = MAX_CALIBRATION_SA
 
 
 def from_sources(train: Samples | None, calibrate: Samples | None, evaluate: Samples, seed: int) -> Splits:
-    """Use separately given sources; a missing one of the first two stands in for the other.
-
-    Raises:
-        DataError: Neither training nor calibration data was given.
-    """
-    base = train or calibrate
-    if base is None:
-        raise DataError("only evaluation data was given", "Give --data, or --train or --calibrate too.")
+    """Use separately given sources; a missing one of the first two stands in for the other."""
+    base = train if train is not None else calibrate
+    assert base is not None  # evaluation data alone is handled before
     chosen = calibrate if calibrate is not None else calibration_subset(base, seed)
     return Splits(base, chosen, replace(evaluate, class_names=evaluate.class_names or base.class_names))
 

@@ -87,8 +87,11 @@ def diagnose(
 
     require_network(model, "diagnose")
     plan = make_plan(device, recipe, overrides)
-    if not spec.given:
-        raise DataError("diagnose needs data", "Give --data=FILE.npz, a folder of images or module:function.")
+    if not spec.given or spec.only_evaluation:
+        raise DataError(
+            "diagnose needs data to calibrate with",
+            "Give --data=FILE.npz, a folder of images or module:function.",
+        )
     conversion = plan.candidates[0].conversion
     notes = []
     precision, per_channel = conversion.precision, conversion.per_channel

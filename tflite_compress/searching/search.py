@@ -128,9 +128,10 @@ def search(
     wanted, settled = settings or SearchSettings(), settled_options(options)
     profile = load_device(device)
     spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
-    if not spec.given:
+    if not spec.given or spec.only_evaluation:
+        given = "only evaluation data" if spec.given else "no data"
         raise DataError(
-            "a search compares accuracy, and no data was given", "Give --data=FILE or module:function."
+            f"a search trains and calibrates, and {given} was given", "Give --data=FILE or module:function."
         )
     model = os.fspath(model) if isinstance(model, str | os.PathLike) else model
     target = Path(out) if out is not None else Path("searched") / default_out(model, [profile.name]).name
