@@ -1,6 +1,6 @@
 """Write the reference pages from the schema and the TOML files: ``python docs/generate.py``.
 
-A test fails where ``recipes.md`` or ``devices.md`` is not what this writes.
+A test fails if ``recipes.md`` or ``devices.md`` differs from what this writes.
 """
 
 from __future__ import annotations
