@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tflite_compress.bundling.registry import make_bundle
+from tflite_compress.bundling.bundle_registry import make_bundle
 from tflite_compress.bundling.vectors import Preprocessing, find_preprocessing
 
 __all__ = ["Preprocessing", "find_preprocessing", "make_bundle"]

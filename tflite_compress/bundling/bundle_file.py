@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tflite_compress.bundling.registry import make_bundle
+from tflite_compress.bundling.bundle_registry import make_bundle
 from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.raw import SAMPLES, samples_for
 from tflite_compress.profiles.devices import load_device

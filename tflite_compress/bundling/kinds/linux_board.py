@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
 from tflite_compress.bundling.npu import compile_for_device, explain_refusal
-from tflite_compress.bundling.registry import BundleJob, register_bundle
 from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import encode_npz, make_vectors
 from tflite_compress.profiles.devices import Npu

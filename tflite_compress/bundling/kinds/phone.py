@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
 from tflite_compress.bundling.metadata import add_metadata
-from tflite_compress.bundling.registry import BundleJob, register_bundle
 from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import Preprocessing, encode_json, make_vectors
 from tflite_compress.runtimes.host import host_runtime
