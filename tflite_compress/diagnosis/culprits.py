@@ -69,14 +69,14 @@ def reason(layer: Layer, sources: Sequence[Layer] = ()) -> tuple[str, str]:
             return (
                 f"it reads {source.name}, whose range is set by {len(source.outlier_channels)} channels: the "
                 f"median one keeps {source.channel_db:.0f} dB",
-                "Bring the channels to one range: pass 'equalize'; or int16 activations: --numeric=int16x8.",
+                "Use the pass 'equalize', or int16 activations: --precision=int16x8.",
             )
     if layer.outlier_channels and layer.channel_db < POOR_DB:
         named = ", ".join(map(str, layer.outlier_channels[:4]))
         return (
             f"its range is set by {len(layer.outlier_channels)} channels (number {named}): the others get "
             "few steps",
-            "Bring the channels to one range: pass 'equalize'; or int16 activations: --numeric=int16x8.",
+            "Use the pass 'equalize', or int16 activations: --precision=int16x8.",
         )
     if poor_weights:
         return (
@@ -87,9 +87,9 @@ def reason(layer: Layer, sources: Sequence[Layer] = ()) -> tuple[str, str]:
         return (
             f"256 steps are too few for its range {layer.low:.3g} to {layer.high:.3g} "
             f"({layer.own_snr_db:.0f} dB)",
-            "Use int16 activations: --numeric=int16x8.",
+            "Use int16 activations: --precision=int16x8.",
         )
     return (
         "rounding of its inputs, weights and output adds up",
-        "int16 activations (--numeric=int16x8) help, if the accuracy is not kept.",
+        "int16 activations (--precision=int16x8) help, if the accuracy is not kept.",
     )
