@@ -111,7 +111,9 @@ def compress(
         recipe: Name or path of a recipe; None takes the device's.
         data: One source for training, calibration and evaluation: a path, ``module:function``, arrays
             ``(x, y)`` or ``x``, or a ``tf.data.Dataset``.
-        train, calibrate, evaluate: Separate sources instead.
+        train: Training data, if it comes separately.
+        calibrate: Calibration data, if it comes separately.
+        evaluate: Evaluation data, if it comes separately.
         preprocess: ``none``, ``unit``, ``symmetric`` or ``module:function``.
         resize: Resize images to the model's input.
         out: Folder for the result; ``compressed/MODEL-DEVICE`` by default.
@@ -187,6 +189,12 @@ def run_plans(
     """Run plans that are already settled; see :func:`compress_many`.
 
     Args:
+        model: A path or a model, as for :func:`compress`.
+        plans: One plan per device.
+        spec: Where data comes from.
+        options: Settled options.
+        out: Folder for the result; None for the default.
+        progress: Where to report progress.
         expected_data: What a manifest recorded of the data; anything else is refused.
         command: As the ledger calls it.
         ledger: The ledger's file, or ``none``; see :func:`tflite_compress.reporting.ledger.ledger_path`.

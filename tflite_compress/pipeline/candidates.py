@@ -108,7 +108,7 @@ def run_plan(
         memo: Results to share with other plans.
         max_drop: Accuracy that may be lost.
         check: False where there is no data to check accuracy on; the first recipe then counts.
-        misfit: Says which limit a file breaks; an empty string where it breaks none.
+        violation: Says which limit a file breaks; an empty string where it breaks none.
 
     Returns:
         The attempts; the last one passed if any did.

@@ -111,7 +111,12 @@ def search(
     Args:
         model: Path of a model, or a Keras model (then with one worker, in this process).
         device: Name of a device profile, or path of your own.
-        data, train, calibrate, evaluate, preprocess, resize: See :func:`tflite_compress.compress`.
+        data: One source for training, calibration and evaluation.
+        train: Training data, if it comes separately.
+        calibrate: Calibration data, if it comes separately.
+        evaluate: Evaluation data, if it comes separately.
+        preprocess: ``none``, ``unit``, ``symmetric`` or ``module:function``.
+        resize: Resize images to the model's input.
         settings: What to minimize, the budget, and how to search.
         out: Folder for the result; ``searched/MODEL-DEVICE`` by default.
         progress: Where to report progress; silent by default.
