@@ -1,28 +1,29 @@
-"""The bridge from Keras 3 to tf_keras, so that TF-MOT accepts the model people have.
+"""Convert a Keras 3 model to a tf_keras model, which TF-MOT needs.
 
-Layers both Keras versions share are rebuilt natively from their configuration and given the same
-weights, because TF-MOT recognises only tf_keras classes. Everything else (``keras.ops`` nodes,
-layers new in Keras 3, custom layers) is carried over whole inside a thin tf_keras layer: both
-run on TensorFlow, so nothing needs translating. The result is compared with the original on random
-input before anyone uses it.
+Layers that both Keras versions have are rebuilt from their configuration and given the same weights, because
+TF-MOT recognizes only tf_keras classes. Others (``keras.ops`` nodes, layers new in Keras 3, custom layers)
+run unchanged inside a tf_keras layer; both Keras versions run on TensorFlow. The result is compared with the
+original on random input before use.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from tflite_compress.models.graph import Call, replay
+from tflite_compress.models.keras_types import Config, KerasModel, Layer
 from tflite_compress.support.backend import keras3, tensorflow, tf_keras
 from tflite_compress.support.errors import ModelError
 
 TOLERANCE = 1e-5
 
-# Layers whose meaning is the same in both versions. Those left out differ (Normalization keeps
-# other weights, GroupNormalization other defaults) or do not exist in tf_keras.
+# Layers that compute the same in both versions. The others differ (Normalization has other weights,
+# GroupNormalization other defaults) or do not exist in tf_keras.
 NATIVE = frozenset(
     """Activation Add Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization
     Bidirectional Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose
@@ -34,7 +35,7 @@ NATIVE = frozenset(
     Subtract TimeDistributed UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D""".split()
 )
 
-# Configuration entries that say how a layer began or trains, not what it computes.
+# Configuration entries that affect initialization or training only.
 _IRRELEVANT = frozenset(
     """activity_regularizer bias_constraint bias_initializer bias_regularizer beta_constraint
     beta_initializer beta_regularizer build_config depthwise_constraint depthwise_initializer
@@ -47,18 +48,17 @@ _IRRELEVANT = frozenset(
     cudnn_enabled use_cudnn flash_attention lora_rank lora_alpha module registered_name""".split()
 )
 
-# hard_sigmoid is missing on purpose: Keras 3 redefined it.
+# Without hard_sigmoid, which Keras 3 redefined.
 _SAME_ACTIVATIONS = {
     name: name
     for name in ("linear relu softmax sigmoid tanh elu selu softplus softsign exponential gelu mish".split())
 } | {"silu": "swish", "swish": "swish"}
 
 
-def to_tf_keras(model: Any, verify: bool = True) -> Any:
+def to_tf_keras(model: KerasModel, verify: bool = True) -> KerasModel:
     """Rebuild a functional or sequential Keras 3 model as a flat tf_keras model with equal outputs.
 
-    Nested models are inlined and layers shared between calls stay shared. The copy is independent:
-    training it leaves ``model`` untouched.
+    Nested models are inlined. Layers shared between calls stay shared. The copy has weights of its own.
 
     Args:
         model: A built Keras 3 model.
@@ -68,8 +68,8 @@ def to_tf_keras(model: Any, verify: bool = True) -> Any:
         A ``tf_keras.Model``.
 
     Raises:
-        ModelError: The model is not a graph of layers, a layer cannot be rebuilt, or the outputs
-            differ by more than 1e-5; the message names the layer.
+        ModelError: The model is subclassed, a layer cannot be rebuilt, or the outputs differ by more
+            than 1e-5. The message names the layer.
     """
     keras3()
     translator = _Translator()
@@ -80,12 +80,12 @@ def to_tf_keras(model: Any, verify: bool = True) -> Any:
 
 
 class _Translator:
-    """Translates calls of Keras 3 layers, remembering each layer so that shared ones stay shared."""
+    """Translates calls of Keras 3 layers. It keeps each translated layer, so shared layers stay shared."""
 
     def __init__(self) -> None:
-        self._layers: dict[int, Any] = {}
+        self._layers: dict[int, Layer] = {}
 
-    def translate(self, call: Call) -> Any:
+    def translate(self, call: Call) -> object:
         try:
             layer = self._layers.get(id(call.layer))
             if layer is None:
@@ -103,11 +103,11 @@ class _Translator:
             ) from error
 
 
-def _call(layer: Any, call: Call) -> Any:
-    """Call the stand-in; a native layer gets its weights once its first call has built it."""
+def _call(layer: Layer, call: Call) -> object:
+    """Call the translated layer. A native layer gets its weights after its first call has built it."""
     from tflite_compress.models.carrier import Carrier, call_carrier
 
-    # Keras 3 records a mode that it overrides in every call; tf_keras would hold on to it.
+    # Keras 3 records a training mode that it overrides in every call; tf_keras would keep it.
     kwargs = {name: value for name, value in call.kwargs.items() if name != "training"}
     if isinstance(layer, Carrier):
         return call_carrier(layer, call.args, kwargs)
@@ -118,14 +118,15 @@ def _call(layer: Any, call: Call) -> Any:
     return outputs
 
 
-def _carry(layer: Any, name: str) -> Any:
+def _carry(layer: Layer, name: str) -> Layer:
     from tflite_compress.models.carrier import Carrier, independent
 
-    return Carrier(independent(layer), name)
+    carrier: Layer = Carrier(independent(layer), name)
+    return carrier
 
 
-def _native(layer: Any, name: str) -> Any:
-    """The tf_keras twin of a Keras 3 layer, or None where it has none."""
+def _native(layer: Layer, name: str) -> Layer | None:
+    """Return the tf_keras layer for a Keras 3 layer, or None if tf_keras has none."""
     class_name = type(layer).__name__
     if class_name not in NATIVE or not type(layer).__module__.startswith("keras.src.layers."):
         return None
@@ -138,13 +139,14 @@ def _native(layer: Any, name: str) -> Any:
     if config is None:
         return None
     if class_name == "BatchNormalization":
-        # The fused kernel rounds differently from Keras 3's; in untrained deep networks the
-        # difference grows without bound.
+        # The fused kernel rounds differently from the one in Keras 3. In untrained deep networks the
+        # difference grows beyond the tolerance.
         config["fused"] = False
-    return twin(**{**config, "name": name})
+    native: Layer = twin(**{**config, "name": name})
+    return native
 
 
-def _native_wrapper(layer: Any, twin: type, name: str) -> Any:
+def _native_wrapper(layer: Any, twin: Callable[..., Layer], name: str) -> Layer | None:
     inner_layer = layer.forward_layer if type(layer).__name__ == "Bidirectional" else layer.layer
     inner = _native(inner_layer, inner_layer.name)
     if inner is None:
@@ -155,12 +157,11 @@ def _native_wrapper(layer: Any, twin: type, name: str) -> Any:
     return twin(inner, merge_mode=layer.merge_mode, backward_layer=backward, name=name)
 
 
-def _native_config(layer: Any, twin: Any) -> dict[str, Any] | None:
-    """Constructor arguments for ``twin``, or None where Keras 3 says something it cannot hear."""
+def _native_config(layer: Layer, twin: type) -> Config | None:
+    """Return constructor arguments for ``twin``, or None if the layer has a setting that it lacks."""
     accepted = _constructor_arguments(twin) | {"name", "trainable", "dtype"}
-    layer_class: Any = type(layer)
-    defaults = _defaults(layer_class)
-    config: dict[str, Any] = {}
+    defaults = _defaults(type(layer))
+    config: Config = {}
     for key, value in layer.get_config().items():
         if key in _IRRELEVANT:
             continue
@@ -175,12 +176,12 @@ def _native_config(layer: Any, twin: Any) -> dict[str, Any] | None:
         elif key in ("groups", "filters") and type(layer).__name__ == "DepthwiseConv2D":
             continue
         elif value not in (None, False) and value != defaults.get(key):
-            return None  # a setting tf_keras does not have
+            return None  # a setting that tf_keras does not have
     return config
 
 
 @cache
-def _constructor_arguments(cls: Any) -> frozenset[str]:
+def _constructor_arguments(cls: type) -> frozenset[str]:
     names: set[str] = set()
     for base in cls.__mro__:
         if "__init__" in vars(base):
@@ -189,8 +190,8 @@ def _constructor_arguments(cls: Any) -> frozenset[str]:
 
 
 @cache
-def _defaults(cls: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _defaults(cls: type) -> dict[str, object]:
+    found: dict[str, object] = {}
     for base in reversed(cls.__mro__):
         if "__init__" in vars(base):
             parameters = inspect.signature(vars(base)["__init__"]).parameters
@@ -198,14 +199,14 @@ def _defaults(cls: Any) -> dict[str, Any]:
     return found
 
 
-def _policy_name(dtype: Any) -> str:
+def _policy_name(dtype: object) -> str:
     if isinstance(dtype, dict):
         return str(dtype.get("config", {}).get("name", "float32"))
     return str(dtype)
 
 
-def _activation(function: Any, configured: Any) -> Any:
-    """A tf_keras name where both versions agree, else the Keras 3 function itself."""
+def _activation(function: object, configured: object) -> object:
+    """Return the tf_keras name if both versions agree, else the Keras 3 function."""
     name = configured if isinstance(configured, str) else None
     if name is None and configured is None:
         return None
@@ -214,8 +215,8 @@ def _activation(function: Any, configured: Any) -> Any:
     return function if callable(function) else keras3().activations.get(configured)
 
 
-def _require_equal(model: Any, bridged: Any) -> None:
-    """Raise unless both models agree on random input to within ``TOLERANCE``."""
+def _require_equal(model: KerasModel, bridged: KerasModel) -> None:
+    """Raise ModelError if the models differ by more than ``TOLERANCE`` on random input."""
     inputs = random_inputs(bridged)
     expected = _flat(model(structured_inputs(model, inputs), training=False))
     actual = _flat(bridged(structured_inputs(bridged, inputs), training=False))
@@ -231,11 +232,11 @@ def _require_equal(model: Any, bridged: Any) -> None:
             )
 
 
-def random_inputs(model: Any, batch: int = 2, seed: int = 0) -> list[np.ndarray]:
-    """Random arrays a tf_keras model accepts: unit normal for float inputs, 0 or 1 for integers.
+def random_inputs(model: KerasModel, batch: int = 2, seed: int = 0) -> list[np.ndarray]:
+    """Return random arrays for a tf_keras model: unit normal for float inputs, 0 or 1 for integers.
 
-    Unknown dimensions besides the batch become 64 for images and 16 otherwise: much smaller images
-    shrink to nothing inside common networks, where oneDNN returns uninitialised memory.
+    Free dimensions besides the batch become 64 for images and 16 otherwise. Much smaller images become
+    empty inside common networks, where oneDNN returns uninitialized memory.
     """
     rng = np.random.default_rng(seed)
     arrays = []
@@ -249,8 +250,8 @@ def random_inputs(model: Any, batch: int = 2, seed: int = 0) -> list[np.ndarray]
     return arrays
 
 
-def _first_deviation(model: Any, bridged: Any, inputs: list[np.ndarray]) -> str:
-    """Name the first layer whose output differs between the models, for the error message."""
+def _first_deviation(model: KerasModel, bridged: KerasModel, inputs: list[np.ndarray]) -> str:
+    """Return the name of the first layer with different outputs, for the error message."""
     twins = {layer.name: layer for layer in bridged.layers}
     for layer in model.layers:
         twin = twins.get(layer.name)
@@ -263,15 +264,16 @@ def _first_deviation(model: Any, bridged: Any, inputs: list[np.ndarray]) -> str:
     return "an unknown layer"
 
 
-def _flat(outputs: Any) -> list[np.ndarray]:
+def _flat(outputs: object) -> list[np.ndarray]:
     return [np.asarray(x) for x in tensorflow().nest.flatten(outputs)]
 
 
-def structured_inputs(model: Any, arrays: list[Any]) -> Any:
-    """Arrange arrays given in the order of ``model.inputs`` the way the model's call wants them."""
+def structured_inputs(model: KerasModel, arrays: Sequence[object]) -> object:
+    """Nest arrays, given in the order of ``model.inputs``, as the model's call expects them."""
     structure = getattr(model, "_inputs_struct", None)
     if structure is not None:
-        return keras3().tree.pack_sequence_as(structure, arrays)
+        packed: object = keras3().tree.pack_sequence_as(structure, arrays)
+        return packed
     return arrays[0] if len(arrays) == 1 else arrays
 
 

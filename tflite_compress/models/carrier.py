@@ -1,6 +1,6 @@
 """A tf_keras layer that runs a Keras 3 operation or layer unchanged.
 
-Import this module late: its base class needs TensorFlow.
+Importing this module imports TensorFlow, which its base class needs.
 """
 
 from __future__ import annotations
@@ -8,22 +8,23 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from tflite_compress.models.keras_types import Config
 from tflite_compress.support.backend import tensorflow, tf_keras
 
 _Layer: Any = tf_keras().layers.Layer
 
 
 class Slot:
-    """Marks where the n-th tensor goes in an operation's arguments."""
+    """The place of the n-th tensor in an operation's arguments."""
 
     def __init__(self, index: int) -> None:
         self.index = index
 
 
 class Template:
-    """An operation's arguments with slots for tensors; opaque, so that tf_keras keeps it whole."""
+    """An operation's arguments with slots for tensors. tf_keras does not look into it."""
 
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, args: tuple[object, ...], kwargs: Config) -> None:
         self.arguments = (args, kwargs)
 
 
@@ -31,7 +32,7 @@ class Carrier(_Layer):  # type: ignore[misc]
     """Runs ``operation``, a Keras 3 operation or layer on the TensorFlow backend.
 
     Args:
-        operation: What to run. Its weights become this layer's weights.
+        operation: The operation or layer. Its weights become this layer's weights.
         name: The layer's name.
     """
 
@@ -41,27 +42,28 @@ class Carrier(_Layer):  # type: ignore[misc]
         self._takes_training = "training" in inspect.signature(operation.call).parameters
         self.carried = [variable.value for variable in getattr(operation, "weights", [])]
 
-    def call(self, tensors: list[Any], template: Template, training: Any = None) -> Any:
+    def call(self, tensors: list[object], template: Template, training: object = None) -> object:
         """Run the operation on ``tensors`` placed into ``template``."""
         args, kwargs = tensorflow().nest.map_structure(
             lambda x: tensors[x.index] if isinstance(x, Slot) else x, template.arguments
         )
         if self._takes_training:
             kwargs = {**kwargs, "training": training}
-        return self._operation(*args, **kwargs)
+        outputs: object = self._operation(*args, **kwargs)
+        return outputs
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the live operation: carriers are copied in memory, never saved."""
         return {"operation": self._operation, "name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Carrier:
-        """Build an independent copy: its weights are its own."""
+    def from_config(cls, config: Config) -> Carrier:
+        """Build a copy with weights of its own."""
         return cls(independent(config["operation"]), config["name"])
 
 
 def independent(operation: Any) -> Any:
-    """Copy a Keras 3 layer with its weights; operations without weights are returned as they are."""
+    """Copy a Keras 3 layer with its weights; return operations without weights unchanged."""
     if not getattr(operation, "weights", None):
         return operation
     copy = type(operation).from_config(operation.get_config())
@@ -70,15 +72,16 @@ def independent(operation: Any) -> Any:
     return copy
 
 
-def call_carrier(carrier: Carrier, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call ``carrier`` with arguments among which are tf_keras graph tensors, anywhere."""
-    tensors: list[Any] = []
+def call_carrier(carrier: Carrier, args: tuple[object, ...], kwargs: Config) -> object:
+    """Call ``carrier`` with arguments that contain tf_keras graph tensors at any depth."""
+    tensors: list[object] = []
 
-    def to_slot(x: Any) -> Any:
+    def to_slot(x: object) -> object:
         if not tensorflow().is_tensor(x) and not hasattr(x, "_keras_history"):
             return x
         tensors.append(x)
         return Slot(len(tensors) - 1)
 
     template = Template(*tensorflow().nest.map_structure(to_slot, (tuple(args), dict(kwargs))))
-    return carrier(tensors, template=template)
+    outputs: object = carrier(tensors, template=template)
+    return outputs

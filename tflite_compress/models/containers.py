@@ -1,6 +1,7 @@
-"""What holds a model is looked over before a loader opens it: archives, HDF5 files, SavedModel folders.
+"""Validate archives, HDF5 files and SavedModel folders before a loader opens them.
 
-A container may point outside itself, or claim far more than it holds. Nothing is allocated or unpacked here.
+A container may refer to other files, or claim far more data than it stores. Nothing is allocated or unpacked
+here.
 """
 
 from __future__ import annotations
@@ -10,24 +11,27 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.support.errors import ModelError
 
-MAX_EXPANSION = 100  # times its size in the file; weights hardly compress at all
-FREE_BYTES = 64 << 20  # below this a claim does no harm
+if TYPE_CHECKING:
+    import h5py
+
+MAX_EXPANSION = 100  # times the stored size; weights hardly compress
+FREE_BYTES = 64 << 20  # smaller claims are accepted unchecked
 MAX_MEMBERS = 10_000
 
 
 def require_sound_archive(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuse a zip archive with members outside itself, links, or a bomb.
+    """Refuse a zip archive with paths outside itself, with links, or with members that expand too much.
 
     Raises:
-        ModelError: Naming the member.
+        ModelError: The archive has such a member.
     """
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
-        raise ModelError(f"{path}: has {len(members):,} members, no model has", _AGAIN)
+        raise ModelError(f"{path}: has {len(members):,} members, more than any model", _AGAIN)
     for member in members:
         place = PurePosixPath(member.filename.replace("\\", "/"))
         if place.is_absolute() or ".." in place.parts or ":" in member.filename:
@@ -37,15 +41,15 @@ def require_sound_archive(archive: zipfile.ZipFile, path: Path) -> None:
         _require_real(member.file_size, member.compress_size, f"{path}: member '{member.filename[:80]}'")
 
 
-def require_sound_hdf5(file: Any, path: Path) -> None:
-    """Refuse an HDF5 file with data in other files, or with data sets far larger than what is stored.
+def require_sound_hdf5(file: h5py.File, path: Path) -> None:
+    """Refuse an HDF5 file with data in other files, or with data sets far larger than the stored bytes.
 
     Args:
         file: An open ``h5py.File``.
-        path: For the message.
+        path: Its path, for the error message.
 
     Raises:
-        ModelError: Naming the data set.
+        ModelError: The file has such a data set.
     """
     import h5py
 
@@ -62,10 +66,10 @@ def require_sound_hdf5(file: Any, path: Path) -> None:
 
 
 def require_sound_folder(folder: Path) -> None:
-    """Refuse a SavedModel with links in it, or with constants far larger than what is stored.
+    """Refuse a SavedModel with links, or with constants far larger than the stored bytes.
 
     Raises:
-        ModelError: Naming the file or the node.
+        ModelError: The folder has such a link or constant.
     """
     for file in folder.rglob("*"):
         if file.is_symlink():
@@ -76,21 +80,21 @@ def require_sound_folder(folder: Path) -> None:
 
 
 def require_weights_held(path: Path, parameters: int) -> None:
-    """Refuse a model that would make far more weights than its file holds.
+    """Refuse a model that creates far more weights than its file stores.
 
     Args:
         path: The model's file or folder.
-        parameters: How many weights it makes.
+        parameters: Number of weights the model creates.
 
     Raises:
-        ModelError: Saying both.
+        ModelError: The model creates over 64 MB of weights and 100 times more than the file stores.
     """
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     held = sum(file.stat().st_size for file in files)
     _require_real(4 * parameters, held, f"{path}: its layers")
 
 
-_AGAIN = "It was made to do harm, or is damaged; get it from its source again."
+_AGAIN = "The file is damaged or malicious. Get it from its source again."
 
 
 def _require_real(claimed: int, stored: int, what: str) -> None:
@@ -98,8 +102,8 @@ def _require_real(claimed: int, stored: int, what: str) -> None:
         raise ModelError(f"{what}: claims {claimed:,} bytes, and {stored:,} are stored", _AGAIN)
 
 
-def _links(file: Any) -> Iterator[tuple[str, Any]]:
-    """Every link of an HDF5 file with its path; groups are entered once, whatever links to them."""
+def _links(file: h5py.File) -> Iterator[tuple[str, object]]:
+    """Yield every link of an HDF5 file with its path. Each group is visited once."""
     import h5py
 
     stack, seen = [""], set()
@@ -118,7 +122,7 @@ def _links(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, tuple[int, ...], int]]:
-    """Constants of a SavedModel's graphs: name, claimed shape, bytes stored."""
+    """Yield the constants of a SavedModel's graphs: name, claimed shape, stored bytes."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel()

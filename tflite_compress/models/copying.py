@@ -1,29 +1,30 @@
-"""Independent copies of tf_keras networks, layer by layer."""
+"""Copy a tf_keras model layer by layer."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 from tflite_compress.models.graph import Call, replay
+from tflite_compress.models.keras_types import ChangeConfig, Config, KerasModel, Layer
 
 _HALF = ("float16", "bfloat16")
 
 
-def rebuild(model: Any, stand_in: Callable[[Any], Any]) -> Any:
-    """Replay a tf_keras model with another layer in each one's place.
+def rebuild(model: KerasModel, stand_in: Callable[[Layer], Layer]) -> KerasModel:
+    """Replay a tf_keras model with each layer replaced.
 
     Args:
         model: A functional tf_keras model.
-        stand_in: Gives the layer to use for a layer; called once for each, so shared ones stay shared.
+        stand_in: Returns the replacement of a layer. It is called once per layer, so shared layers stay
+            shared.
 
     Returns:
         A flat ``tf_keras.Model``.
     """
-    chosen: dict[int, Any] = {}
+    chosen: dict[int, Layer] = {}
 
-    def translate(call: Call) -> Any:
+    def translate(call: Call) -> object:
         key = id(call.layer)
         if key not in chosen:
             chosen[key] = stand_in(call.layer)
@@ -35,15 +36,15 @@ def rebuild(model: Any, stand_in: Callable[[Any], Any]) -> Any:
     return replay(model, translate)
 
 
-def copied(model: Any, changes: Callable[[Any], dict[str, Any]] = lambda layer: {}) -> Any:
-    """A copy of a tf_keras model that can be trained without touching the original.
+def copied(model: KerasModel, changes: ChangeConfig = lambda layer: {}) -> KerasModel:
+    """Return a copy of a tf_keras model with weights of its own.
 
     Args:
         model: A functional tf_keras model.
-        changes: Configuration entries to change in the copy of a layer.
+        changes: Returns the configuration entries to change in the copy of a layer.
     """
 
-    def fresh(layer: Any) -> Any:
+    def fresh(layer: Layer) -> Layer:
         if not layer.weights:
             return layer
         return type(layer).from_config({**layer.get_config(), **changes(layer)})
@@ -54,15 +55,16 @@ def copied(model: Any, changes: Callable[[Any], dict[str, Any]] = lambda layer: 
     return duplicate
 
 
-def in_float32(model: Any) -> Any:
-    """The model computing in float32: a network trained in mixed precision does not convert as it is.
+def in_float32(model: KerasModel) -> KerasModel:
+    """Return the model with float32 computation; mixed-precision models do not convert.
 
-    Its weights are float32 already; only the rounding of activations to 16 bits goes away.
+    Mixed-precision models have float32 weights already. Only the rounding of activations to 16 bits is
+    removed.
     """
     if not any(getattr(layer, "compute_dtype", "float32") in _HALF for layer in model.layers):
         return model
 
-    def single(layer: Any) -> Any:
+    def single(layer: Layer) -> Layer:
         if getattr(layer, "compute_dtype", "float32") not in _HALF:
             return layer
         return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
@@ -73,13 +75,13 @@ def in_float32(model: Any) -> Any:
     return converted
 
 
-def weighted_layers(model: Any) -> list[Any]:
-    """The model's layers that have weights, in graph order."""
+def weighted_layers(model: KerasModel) -> list[Layer]:
+    """Return the layers that have weights, in graph order."""
     return [layer for layer in model.layers if layer.weights]
 
 
-def _by_name(call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments after the first by name, and an implicit mask made explicit.
+def _by_name(call: Call) -> tuple[tuple[object, ...], Config]:
+    """Return the call's arguments with all but the first passed by name, and with its implicit mask.
 
     TF-MOT's wrappers take one positional argument and do not pass masks on by themselves.
     """

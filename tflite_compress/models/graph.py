@@ -1,16 +1,17 @@
-"""Replaying a Keras graph: walk it node by node and rebuild it in tf_keras, flat.
+"""Replay a Keras graph: visit its calls in order and rebuild them as a flat tf_keras model.
 
-Copying a model, bridging it from Keras 3, wrapping its layers for pruning and unwrapping them are
-the same walk with a different answer to one question: what stands in for this layer?
+Copying a model, bridging it from Keras 3, wrapping its layers for pruning and unwrapping them are the
+same walk. They differ in the function that translates one layer call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from tflite_compress.support.backend import tf_keras
+from tflite_compress.models.keras_types import Config, KerasModel, Layer, Tensor
+from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import ModelError
 
 
@@ -25,34 +26,36 @@ class Call:
         kwargs: Keyword arguments, likewise.
     """
 
-    layer: Any
+    layer: Layer
     name: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    args: tuple[object, ...]
+    kwargs: Config
 
 
-Translate = Callable[[Call], Any]
+Translate = Callable[[Call], object]
 
 
-def is_functional(model: Any) -> bool:
-    """Tell whether ``model`` (Keras 2 or 3) is a graph of layers that can be walked."""
+def is_functional(model: object) -> bool:
+    """Return True if ``model`` (Keras 2 or 3) is a functional or sequential model."""
     return _functional(model) is not None
 
 
-def replay(model: Any, translate: Translate, shapes: Sequence[tuple[int | None, ...]] | None = None) -> Any:
+def replay(
+    model: object, translate: Translate, shapes: Sequence[tuple[int | None, ...]] | None = None
+) -> KerasModel:
     """Rebuild ``model`` as a flat functional tf_keras model.
 
     Args:
         model: A functional or sequential model of Keras 2 (tf_keras) or Keras 3.
         translate: Called once for each layer call; returns that call's output tensors.
-        shapes: Shapes of the inputs, batch first, where they shall differ from the model's.
+        shapes: Shapes of the inputs, batch first. None keeps those of the model with a free batch.
 
     Returns:
-        A ``tf_keras.Model`` with the inputs and outputs of ``model`` in their order, its batch free;
-        several outputs come as a list.
+        A ``tf_keras.Model`` with the inputs and outputs of ``model`` in their order. Several outputs
+        are a list.
 
     Raises:
-        ModelError: ``model`` is not a graph of layers.
+        ModelError: ``model`` is a subclassed model.
     """
     keras2 = tf_keras()
     graph = _functional(model)
@@ -62,33 +65,35 @@ def replay(model: Any, translate: Translate, shapes: Sequence[tuple[int | None, 
             "Rebuild it with the functional API, or choose a recipe without training passes "
             "(float16, dynamic, int8, int16x8).",
         )
+    names = input_names(cast(KerasModel, model))
     stateful = any(getattr(layer, "stateful", False) for layer in graph.layers)
     given = shapes or [_free_batch(t.shape, stateful) for t in graph.inputs]
     inputs = [
         keras2.Input(batch_shape=shape, dtype=_dtype_name(t), name=name)
-        for t, shape, name in zip(graph.inputs, given, input_names(model), strict=True)
+        for t, shape, name in zip(graph.inputs, given, names, strict=True)
     ]
-    outputs = _walk(graph, inputs, translate, "", _UniqueNames(input_names(model)))
-    return keras2.Model(_one_or_all(inputs), _one_or_all(outputs), name=graph.name)
+    outputs = _walk(graph, inputs, translate, "", _UniqueNames(names))
+    rebuilt: KerasModel = keras2.Model(_one_or_all(inputs), _one_or_all(outputs), name=graph.name)
+    return rebuilt
 
 
-def input_names(model: Any) -> list[str]:
-    """Names of the model's inputs, in order, without ``:0`` suffixes."""
+def input_names(model: KerasModel) -> list[str]:
+    """Return the names of the model's inputs in order, without ``:0`` suffixes."""
     names = getattr(model, "input_names", None)
     if not names:
         names = [str(t.name).split(":")[0] for t in model.inputs]
     return [str(name) for name in names]
 
 
-def output_names(model: Any) -> list[str]:
-    """Names of the model's outputs, in order; layers that give several get ``_1``, ``_2``."""
+def output_names(model: KerasModel) -> list[str]:
+    """Return the names of the model's outputs in order; repeated names get the suffix ``_1``, ``_2``."""
     names = getattr(model, "output_names", None) or [f"output_{i}" for i in range(len(model.outputs))]
     unique = _UniqueNames([])
     return [unique(str(name)) for name in names]
 
 
 class _UniqueNames:
-    """Give each name once; later askers get a numbered one."""
+    """Return each name once; a repeated name gets a number."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
@@ -102,20 +107,21 @@ class _UniqueNames:
         return candidate
 
 
-def _functional(model: Any) -> Any:
-    """The functional graph behind a functional or sequential model, or None."""
-    graph = model
+def _functional(model: object) -> KerasModel | None:
+    """Return the graph of a functional or sequential model, or None for other models."""
+    graph: Any = model
     if type(model).__name__ == "Sequential" or hasattr(model, "_functional"):
         graph = getattr(model, "_functional", None) or model
     if not getattr(graph, "inputs", None) or not getattr(graph, "_nodes_by_depth", None):
         return None
-    return graph
+    found: KerasModel = graph
+    return found
 
 
 def _walk(
-    graph: Any, inputs: list[Any], translate: Translate, prefix: str, unique: _UniqueNames
-) -> list[Any]:
-    """Run the graph's nodes in order on ``inputs`` and return its flat list of outputs."""
+    graph: KerasModel, inputs: list[object], translate: Translate, prefix: str, unique: _UniqueNames
+) -> list[object]:
+    """Call the graph's nodes in order on ``inputs`` and return the flat list of outputs."""
     values = {id(t): value for t, value in zip(graph.inputs, inputs, strict=True)}
     names: dict[int, str] = {}
     for depth in sorted(graph._nodes_by_depth, reverse=True):
@@ -136,38 +142,32 @@ def _walk(
     return [values[id(t)] for t in graph.outputs]
 
 
-def _arguments(node: Any, values: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The node's call arguments with each graph tensor replaced by its value."""
+def _arguments(node: Any, values: dict[int, object]) -> tuple[tuple[object, ...], Config]:
+    """Return the node's call arguments with each graph tensor replaced by its value."""
 
-    def swap(x: Any) -> Any:
+    def swap(x: object) -> object:
         return values.get(id(x), x)
 
     if hasattr(node, "arguments"):  # Keras 3
         args, kwargs = node.arguments.convert(swap)
         return tuple(args), dict(kwargs)
-    tree = _nest()
+    tree = tensorflow().nest
     return tree.map_structure(swap, tuple(node.call_args)), tree.map_structure(swap, dict(node.call_kwargs))
 
 
-def _flatten(structure: Any) -> list[Any]:
-    return list(_nest().flatten(structure))
+def _flatten(structure: object) -> list[object]:
+    return list(tensorflow().nest.flatten(structure))
 
 
-def _nest() -> Any:
-    from tflite_compress.support.backend import tensorflow
-
-    return tensorflow().nest
-
-
-def _one_or_all(tensors: list[Any]) -> Any:
+def _one_or_all(tensors: list[object]) -> object:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _free_batch(shape: Any, stateful: bool) -> tuple[int | None, ...]:
-    """The shape with a free batch, so that any batch can be evaluated; stateful layers need theirs."""
+def _free_batch(shape: Sequence[int | None], stateful: bool) -> tuple[int | None, ...]:
+    """Return the shape with a free batch. Stateful layers need their own batch, so theirs stays."""
     return tuple(shape) if stateful else (None, *tuple(shape)[1:])
 
 
-def _dtype_name(tensor: Any) -> str:
+def _dtype_name(tensor: Tensor) -> str:
     dtype = tensor.dtype
     return str(getattr(dtype, "name", dtype))

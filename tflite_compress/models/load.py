@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
+from tflite_compress.models.keras_types import CustomObjects
 from tflite_compress.models.read_model import archive_config, h5_config, model_format, read_model
 from tflite_compress.models.sandboxed_load import is_suspicious, require_loadable
 from tflite_compress.models.source import Source, source_from_object
 
 
 def load_model(
-    model: Any,
-    custom_objects: dict[str, Any] | None = None,
+    model: object,
+    custom_objects: CustomObjects | None = None,
     trust: bool = False,
     custom_reference: str | None = None,
 ) -> Source:
-    """Load ``.keras``, ``.h5`` or a SavedModel folder, or take a Keras model as it is.
+    """Load a ``.keras`` or ``.h5`` file or a SavedModel folder, or describe a Keras model object.
 
     Args:
         model: A path, or a model object of Keras 2 (tf_keras) or Keras 3.
         custom_objects: Classes and functions by the name the file uses for them.
         trust: Load Lambda layers and other code from the file.
-        custom_reference: ``module:dict`` of the custom objects, if they came that way.
+        custom_reference: ``module:dict`` of the custom objects; None if they are Python objects.
 
     Raises:
         ModelError: The file is missing, damaged, unsafe or not a model.
@@ -37,7 +37,7 @@ def load_model(
 
 
 def _needs_sandbox(path: Path) -> bool:
-    """True for what may ask for much more memory than its size shows: programs, and large claims."""
+    """Return True for SavedModels, and for configurations that allow far more weights than usual."""
     kind = model_format(path)
     if kind == "saved_model":
         return True

@@ -1,4 +1,4 @@
-"""A float network: what is loaded from a file and what training passes turn into another."""
+"""A float network: loaded from a file, and changed by training passes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tflite_compress.models.bridge import structured_inputs
 from tflite_compress.models.graph import input_names, is_functional, output_names
+from tflite_compress.models.keras_types import KerasModel, Tensor
 from tflite_compress.support.backend import tensorflow
+from tflite_compress.support.errors import ModelError
 
-BATCH_BYTES = 8 << 20  # of inputs; activations of a convolutional network take some 50 times as much
+BATCH_BYTES = 8 << 20  # of inputs; activations of a convolutional network take about 50 times as much
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,12 @@ class TensorSpec:
     """An input or output of a network.
 
     Attributes:
-        name: Its name in the model and in the ``.tflite`` signature.
-        shape: Its shape; the first entry is the batch, None is free.
-        dtype: NumPy name of its element type.
-        labels: What data may call the classes of an output, in its order, where they are not just numbered.
-        nan: An input takes NaN for missing values.
-        without_nan: What to do about NaN where it does not, besides repairing the data.
+        name: Name in the model and in the ``.tflite`` signature.
+        shape: Dimensions; the first is the batch, None is free.
+        dtype: NumPy name of the element type.
+        labels: Labels of an output's classes in the order of the output; empty if they are 0, 1, 2, ...
+        nan: True if the input accepts NaN for missing values.
+        without_nan: Addition to the hint of the error about NaN, for an input that does not accept it.
     """
 
     name: str
@@ -37,15 +40,15 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Network:
-    """A model that runs in TensorFlow, with its ports in a fixed order.
+    """A model that runs in TensorFlow, with its inputs and outputs in a fixed order.
 
     Attributes:
         name: The model's name.
         handle: A tf_keras model, a Keras 3 model, or a SavedModel signature.
-        inputs: Input ports, in the order every tuple of input arrays follows.
-        outputs: Output ports, likewise.
+        inputs: Inputs, in the order of every tuple of input arrays.
+        outputs: Outputs, in the order of every tuple of output arrays.
         editable: True for a flat functional tf_keras model, which training passes can rebuild.
-        why_not_editable: The reason otherwise, for the error message.
+        why_not_editable: Why the model is not editable, for the error message.
     """
 
     name: str
@@ -57,17 +60,17 @@ class Network:
 
     @property
     def tensor_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of the inputs and of the outputs, in order: those of a ``.tflite``'s signature."""
+        """Names of the inputs and of the outputs, in order, as in the ``.tflite`` signature."""
         return tuple(p.name for p in self.inputs), tuple(p.name for p in self.outputs)
 
-    def call(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    def call(self, arrays: tuple[object, ...]) -> tuple[object, ...]:
         """Run the network in inference mode.
 
         Args:
-            arrays: One array or tensor for each input port.
+            arrays: One array or tensor per input.
 
         Returns:
-            One tensor for each output port.
+            One tensor per output.
         """
         if not hasattr(self.handle, "trainable_weights"):  # a SavedModel signature
             named = self.handle(
@@ -77,25 +80,24 @@ class Network:
                 }
             )
             return tuple(named[port.name] for port in self.outputs)
-        from tflite_compress.models.bridge import structured_inputs
-
         outputs = self.handle(structured_inputs(self.handle, list(arrays)), training=False)
         return tuple(tensorflow().nest.flatten(outputs))
 
     def predict(
         self, arrays: tuple[np.ndarray, ...], batch_size: int | None = None
     ) -> tuple[np.ndarray, ...]:
-        """Run the network over many samples in batches.
+        """Run the network on samples in batches.
 
         Args:
-            arrays: One array for each input port, shape (samples, ...).
-            batch_size: Samples at a time; by default as many as memory bears. A fixed batch goes first.
+            arrays: One array per input, shape (samples, ...).
+            batch_size: Samples per batch, by default as many as fit in about 512 MB. Ignored if the model's
+                batch is fixed.
 
         Returns:
-            One float array for each output port, shape (samples, ...).
+            One array per output, shape (samples, ...).
         """
         fixed = self.inputs[0].shape[0]
-        size = fixed or batch_size or _bearable(arrays)
+        size = fixed or batch_size or _default_batch_size(arrays)
         count = len(arrays[0])
         step = tensorflow().function(lambda *xs: self.call(xs), autograph=False, reduce_retracing=True)
         parts: list[tuple[np.ndarray, ...]] = []
@@ -109,56 +111,64 @@ class Network:
         return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
     def parameter_count(self) -> int:
-        """Number of weights, trainable or not; 0 where a SavedModel does not tell."""
+        """Return the number of weights, trainable or not; 0 for a SavedModel without Keras layers."""
         return sum(int(np.prod(w.shape)) for w in getattr(self.handle, "weights", []))
 
 
-def _bearable(arrays: tuple[np.ndarray, ...]) -> int:
-    """Samples at a time whose activations stay within some 512 MB: a guess from the size of the inputs."""
+def _default_batch_size(arrays: tuple[np.ndarray, ...]) -> int:
+    """Return the samples whose activations take about 512 MB, estimated from the size of the inputs."""
     sample = sum(x.nbytes // max(1, len(x)) for x in arrays)
     return int(np.clip(BATCH_BYTES // max(1, sample), 1, 256))
 
 
-def keras_network(model: Any, name: str, editable: bool, why_not: str = "") -> Network:
-    """Describe a Keras 2 or Keras 3 model, functional or built."""
+def keras_network(model: KerasModel, name: str, editable: bool, why_not: str = "") -> Network:
+    """Describe the inputs and outputs of a Keras 2 or Keras 3 model.
+
+    Args:
+        model: A functional model, or a subclassed one that was called or built.
+        name: Name of the network.
+        editable: True for a flat functional tf_keras model.
+        why_not: Why it is not editable.
+
+    Raises:
+        ModelError: The model is subclassed and has no known input shape.
+    """
     if is_functional(model):
         named_inputs = zip(input_names(model), model.inputs, strict=True)
         named_outputs = zip(output_names(model), model.outputs, strict=True)
-        inputs = tuple(_port(name, t) for name, t in named_inputs)
-        outputs = tuple(_port(name, t) for name, t in named_outputs)
+        inputs = tuple(_tensor_spec(name, t) for name, t in named_inputs)
+        outputs = tuple(_tensor_spec(name, t) for name, t in named_outputs)
     else:
         inputs, outputs = _probe_subclassed(model)
     return Network(name, model, inputs, outputs, editable, why_not)
 
 
 def safe_name(name: str) -> str:
-    """Reduce a name to what TensorFlow accepts for a function's argument."""
+    """Return the name with the characters that TensorFlow accepts in a function's argument."""
     cleaned = re.sub(r"\W", "_", name)
     return cleaned if cleaned[:1].isalpha() else f"t_{cleaned}"
 
 
-def _port(name: str, tensor: Any) -> TensorSpec:
+def _tensor_spec(name: str, tensor: Tensor) -> TensorSpec:
     dtype = getattr(tensor.dtype, "name", tensor.dtype)
     return TensorSpec(safe_name(name), tuple(tensor.shape), str(dtype))
 
 
 def _probe_subclassed(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Ports of a subclassed Keras model, from the shape it was built or called with."""
+    """Return the inputs and outputs of a subclassed model, from the shape it was built or called with."""
     tf = tensorflow()
     shape = getattr(model, "_build_input_shape", None)
     if shape is None:
         config = getattr(model, "_build_shapes_dict", None) or {}
         shape = next(iter(config.values()), None)
     if shape is None or isinstance(shape, dict) or (shape and isinstance(shape[0], list | tuple)):
-        from tflite_compress.support.errors import ModelError
-
         raise ModelError(
-            f"model '{model.name}' is subclassed and does not say what input it takes",
+            f"model '{model.name}' is subclassed and its input shape is unknown",
             "Call it once on a batch of data before passing it, or use the functional API.",
         )
     spec = tf.TensorSpec([None, *tuple(shape)[1:]], model.compute_dtype)
     outputs = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec).outputs
     names = [f"output_{i}" for i in range(len(outputs))]
     return (TensorSpec("input_0", tuple(spec.shape), spec.dtype.name),), tuple(
-        _port(name, t) for name, t in zip(names, outputs, strict=True)
+        _tensor_spec(name, t) for name, t in zip(names, outputs, strict=True)
     )

@@ -14,6 +14,7 @@ from tflite_compress.models.containers import (
     require_sound_hdf5,
 )
 from tflite_compress.models.graph import is_functional
+from tflite_compress.models.keras_types import Config, CustomObjects
 from tflite_compress.models.safety import (
     parse_config,
     require_known_classes,
@@ -35,10 +36,19 @@ _BROKEN = (
 )
 
 
-def read_model(path: Path, custom_objects: dict[str, Any], trust: bool) -> Source:
-    """Load a model file in this process; see :func:`load_model`."""
+def read_model(path: Path, custom_objects: CustomObjects, trust: bool) -> Source:
+    """Load a model file in this process.
+
+    Args:
+        path: A ``.keras`` or HDF5 file, or a SavedModel folder.
+        custom_objects: Classes and functions by the name the file uses for them.
+        trust: Load Lambda layers and other code from the file.
+
+    Raises:
+        ModelError: The file is missing, damaged, unsafe or not a model.
+    """
     kind = model_format(path)
-    loaders: dict[str, Callable[[Path, dict[str, Any], bool], tuple[Any, str]]] = {
+    loaders: dict[str, Callable[[Path, CustomObjects, bool], tuple[object, str]]] = {
         "keras": _load_keras_archive,
         "h5": _load_h5,
         "saved_model": _load_saved_model,
@@ -49,7 +59,11 @@ def read_model(path: Path, custom_objects: dict[str, Any], trust: bool) -> Sourc
 
 
 def model_format(path: Path) -> str:
-    """Tell the format of a model file or folder."""
+    """Return the format of a model file or folder: ``keras``, ``h5`` or ``saved_model``.
+
+    Raises:
+        ModelError: The path does not exist or is not a Keras model.
+    """
     if not path.exists():
         raise ModelError(f"{path}: no such file or folder", "Check the path of the model.")
     if path.is_dir():
@@ -76,14 +90,18 @@ def model_format(path: Path) -> str:
     )
 
 
-def _load_keras_archive(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+def _load_keras_archive(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
     config, version = archive_config(path)
     library = tf_keras() if version.startswith("2") else keras3()
     return _scanned(path, config, library, custom, trust), f"Keras {version}"
 
 
-def archive_config(path: Path) -> tuple[dict[str, Any], str]:
-    """Configuration and Keras version of a ``.keras`` archive, which was looked over."""
+def archive_config(path: Path) -> tuple[Config, str]:
+    """Validate a ``.keras`` archive and return its configuration and Keras version.
+
+    Raises:
+        ModelError: The archive is damaged or unsafe.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             require_sound_archive(archive, path)
@@ -108,14 +126,18 @@ def _require_sound_weights(archive: zipfile.ZipFile, path: Path) -> None:
         require_sound_hdf5(file, path)
 
 
-def _load_h5(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+def _load_h5(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
     config, version = h5_config(path)
     library = keras3() if version.startswith("3") else tf_keras()
     return _scanned(path, config, library, custom, trust), f"Keras {version}"
 
 
-def h5_config(path: Path) -> tuple[dict[str, Any], str]:
-    """Configuration and Keras version of an HDF5 file, which was looked over."""
+def h5_config(path: Path) -> tuple[Config, str]:
+    """Validate an HDF5 file and return its configuration and Keras version.
+
+    Raises:
+        ModelError: The file is damaged, unsafe, or has no model.
+    """
     import h5py
 
     try:
@@ -132,7 +154,7 @@ def h5_config(path: Path) -> tuple[dict[str, Any], str]:
     return parse_config(text, path), version.decode() if isinstance(version, bytes) else str(version)
 
 
-def _load_saved_model(path: Path, custom: dict[str, Any], trust: bool) -> tuple[Any, str]:
+def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
     tf = tensorflow()
     if not trust:
         require_no_code_ops(path)
@@ -152,8 +174,8 @@ def _load_saved_model(path: Path, custom: dict[str, Any], trust: bool) -> tuple[
     return signature, "graph"
 
 
-def _scanned(path: Path, config: dict[str, Any], library: Any, custom: dict[str, Any], trust: bool) -> Any:
-    """Load a model whose configuration was looked into; from a trusted file whatever Keras can."""
+def _scanned(path: Path, config: Config, library: Any, custom: CustomObjects, trust: bool) -> object:
+    """Load a model after its configuration was scanned for code; a trusted file is not scanned."""
     if not trust:
         require_no_code(config, path, custom)
     try:
@@ -163,9 +185,9 @@ def _scanned(path: Path, config: dict[str, Any], library: Any, custom: dict[str,
         raise
 
 
-def _guarded(path: Path, load: Callable[..., Any], custom: dict[str, Any], trust: bool) -> Any:
-    """Call a Keras loader; without its compile state if only that is at fault."""
-    options: dict[str, Any] = {"custom_objects": custom}
+def _guarded(path: Path, load: Callable[..., object], custom: CustomObjects, trust: bool) -> object:
+    """Call a Keras loader; if that fails, call it again without the compile state."""
+    options: dict[str, object] = {"custom_objects": dict(custom)}
     if path.is_file():
         options["safe_mode"] = not trust
     try:

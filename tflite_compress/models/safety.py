@@ -1,7 +1,7 @@
-"""Looking into a model file for code before anything is loaded from it.
+"""Scan a model file for code before it is loaded.
 
-Keras refuses Lambda layers in ``.keras`` files by itself, but not in HDF5 files, and a SavedModel is
-a program. The scan reads only JSON and protocol buffers and runs nothing.
+Keras refuses Lambda layers in ``.keras`` files but not in HDF5 files, and a SavedModel is a program. The scan
+reads only JSON and protocol buffers. It runs nothing from the file.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from tflite_compress.models.keras_types import Config, CustomObjects
 from tflite_compress.support.errors import ModelError
 
 # TensorFlow operations that call back into Python or touch files; no model needs them to infer.
@@ -19,36 +19,36 @@ _CODE_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "
 _OWN_MODULES = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.|$)")
 
 
-def require_no_code(config: dict[str, Any], path: Path, custom_objects: dict[str, Any]) -> None:
-    """Refuse a Keras configuration that carries code or names classes nobody gave.
+def require_no_code(config: Config, path: Path, custom_objects: CustomObjects) -> None:
+    """Refuse a Keras configuration that contains code or unknown classes.
 
     Args:
         config: The model's decoded JSON configuration.
-        path: The file, for the message.
-        custom_objects: Classes and functions the user vouches for, by name.
+        path: The file, for the error message.
+        custom_objects: Classes and functions that the user trusts, by name.
 
     Raises:
-        ModelError: Naming the layer and the option that lets it in.
+        ModelError: The configuration contains a Lambda layer or an unknown class.
     """
     for node in _nodes(config):
         if node["class_name"] in ("Lambda", "__lambda__"):
             raise ModelError(
-                f"{path}: layer '{_name(node)}' is a Lambda layer, whose code would run from the file",
-                "If you trust where the file comes from, pass --trust-model.",
+                f"{path}: layer '{_name(node)}' is a Lambda layer, which contains code that would run",
+                "If you trust the source of the file, pass --trust-model.",
             )
     require_known_classes(config, path, custom_objects)
 
 
-def require_known_classes(config: dict[str, Any], path: Path, custom_objects: dict[str, Any]) -> None:
-    """Refuse a Keras configuration that names classes outside Keras which nobody gave.
+def require_known_classes(config: Config, path: Path, custom_objects: CustomObjects) -> None:
+    """Refuse a Keras configuration with classes that neither Keras nor ``custom_objects`` has.
 
     Args:
         config: The model's decoded JSON configuration.
-        path: The file, for the message.
-        custom_objects: Classes and functions the user vouches for, by name.
+        path: The file, for the error message.
+        custom_objects: Classes and functions that the user trusts, by name.
 
     Raises:
-        ModelError: Naming the layer and its class.
+        ModelError: The configuration contains an unknown class.
     """
     for node in _nodes(config):
         class_name, module = str(node["class_name"]), str(node.get("module") or "keras")
@@ -64,10 +64,10 @@ def require_known_classes(config: dict[str, Any], path: Path, custom_objects: di
 
 
 def require_no_code_ops(folder: Path) -> None:
-    """Refuse a SavedModel whose graph runs Python or reads and writes files.
+    """Refuse a SavedModel whose graph calls Python, or reads or writes files.
 
     Raises:
-        ModelError: Naming the operation, or that the file cannot be read.
+        ModelError: The graph contains such an operation, or the file cannot be read.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -85,21 +85,21 @@ def require_no_code_ops(folder: Path) -> None:
             if node.op in _CODE_OPS:
                 raise ModelError(
                     f"{folder}: operation '{node.name}' ({node.op}) runs code or opens files",
-                    "If you trust where the model comes from, pass --trust-model.",
+                    "If you trust the source of the model, pass --trust-model.",
                 )
     metadata = folder / "keras_metadata.pb"
     if metadata.exists() and re.search(rb'"class_name":\s*"Lambda"', metadata.read_bytes()):
         raise ModelError(
-            f"{folder}: it holds a Lambda layer, whose code would run from the file",
-            "If you trust where the model comes from, pass --trust-model.",
+            f"{folder}: it holds a Lambda layer, which contains code that would run",
+            "If you trust the source of the model, pass --trust-model.",
         )
 
 
-def parse_config(text: str | bytes, path: Path) -> dict[str, Any]:
+def parse_config(text: str | bytes, path: Path) -> Config:
     """Decode a model's JSON configuration.
 
     Raises:
-        ModelError: It is not a JSON object.
+        ModelError: The text is not a JSON object.
     """
     try:
         config = json.loads(text)
@@ -110,14 +110,14 @@ def parse_config(text: str | bytes, path: Path) -> dict[str, Any]:
     return config
 
 
-def _name(node: dict[str, Any]) -> str:
-    """The name of the layer a configuration node describes, or of its class."""
+def _name(node: Config) -> str:
+    """Return the name of the layer that a configuration node describes, or of its class."""
     inner = node.get("config")
     return str(inner.get("name", node["class_name"]) if isinstance(inner, dict) else node["class_name"])
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every dictionary with a ``class_name`` inside ``value``, without recursion."""
+def _nodes(value: object) -> Iterator[Config]:
+    """Yield every dictionary with a ``class_name`` inside ``value``, without recursion."""
     stack = [value]
     while stack:
         item = stack.pop()

@@ -34,7 +34,7 @@ def main(path: str, custom: str) -> None:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         reply = {
             "message": f"{path}: cannot be loaded or run: {reason}",
-            "hint": "If you trust where it comes from, pass --trust-model.",
+            "hint": "If you trust the source of the model, pass --trust-model.",
         }
     print(REPLY_PREFIX + json.dumps(reply), flush=True)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from tflite_compress.models.containers import require_weights_held
+from tflite_compress.models.keras_types import Config
 from tflite_compress.runtimes.isolated import last_line, run_child
 from tflite_compress.support.errors import ModelError
 
-SECONDS = 300
-BASE_BYTES = 12 << 30  # address space that TensorFlow maps by itself, and some to work in
+SECONDS = 300  # of a sandboxed load
+BASE_BYTES = 12 << 30  # address space that TensorFlow maps, and working memory
 SUSPICIOUS_WEIGHTS = 250_000_000
 SUSPICIOUS_NODES = 20_000
 _SIZES = "units filters kernel_size input_dim output_dim num_heads key_dim value_dim n size".split()
@@ -24,7 +24,7 @@ _SHAPES = "shape batch_shape batch_input_shape target_shape pool_size padding".s
 REPLY_PREFIX = "tflite-compress-load:"
 
 
-def is_suspicious(config: dict[str, Any]) -> bool:
+def is_suspicious(config: Config) -> bool:
     """Return True if a configuration allows more than 250 million weights or 20,000 layers.
 
     The number of weights is an upper bound: the largest layer applied to the widest input. Real models of
@@ -34,7 +34,7 @@ def is_suspicious(config: dict[str, Any]) -> bool:
         config: The model's decoded JSON configuration.
     """
     largest, shapes, nodes = [1, 1], 1, 0
-    stack: list[Any] = [config]
+    stack: list[object] = [config]
     flattens = False
     while stack:
         item = stack.pop()
@@ -57,7 +57,7 @@ def is_suspicious(config: dict[str, Any]) -> bool:
     )
 
 
-def _product(value: Any) -> int:
+def _product(value: object) -> int:
     if isinstance(value, list):
         result = 1
         for entry in value:
@@ -84,7 +84,7 @@ def require_loadable(path: Path, custom: str | None) -> None:
     if not replies:
         raise ModelError(
             f"{path}: cannot be loaded within {limit >> 30} GB of memory ({last_line(done.stderr)[:200]})",
-            "If you trust where it comes from, pass --trust-model.",
+            "If you trust the source of the model, pass --trust-model.",
         )
     reply = json.loads(replies[-1].removeprefix(REPLY_PREFIX))
     if "message" in reply:

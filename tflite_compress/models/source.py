@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 from tflite_compress.models.bridge import to_tf_keras
 from tflite_compress.models.copying import in_float32
 from tflite_compress.models.graph import is_functional, replay
+from tflite_compress.models.keras_types import KerasModel, Tensor
 from tflite_compress.models.network import Network, TensorSpec, keras_network
 from tflite_compress.support.backend import tf_keras
 from tflite_compress.support.errors import ModelError
 
 
+class Signature(Protocol):
+    """A function of a SavedModel without Keras layers."""
+
+    @property
+    def structured_input_signature(self) -> tuple[object, Mapping[str, Tensor]]:
+        """Positional inputs, and inputs by name."""
+
+    @property
+    def structured_outputs(self) -> Mapping[str, Tensor]:
+        """Outputs by name."""
+
+
 @dataclass(frozen=True)
 class Source:
-    """A loaded model and where it came from.
+    """A loaded model with its origin.
 
     Attributes:
-        network: The model, as an editable tf_keras network wherever that is possible.
+        network: The model, as an editable tf_keras network if possible.
         origin: Its path, or ``<Keras model object>``.
-        format: ``keras``, ``h5``, ``saved_model`` or ``object``, with the Keras version where known.
-        sha256: Hash of the file or folder; of the weights for an object.
-        loss: The name of the loss it was compiled with, if any.
+        format: ``keras``, ``h5``, ``saved_model`` or ``object``, with the Keras version if known.
+        sha256: Hash of the file or folder, or of the weights of an object.
+        loss: Name of the loss the model was compiled with, or None.
     """
 
     network: Network
@@ -33,7 +47,7 @@ class Source:
     loss: str | None
 
 
-def source_from_object(model: Any) -> Source:
+def source_from_object(model: object) -> Source:
     """Describe a Keras 2 or Keras 3 model object.
 
     Raises:
@@ -43,15 +57,24 @@ def source_from_object(model: Any) -> Source:
         raise ModelError(
             f"a {type(model).__name__} is not a Keras model", "Give a path, or a keras or tf_keras model."
         )
-    network, loss = describe_model(model, model.name)
+    keras_model = cast(KerasModel, model)
+    network, loss = describe_model(keras_model, keras_model.name)
     digest = hashlib.sha256()
-    for array in model.get_weights():
+    for array in keras_model.get_weights():
         digest.update(array.tobytes())
     return Source(network, "<Keras model object>", "object", digest.hexdigest(), loss)
 
 
 def describe_model(handle: Any, name: str) -> tuple[Network, str | None]:
-    """Turn what a loader returned into a network, in tf_keras form if possible."""
+    """Convert a loaded model to a network, in tf_keras if possible.
+
+    Args:
+        handle: A Keras 2 or Keras 3 model, or a SavedModel signature.
+        name: Name of the network.
+
+    Returns:
+        The network, and the name of the loss it was compiled with or None.
+    """
     if not hasattr(handle, "trainable_weights"):
         return _signature_network(handle, name), None
     loss = _loss_name(getattr(handle, "loss", None))
@@ -67,7 +90,7 @@ def describe_model(handle: Any, name: str) -> tuple[Network, str | None]:
     return keras_network(in_float32(bridged), name, True), loss
 
 
-def _signature_network(signature: Any, name: str) -> Network:
+def _signature_network(signature: Signature, name: str) -> Network:
     specs = signature.structured_input_signature[1]
     inputs = tuple(TensorSpec(key, tuple(s.shape), s.dtype.name) for key, s in specs.items())
     outputs = tuple(
@@ -78,8 +101,8 @@ def _signature_network(signature: Any, name: str) -> Network:
     )
 
 
-def _loss_name(loss: Any) -> str | None:
-    """Snake-case name of a compiled loss, whether given as text, object, list or dict."""
+def _loss_name(loss: object) -> str | None:
+    """Return the snake-case name of a compiled loss given as a string, object, list or dict."""
     if isinstance(loss, dict):
         loss = next(iter(loss.values()), None)
     if isinstance(loss, list | tuple):

@@ -1,7 +1,8 @@
-"""A network as one concrete TensorFlow function, as the converter takes it."""
+"""Trace a network as one concrete TensorFlow function, the input of the converter."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tflite_compress.models.network import Network
@@ -13,14 +14,14 @@ def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
     """Trace a network with named inputs and outputs.
 
     Args:
-        network: What to trace.
-        batch: Its batch size; None leaves it free.
+        network: The network.
+        batch: Batch size; None leaves it free.
 
     Returns:
-        The concrete function, and the object that owns its variables.
+        The ``tf.ConcreteFunction``, and the ``tf.Module`` that owns its variables.
 
     Raises:
-        ConversionError: It cannot be traced.
+        ConversionError: TensorFlow cannot trace the network.
     """
     tf = backend.tensorflow()
     specs = [tf.TensorSpec([batch, *port.shape[1:]], port.dtype, name=port.name) for port in network.inputs]
@@ -30,8 +31,8 @@ def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
         concrete = function.get_concrete_function(*specs)
         owner = tf.Module()
         if network.editable:
-            # Only the variables: with the model itself the converter would trace each layer again, several
-            # times, for a SavedModel that nobody loads.
+            # With the model itself as owner the converter would trace each layer several times more, for a
+            # SavedModel that nothing loads.
             owner.held = list(concrete.variables)
             return concrete, owner
         # The converter finds only the variables of tf_keras models; others are frozen into constants.
@@ -50,16 +51,16 @@ def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
         ) from error
 
 
-def _named(names: list[str], outputs: Any) -> dict[str, Any]:
+def _named(names: list[str], outputs: Iterable[object]) -> dict[str, object]:
     return dict(zip(names, outputs, strict=True))
 
 
-def _as_list(outputs: Any) -> list[Any]:
+def _as_list(outputs: object) -> list[object]:
     return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def shortened(error: Exception) -> str:
-    """The telling part of a converter's error, which may run to pages."""
+    """Return up to 300 characters of a converter's error: its lines that state the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if "error:" in line or "tf." in line or "not supported" in line]
     return " ".join((telling or lines or [type(error).__name__])[:2])[:300]

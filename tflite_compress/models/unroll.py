@@ -1,20 +1,21 @@
-"""Recurrent layers written out step by step, which the converter can calibrate."""
+"""Unroll recurrent layers, so that the converter can calibrate them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tflite_compress.models.copying import copied
+from tflite_compress.models.keras_types import Config, Layer
 from tflite_compress.models.network import Network, keras_network
 
 MAX_UNROLLED_STEPS = 128
 
 
 def unrolled(network: Network) -> Network:
-    """A copy whose GRU and SimpleRNN layers are unrolled, for integer quantization.
+    """Return a copy with unrolled GRU and SimpleRNN layers, for integer quantization.
 
-    The converter turns them into loops otherwise, and crashes when it calibrates a loop. LSTM layers
-    become one fused operator and stay as they are.
+    The converter makes a loop of a layer that is not unrolled, and crashes when it calibrates a loop. LSTM
+    layers become one fused operator and are not changed. Layers with more than 128 steps are not changed.
     """
     if not network.editable or not any(_unrollable(layer) for layer in network.handle.layers):
         return network
@@ -31,9 +32,9 @@ def _unrollable(layer: Any) -> bool:
     return steps is not None and steps <= MAX_UNROLLED_STEPS
 
 
-def _unroll_change(layer: Any) -> dict[str, Any]:
+def _unroll_change(layer: Layer) -> Config:
     config = layer.get_config()
-    changes: dict[str, Any] = {}
+    changes: Config = {}
     for key in ("layer", "backward_layer"):
         if key in config:
             inner = config[key]

@@ -1,4 +1,4 @@
-"""Who feeds whom in a flat functional tf_keras model."""
+"""Which layers read which in a flat functional tf_keras model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Wiring:
-    """Neighbours of each layer, by name.
+    """The neighbours of each layer, by name.
 
     Attributes:
         layers: The layers.
-        readers: Layers that read a layer's output, one entry for each use.
+        readers: Layers that read a layer's output, one entry per use.
         sources: Layers a layer reads.
         outputs: Layers whose output is one of the model's.
         shared: Layers used more than once.
@@ -25,7 +25,7 @@ class Wiring:
     shared: frozenset[str]
 
     def only_reader(self, name: str) -> str | None:
-        """The one layer that reads a layer, if there is just one and the output goes nowhere else."""
+        """Return the only layer that reads a layer's output, or None if there are more or other uses."""
         readers = self.readers.get(name, ())
         if len(readers) != 1 or name in self.outputs or name in self.shared or readers[0] in self.shared:
             return None
@@ -33,7 +33,7 @@ class Wiring:
 
 
 def wiring(model: Any) -> Wiring:
-    """The wiring of a functional tf_keras model without nested models."""
+    """Return the wiring of a functional tf_keras model without nested models."""
     readers: dict[str, list[str]] = {layer.name: [] for layer in model.layers}
     sources: dict[str, list[str]] = {layer.name: [] for layer in model.layers}
     uses: dict[str, int] = {}

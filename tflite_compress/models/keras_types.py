@@ -1,0 +1,114 @@
+"""Types for Keras objects: the attributes that this tool uses of Keras 2 (tf_keras) and Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+Config = dict[str, Any]  # a configuration as JSON: what get_config() returns
+CustomObjects = Mapping[str, object]
+
+
+class DType(Protocol):
+    """The element type of a TensorFlow tensor."""
+
+    @property
+    def name(self) -> str:
+        """NumPy's name of the type."""
+
+    @property
+    def is_floating(self) -> bool:
+        """True for floating-point types."""
+
+    @property
+    def as_numpy_dtype(self) -> type[np.generic]:
+        """The NumPy type."""
+
+
+class Tensor(Protocol):
+    """A TensorFlow tensor or a symbolic tensor of a Keras graph."""
+
+    @property
+    def shape(self) -> Sequence[int | None]:
+        """Dimensions; None is free."""
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+
+    @property
+    def name(self) -> str:
+        """Name in the graph."""
+
+
+class Layer(Protocol):
+    """A Keras layer or operation."""
+
+    @property
+    def name(self) -> str:
+        """Name in its model."""
+
+    @property
+    def weights(self) -> Sequence[Tensor]:
+        """All weights, trainable or not."""
+
+    @property
+    def built(self) -> bool:
+        """True once the weights exist."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Return the layer's output tensors."""
+
+    def call(self, *args: object, **kwargs: object) -> object:
+        """Compute the outputs; :meth:`__call__` wraps it."""
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return the weights as arrays."""
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        """Set the weights from arrays in the order of :meth:`get_weights`."""
+
+    @classmethod
+    def from_config(cls, config: Config) -> Layer:
+        """Build a layer from its configuration."""
+
+
+class Node(Protocol):
+    """One call of a layer in a Keras graph."""
+
+    @property
+    def is_input(self) -> bool:
+        """True for the node of a model's input."""
+
+    @property
+    def outputs(self) -> object:
+        """Output tensors, nested as the layer returned them."""
+
+
+class KerasModel(Layer, Protocol):
+    """A Keras model."""
+
+    trainable: bool
+
+    @property
+    def layers(self) -> Sequence[Any]:
+        """The model's layers, each with the attributes of its own class."""
+
+    @property
+    def inputs(self) -> Sequence[Tensor]:
+        """Symbolic input tensors."""
+
+    @property
+    def outputs(self) -> Sequence[Tensor]:
+        """Symbolic output tensors."""
+
+    @property
+    def _nodes_by_depth(self) -> Mapping[int, Sequence[Node]]: ...
+
+
+ChangeConfig = Callable[[Any], Config]
