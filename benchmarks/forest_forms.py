@@ -17,10 +17,17 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
 from tflite_compress.runtimes.litert import LiteRTModel
-from tflite_compress.trees.export import DEEPEST_MATRIX, Form, Ports, cheaper_form, counted, export
+from tflite_compress.trees.export import (
+    DEEPEST_MATRIX,
+    Form,
+    TensorNames,
+    cheaper_form,
+    count_operations,
+    export_forest,
+)
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.load_forest import load_forest
-from tflite_compress.trees.quantize import feature_ranges, quantized
+from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
 TREES, DEPTHS, BATCHES = (20, 50, 100), (3, 5, 7, 8, 10, 13, 16), (1, 16)
 ROUNDS, CALLS, FEATURES = 15, 40, 30
@@ -33,14 +40,16 @@ def forest_of(trees: int, depth: int) -> tuple[Forest, np.ndarray]:
     x = rng.normal(size=(6000, FEATURES)).astype(np.float32)
     y = np.sin(x[:, :10] * 2).sum(axis=1) + rng.normal(size=len(x))
     grown = RandomForestRegressor(trees, max_depth=depth, max_features=0.3, random_state=0).fit(x, y)
-    return quantized(load_forest(grown, trust=False)[0], feature_ranges([x]), "int8"), x
+    return quantize_forest(load_forest(grown, trust=False)[0], feature_ranges([x]), "int8"), x
 
 
 def microseconds(forest: Forest, x: np.ndarray, batch: int, forms: Sequence[Form]) -> list[float]:
     """Median time of one call of each form, in turns."""
-    ports = Ports("features", "value")
+    ports = TensorNames("features", "value")
     models = [
-        LiteRTModel(export(forest, "f", ports, False, form, False, batch), (ports.input,), (ports.output,))
+        LiteRTModel(
+            export_forest(forest, "f", ports, False, form, False, batch), (ports.input,), (ports.output,)
+        )
         for form in forms
     ]
     times: list[list[float]] = [[] for _ in models]
@@ -75,7 +84,7 @@ def main() -> None:
                 taken = dict(zip(forms, microseconds(forest, x, batch, forms), strict=True))
                 for form, us in taken.items():
                     times[form].append(us)
-                    rows[form].append(counted(forest, batch)[form])
+                    rows[form].append(count_operations(forest, batch)[form])
                 chosen, _ = cheaper_form(forest, False, batch)
                 if len(taken) == 2:
                     both += 1

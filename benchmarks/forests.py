@@ -28,7 +28,7 @@ from sklearn import datasets, ensemble
 
 import tflite_compress
 from tflite_compress.runtimes.litert import LiteRTModel, predict
-from tflite_compress.trees.c_source import c_forest
+from tflite_compress.trees.c_source import write_c_forest
 from tflite_compress.trees.compiled import ARM, ARM_FLAGS
 from tflite_compress.trees.load_forest import load_forest
 
@@ -231,7 +231,7 @@ def contenders(
         by_library(model),
         by_file(".tflite, uncompressed", exported(folder / "exact")),
         by_file(".tflite, compressed", light.tflite.read_bytes()),
-        own_code("own C, uncompressed", folder / "c-plain", c_forest(forest, "plain", False).files),
+        own_code("own C, uncompressed", folder / "c-plain", write_c_forest(forest, "plain", False).files),
         own_code("own C, compressed", folder / "c-small", code),
     ]
     others: dict[str, Callable[[], Contender]] = {

@@ -99,7 +99,7 @@ def test_images_are_gathered_on_disk(tmp_path: Path) -> None:
 def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(spool, "LARGE_BYTES", 100)
-    array = spool.array_for((1000,), np.float32)
+    array = spool.allocate_array((1000,), np.float32)
     array[:] = 1
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
@@ -107,7 +107,7 @@ def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_full_disk_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(DataError, match=r"GB free"):
-        spool.array_for((1 << 50,), np.float32)
+        spool.allocate_array((1 << 50,), np.float32)
 
 
 def claiming(path: Path, shape: tuple[int, ...], dtype: str, data: bytes, compression: int) -> Path:

@@ -12,7 +12,7 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from tflite_compress.compression.compress import Options
 from tflite_compress.compression.session import Session, open_session
 from tflite_compress.data.gather import DataSpec
-from tflite_compress.passes.algorithms.forest_score import judge_of, network_of
+from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of
 from tflite_compress.passes.algorithms.tree_selection import fewest_trees
 from tflite_compress.passes.base import Model, PassConfig
 from tflite_compress.passes.distill_trees import DistillTrees
@@ -51,9 +51,9 @@ def applied(kind: str, *chain: PassConfig) -> Model:
 def test_a_pass_shrinks_within_its_share(kind: str, config: PassConfig) -> None:
     before = network_of(applied(kind)).forest
     after = network_of(applied(kind, config)).forest
-    judge = judge_of(session_of(kind).context)
+    scorer = forest_scorer(session_of(kind).context)
     assert after.nodes < before.nodes
-    assert judge.loss_of(after) <= judge.budget(0.5) == 0.5 * MAX_DROP
+    assert scorer.drop_of(after) <= scorer.allowed_drop(0.5) == 0.5 * MAX_DROP
     if isinstance(config, DropTrees):
         assert len(after.trees) < len(before.trees)
     else:
@@ -71,7 +71,7 @@ def test_weights_make_up_for_dropped_trees() -> None:
     x = session.context.reference.splits.calibrate.inputs[0]
     before = network_of(applied("boosted")).forest
     after = network_of(applied("boosted", DropTrees(share=1.0))).forest
-    slope = np.polyfit(before.raw(x).ravel(), after.raw(x).ravel(), 1)[0]
+    slope = np.polyfit(before.predict_raw(x).ravel(), after.predict_raw(x).ravel(), 1)[0]
     assert 0.9 < slope < 1.1
 
 
@@ -86,7 +86,7 @@ def test_the_fewest_trees_are_not_a_stroke_of_luck() -> None:
 
 def test_quantization_widens_where_accuracy_demands_it() -> None:
     small = network_of(applied("voting", QuantizeTrees())).forest
-    assert small.grid is not None and small.grid.precision == "int8" == small.leaf_numeric
+    assert small.grid is not None and small.grid.precision == "int8" == small.leaf_precision
     plain = network_of(applied("voting", QuantizeTrees(precision="float32"))).forest
     assert plain.grid is None
 
@@ -94,12 +94,12 @@ def test_quantization_widens_where_accuracy_demands_it() -> None:
 def test_distilled_trees_are_fewer_and_shallow() -> None:
     model = applied("boosted", DistillTrees(depth=5, share=1.0))
     forest, before = network_of(model).forest, network_of(applied("boosted")).forest
-    judge = judge_of(session_of("boosted").context)
+    scorer = forest_scorer(session_of("boosted").context)
     distilled = not any("not distilled" in note for note in model.notes)
     assert distilled == (len(forest.trees) != len(before.trees))
     if distilled:
         assert forest.depth <= 5 and len(forest.trees) < len(before.trees)
-        assert judge.loss_of(forest) <= judge.budget(1.0)
+        assert scorer.drop_of(forest) <= scorer.allowed_drop(1.0)
 
 
 def test_every_pass_gives_the_same_again() -> None:

@@ -123,12 +123,12 @@ def figures(result: Any) -> dict[str, Any]:
 def forest_code(name: str) -> dict[str, str]:
     """Digest of each C file of a forest, and of its ``.tflite``."""
     from tests.trees.conftest import fitted
-    from tflite_compress.trees.c_source import c_forest
+    from tflite_compress.trees.c_source import write_c_forest
     from tflite_compress.trees.load_forest import load_forest
 
     estimator, _ = fitted(name)
     forest, _, _ = load_forest(estimator, False)
-    code = c_forest(forest, "model", True)
+    code = write_c_forest(forest, "model", True)
     return {file: digest(content) for file, content in sorted(code.files.items())}
 
 

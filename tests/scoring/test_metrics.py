@@ -10,9 +10,9 @@ from tflite_compress.scoring.metrics import (
     apply_metric,
     binary_accuracy,
     binary_accuracy_from_logits,
-    given_metric,
     infer_head,
     r2,
+    resolve_metric,
     top1,
     top5,
 )
@@ -70,14 +70,29 @@ def test_heads_are_inferred(output: np.ndarray, labels: np.ndarray, loss: str, h
     assert infer_head(output, labels, loss) == head
 
 
-def test_given_metrics(tmp_path: object) -> None:
-    assert given_metric("top5").name == "top5"
+def test_metrics_by_name() -> None:
+    assert resolve_metric("top5").name == "top5"
     with pytest.raises(UsageError, match="metric=accuraccy"):
-        given_metric("accuraccy")
+        resolve_metric("accuraccy")
+
+
+def close(targets: np.ndarray, predictions: np.ndarray) -> float:
+    return float(np.mean(np.abs(targets - predictions) < 0.5))
+
+
+def test_a_function_is_a_metric() -> None:
+    metric = resolve_metric(close)
+    assert metric.name == "tests.scoring.test_metrics:close" and metric.higher_is_better
+    assert apply_metric(metric, np.zeros(4), np.array([0, 0.1, 1, 2])) == 0.5
+
+
+def test_a_function_may_be_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(close, "lower_is_better", True, raising=False)
+    assert not resolve_metric(close).higher_is_better
 
 
 def test_a_metric_that_fails_or_gives_nan_is_reported() -> None:
-    with pytest.raises(DataError, match="gave nan"):
+    with pytest.raises(DataError, match="returned nan"):
         apply_metric(Metric("m", lambda t, p: float("nan")), LOGITS, LOGITS)
     with pytest.raises(DataError, match="metric m failed"):
         apply_metric(Metric("m", lambda t, p: 1 / 0), LOGITS, LOGITS)

@@ -13,7 +13,9 @@ from tflite_compress.support.errors import UsageError
 class Doubling(Network):
     """A network that doubles its input; no TensorFlow needed."""
 
-    def predict(self, arrays: tuple[np.ndarray, ...], batch_size: int = 256) -> tuple[np.ndarray, ...]:
+    def predict(
+        self, arrays: tuple[np.ndarray, ...], batch_size: int | None = None
+    ) -> tuple[np.ndarray, ...]:
         return (2 * arrays[0],)
 
 
@@ -49,6 +51,18 @@ def test_without_labels_the_original_agrees_with_itself() -> None:
 def test_an_error_metric_without_labels_becomes_r2() -> None:
     reference = make_reference(*doubling(None), "mse", "mae", None)
     assert reference.metrics[0].name == "r2" and reference.score.value == 1.0
+
+
+def test_functions_are_accepted_as_metric_and_loss() -> None:
+    def largest_error(targets: np.ndarray, predictions: np.ndarray) -> float:
+        return float(np.max(np.abs(targets - predictions)))
+
+    network, splits = doubling(np.zeros((20, 3)))
+    reference = make_reference(network, splits, None, largest_error, largest_error)
+    assert reference.score.value == pytest.approx(np.abs(reference.evaluation_outputs[0]).max())
+    assert reference.loss is largest_error and "largest_error" in reference.metric_name
+    with pytest.raises(UsageError, match="largest_error needs labels"):
+        make_reference(*doubling(None), None, largest_error, None)
 
 
 def test_a_users_metric_needs_labels() -> None:

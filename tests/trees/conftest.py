@@ -12,6 +12,7 @@ import pytest
 from sklearn import datasets, ensemble, tree
 
 Data = tuple[np.ndarray, np.ndarray]
+FittedModel = tuple[str, Any, np.ndarray]  # name, estimator, samples
 
 
 @cache
@@ -88,6 +89,6 @@ def fitted(name: str) -> tuple[Any, np.ndarray]:
 
 
 @pytest.fixture(params=MAKERS)
-def every_model(request: pytest.FixtureRequest) -> tuple[str, Any, np.ndarray]:
-    """Name, estimator and samples, one library and kind after the other."""
+def every_model(request: pytest.FixtureRequest) -> FittedModel:
+    """Name, estimator and samples of each library and kind."""
     return (request.param, *fitted(request.param))

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from tests.needs import tool
-from tflite_compress.trees.c_source import c_forest
-from tflite_compress.trees.compiled import answers, arm_bytes
+from tests.trees.conftest import FittedModel
+from tflite_compress.trees.c_source import write_c_forest
+from tflite_compress.trees.compiled import measure_arm_size, run_c_code
 from tflite_compress.trees.load_forest import load_forest
-from tflite_compress.trees.merge import merged
-from tflite_compress.trees.quantize import feature_ranges, quantized
+from tflite_compress.trees.merge import merge_subtrees
+from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
 ARM_PACKAGES = "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"
 
@@ -21,12 +22,12 @@ def gcc() -> str:
 
 @pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("precision", ["float32", "int8", "int16"])
-def test_compiled_code_answers_as_the_forest_on_every_sample(every_model: tuple, precision: str) -> None:
+def test_compiled_code_predicts_what_the_forest_predicts(every_model: FittedModel, precision: str) -> None:
     name, estimator, x = every_model
     forest = load_forest(estimator, trust=False)[0]
     if precision != "float32":
-        forest = merged(quantized(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
-    found = answers(c_forest(forest, "f", True), "f", x, forest.outputs)
+        forest = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
+    found = run_c_code(write_c_forest(forest, "f", True), "f", x, forest.outputs)
     assert found is not None
     wanted = forest.predict(x)
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5, err_msg=name)
@@ -40,8 +41,10 @@ def test_classes_and_ready_made_grids(name: str) -> None:
     from tests.trees.conftest import fitted
 
     estimator, x = fitted(name)
-    forest = merged(quantized(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8"))
-    code = c_forest(forest, "f", True)
+    forest = merge_subtrees(
+        quantize_forest(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8")
+    )
+    code = write_c_forest(forest, "f", True)
     for file, content in code.files.items():
         Path(file).write_bytes(content)
     Path("main.c").write_text(
@@ -62,7 +65,7 @@ int main(void) {{
     done = subprocess.run(["./run"], input=x.tobytes(), capture_output=True, check=True)
     table = np.array([line.split() for line in done.stdout.decode().splitlines()], float)
     assert np.array_equal(table[:, 0], forest.predict(x).argmax(axis=1))
-    np.testing.assert_allclose(table[:, 1], forest.raw(x)[:, 0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(table[:, 1], forest.predict_raw(x)[:, 0], rtol=1e-5, atol=1e-5)
 
 
 def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
@@ -71,9 +74,9 @@ def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
 
     estimator, x = fitted("forest")
     plain = load_forest(estimator, trust=False)[0]
-    small = merged(quantized(plain, feature_ranges([x]), "int8"))
-    codes = [c_forest(forest, "f", False) for forest in (plain, small)]
-    sizes = [arm_bytes(code) for code in codes]
+    small = merge_subtrees(quantize_forest(plain, feature_ranges([x]), "int8"))
+    codes = [write_c_forest(forest, "f", False) for forest in (plain, small)]
+    sizes = [measure_arm_size(code) for code in codes]
     for code, size in zip(codes, sizes, strict=True):
         assert size is not None and size["ram_bytes"] == 0
         assert code.table_bytes <= size["flash_bytes"] < code.table_bytes + 2048
@@ -89,26 +92,31 @@ def test_columns_beyond_16_bits(precision: str) -> None:
     x[:, -1] = np.arange(20)
     forest = load_forest(DecisionTreeClassifier().fit(x, x[:, -1] > 9), trust=False)[0]
     if precision == "int8":
-        forest = quantized(forest, feature_ranges([x]), "int8")
-    found = answers(c_forest(forest, "f", False), "f", x, forest.outputs)
+        forest = quantize_forest(forest, feature_ranges([x]), "int8")
+    found = run_c_code(write_c_forest(forest, "f", False), "f", x, forest.outputs)
+    assert found is not None
     np.testing.assert_allclose(found, forest.predict(x), rtol=1e-5)
     assert len(np.unique(found, axis=0)) == 2
 
 
-def test_what_reading_a_stream_takes_is_what_is_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_flash_of_reading_a_stream_is_as_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     tool("arm-none-eabi-gcc", ARM_PACKAGES)
     from tests.trees.conftest import fitted
     from tflite_compress.trees import c_source
 
     estimator, x = fitted("forest")
-    small = quantized(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8")
-    stream = c_forest(small, "f", False)
-    reckoned = c_source.STREAM_CODE_BYTES
+    small = quantize_forest(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8")
+    stream = write_c_forest(small, "f", False)
+    assumed = c_source.STREAM_CODE_BYTES
     monkeypatch.setattr(c_source, "STREAM_CODE_BYTES", 1 << 40)
-    tables = c_forest(small, "f", False)
+    tables = write_c_forest(small, "f", False)
     assert b"Trees in preorder" in stream.files["f.c"] and b"Trees in preorder" not in tables.files["f.c"]
-    taken = [(arm_bytes(code) or {})["flash_bytes"] - code.table_bytes for code in (stream, tables)]
-    assert taken[0] - taken[1] == pytest.approx(reckoned, abs=48)
+    taken = []
+    for code in (stream, tables):
+        size = measure_arm_size(code)
+        assert size is not None
+        taken.append(size["flash_bytes"] - code.table_bytes)
+    assert taken[0] - taken[1] == pytest.approx(assumed, abs=48)
 
 
 @pytest.mark.usefixtures("gcc")
@@ -131,13 +139,13 @@ def test_streams_of_bits(features: int, missing: bool) -> None:
     for model in (*forests, HistGradientBoostingClassifier(max_iter=9)):
         forest = load_forest(model.fit(x, y), trust=False)[0]
         for precision in ("int8", "int16"):
-            small = quantized(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
-            code = c_forest(small, "f", missing)
+            small = quantize_forest(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
+            code = write_c_forest(small, "f", missing)
             assert b"Trees in preorder" in code.files["f.c"]
             if model is forests[0]:
                 assert (b"pair = bits" in code.files["f.c"]) == (features == 20)
                 assert b"leaf_column" in code.files["f.c"]  # of pure leaves, one number is not zero
-            found = answers(code, "f", x, small.outputs)
+            found = run_c_code(code, "f", x, small.outputs)
             assert found is not None
             np.testing.assert_allclose(found, small.predict(x), rtol=1e-5, atol=1e-6)
 
@@ -147,18 +155,18 @@ def test_streams_of_bits(features: int, missing: bool) -> None:
 def test_every_sample_on_a_cortex_m4(name: str, precision: str) -> None:
     """The program reads no files: samples and what the forest says of them are compiled in."""
     from tests.trees.conftest import fitted
-    from tflite_compress.trees.c_text import number
+    from tflite_compress.trees.c_text import float_literal
 
     compiler = tool("arm-none-eabi-gcc", ARM_PACKAGES)
     qemu = tool("qemu-system-arm", "qemu-system-arm")
     estimator, x = fitted(name)
     forest = load_forest(estimator, trust=False)[0]
     if precision != "float32":
-        forest = merged(quantized(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
+        forest = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
     x = x[:300]
-    for file, content in c_forest(forest, "f", True).files.items():
+    for file, content in write_c_forest(forest, "f", True).files.items():
         Path(file).write_bytes(content)
-    rows = ["{" + ", ".join("NAN" if np.isnan(v) else number(v) for v in row) + "}" for row in x]
+    rows = ["{" + ", ".join("NAN" if np.isnan(v) else float_literal(v) for v in row) + "}" for row in x]
     Path("main.c").write_text(
         '#include <math.h>\n#include <stdio.h>\n#include "f.h"\n'
         f"static const float samples[{len(x)}][{forest.features}] = {{\n" + ",\n".join(rows) + "};\n"

@@ -3,7 +3,7 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 from tests.trees.conftest import data_of
-from tflite_compress.trees.cost_complexity import weakness
+from tflite_compress.trees.cost_complexity import pruning_order
 from tflite_compress.trees.load_forest import load_forest
 
 
@@ -15,19 +15,19 @@ def grown() -> DecisionTreeRegressor:
 
 def test_regression_trees_are_pruned_as_scikit_learn_prunes_them(grown: DecisionTreeRegressor) -> None:
     x, y = data_of("diabetes")
-    found = weakness(load_forest(grown, trust=False)[0].trees[0])
+    found = pruning_order(load_forest(grown, trust=False)[0].trees[0])
     path = grown.cost_complexity_pruning_path(x, y)
     alphas = np.unique(found.alpha[np.isfinite(found.alpha)])
     np.testing.assert_allclose(alphas, np.unique(path.ccp_alphas[1:]), rtol=1e-6)
     for alpha in path.ccp_alphas[1::5]:
         theirs = DecisionTreeRegressor(max_depth=6, random_state=0, ccp_alpha=alpha * (1 + 1e-9)).fit(x, y)
-        ours = found.pruned(alpha * (1 + 1e-9))
+        ours = found.prune(alpha * (1 + 1e-9))
         assert len(ours.left) == theirs.tree_.node_count
         forest = load_forest(grown, trust=False)[0].with_trees((ours,))
         np.testing.assert_allclose(forest.predict(x)[:, 0], theirs.predict(x), rtol=1e-9)
 
 
-def test_everything_goes_at_last(grown: DecisionTreeRegressor) -> None:
+def test_an_infinite_alpha_leaves_one_leaf(grown: DecisionTreeRegressor) -> None:
     tree = load_forest(grown, trust=False)[0].trees[0]
-    assert len(weakness(tree).pruned(np.finfo(float).max).left) == 1
-    assert len(weakness(tree).pruned(-1.0).left) == len(tree.left)
+    assert len(pruning_order(tree).prune(np.finfo(float).max).left) == 1
+    assert len(pruning_order(tree).prune(-1.0).left) == len(tree.left)

@@ -4,21 +4,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trees.conftest import fitted
+from tests.trees.conftest import FittedModel, fitted
 from tflite_compress.runtimes.litert import LiteRTModel, predict
 from tflite_compress.runtimes.tflm_runtime import run_micro
-from tflite_compress.trees.export import DEEPEST_MATRIX, Form, Ports, cheaper_form, export
+from tflite_compress.trees.export import MAX_MATRIX_DEPTH, Form, TensorNames, cheaper_form, export_forest
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.load_forest import load_forest
-from tflite_compress.trees.merge import merged
-from tflite_compress.trees.quantize import feature_ranges, quantized
+from tflite_compress.trees.merge import merge_subtrees
+from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
-PORTS = Ports("features", "out")
+PORTS = TensorNames("features", "out")
 SHALLOW = 8
 
 
 def exported(forest: Forest, micro: bool = False, form: Form = "traversal", batch: int = 1) -> bytes:
-    return export(forest, "forest", PORTS, micro, form, True, batch)
+    return export_forest(forest, "forest", PORTS, micro, form, True, batch)
 
 
 def forest_of(name: str) -> tuple[Forest, np.ndarray]:
@@ -34,7 +34,7 @@ def assert_same(found: np.ndarray, forest: Forest, x: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("form", ["traversal", "matrix"])
-def test_litert_answers_as_the_source_on_every_sample(every_model: tuple, form: Form) -> None:
+def test_litert_predicts_what_the_library_predicts(every_model: FittedModel, form: Form) -> None:
     name, estimator, x = every_model
     forest, original, _ = load_forest(estimator, trust=False)
     if form == "matrix" and forest.depth > SHALLOW:
@@ -51,12 +51,12 @@ NAMES = ["forest", "boosted", "histogram nan", "xgboost nan", "lightgbm averaged
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "int16"])
 @pytest.mark.parametrize("name", NAMES)
-def test_tflite_micro_answers_alike(name: str, precision: Any) -> None:
+def test_tflite_micro_predicts_what_the_forest_predicts(name: str, precision: Any) -> None:
     forest, x = forest_of(name)
     if precision != "float32":
-        forest = merged(quantized(forest, feature_ranges([x]), precision))
+        forest = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))
     few = x[:40]
-    forms: list[Form] = ["traversal"] + (["matrix"] if forest.depth <= 6 else [])  # type: ignore[list-item]
+    forms: list[Form] = ["traversal", "matrix"] if forest.depth <= 6 else ["traversal"]
     for form in forms:
         content = exported(forest, micro=True, form=form)
         outputs, _ = run_micro(content, (few[:, np.newaxis],))
@@ -75,19 +75,19 @@ def test_batches(name: str, form: Form) -> None:
     assert_same(model.outputs()[0], forest, x[:16])
 
 
-def test_quantized_litert_files_answer_as_the_quantized_forest(every_model: tuple) -> None:
+def test_quantized_files_predict_what_the_quantized_forest_predicts(every_model: FittedModel) -> None:
     forest = load_forest(every_model[1], trust=False)[0]
     x = every_model[2]
     for precision in ("int8", "int16"):
-        small = merged(quantized(forest, feature_ranges([x]), precision))
+        small = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))
         content = exported(small)
         assert_same(predict(content, (x,), ("features",), ("out",))[0], small, x)
 
 
-def test_shallow_forests_take_the_matrix_and_deep_ones_do_not() -> None:
+def test_shallow_forests_use_the_matrix_form() -> None:
     shallow, _ = forest_of("shallow forest")
     deep, _ = forest_of("forest")
-    assert deep.depth > DEEPEST_MATRIX
+    assert deep.depth > MAX_MATRIX_DEPTH
     assert cheaper_form(deep, False, 1)[0] == "traversal"
     forms = {cheaper_form(replace(shallow, trees=shallow.trees[:n]), False, 1)[0] for n in (1, 20)}
     assert "matrix" in forms
@@ -104,5 +104,5 @@ def test_constant_trees_and_single_leaves() -> None:
     ):
         forest = load_forest(estimator, trust=False)[0]
         for micro in (False, True):
-            content = exported(merged(forest), micro)
+            content = exported(merge_subtrees(forest), micro)
             assert_same(predict(content, (x,), ("features",), ("out",))[0], forest, x)

@@ -1,10 +1,11 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.trees.conftest import fitted
-from tflite_compress.trees.forest import below, not_above, require_sound
+from tests.trees.conftest import FittedModel, fitted
+from tflite_compress.trees.forest import next_below_float32, require_valid_tree, round_down_to_float32
 from tflite_compress.trees.load_forest import load_forest
 
 
@@ -12,16 +13,17 @@ def test_thresholds_keep_every_comparison() -> None:
     rng = np.random.default_rng(0)
     thresholds = np.concatenate([rng.normal(size=1000), rng.normal(size=1000).astype(np.float32)])
     x = np.concatenate([thresholds.astype(np.float32), rng.normal(size=2000).astype(np.float32)])
-    narrow = not_above(thresholds)
+    narrow = round_down_to_float32(thresholds)
     for t, n in zip(thresholds, narrow, strict=True):
         assert np.array_equal(x.astype(np.float64) <= t, x <= n)
     for t in narrow[:200]:
-        assert np.array_equal(x < t, x <= below(np.array([t]))[0])
+        assert np.array_equal(x < t, x <= next_below_float32(np.array([t]))[0])
 
 
-def test_answers_are_those_of_the_library(every_model: tuple) -> None:
+def test_predictions_equal_those_of_the_library(every_model: FittedModel) -> None:
     name, estimator, x = every_model
     forest, original, _ = load_forest(estimator, trust=False)
+    assert original is not None
     wanted = np.asarray(original(x)).reshape(len(x), -1)
     found = forest.predict(x)
     if wanted.shape[1] < found.shape[1]:
@@ -49,11 +51,11 @@ def test_columns_of_classes_follow_the_estimator() -> None:
         ({"threshold": np.nan}, "finite"),
     ],
 )
-def test_a_damaged_tree_is_noticed(change: dict, complaint: str) -> None:
+def test_a_damaged_tree_is_refused(change: dict[str, Any], complaint: str) -> None:
     tree = load_forest(fitted("tree")[0], trust=False)[0].trees[0]
-    require_sound(tree, 64)
+    require_valid_tree(tree, 64)
     arrays = {key: getattr(tree, key).copy() for key in change}
     for key, value in change.items():
         arrays[key][0] = value
     with pytest.raises(ValueError, match=complaint):
-        require_sound(dataclasses.replace(tree, **arrays), 64)
+        require_valid_tree(dataclasses.replace(tree, **arrays), 64)

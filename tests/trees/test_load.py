@@ -17,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from tests.trees.conftest import data_of, fitted
+from tests.trees.conftest import FittedModel, data_of, fitted
 from tflite_compress.support.errors import ModelError
-from tflite_compress.trees.load_forest import holds_forest, load_forest
+from tflite_compress.trees.load_forest import is_forest, load_forest
 
 
 def saved(name: str) -> tuple[Path, np.ndarray, Any]:
@@ -37,9 +37,9 @@ def saved(name: str) -> tuple[Path, np.ndarray, Any]:
     return path, x, estimator
 
 
-def test_files_of_every_library(every_model: tuple) -> None:
+def test_files_of_every_library(every_model: FittedModel) -> None:
     path, x, estimator = saved(every_model[0])
-    assert holds_forest(path)
+    assert is_forest(path)
     forest, original, _ = load_forest(path, trust=False)
     alone, _, _ = load_forest(estimator, trust=False)
     assert original is not None
@@ -48,15 +48,15 @@ def test_files_of_every_library(every_model: tuple) -> None:
 
 def test_pickles_need_trust_and_run_nothing_before() -> None:
     class Harm:
-        def __reduce__(self) -> tuple:
+        def __reduce__(self) -> tuple[object, ...]:
             return os.mkdir, ("harmed",)
 
     Path("harm.joblib").write_bytes(pickle.dumps(Harm()))
-    with pytest.raises(ModelError, match="runs the code it holds"):
+    with pytest.raises(ModelError, match="runs the code in it"):
         load_forest("harm.joblib", trust=False)
     assert not Path("harmed").exists()
     joblib.dump(fitted("tree")[0], "tree.joblib", compress=3)
-    assert holds_forest("tree.joblib")
+    assert is_forest("tree.joblib")
     assert load_forest("tree.joblib", trust=True)[0].depth > 5
 
 
@@ -66,7 +66,7 @@ def test_skops_with_foreign_types_needs_trust() -> None:
         load_forest("f.skops", trust=False)
 
 
-def test_early_stopping_leaves_trees_out() -> None:
+def test_trees_after_the_best_iteration_are_not_used() -> None:
     import xgboost
 
     x, y = data_of("diabetes")
@@ -94,14 +94,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_what_cannot_be_converted_is_named(words: str) -> None:
+def test_unsupported_models_are_named(words: str) -> None:
     with pytest.raises(ModelError) as caught:
         load_forest(REFUSED[words], trust=False)
     assert words in f"{caught.value.message} {caught.value.hint}"
     assert caught.value.hint
 
 
-def test_categories_are_refused_by_every_library() -> None:
+def test_categorical_splits_are_refused_for_every_library() -> None:
     import lightgbm
     import xgboost
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -133,7 +133,7 @@ def test_damaged_text_files_are_refused() -> None:
         bad = json.loads(text)
         bad["learner"]["gradient_booster"]["model"]["trees"][0][key][0] = value
         Path("bad.json").write_text(json.dumps(bad))
-        with pytest.raises(ModelError, match="not a whole XGBoost model"):
+        with pytest.raises(ModelError, match="not a complete XGBoost model"):
             load_forest("bad.json", trust=False)
     whole["learner"]["learner_model_param"]["num_feature"] = "999999999999"
     Path("huge.json").write_text(json.dumps(whole))
@@ -164,10 +164,10 @@ def test_damaged_skops_files_do_not_crash() -> None:
         assert original is not None and np.isfinite(forest.predict(data_of("digits")[0][:3])).all()
 
 
-def test_other_files_are_left_to_others(digits: Path) -> None:
+def test_other_files_are_no_forests(digits: Path) -> None:
     Path("notes.txt").write_text("xylophone")
-    assert not holds_forest("notes.txt")
-    assert not holds_forest(digits)
+    assert not is_forest("notes.txt")
+    assert not is_forest(digits)
 
 
 @pytest.mark.parametrize("name", ["xgboost nan", "lightgbm nan"])

@@ -3,17 +3,25 @@ import pytest
 
 from tests.trees.conftest import fitted
 from tflite_compress.trees import packed as module
-from tflite_compress.trees.c_source import c_forest
+from tflite_compress.trees.c_source import write_c_forest
+from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.load_forest import load_forest
-from tflite_compress.trees.packed import LEFT_LEAF, LENGTH_BITS, RIGHT_LEAF, Packed, leaves_of, packed
-from tflite_compress.trees.quantize import feature_ranges, quantized
-from tflite_compress.trees.subtrees import Subtrees, subtrees
+from tflite_compress.trees.packed import (
+    LEFT_LEAF,
+    LENGTH_BITS,
+    RIGHT_LEAF,
+    Packed,
+    encode_leaves,
+    pack_forest,
+)
+from tflite_compress.trees.quantize import feature_ranges, quantize_forest
+from tflite_compress.trees.subtrees import Subtrees, find_subtrees
 
 
-def small_forest(name: str = "forest") -> tuple:
+def small_forest(name: str = "forest") -> tuple[Forest, Subtrees]:
     estimator, x = fitted(name)
-    forest = quantized(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8")
-    return forest, subtrees(forest)
+    forest = quantize_forest(load_forest(estimator, trust=False)[0], feature_ranges([x]), "int8")
+    return forest, find_subtrees(forest)
 
 
 def unpacked(stream: Packed, tree: int) -> list[tuple[int, int, int]]:
@@ -63,7 +71,7 @@ def preorder(parts: Subtrees, reference: int, depth: int = 0) -> list[tuple[int,
 @pytest.mark.parametrize("name", ["forest", "xgboost nan"])
 def test_every_split_can_be_read_back(name: str) -> None:
     forest, parts = small_forest(name)
-    stream = packed(forest, parts, False)
+    stream = pack_forest(forest, parts, False)
     assert stream is not None and len(stream.roots) == len(forest.trees)
     for tree, root in enumerate(parts.roots.tolist()):
         if root >= 0:
@@ -73,7 +81,7 @@ def test_every_split_can_be_read_back(name: str) -> None:
 def test_leaves_that_are_mostly_zero_are_stored_as_pairs() -> None:
     rows = np.zeros((5, 10), np.int8)
     rows[0, 3], rows[1, 9], rows[3, 0], rows[3, 7] = 5, -1, 2, 4
-    leaves = leaves_of(rows)
+    leaves = encode_leaves(rows)
     assert leaves.columns is not None and leaves.size == 2 * 6 < rows.size
     back = np.zeros_like(rows)
     for row, start in enumerate(leaves.starts.tolist()):
@@ -85,13 +93,13 @@ def test_leaves_that_are_mostly_zero_are_stored_as_pairs() -> None:
     assert np.array_equal(back, rows)
 
 
-def test_leaves_with_all_columns_stay_as_they_are() -> None:
+def test_leaves_with_all_columns_are_stored_densely() -> None:
     rows = np.arange(1, 31, dtype=np.int8).reshape(3, 10)
-    assert leaves_of(rows).columns is None and leaves_of(rows[:, :1] * 0).columns is None
+    assert encode_leaves(rows).columns is None and encode_leaves(rows[:, :1] * 0).columns is None
 
 
-def test_what_a_read_cannot_hold_is_left_to_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_with_too_long_numbers_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     forest, parts = small_forest()
     monkeypatch.setattr(module, "MAX_BITS", 2)
-    assert packed(forest, parts, False) is None
-    assert b"Trees in preorder" not in c_forest(forest, "f", False).files["f.c"]
+    assert pack_forest(forest, parts, False) is None
+    assert b"Trees in preorder" not in write_c_forest(forest, "f", False).files["f.c"]

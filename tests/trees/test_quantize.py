@@ -3,22 +3,22 @@ import pytest
 
 from tests.trees.conftest import fitted
 from tflite_compress.trees.load_forest import load_forest
-from tflite_compress.trees.quantize import feature_ranges, quantized
+from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
 
-def test_thresholds_between_whole_numbers_lose_nothing() -> None:
+def test_thresholds_between_integers_are_quantized_exactly() -> None:
     estimator, x = fitted("forest")  # digits: pixels 0 to 16
     forest = load_forest(estimator, trust=False)[0]
-    small = quantized(forest, feature_ranges([x]), "int8")
-    assert np.array_equal(small.reached(x).shape, forest.reached(x).shape)
+    small = quantize_forest(forest, feature_ranges([x]), "int8")
+    assert np.array_equal(small.find_leaves(x).shape, forest.find_leaves(x).shape)
     np.testing.assert_allclose(small.predict(x), forest.predict(x), atol=1 / 127)
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("int8", 0.003), ("int16", 1e-5)])
-def test_numbers_are_whole_and_errors_small(precision: str, limit: float) -> None:
+def test_quantized_values_are_integers_with_small_errors(precision: str, limit: float) -> None:
     estimator, x = fitted("extra trees")
     forest = load_forest(estimator, trust=False)[0]
-    small = quantized(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
+    small = quantize_forest(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
     info = np.iinfo(precision)
     for tree in small.trees:
         split = ~tree.is_leaf
@@ -36,5 +36,5 @@ def test_missing_values_go_the_same_way() -> None:
         estimator, x = fitted(name)
         forest = load_forest(estimator, trust=False)[0]
         alone = np.full((1, x.shape[1]), np.nan, np.float32)
-        small = quantized(forest, feature_ranges([x]), "int16")
+        small = quantize_forest(forest, feature_ranges([x]), "int16")
         np.testing.assert_allclose(small.predict(alone), forest.predict(alone), atol=1e-3)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import Measurement, RunResult
-from tflite_compress.scoring.metrics import apply_metric, given_metric, infer_head, metric_for
+from tflite_compress.scoring.metrics import apply_metric, default_metric, infer_head, resolve_metric
 from tflite_compress.support.errors import DataError
 from tflite_compress.tflite.tensor_specs import Signature
 
@@ -34,7 +34,9 @@ def measure_accuracy(
     for spec, raw, target in zip(signature.outputs, result.outputs, data.labels, strict=True):
         real = spec.to_real(raw[:, 0] if raw.ndim == len(spec.shape) + 1 else raw)
         chosen = (
-            given_metric(metric) if metric else metric_for(infer_head(real, target, _loss_of(real, target)))
+            resolve_metric(metric)
+            if metric
+            else default_metric(infer_head(real, target, _loss_of(real, target)))
         )
         values.append(apply_metric(chosen, target, real))
         names.append(chosen.name)

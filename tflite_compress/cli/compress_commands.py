@@ -71,10 +71,10 @@ def compress(
     """
     from tflite_compress.pipeline.plan import make_plan
     from tflite_compress.reporting import results_table
-    from tflite_compress.trees.load_forest import holds_forest
+    from tflite_compress.trees.load_forest import is_forest
 
     limited = limits.max_flash is not None or limits.max_ram is not None
-    forest = holds_forest(model)
+    forest = is_forest(model)
     plans = [make_plan(name, options.recipe, settings, limited, forest) for name in options.device]
     if options.dry_run:
         results_table.print_plans(plans)

@@ -165,11 +165,11 @@ def compress_many(
     Raises:
         CompressError: Something the user can mend.
     """
-    from tflite_compress.trees.load_forest import holds_forest
+    from tflite_compress.trees.load_forest import is_forest
 
     settled = settled_options(options)
     limited = settled.max_flash_bytes is not None or settled.max_ram_bytes is not None
-    forest = holds_forest(model)
+    forest = is_forest(model)
     plans = [make_plan(name, recipe, overrides or {}, limited, forest) for name in devices]
     return run_plans(model, plans, spec, settled, out, progress or Silent())
 

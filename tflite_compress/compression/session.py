@@ -42,7 +42,7 @@ from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source
 from tflite_compress.trees.forest_report import c_files, forest_record, with_choosing_samples
-from tflite_compress.trees.load_forest import holds_forest
+from tflite_compress.trees.load_forest import is_forest
 
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE: tuple[PassConfig, ...] = (Convert().baseline(), Slim())
@@ -257,7 +257,7 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
         CompressError: Model or data are missing, broken, or do not fit each other.
     """
     clock = Clock()
-    forest = holds_forest(model)
+    forest = is_forest(model)
     with (
         clock.step("load"),
         progress.step(f"loading {'the forest' if forest else 'TensorFlow and the model'}"),

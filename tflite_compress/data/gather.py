@@ -1,14 +1,13 @@
-"""From what the user gave to the three splits, checked against the model."""
+"""Read the user's data, check it against the model and split it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.data.samples import RawData, Samples, bind
-from tflite_compress.data.sources import ReadOptions, read
+from tflite_compress.data.sources import DataSource, Preprocess, ReadOptions, read
 from tflite_compress.data.split import Splits, from_sources, split
 from tflite_compress.models.network import Network
 from tflite_compress.support.errors import UsageError
@@ -19,64 +18,64 @@ RANDOM_SAMPLES = 64
 
 @dataclass(frozen=True)
 class DataSpec:
-    """Where data comes from and how to read it.
+    """Data sources and how to read them. :func:`read` lists the kinds of sources.
 
     Attributes:
-        data: One source for everything, split here.
+        data: One source, which is split into training, calibration and evaluation samples.
         train, calibrate, evaluate: Separate sources.
-        preprocess, resize: See ``ReadOptions``.
+        preprocess, resize: See :class:`ReadOptions`.
     """
 
-    data: Any = None
-    train: Any = None
-    calibrate: Any = None
-    evaluate: Any = None
-    preprocess: str = "none"
+    data: DataSource | None = None
+    train: DataSource | None = None
+    calibrate: DataSource | None = None
+    evaluate: DataSource | None = None
+    preprocess: Preprocess = "none"
     resize: bool = False
 
     @property
     def given(self) -> bool:
-        """True where there is any data."""
+        """True if there is any source."""
         return any(x is not None for x in (self.data, self.train, self.calibrate, self.evaluate))
 
     @property
     def only_evaluation(self) -> bool:
-        """True where there is data to evaluate on, and none to train or calibrate with."""
+        """True if there is evaluation data but no data to train or calibrate with."""
         return self.evaluate is not None and self.data is self.train is self.calibrate is None
 
 
 def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
-    """Read, check and split the data; random inputs where there is none.
+    """Read, check and split the data; without data, generate random inputs.
 
     With evaluation data alone, training and calibration samples are random inputs, which
     ``compression.compress`` allows for plans that need neither.
 
     Args:
-        spec: Where data comes from.
-        network: The model it must fit.
-        seed: Seed of the split.
+        spec: The data sources.
+        network: The model that the data must fit.
+        seed: Seed of the split, and of random inputs.
 
     Raises:
         DataError: A source is missing, malformed, or does not fit the model.
-        UsageError: The sources given contradict each other.
+        UsageError: The sources cannot be combined.
     """
     if not spec.given:
         return _random_splits(network, seed)
     if spec.data is not None and (spec.train is not None or spec.calibrate is not None):
         raise UsageError(
-            "--data goes with --eval at most",
-            "Give one source as --data, or --train, --calibrate and --eval.",
+            "data cannot be combined with train or calibrate",
+            "Give one source as data, or separate sources for training, calibration and evaluation.",
         )
     options = ReadOptions(network.inputs[0], spec.preprocess, spec.resize)
 
-    def load(source: Any) -> dict[str, Samples]:
+    def load(source: DataSource) -> dict[str, Samples]:
         found: dict[str, RawData] = read(source, options)
         return {name: bind(raw, network.inputs, network.outputs) for name, raw in found.items()}
 
-    def one(source: Any) -> Samples | None:
+    def load_one(source: DataSource | None) -> Samples | None:
         return None if source is None else next(iter(load(source).values()))
 
-    evaluate = one(spec.evaluate)
+    evaluate = load_one(spec.evaluate)
     if evaluate is not None and spec.only_evaluation:
         unused = _random_splits(network, seed)
         return Splits(unused.train, unused.calibrate, evaluate)
@@ -87,8 +86,8 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
         if evaluate is not None:
             return from_sources(found["all"], None, evaluate, seed)
         return split(found["all"], seed)
-    base = one(spec.train)
-    calibrate = one(spec.calibrate)
+    base = load_one(spec.train)
+    calibrate = load_one(spec.calibrate)
     if evaluate is None:
         divided = split(base if base is not None else calibrate, seed)  # type: ignore[arg-type]
         if base is not None and calibrate is not None:
@@ -98,14 +97,14 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
 
 
 def _random_splits(network: Network, seed: int) -> Splits:
-    """Unit-normal float inputs and small whole numbers, only to compare outputs on."""
+    """Generate unit-normal floats and integers 0 or 1, which suffice to compare outputs."""
     rng = np.random.default_rng(seed)
     arrays = []
-    for port in network.inputs:
-        shape = (RANDOM_SAMPLES, *(d or 16 for d in port.shape[1:]))
-        if port.dtype.startswith("float"):
-            arrays.append(rng.standard_normal(shape).astype(port.dtype))
+    for spec in network.inputs:
+        shape = (RANDOM_SAMPLES, *(d or 16 for d in spec.shape[1:]))
+        if spec.dtype.startswith("float"):
+            arrays.append(rng.standard_normal(shape).astype(spec.dtype))
         else:
-            arrays.append(rng.integers(0, 2, shape).astype(port.dtype))
+            arrays.append(rng.integers(0, 2, shape).astype(spec.dtype))
     samples = Samples(tuple(arrays), None, RANDOM_ORIGIN)
     return Splits(samples, samples, samples)

@@ -1,4 +1,4 @@
-"""Reading image files into one array."""
+"""Read image files into one array."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tflite_compress.support.errors import DataError
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def read_images(files: list[Path], port: TensorSpec, resize: bool) -> np.ndarray:
+def read_images(files: list[Path], spec: TensorSpec, resize: bool) -> np.ndarray:
     """Read images for a model's input.
 
     Args:
         files: Image files.
-        port: The model's input, shape (batch, height, width, channels).
-        resize: Resize to the input's height and width (bilinear); otherwise other sizes are refused.
+        spec: The model's input, shape (batch, height, width, channels).
+        resize: Resize to the input's height and width (bilinear). Otherwise other sizes are an error.
 
     Returns:
         Array of shape (files, height, width, channels), float32, values 0 to 255.
@@ -29,13 +29,13 @@ def read_images(files: list[Path], port: TensorSpec, resize: bool) -> np.ndarray
     """
     from PIL import Image, UnidentifiedImageError
 
-    if len(port.shape) not in (3, 4):
+    if len(spec.shape) not in (3, 4):
         raise DataError(
-            f"{files[0].parent}: images cannot feed input '{port.name}' of shape {port.shape}",
+            f"{files[0].parent}: images do not fit input '{spec.name}' of shape {spec.shape}",
             "Give an .npz or module:function instead.",
         )
-    height, width = port.shape[1:3]
-    mode = _MODES.get(port.shape[3] or 3 if len(port.shape) == 4 else 1, "RGB")
+    height, width = spec.shape[1:3]
+    mode = _MODES.get(spec.shape[3] or 3 if len(spec.shape) == 4 else 1, "RGB")
     gathered = Rows()
     first: tuple[int, ...] = ()
     for file in files:
@@ -51,8 +51,8 @@ def read_images(files: list[Path], port: TensorSpec, resize: bool) -> np.ndarray
         if array.shape[:2] != tuple(wanted):
             raise DataError(
                 f"{file}: is {array.shape[1]}x{array.shape[0]} pixels, expected {wanted[1]}x{wanted[0]}",
-                "Pass --resize, or resize the images first.",
+                "Pass --resize (in Python resize=True), or resize the images first.",
             )
         first = array.shape[:2]
-        gathered.append(array[..., np.newaxis] if array.ndim == 2 and len(port.shape) == 4 else array)
+        gathered.append(array[..., np.newaxis] if array.ndim == 2 and len(spec.shape) == 4 else array)
     return gathered.finish()

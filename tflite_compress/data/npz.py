@@ -1,6 +1,6 @@
-"""Reading ``.npz`` files: plain arrays only, and large ones without taking them into memory.
+"""Read arrays from ``.npz`` files without Python objects; large arrays are memory-mapped.
 
-Layout: PKZIP APPNOTE 6.3 for the archive, numpy.lib.format for the members.
+Formats: PKZIP APPNOTE 6.3 for the archive, numpy.lib.format for the members.
 """
 
 from __future__ import annotations
@@ -9,21 +9,28 @@ import io
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 
 from tflite_compress.data import spool
 from tflite_compress.support.errors import DataError
 
+NumericType = np.dtype[np.generic]
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file. Those over 1 GB are mapped from it, or from an unpacked copy where compressed.
+    """Read all arrays of a file. Arrays over 1 GB are mapped from it, or from an unpacked copy if compressed.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Arrays by name.
 
     Raises:
-        DataError: It is missing, damaged, holds Python objects, or claims more than it has.
+        DataError: The file is missing, damaged, has Python objects, or claims more data than it stores.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -36,12 +43,12 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: no such file", "Check the path of the data.") from error
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         reason = str(error) or type(error).__name__
-        hint = "It holds Python objects; save plain arrays." if "pickle" in reason else "Save it again."
+        hint = "Save numeric arrays; it has Python objects." if "pickle" in reason else "Save the file again."
         raise DataError(f"{path}: cannot be read ({reason})", hint) from error
 
 
 def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    """One array; its header is compared with the member's size before anything is allocated."""
+    """Read one array. Its header is compared with the member's size before memory is allocated."""
     with archive.open(info) as stream:
         shape, fortran, dtype, start = _header(stream)
         if dtype.hasobject:
@@ -58,11 +65,11 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.n
             return _unpacked(stream, shape, dtype)
     offset = _data_offset(path, info) + start
     with path.open("rb") as file:
-        return spool.mapped(file, offset, shape, dtype)
+        return spool.map_array(file, offset, shape, dtype)
 
 
-def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """Shape, order, type of the array, and where its data begin in the member."""
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, NumericType, int]:
+    """Return shape, order and type of the array, and the offset of its data in the member."""
     version = np.lib.format.read_magic(stream)
     reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in reader:
@@ -71,17 +78,17 @@ def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     return shape, fortran, dtype, int(stream.tell())
 
 
-def _unpacked(stream: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+def _unpacked(stream: IO[bytes], shape: tuple[int, ...], dtype: NumericType) -> np.ndarray:
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    file = spool.room_for(size)
+    file = spool.open_spool(size)
     while block := stream.read(io.DEFAULT_BUFFER_SIZE * 128):
         file.write(block)
     file.flush()
-    return spool.mapped(file, 0, shape, dtype)
+    return spool.map_array(file, 0, shape, dtype)
 
 
 def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
-    """Where a stored member's bytes begin: behind its local header, whose extra field has its own length."""
+    """Return the offset of a stored member's bytes, which follow its local header and extra field."""
     with path.open("rb") as file:
         file.seek(info.header_offset)
         header = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))

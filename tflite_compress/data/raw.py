@@ -1,15 +1,14 @@
-"""Samples in the form a ``.tflite`` itself takes: its own types, one batch a sample."""
+"""Samples in the types that a ``.tflite`` takes, with batch 1 per sample."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.data.samples import Samples, bind
-from tflite_compress.data.sources import ReadOptions, read
+from tflite_compress.data.sources import DataSource, Preprocess, ReadOptions, read
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import DataError, ModelError
@@ -17,7 +16,7 @@ from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature
 
 SAMPLES = 8
 MAX_SAMPLES = 100_000
-MAX_ELEMENTS = 50_000_000  # of one input or output, for inputs made up
+MAX_ELEMENTS = 50_000_000  # of one random input, or of its output
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,11 @@ class FileData:
     """Data for a ``.tflite``.
 
     Attributes:
-        real: One array for each input, shape (samples, ...), as real numbers.
-        raw: The same in the tensors' types, shape (samples, batch 1, ...).
-        labels: One array for each output, or None.
-        origin: Where it came from.
-        class_names: Names of the classes where known.
+        real: One array of real numbers per input, shape (samples, ...).
+        raw: The same, quantized to the tensors' types, shape (samples, 1, ...).
+        labels: One array per output, shape (samples, ...), or None.
+        origin: The source, for reports.
+        class_names: Names of the classes; empty if unknown.
     """
 
     real: Arrays
@@ -42,22 +41,27 @@ class FileData:
         return len(self.raw[0]) if self.raw else 0
 
     def first(self, count: int) -> FileData:
-        """The first so many samples."""
+        """Return the first ``count`` samples."""
         labels = None if self.labels is None else tuple(y[:count] for y in self.labels)
         real, raw = (tuple(x[:count] for x in arrays) for arrays in (self.real, self.raw))
         return FileData(real, raw, labels, self.origin, self.class_names)
 
 
 def random_data(ports: Signature, count: int = SAMPLES, seed: int = 0) -> FileData:
-    """Seeded inputs over the whole range of quantized tensors, unit-normal floats, small whole numbers.
+    """Generate random inputs: the full range of quantized tensors, unit-normal floats, integers 0 or 1.
+
+    Args:
+        ports: Inputs and outputs of the file.
+        count: Number of samples; fewer if the inputs are large.
+        seed: Seed of the generator.
 
     Raises:
-        ModelError: An input or output is so large that running the file with made-up data is no use.
+        ModelError: An input or output has over 50 million elements.
     """
     elements = max((math.prod(port.fixed_shape) for port in (*ports.inputs, *ports.outputs)), default=1)
     if elements > MAX_ELEMENTS:
         raise ModelError(
-            f"an input or output has {elements:,} numbers, more than is run with made-up data", "Give --data."
+            f"an input or output has {elements:,} elements, too many for random inputs", "Give data."
         )
     count = max(1, min(count, MAX_ELEMENTS // max(1, elements)))
     rng = np.random.default_rng(seed)
@@ -76,27 +80,33 @@ def random_data(ports: Signature, count: int = SAMPLES, seed: int = 0) -> FileDa
     return FileData(tuple(real), raw, None, f"random inputs (seed {seed})")
 
 
-def file_data(source: Any, ports: Signature, preprocess: str = "none", resize: bool = False) -> FileData:
-    """Read a data source for a ``.tflite``; a source with a test part gives that part.
+def file_data(
+    source: DataSource, ports: Signature, preprocess: Preprocess = "none", resize: bool = False
+) -> FileData:
+    """Read a data source for a ``.tflite``. Of a source with a test part, only that part is used.
 
     Args:
-        source: ``.npz``, folder of images, or ``module:function``.
+        source: A data source; see :func:`tflite_compress.data.sources.read`.
         ports: Inputs and outputs of the file.
-        preprocess: See ``ReadOptions``.
-        resize: See ``ReadOptions``.
+        preprocess: See :class:`ReadOptions`.
+        resize: See :class:`ReadOptions`.
 
     Raises:
-        DataError: It is missing, malformed, or does not fit the file.
+        DataError: The source is missing, malformed, or does not fit the file.
     """
-    inputs = tuple(_port(p) for p in ports.inputs)
-    outputs = tuple(_port(p) for p in ports.outputs)
+    inputs = tuple(_tensor_spec(p) for p in ports.inputs)
+    outputs = tuple(_tensor_spec(p) for p in ports.outputs)
     found = read(source, ReadOptions(inputs[0], preprocess, resize, MAX_SAMPLES))
     samples = bind(found.get("eval", next(iter(found.values()))), inputs, outputs)
     return from_samples(samples, ports)
 
 
 def from_samples(samples: Samples, ports: Signature) -> FileData:
-    """Samples in the order of the file's ports, quantized where it takes integers."""
+    """Quantize samples to the types of a file's inputs.
+
+    Raises:
+        DataError: The file has a fixed batch other than 1.
+    """
     for port in ports.inputs:
         if port.fixed_shape[:1] not in ((1,), ()):
             raise DataError(
@@ -107,26 +117,29 @@ def from_samples(samples: Samples, ports: Signature) -> FileData:
     return FileData(samples.inputs, raw, samples.labels, samples.origin, samples.class_names)
 
 
-def _port(port: FileTensorSpec) -> TensorSpec:
-    """The port as data for a Keras model would see it: real numbers, free batch."""
+def _tensor_spec(port: FileTensorSpec) -> TensorSpec:
+    """Describe a file's input or output as one of a Keras model: real numbers, free batch."""
     dtype = "float32" if port.is_quantized or port.dtype.kind == "f" else port.dtype.name
     shape = tuple(None if d < 0 else d for d in port.shape[1:])
     return TensorSpec(port.name, (None, *shape), dtype)
 
 
 def samples_for(
-    ports: Signature, data: str | None, preprocess: str, count: int = SAMPLES
+    ports: Signature, data: DataSource | None, preprocess: Preprocess, count: int = SAMPLES
 ) -> tuple[FileData, bool]:
-    """The user's samples, or seeded random ones; and whether they are the user's.
+    """Read the user's samples, or generate random ones.
 
     Args:
-        ports: The file's inputs.
-        data: Where the user's are; None for random ones.
-        preprocess: See ``compress``.
-        count: How many random ones.
+        ports: Inputs and outputs of the file.
+        data: The user's data source; None for random samples.
+        preprocess: See :class:`ReadOptions`.
+        count: Number of random samples.
+
+    Returns:
+        The samples, and True if they are the user's.
 
     Raises:
-        DataError: The user's do not fit the file.
+        DataError: The data does not fit the file.
     """
     if data is None:
         return random_data(ports, count), False

@@ -1,27 +1,58 @@
-"""Where data comes from: ``.npz`` files, folders of images, and ``module:function``."""
+"""Read data sources: ``.npz`` files, folders of images, arrays, datasets and functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, SupportsInt, cast
 
 import numpy as np
 
+from tflite_compress.data.images import read_images
 from tflite_compress.data.npz import read_npz
-from tflite_compress.data.samples import RawData
-from tflite_compress.data.spool import Rows, in_blocks
+from tflite_compress.data.samples import ArrayGroup, RawData
+from tflite_compress.data.spool import Rows, map_blocks
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.support.errors import DataError, UsageError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.references import resolve_reference
 
+UNSCALED_PIXELS = Note(
+    "unscaled-pixels",
+    "pixels have values 0 to 255; use preprocess for a model that was trained on another scale",
+)
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-_SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+ArrayFunction = Callable[[np.ndarray], np.ndarray]
+Preprocess = str | ArrayFunction
+_SCALES: dict[str, ArrayFunction] = {
     "none": lambda x: x,
     "unit": lambda x: x / 255.0,
     "symmetric": lambda x: x / 127.5 - 1.0,
 }
+
+
+class Dataset(Protocol):
+    """The attributes used of a ``tf.data.Dataset``."""
+
+    @property
+    def element_spec(self) -> Any:
+        """Structure, shapes and types of an element."""
+
+    def cardinality(self) -> SupportsInt:
+        """Return the number of elements, -1 if infinite."""
+
+    def unbatch(self) -> Dataset:
+        """Return the dataset with single samples as elements."""
+
+    def take(self, count: int) -> Dataset:
+        """Return the first elements."""
+
+    def as_numpy_iterator(self) -> Iterator[object]:
+        """Return the elements as arrays."""
+
+
+DataSource = str | Path | ArrayGroup | tuple[ArrayGroup, ArrayGroup | None] | Dataset | Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -29,32 +60,34 @@ class ReadOptions:
     """How to read a source.
 
     Attributes:
-        input: The model's first input, whose size and channels images are read for.
-        preprocess: ``none``, ``unit`` (0 to 1), ``symmetric`` (-1 to 1) or ``module:function``
-            applied to the array of all inputs.
-        resize: Resize images to the model's input instead of refusing other sizes.
-        limit: Most samples taken from a ``tf.data.Dataset``.
+        input: The model's first input; images are read in its size and channels.
+        preprocess: ``none``, ``unit`` (0 to 1), ``symmetric`` (-1 to 1), or a function of the array of all
+            samples of an input, as a callable or as ``module:function``. It returns an array with the same
+            number of samples.
+        resize: Resize images to the model's input. Otherwise other sizes are an error.
+        limit: Maximum number of samples read from a ``tf.data.Dataset``.
     """
 
     input: TensorSpec
-    preprocess: str = "none"
+    preprocess: Preprocess = "none"
     resize: bool = False
     limit: int = 100_000
 
 
-def read(source: Any, options: ReadOptions) -> dict[str, RawData]:
+def read(source: DataSource, options: ReadOptions) -> dict[str, RawData]:
     """Read a data source.
 
     Args:
-        source: A path to a ``.npz`` or a folder, ``module:function``, arrays ``(x, y)`` or ``x``, a
-            mapping of inputs, a ``tf.data.Dataset``, or a callable returning one of those.
+        source: A path to a ``.npz`` file or a folder of images; arrays ``(x, y)`` or ``x``; a mapping of
+            inputs; a ``tf.data.Dataset``; or a function that returns arrays, a mapping or a dataset, as a
+            callable or as ``module:function``.
         options: How to read it.
 
     Returns:
-        ``{"all": ...}``, or ``{"train": ..., "eval": ...}`` where the source is split itself.
+        ``{"all": ...}``, or ``{"train": ..., "eval": ...}`` if the source is already split.
 
     Raises:
-        DataError: The source is missing, empty, or malformed.
+        DataError: The source is missing, empty, or malformed, or its function raised.
     """
     if isinstance(source, str | Path):
         path = Path(source)
@@ -63,7 +96,7 @@ def read(source: Any, options: ReadOptions) -> dict[str, RawData]:
         elif path.suffix == ".npz":
             found = _read_npz(path)
         elif ":" in str(source) and not path.exists():
-            found = {"all": _from_value(resolve_reference(str(source), "--data"), str(source), options)}
+            found = {"all": _from_value(resolve_reference(str(source), "data"), str(source), options)}
         else:
             problem = "not an .npz file or a folder" if path.exists() else "no such file or folder"
             raise DataError(f"{source}: {problem}", "Give an .npz, a folder of images, or module:function.")
@@ -83,7 +116,7 @@ def _read_npz(path: Path) -> dict[str, RawData]:
 
 
 def _split_names(arrays: dict[str, np.ndarray], path: Path) -> RawData:
-    """Tell inputs from labels by name: ``y``, ``y_NAME`` and ``y/NAME`` are labels."""
+    """Separate inputs and labels by name: ``y``, ``y_NAME`` and ``y/NAME`` are labels."""
     labels = {name: a for name, a in arrays.items() if name == "y" or name.startswith(("y_", "y/"))}
     inputs = {name: a for name, a in arrays.items() if name not in labels}
     if not inputs:
@@ -100,9 +133,7 @@ def _named(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
 
 
 def _read_folder(folder: Path, options: ReadOptions) -> RawData:
-    """Read a folder with one subfolder of images for each class, or images without classes."""
-    from tflite_compress.data.images import read_images
-
+    """Read a folder with one subfolder of images per class, or images without classes."""
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     files: list[Path] = []
     labels: list[int] = []
@@ -112,43 +143,40 @@ def _read_folder(folder: Path, options: ReadOptions) -> RawData:
         labels += [number] * len(found)
     if not files:
         raise DataError(
-            f"{folder}: no images in it",
-            f"Put images ({', '.join(sorted(IMAGE_SUFFIXES))}) into one subfolder for each class.",
+            f"{folder}: contains no images",
+            f"Put images ({', '.join(sorted(IMAGE_SUFFIXES))}) into one subfolder per class.",
         )
     images = read_images(files, options.input, options.resize)
     y = np.asarray(labels, dtype=np.int64) if classes else None
-    scaled = options.preprocess != "none"
-    note = (
-        "" if scaled else "pixels went in as 0 to 255; for a model trained on another scale use --preprocess"
-    )
-    return RawData(images, y, str(folder), tuple(p.name for p in classes), note)
+    notes = () if options.preprocess != "none" else (UNSCALED_PIXELS,)
+    return RawData(images, y, str(folder), tuple(p.name for p in classes), notes)
 
 
-def _from_value(value: Any, origin: str, options: ReadOptions) -> RawData:
-    """Arrays from what a user's function returned."""
+def _from_value(value: object, origin: str, options: ReadOptions) -> RawData:
+    """Read arrays, a mapping or a dataset, or what a user's function returns."""
     if callable(value) and not hasattr(value, "shape"):
         try:
             value = value()
         except Exception as error:
             raise DataError(
-                f"{origin}: raised {type(error).__name__}: {error}", "Fix the function that gives the data."
+                f"{origin}: raised {type(error).__name__}: {error}", "Fix the function that returns the data."
             ) from error
     if hasattr(value, "as_numpy_iterator"):
-        return _from_dataset(value, origin, options)
+        return _from_dataset(cast(Dataset, value), origin, options)
     if isinstance(value, tuple) and len(value) == 2:
         return RawData(value[0], value[1], origin)
     if isinstance(value, Mapping | list) or hasattr(value, "__array__"):
-        return RawData(value, None, origin)
+        return RawData(cast(ArrayGroup, value), None, origin)
     raise DataError(
-        f"{origin}: gave a {type(value).__name__}",
-        "Return arrays (x, y), x alone, a dict of inputs, or a tf.data.Dataset.",
+        f"{origin}: is a {type(value).__name__}, not data",
+        "Give arrays (x, y), x alone, a dict of inputs, or a tf.data.Dataset.",
     )
 
 
-def _from_dataset(dataset: Any, origin: str, options: ReadOptions) -> RawData:
-    """Collect a ``tf.data.Dataset``, batched or not, of ``x`` or ``(x, y)``."""
+def _from_dataset(dataset: Dataset, origin: str, options: ReadOptions) -> RawData:
+    """Read a ``tf.data.Dataset`` of ``x`` or ``(x, y)``, batched or not."""
     if int(dataset.cardinality()) == -1:
-        raise DataError(f"{origin}: the dataset repeats for ever", "End it with dataset.take(n).")
+        raise DataError(f"{origin}: the dataset is infinite", "End it with dataset.take(n).")
     spec = dataset.element_spec
     labelled = isinstance(spec, tuple) and len(spec) == 2
     first = spec[0] if labelled else spec
@@ -166,15 +194,15 @@ def _from_dataset(dataset: Any, origin: str, options: ReadOptions) -> RawData:
                 columns.setdefault(key, Rows()).append(value)
     if not count:
         raise DataError(f"{origin}: the dataset is empty", "Give at least a few samples.")
-    many = count > options.limit
-    note = f"only the first {options.limit:,} samples of the dataset were used" if many else ""
+    text = f"only the first {options.limit:,} samples of the dataset were used"
+    notes = (Note("dataset-cut-off", text),) if count > options.limit else ()
     inputs = _gathered(first, "x", columns)
     labels = _gathered(spec[1], "y", columns) if labelled else None
-    return RawData(inputs, labels, origin, note=note)
+    return RawData(inputs, labels, origin, notes=notes)
 
 
 def _leaves(item: Any, labelled: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """Every array of one sample with a key that says where it stands."""
+    """Yield every array of one sample with a key for its place."""
     for side, value in zip("xy", item if labelled else (item,), strict=False):
         if isinstance(value, Mapping):
             yield from ((f"{side}/{name}", part) for name, part in value.items())
@@ -184,8 +212,8 @@ def _leaves(item: Any, labelled: bool) -> Iterator[tuple[str, np.ndarray]]:
             yield side, value
 
 
-def _gathered(spec: Any, side: str, columns: dict[str, Rows]) -> Any:
-    """Columns in the structure of the dataset's elements."""
+def _gathered(spec: object, side: str, columns: dict[str, Rows]) -> ArrayGroup:
+    """Return the columns in the structure of the dataset's elements."""
     if isinstance(spec, Mapping):
         return {name: columns[f"{side}/{name}"].finish() for name in spec}
     if isinstance(spec, tuple | list):
@@ -193,23 +221,34 @@ def _gathered(spec: Any, side: str, columns: dict[str, Rows]) -> Any:
     return columns[side].finish()
 
 
-def _preprocessed(raw: RawData, how: str) -> RawData:
-    if how == "none":
+def _preprocessed(raw: RawData, preprocess: Preprocess) -> RawData:
+    if preprocess == "none":
         return raw
-    if how in _SCALES:
-        function: Callable[[np.ndarray], np.ndarray] = lambda x: in_blocks(  # noqa: E731
-            np.asarray(x), lambda rows: _SCALES[how](np.asarray(rows, np.float32)), np.float32
-        )
-    elif ":" in how:
-        function = resolve_reference(how, "--preprocess")
-    else:
-        raise UsageError(
-            f"--preprocess={how}: unknown", f"Use {', '.join(_SCALES)}, or module:function on the arrays."
-        )
+    function = _array_function(preprocess)
+    inputs: ArrayGroup
     if isinstance(raw.inputs, Mapping):
-        inputs: Any = {name: function(x) for name, x in raw.inputs.items()}
+        inputs = {name: function(np.asarray(x)) for name, x in raw.inputs.items()}
     elif isinstance(raw.inputs, list | tuple):
-        inputs = [function(x) for x in raw.inputs]
+        inputs = [function(np.asarray(x)) for x in raw.inputs]
     else:
-        inputs = function(raw.inputs)
+        inputs = function(np.asarray(raw.inputs))
     return replace(raw, inputs=inputs)
+
+
+def _array_function(preprocess: Preprocess) -> ArrayFunction:
+    """Return the function that ``preprocess`` names or is.
+
+    Raises:
+        UsageError: It is not known.
+    """
+    if callable(preprocess):
+        return preprocess
+    if preprocess in _SCALES:
+        scale = _SCALES[preprocess]
+        return lambda x: map_blocks(x, lambda rows: scale(np.asarray(rows, np.float32)), np.float32)
+    if ":" in preprocess:
+        function: ArrayFunction = resolve_reference(preprocess, "preprocess")
+        return function
+    raise UsageError(
+        f"preprocess={preprocess}: unknown", f"Use {', '.join(_SCALES)}, a function, or module:function."
+    )

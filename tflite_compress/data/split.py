@@ -1,4 +1,4 @@
-"""Splitting data so that evaluation samples never calibrate or train."""
+"""Split data so that no evaluation sample is used for calibration or training."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_CALIBRATION_SAMPLES = 256
 
 @dataclass(frozen=True)
 class Splits:
-    """The three roles data plays.
+    """Samples by use.
 
     Attributes:
-        train: For fine-tuning.
-        calibrate: The representative dataset for quantization, and BatchNorm re-estimation.
-        evaluate: For accuracy; disjoint from both.
+        train: Samples for fine-tuning.
+        calibrate: Representative samples for quantization and BatchNorm re-estimation.
+        evaluate: Samples for accuracy, in neither of the other two.
     """
 
     train: Samples
@@ -29,20 +29,20 @@ class Splits:
 
 
 def split(samples: Samples, seed: int, share: float = EVALUATION_SHARE) -> Splits:
-    """Split one source, stratified by class where there are classes.
+    """Split one source, stratified by class if the labels are classes.
 
     Args:
         samples: All samples, at least two.
-        seed: Equal seeds give equal splits.
-        share: Share of the samples kept for evaluation.
+        seed: Seed of the split; equal seeds give equal splits.
+        share: Fraction of the samples used for evaluation.
 
     Raises:
-        DataError: Fewer than two samples.
+        DataError: There are fewer than two samples.
     """
     if len(samples) < 2:
         raise DataError(
             f"{samples.origin}: {len(samples)} sample cannot be split into training and evaluation",
-            "Give more samples, or separate sources with --train, --calibrate and --eval.",
+            "Give more samples, or separate sources for training and evaluation.",
         )
     evaluation = _stratified(samples, share, seed)
     rest = np.setdiff1d(np.arange(len(samples)), evaluation)
@@ -50,16 +50,29 @@ def split(samples: Samples, seed: int, share: float = EVALUATION_SHARE) -> Split
     return Splits(train, calibration_subset(train, seed), samples.take(evaluation))
 
 
-def calibration_subset(train: Samples, seed: int, most: int = MAX_CALIBRATION_SAMPLES) -> Samples:
-    """A stratified subset of the training samples small enough to calibrate with."""
-    if len(train) <= most:
+def calibration_subset(train: Samples, seed: int, max_samples: int = MAX_CALIBRATION_SAMPLES) -> Samples:
+    """Return a stratified subset of the training samples for calibration.
+
+    Args:
+        train: The training samples.
+        seed: Seed of the choice.
+        max_samples: Maximum size of the subset.
+    """
+    if len(train) <= max_samples:
         return train
-    chosen = _stratified(train, most / len(train), seed + 1)[:most]
+    chosen = _stratified(train, max_samples / len(train), seed + 1)[:max_samples]
     return train.take(np.sort(chosen))
 
 
 def from_sources(train: Samples | None, calibrate: Samples | None, evaluate: Samples, seed: int) -> Splits:
-    """Use separately given sources; a missing one of the first two stands in for the other."""
+    """Combine separate sources. Without training samples, calibration samples replace them, and vice versa.
+
+    Args:
+        train: Samples for fine-tuning, or None.
+        calibrate: Samples for calibration, or None.
+        evaluate: Samples for accuracy.
+        seed: Seed of the choice of calibration samples.
+    """
     base = train if train is not None else calibrate
     assert base is not None  # evaluation data alone is handled before
     chosen = calibrate if calibrate is not None else calibration_subset(base, seed)
@@ -67,14 +80,14 @@ def from_sources(train: Samples | None, calibrate: Samples | None, evaluate: Sam
 
 
 def _stratified(samples: Samples, share: float, seed: int) -> np.ndarray:
-    """Sorted indices of a seeded sample with about ``share`` of each class, at least one in all."""
+    """Return sorted indices of about ``share`` of each class, at least one in total."""
     rng = np.random.default_rng(seed)
     count = len(samples)
     groups = _class_numbers(samples)
     chosen: list[np.ndarray] = []
     for value in np.unique(groups):
         members = rng.permutation(np.flatnonzero(groups == value))
-        wanted = int(len(members) * share + rng.random())  # rounds at random, so small classes count too
+        wanted = int(len(members) * share + rng.random())  # random rounding represents small classes
         chosen.append(members[:wanted])
     indices = np.concatenate(chosen)
     if not 0 < len(indices) < count:
@@ -83,7 +96,7 @@ def _stratified(samples: Samples, share: float, seed: int) -> np.ndarray:
 
 
 def _class_numbers(samples: Samples) -> np.ndarray:
-    """One class number a sample: labels, the argmax of one-hot rows, or all zero."""
+    """Return one class number per sample: the label, the argmax of a one-hot row, or 0."""
     none = np.zeros(len(samples), dtype=np.int64)
     if samples.labels is None:
         return none

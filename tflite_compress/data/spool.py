@@ -1,6 +1,6 @@
-"""Arrays larger than what memory should hold lie in a file that is mapped, and are made block by block.
+"""Store large arrays in memory-mapped files and compute them in blocks.
 
-The file is unlinked as soon as it is opened, so nothing is left behind however the process ends.
+Each file is unlinked when it is opened, so it is deleted when the process ends.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from tflite_compress.support.errors import DataError
 
@@ -21,29 +22,31 @@ BLOCK_BYTES = 64 << 20
 KEPT_FREE_BYTES = 256 << 20
 
 
-def array_for(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array to be filled: in memory, or in a mapped file where it is large.
+def allocate_array(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+    """Allocate an array in memory, or in a mapped file if it is larger than 1 GB.
 
     Raises:
-        DataError: There is no room on the disk.
+        DataError: The disk has no space for it.
     """
     dtype = np.dtype(dtype)
     count = int(np.prod(shape, dtype=object))
     if count * dtype.itemsize <= LARGE_BYTES:
         return np.empty(shape, dtype)
-    return mapped(room_for(count * dtype.itemsize), 0, shape, dtype, "r+")
+    return map_array(open_spool(count * dtype.itemsize), 0, shape, dtype, "r+")
 
 
-def mapped(file: IO[bytes], offset: int, shape: tuple[int, ...], dtype: Any, mode: Any = "r") -> np.ndarray:
-    """An array over the bytes of an open file."""
+def map_array(
+    file: IO[bytes], offset: int, shape: tuple[int, ...], dtype: npt.DTypeLike, mode: Literal["r", "r+"] = "r"
+) -> np.ndarray:
+    """Return an array that is mapped to the bytes of an open file."""
     return np.memmap(file, dtype, mode, offset, shape)
 
 
-def room_for(size: int) -> IO[bytes]:
-    """An unlinked file of a size, in the cache folder.
+def open_spool(size: int) -> IO[bytes]:
+    """Open an unlinked file of ``size`` bytes in the cache folder.
 
     Raises:
-        DataError: There is no room on the disk.
+        DataError: The disk has no space for it.
     """
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(cache) / "tflite-compress" / "spool"
@@ -63,40 +66,42 @@ def room_for(size: int) -> IO[bytes]:
 
 
 def blocks(array: np.ndarray) -> list[slice]:
-    """Ranges of rows that take about ``BLOCK_BYTES`` each."""
+    """Return ranges of rows that take about ``BLOCK_BYTES`` each."""
     row = max(1, array.nbytes // max(1, len(array)))
     step = max(1, BLOCK_BYTES // row)
     return [slice(start, min(start + step, len(array))) for start in range(0, len(array), step)]
 
 
-def in_blocks(array: np.ndarray, function: Callable[[np.ndarray], np.ndarray], dtype: Any) -> np.ndarray:
-    """``function`` of an array, computed block by block where the array is large.
+def map_blocks(
+    array: np.ndarray, function: Callable[[np.ndarray], np.ndarray], dtype: npt.DTypeLike
+) -> np.ndarray:
+    """Apply ``function`` to an array, in blocks if the array is larger than 1 GB.
 
     Args:
         array: Shape (samples, ...).
-        function: Gives for any rows as many of the same shape.
-        dtype: Of the result.
+        function: Maps rows to as many rows of the same shape.
+        dtype: Type of the result.
     """
     if array.nbytes <= LARGE_BYTES:
         return np.asarray(function(array), dtype)
-    result = array_for(array.shape, dtype)
+    result = allocate_array(array.shape, dtype)
     for rows in blocks(array):
         result[rows] = function(np.asarray(array[rows]))
     return result
 
 
-def rows_of(array: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """The rows at ``indices``, in that order, in a mapped file where they are large."""
+def take_rows(array: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return the rows at ``indices`` in that order, in a mapped file if they are larger than 1 GB."""
     if len(array) == 0 or array.nbytes // len(array) * len(indices) <= LARGE_BYTES:
         return np.asarray(array[indices])
-    result = array_for((len(indices), *array.shape[1:]), array.dtype)
+    result = allocate_array((len(indices), *array.shape[1:]), array.dtype)
     for rows in blocks(result):
         result[rows] = array[indices[rows]]
     return result
 
 
 class Rows:
-    """Rows that come one by one, of a number not known before."""
+    """Collects rows, in a file if they are larger than 1 GB."""
 
     def __init__(self) -> None:
         self._kept: list[np.ndarray] = []
@@ -107,7 +112,7 @@ class Rows:
         """Add a row.
 
         Raises:
-            ValueError: It has another shape or type than the first.
+            ValueError: The row has another shape or type than the first.
         """
         row = np.asarray(row)
         if self._count == 0:
@@ -121,16 +126,16 @@ class Rows:
 
     def _write_out(self) -> None:
         if self._file is None:
-            self._file = room_for(0)
-        room_for(sum(row.nbytes for row in self._kept)).close()  # says so where there is none
+            self._file = open_spool(0)
+        open_spool(sum(row.nbytes for row in self._kept)).close()  # raises if the disk is full
         for row in self._kept:
             self._file.write(np.ascontiguousarray(row).data)
         self._kept = []
 
     def finish(self) -> np.ndarray:
-        """All rows as one array."""
+        """Return all rows as one array."""
         if self._file is None:
             return np.stack(self._kept)
         self._write_out()
         self._file.flush()
-        return mapped(self._file, 0, (self._count, *self._shape), self._dtype)
+        return map_array(self._file, 0, (self._count, *self._shape), self._dtype)

@@ -107,6 +107,9 @@ class KerasModel(Layer, Protocol):
     def outputs(self) -> Sequence[Tensor]:
         """Symbolic output tensors."""
 
+    def count_params(self) -> int:
+        """Return the number of weights."""
+
     @property
     def _nodes_by_depth(self) -> Mapping[int, Sequence[Node]]: ...
 

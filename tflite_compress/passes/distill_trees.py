@@ -63,20 +63,20 @@ class DistillTrees(PassConfig, frozen=True, tag="distill_trees"):
 
     def apply(self, model: Model, context: Context) -> Model:
         """Grow trees until the accuracy is kept."""
-        from tflite_compress.passes.algorithms.forest_score import judge_of, network_of, with_forest
-        from tflite_compress.trees.mixtures import with_mixtures
-        from tflite_compress.trees.subtrees import about_bytes, subtrees
+        from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
+        from tflite_compress.trees.mixtures import add_mixtures
+        from tflite_compress.trees.subtrees import estimate_bytes, find_subtrees
 
         if not self.share:
             return model
-        network, judge = network_of(model), judge_of(context)
+        network, scorer = network_of(model), forest_scorer(context)
         teacher = network.forest
         samples = context.reference.splits.train.inputs[0]
-        x = with_mixtures(samples, self.mixtures, context.seed, MAX_SAMPLES)
-        missing = teacher.raw(x)
+        x = add_mixtures(samples, self.mixtures, context.seed, MAX_SAMPLES)
+        missing = teacher.predict_raw(x)
         student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
         missing = missing - student.base
-        most = about_bytes(subtrees(teacher))
+        most = estimate_bytes(find_subtrees(teacher))
         good: list[Forest] = []  # the last ones in a row that keep the budget: one alone may do so by chance
         with context.progress.step("distilling", self.max_trees) as advance:
             for number in range(self.max_trees):
@@ -84,11 +84,11 @@ class DistillTrees(PassConfig, frozen=True, tag="distill_trees"):
                 student = student.with_trees((*student.trees, tree))
                 missing = missing - student.with_trees((tree,)).tree_values(x)[:, 0]
                 advance(1)
-                if about_bytes(subtrees(student)) >= most:
+                if estimate_bytes(find_subtrees(student)) >= most:
                     return model.noting(
                         f"not distilled: {number + 1} trees of depth {self.depth} are no smaller"
                     )
-                good = [*good, student] if judge.loss_of(student) <= judge.budget(self.share) else []
+                good = [*good, student] if scorer.drop_of(student) <= scorer.allowed_drop(self.share) else []
                 if len(good) == PATIENCE:
                     return with_forest(model, good[0])
         return model.noting(f"not distilled: {len(student.trees)} trees of depth {self.depth} lose too much")

@@ -50,16 +50,16 @@ class DropTrees(PassConfig, frozen=True, tag="drop_trees"):
         """Order the trees by marginal gain on samples and mixtures of them, keep the fewest that will do."""
         import numpy as np
 
-        from tflite_compress.passes.algorithms.forest_score import judge_of, network_of, with_forest
+        from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
         from tflite_compress.passes.algorithms.tree_selection import (
             by_tree,
             fewest_trees,
             fitting_samples,
             pursuit,
         )
-        from tflite_compress.trees.forest import linked
+        from tflite_compress.trees.forest import apply_link
 
-        forest, judge = network_of(model).forest, judge_of(context)
+        forest, scorer = network_of(model).forest, forest_scorer(context)
         count = len(forest.trees)
         if not self.share or count < 2:
             return model
@@ -67,14 +67,14 @@ class DropTrees(PassConfig, frozen=True, tag="drop_trees"):
         table = by_tree(forest.tree_values(fitting))
         with context.progress.step("ordering trees", count) as advance:
             order, weights = pursuit(table, table.sum(axis=0), advance)
-        shown = by_tree(forest.tree_values(judge.x))
+        shown = by_tree(forest.tree_values(scorer.x))
         losses = []
         for kept in range(1, count):
             used = weights[kept - 1][:, np.newaxis] * shown[order[:kept]]
-            raw = used.sum(axis=0).reshape(len(judge.x), forest.columns) * forest.scale + forest.base
-            losses.append(judge.loss_of_predictions(linked(raw, forest.link)))
+            raw = used.sum(axis=0).reshape(len(scorer.x), forest.columns) * forest.scale + forest.base
+            losses.append(scorer.drop_of_predictions(apply_link(raw, forest.link)))
         least = max(1, math.ceil(self.keep * count))
-        fewest = max(least, fewest_trees(losses, judge.budget(self.share), self.strict))
+        fewest = max(least, fewest_trees(losses, scorer.allowed_drop(self.share), self.strict))
         if fewest == count:
             return model.noting("no tree could be dropped within the accuracy allowed")
         chosen = zip(order[:fewest], weights[fewest - 1], strict=True)

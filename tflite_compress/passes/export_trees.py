@@ -70,15 +70,15 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
     def apply(self, model: Model, context: Context) -> Model:
         """Write the file in the form asked for."""
         from tflite_compress.passes.algorithms.forest_score import network_of
-        from tflite_compress.trees.export import Ports, cheaper_form, export
+        from tflite_compress.trees.export import TensorNames, cheaper_form, export_forest
 
         network = network_of(model)
         forest, micro = network.forest, self.tables == "tflm"
         form = self.form if self.form != "auto" else cheaper_form(forest, micro, self.batch)[0]
         missing, notes = _missing(self, model, context)
-        ports = Ports(network.inputs[0].name, network.outputs[0].name)
+        ports = TensorNames(network.inputs[0].name, network.outputs[0].name)
         with context.progress.step("writing the .tflite"):
-            content = export(forest, network.name, ports, micro, form, missing, self.batch)
+            content = export_forest(forest, network.name, ports, micro, form, missing, self.batch)
         return replace(model, flatbuffer=content).noting(*notes)
 
 

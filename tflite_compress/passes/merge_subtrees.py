@@ -24,7 +24,7 @@ class MergeSubtrees(PassConfig, frozen=True, tag="merge_subtrees"):
     def apply(self, model: Model, context: Context) -> Model:
         """Mark the forest for sharing, after taking out what decides nothing."""
         from tflite_compress.passes.algorithms.forest_score import network_of, with_forest
-        from tflite_compress.trees.merge import merged
+        from tflite_compress.trees.merge import merge_subtrees
 
         with context.progress.step("merging equal subtrees"):
-            return with_forest(model, merged(network_of(model).forest))
+            return with_forest(model, merge_subtrees(network_of(model).forest))

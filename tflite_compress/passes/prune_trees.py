@@ -38,24 +38,24 @@ class PruneTrees(PassConfig, frozen=True, tag="prune_trees"):
         """Prune at the largest complexity parameter that keeps the budget, found by bisection."""
         import numpy as np
 
-        from tflite_compress.passes.algorithms.forest_score import judge_of, network_of, with_forest
-        from tflite_compress.trees.cost_complexity import weakness
+        from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
+        from tflite_compress.trees.cost_complexity import pruning_order
 
         if not self.share:
             return model
-        forest, judge = network_of(model).forest, judge_of(context)
+        forest, scorer = network_of(model).forest, forest_scorer(context)
         with context.progress.step("pruning trees", len(forest.trees)) as advance:
             found = []
             for tree in forest.trees:
-                found.append(weakness(tree))
+                found.append(pruning_order(tree))
                 advance(1)
         alphas = np.unique(np.concatenate([w.alpha[np.isfinite(w.alpha)] for w in found] or [np.zeros(0)]))
         low, high = 0, len(alphas)  # of the alphas, the first ``low`` are known to be within the budget
         kept = forest
         while low < high:
             middle = (low + high + 1) // 2
-            candidate = forest.with_trees(tuple(w.pruned(float(alphas[middle - 1])) for w in found))
-            if judge.loss_of(candidate) <= judge.budget(self.share):
+            candidate = forest.with_trees(tuple(w.prune(float(alphas[middle - 1])) for w in found))
+            if scorer.drop_of(candidate) <= scorer.allowed_drop(self.share):
                 low, kept = middle, candidate
             else:
                 high = middle - 1

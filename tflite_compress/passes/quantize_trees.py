@@ -43,10 +43,10 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize_trees"):
 
     def apply(self, model: Model, context: Context) -> Model:
         """Quantize as narrowly as asked, or as accuracy allows."""
-        from tflite_compress.passes.algorithms.forest_score import judge_of, network_of, with_forest
-        from tflite_compress.trees.quantize import feature_ranges, quantized
+        from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
+        from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
-        forest, judge = network_of(model).forest, judge_of(context)
+        forest, scorer = network_of(model).forest, forest_scorer(context)
         if self.precision == "float32":
             return model
         splits = context.reference.splits
@@ -55,9 +55,9 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize_trees"):
             ("int8", "int16") if self.precision == "int8" else ("int16",)
         )
         for precision in wider:
-            candidate = quantized(forest, ranges, precision)
-            lost = judge.loss_of(candidate)
-            if lost <= judge.budget(self.share):
+            candidate = quantize_forest(forest, ranges, precision)
+            lost = scorer.drop_of(candidate)
+            if lost <= scorer.allowed_drop(self.share):
                 asked = precision == self.precision
                 note = (
                     ()

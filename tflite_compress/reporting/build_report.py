@@ -191,7 +191,7 @@ def _step(step: Step) -> dict[str, Any]:
 
 def _data_notes(splits: Splits) -> list[str]:
     """What to know about the data itself."""
-    notes = [splits.evaluate.note] if splits.evaluate.note else []
+    notes = [note.text for note in splits.evaluate.notes]
     evaluation = splits.evaluate.sha256()
     if splits.evaluate.origin != RANDOM_ORIGIN and evaluation in (
         splits.train.sha256(),

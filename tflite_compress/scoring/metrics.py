@@ -1,4 +1,4 @@
-"""What counts as accuracy: one score for each output, against labels or against the original model."""
+"""Accuracy metrics: one score per output, against labels or against the original model's outputs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from tflite_compress.support.errors import DataError, UsageError
+from tflite_compress.support.references import reference_name, resolve_reference
 
 Task = Literal["classification", "binary", "regression"]
 ScoreFunction = Callable[[np.ndarray, np.ndarray], float]
@@ -19,7 +20,7 @@ class Metric:
     """A score of predictions against targets.
 
     Attributes:
-        name: How it is called in reports.
+        name: Name in reports.
         function: ``(targets, predictions) -> float``; both arrays have shape (samples, ...).
         higher_is_better: False for errors such as ``mae``.
     """
@@ -29,9 +30,9 @@ class Metric:
     higher_is_better: bool = True
 
     def drop(self, before: float, after: float) -> float:
-        """How much worse ``after`` is.
+        """Return how much worse ``after`` is than ``before``.
 
-        For scores the difference (0.01 is one point of accuracy), for errors the relative rise.
+        For scores this is the difference (0.01 is one point of accuracy), for errors the relative increase.
         """
         if self.higher_is_better:
             return before - after
@@ -40,11 +41,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Head:
-    """What one output means.
+    """The meaning of one output.
 
     Attributes:
-        task: Classification over the last axis, independent yes/no values, or numbers.
-        from_logits: The output is before softmax or sigmoid.
+        task: Classification over the last axis, independent binary values, or regression.
+        from_logits: True if the output is before softmax or sigmoid.
     """
 
     task: Task
@@ -52,30 +53,35 @@ class Head:
 
 
 def top1(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Share of predictions whose largest entry is the target class (number, one-hot or soft)."""
+    """Return the fraction of predictions whose largest entry is the target class.
+
+    Args:
+        targets: Class numbers, shape (samples, ...), or one-hot or soft targets, (samples, ..., classes).
+        predictions: Shape (samples, ..., classes).
+    """
     wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
     return float(np.mean(predictions.argmax(axis=-1) == wanted))
 
 
 def top5(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Share of predictions with the target class among the five largest entries."""
+    """Return the fraction of predictions with the target class among the five largest entries."""
     wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
     best = np.argsort(predictions, axis=-1)[..., -5:]
     return float(np.mean((best == wanted[..., np.newaxis]).any(axis=-1)))
 
 
 def binary_accuracy(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Share of equal yes/no decisions; predictions are probabilities, cut at 0.5."""
+    """Return the fraction of equal binary decisions; predictions are probabilities with threshold 0.5."""
     return float(np.mean((predictions >= 0.5) == (targets.reshape(predictions.shape) >= 0.5)))
 
 
 def binary_accuracy_from_logits(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Like :func:`binary_accuracy` with predictions cut at 0; targets stay 0 or 1."""
+    """Return the fraction of equal binary decisions; predictions are logits with threshold 0."""
     return float(np.mean((predictions >= 0) == (targets.reshape(predictions.shape) >= 0.5)))
 
 
 def r2(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Coefficient of determination over all values: 1 is exact, 0 as good as the mean."""
+    """Return the coefficient of determination: 1 for exact predictions, 0 for the mean of the targets."""
     targets = targets.reshape(predictions.shape).astype(np.float64)
     rest = np.sum((targets - predictions) ** 2)
     spread = np.sum((targets - targets.mean(axis=0)) ** 2)
@@ -83,12 +89,12 @@ def r2(targets: np.ndarray, predictions: np.ndarray) -> float:
 
 
 def mae(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Mean absolute error."""
+    """Return the mean absolute error."""
     return float(np.mean(np.abs(targets.reshape(predictions.shape) - predictions)))
 
 
 def mse(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Mean squared error."""
+    """Return the mean squared error."""
     return float(np.mean((targets.reshape(predictions.shape) - predictions) ** 2))
 
 
@@ -102,26 +108,29 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def given_metric(name: str) -> Metric:
-    """The metric a user named: a built-in one or ``module:function(targets, predictions)``.
+def resolve_metric(metric: str | ScoreFunction) -> Metric:
+    """Return a user's metric.
 
-    A function with an attribute ``lower_is_better = True`` is an error.
+    Args:
+        metric: The name of a built-in metric, or a function ``(targets, predictions) -> float`` as a callable
+            or as ``module:function``. Lower values are better if the function has the attribute
+            ``lower_is_better = True``.
 
     Raises:
         UsageError: There is no such metric.
     """
-    if ":" in name:
-        from tflite_compress.support.references import resolve_reference
-
-        function = resolve_reference(name, "--metric")
-        return Metric(name, function, not getattr(function, "lower_is_better", False))
-    if name not in METRICS:
-        raise UsageError(f"--metric={name}: unknown", f"Use one of {', '.join(METRICS)}, or module:function.")
-    return METRICS[name]
+    if isinstance(metric, str) and metric in METRICS:
+        return METRICS[metric]
+    if isinstance(metric, str) and ":" not in metric:
+        raise UsageError(
+            f"metric={metric}: unknown", f"Use one of {', '.join(METRICS)}, a function, or module:function."
+        )
+    function: ScoreFunction = resolve_reference(metric, "metric") if isinstance(metric, str) else metric
+    return Metric(reference_name(metric), function, not getattr(function, "lower_is_better", False))
 
 
 def infer_head(output: np.ndarray, labels: np.ndarray | None, loss: str | None) -> Head:
-    """Work out what an output means from the compiled loss, the labels, and its values.
+    """Infer the meaning of an output from the compiled loss, the labels, and its values.
 
     Args:
         output: The original model's output on some samples, shape (samples, ...).
@@ -151,8 +160,8 @@ def infer_head(output: np.ndarray, labels: np.ndarray | None, loss: str | None) 
     return Head("regression", False)
 
 
-def metric_for(head: Head) -> Metric:
-    """The usual metric of an output's task."""
+def default_metric(head: Head) -> Metric:
+    """Return the default metric of an output's task."""
     if head.task == "classification":
         return METRICS["top1"]
     if head.task == "binary":
@@ -161,18 +170,31 @@ def metric_for(head: Head) -> Metric:
     return METRICS["r2"]
 
 
-def decisions(head: Head, outputs: np.ndarray) -> np.ndarray:
-    """The original model's own answers, as targets where there are no labels."""
+def decide(head: Head, outputs: np.ndarray) -> np.ndarray:
+    """Return the decisions of a model's outputs, which are the targets if there are no labels.
+
+    Args:
+        head: The meaning of the output.
+        outputs: Shape (samples, ...).
+
+    Returns:
+        Class numbers, 0 or 1, or the outputs themselves for regression.
+    """
     if head.task == "binary":
         return (outputs >= (0.0 if head.from_logits else 0.5)).astype(np.int64)
     return outputs.argmax(axis=-1) if head.task == "classification" else outputs
 
 
 def apply_metric(metric: Metric, targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Score one output; a user's metric that fails or gives no number is reported as such.
+    """Score one output.
+
+    Args:
+        metric: The metric.
+        targets: Shape (samples, ...).
+        predictions: Shape (samples, ...).
 
     Raises:
-        DataError: The metric raised, or gave something that is not a finite number.
+        DataError: The metric raised, or did not return a finite number.
     """
     try:
         value = float(metric.function(targets, predictions))
@@ -180,10 +202,10 @@ def apply_metric(metric: Metric, targets: np.ndarray, predictions: np.ndarray) -
         raise DataError(
             f"metric {metric.name} failed on targets {targets.shape} and predictions {predictions.shape}: "
             f"{error}",
-            "Choose another with --metric.",
+            "Choose another metric.",
         ) from error
     if not np.isfinite(value):
-        raise DataError(f"metric {metric.name} gave {value}", "Choose another with --metric.")
+        raise DataError(f"metric {metric.name} returned {value}", "Choose another metric.")
     return value
 
 

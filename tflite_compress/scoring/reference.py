@@ -1,9 +1,11 @@
-"""The original model's answers: the yardstick for accuracy and the teacher for distillation."""
+"""The original model's outputs: the reference for accuracy and the teacher for distillation."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +13,21 @@ from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 from tflite_compress.models.network import Network
 from tflite_compress.scoring.metrics import (
+    METRICS,
     Head,
     Metric,
+    ScoreFunction,
     apply_metric,
-    decisions,
-    given_metric,
+    decide,
+    default_metric,
     infer_head,
-    metric_for,
+    resolve_metric,
 )
 from tflite_compress.support.errors import UsageError
+from tflite_compress.support.references import reference_name
 
 Outputs = tuple[np.ndarray, ...]
+LossFunction = Callable[[Any, Any], Any]  # (targets, predictions) -> loss, as Keras tensors
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Score:
 
     Attributes:
         value: Mean over the outputs.
-        by_output: Each output's own score.
+        by_output: The score of each output.
     """
 
     value: float
@@ -44,10 +50,10 @@ class Reference:
     Attributes:
         network: The original model.
         splits: The data.
-        heads: What each output means.
-        metrics: One metric for each output; all outputs of a model are scored by the same kind.
-        labelled: Scores compare with labels; otherwise with the original's own answers.
-        loss: A loss the user named for training, or None for the heads' own.
+        heads: The meaning of each output.
+        metrics: One metric per output.
+        labelled: True if scores compare with labels, False if with the original's outputs.
+        loss: The user's loss for training, or None for those of the heads.
     """
 
     network: Network
@@ -55,98 +61,109 @@ class Reference:
     heads: tuple[Head, ...]
     metrics: tuple[Metric, ...]
     labelled: bool
-    loss: str | None = None
+    loss: str | LossFunction | None = None
 
     @functools.cached_property
     def evaluation_outputs(self) -> Outputs:
-        """The original's outputs on the evaluation samples."""
+        """Outputs of the original on the evaluation samples."""
         return self.network.predict(self.splits.evaluate.inputs)
 
     @functools.cached_property
     def calibration_outputs(self) -> Outputs:
-        """The original's outputs on the calibration samples: what repairs are measured against."""
+        """Outputs of the original on the calibration samples; repairs compare with them."""
         return self.network.predict(self.splits.calibrate.inputs)
 
     @functools.cached_property
     def training_outputs(self) -> Outputs:
-        """The original's outputs on the training samples: what distillation imitates."""
+        """Outputs of the original on the training samples; distillation trains on them."""
         return self.network.predict(self.splits.train.inputs)
 
     @functools.cached_property
     def targets(self) -> Outputs:
-        """What evaluation scores compare with."""
+        """Targets of the evaluation samples."""
         if self.labelled and self.splits.evaluate.labels is not None:
             return self.splits.evaluate.labels
         outputs = zip(self.heads, self.evaluation_outputs, strict=True)
-        return tuple(decisions(head, output) for head, output in outputs)
+        return tuple(decide(head, output) for head, output in outputs)
 
     @functools.cached_property
     def score(self) -> Score:
-        """The original's own score; 1 by definition where there are no labels."""
+        """Score of the original; 1 if there are no labels."""
         return self.score_of(self.evaluation_outputs)
 
     def score_of(self, outputs: Outputs) -> Score:
         """Score outputs on the evaluation samples.
 
         Args:
-            outputs: One array for each output, shape (samples, ...).
+            outputs: One array per output, shape (samples, ...).
         """
         rows = zip(self.metrics, self.targets, outputs, strict=True)
         values = tuple(apply_metric(metric, target, output) for metric, target, output in rows)
         return Score(float(np.mean(values)), values)
 
     def drop_of(self, score: Score) -> float:
-        """How much worse ``score`` is than the original's; see :meth:`Metric.drop`."""
+        """Return how much worse ``score`` is than that of the original; see :meth:`Metric.drop`."""
         return self.metrics[0].drop(self.score.value, score.value)
 
     @property
     def metric_name(self) -> str:
-        """Name of the metric, with what it compares to."""
+        """Name of the metric, including what it compares with."""
         name = self.metrics[0].name if len({m.name for m in self.metrics}) == 1 else "mean of outputs"
         return name if self.labelled else f"{name} agreement with the original"
 
 
 def make_reference(
-    network: Network, splits: Splits, loss_hint: str | None, metric: str | None, loss: str | None
+    network: Network,
+    splits: Splits,
+    loss_hint: str | None,
+    metric: str | ScoreFunction | None,
+    loss: str | LossFunction | None,
 ) -> Reference:
-    """Run the original on a few samples and settle what its outputs mean.
+    """Run the original model on a few samples and infer the meaning of its outputs.
 
     Args:
         network: The original model.
         splits: The data.
-        loss_hint: The loss the model was compiled with.
-        metric: The user's metric, or None to infer.
-        loss: The user's loss, or None to infer.
+        loss_hint: Name of the loss the model was compiled with, or None.
+        metric: The user's metric, see :func:`resolve_metric`; None infers it.
+        loss: The user's loss for training: a Keras name, or a function ``(targets, predictions) -> loss`` of
+            tensors, as a callable or as ``module:function``; None infers it.
 
     Raises:
-        UsageError: A metric that needs labels was named and there are none.
+        UsageError: The metric is unknown, or it needs labels and there are none.
     """
     probe: Samples = splits.evaluate.take(np.arange(min(256, len(splits.evaluate))))
     outputs = network.predict(probe.inputs)
     labels = probe.labels or (None,) * len(outputs)
-    heads = tuple(infer_head(o, y, loss or loss_hint) for o, y in zip(outputs, labels, strict=True))
-    metrics = tuple(given_metric(metric) if metric else metric_for(head) for head in heads)
+    named = reference_name(loss) if loss is not None else loss_hint
+    heads = tuple(infer_head(o, y, named) for o, y in zip(outputs, labels, strict=True))
+    metrics = tuple(default_metric(head) if metric is None else resolve_metric(metric) for head in heads)
     labelled = splits.evaluate.labels is not None
-    if metric and not labelled and ":" in metric:
+    if metric is not None and metric not in METRICS and not labelled:
         raise UsageError(
-            f"--metric={metric} needs labels, and the data has none", "Give labels, or no --metric."
+            f"metric={reference_name(metric)} needs labels, and the data has none",
+            "Add labels to the data, or leave the metric out.",
         )
     if not labelled:
-        metrics = tuple(_against_decisions(head, m) for head, m in zip(heads, metrics, strict=True))
+        metrics = tuple(_against_decide(head, m) for head, m in zip(heads, metrics, strict=True))
     return Reference(network, splits, heads, metrics, labelled, loss)
 
 
-def _against_decisions(head: Head, metric: Metric) -> Metric:
-    """Errors have no meaning against themselves (the original's is 0), so r2 stands in for them."""
-    return metric if metric.higher_is_better else metric_for(Head("regression", head.from_logits))
+def _against_decide(head: Head, metric: Metric) -> Metric:
+    """Replace an error metric by r2: without labels the original's error is 0."""
+    return metric if metric.higher_is_better else default_metric(Head("regression", head.from_logits))
 
 
 def distance(reference: Outputs, outputs: Outputs) -> dict[str, float]:
-    """How far outputs are from the original's.
+    """Compare outputs with those of the original.
+
+    Args:
+        reference: Outputs of the original, one array per output, shape (samples, ...).
+        outputs: Other outputs of the same shapes.
 
     Returns:
-        Largest and mean absolute difference, cosine similarity, and signal-to-noise ratio in dB
-        (``inf`` never appears: exact equality gives 999).
+        ``max_abs`` and ``mean_abs``: absolute difference. ``cosine``: cosine similarity. ``snr_db``:
+        signal-to-noise ratio in dB, 999 for equal outputs.
     """
     a = np.concatenate([x.reshape(-1) for x in reference]).astype(np.float64)
     b = np.concatenate([x.reshape(-1) for x in outputs]).astype(np.float64)

@@ -1,17 +1,22 @@
-"""Import an object from its name, given as ``module:name``."""
+"""Import an object from its name ``module:name``, and name a callable."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from tflite_compress.support.errors import UsageError
 
 
 def resolve_reference(reference: str, option: str) -> Any:
-    """Import what ``module:name`` refers to, looking in the current folder too.
+    """Import the object that ``module:name`` names, also from the current folder.
+
+    Args:
+        reference: The name.
+        option: The option or parameter, for the error message.
 
     Raises:
         UsageError: There is no such module or name.
@@ -29,3 +34,15 @@ def resolve_reference(reference: str, option: str) -> Any:
         ) from error
     finally:
         sys.path.remove(os.getcwd())
+
+
+def reference_name(value: str | Callable[..., object]) -> str:
+    """Return a string unchanged, and a callable as ``module:name``, for reports and records.
+
+    Args:
+        value: A name or a callable.
+    """
+    if isinstance(value, str):
+        return value
+    kind = value if hasattr(value, "__qualname__") else type(value)
+    return f"{kind.__module__}:{kind.__qualname__}"

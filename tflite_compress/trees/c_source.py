@@ -1,7 +1,7 @@
-"""A forest as plain C99: constants and a loop, no library, no heap.
+"""Write a forest as C99: constants and a loop, without a library or a heap.
 
-With quantized thresholds features are brought onto the grid once, rounded up: ``z > q`` for a whole ``q``
-is the same as ``ceil(z) > q``. Firmware that has whole-number features already can do that ahead of time.
+For quantized thresholds, each feature is scaled to the grid once and rounded up: ``z > q`` for an integer
+``q`` equals ``ceil(z) > q``. Firmware with integer features can do this ahead of time.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.support.source_text import identifier
-from tflite_compress.trees.c_text import C_TYPES, c_type, filled, number, table
+from tflite_compress.trees.c_text import C_TYPES, c_array, c_type, fill_forest_template, float_literal
 from tflite_compress.trees.forest import Forest
-from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, packed
-from tflite_compress.trees.subtrees import Subtrees, subtrees
+from tflite_compress.trees.packed import LENGTH_BITS, MISSING_RIGHT, Packed, pack_forest
+from tflite_compress.trees.subtrees import Subtrees, find_subtrees
 
-STREAM_CODE_BYTES = 128  # what reading a stream takes more of a Cortex-M4's flash than looking up tables
+STREAM_CODE_BYTES = 128  # flash on a Cortex-M4 that reading a stream needs in addition to tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +32,16 @@ class CForest:
     table_bytes: int
 
 
-def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
-    """Write a forest as C: as tables, or as a stream of bits where it is quantized and that is smaller.
+def write_c_forest(forest: Forest, name: str, missing: bool) -> CForest:
+    """Write a forest as C: as a bit stream if it is quantized and that is smaller, else as tables.
 
     Args:
         forest: The forest.
-        name: Prefix of everything in it.
-        missing: Send NaN where the forest does; otherwise it goes left.
+        name: Prefix of its functions and files.
+        missing: Handle NaN as the forest does. Otherwise NaN goes left.
     """
     name = identifier(name)
-    parts = subtrees(forest)
+    parts = find_subtrees(forest)
     flagged = missing and forest.sends_missing_right
     common = {
         "name": name,
@@ -52,8 +52,8 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
         "trees": len(forest.trees),
         "cell": _cell(forest),
         "to_grid": _to_grid(forest),
-        "scale": number(forest.scale * (forest.leaf_step or 1.0)),
-        "base": ", ".join(number(b) for b in forest.base),
+        "scale": float_literal(forest.scale * (forest.leaf_step or 1.0)),
+        "base": ", ".join(float_literal(b) for b in forest.base),
         "link": _link(forest),
         "math": "#include <math.h>\n" if forest.link != "identity" else "",
         "best": _best(forest),
@@ -61,16 +61,23 @@ def c_forest(forest: Forest, name: str, missing: bool) -> CForest:
     written = _as_tables(forest, parts, flagged, common)
     if forest.grid is None or forest.leaf_step is None:
         return written
-    bits = packed(forest, parts, flagged)
+    bits = pack_forest(forest, parts, flagged)
     stream = written if bits is None else _as_stream(forest, bits, parts.column, common)
     return stream if stream.table_bytes + STREAM_CODE_BYTES < written.table_bytes else written
 
 
 def _files(template: str, tables: dict[str, np.ndarray], values: dict[str, object]) -> CForest:
     name = values["name"]
-    tail = filled("forest_tail.c", **values).decode()
-    whole = {**values, "tail": tail, "tables": "\n".join(table(key, array) for key, array in tables.items())}
-    files = {f"{name}.h": filled("forest.h", **values), f"{name}.c": filled(template, **whole)}
+    tail = fill_forest_template("forest_tail.c", **values).decode()
+    whole = {
+        **values,
+        "tail": tail,
+        "tables": "\n".join(c_array(key, array) for key, array in tables.items()),
+    }
+    files = {
+        f"{name}.h": fill_forest_template("forest.h", **values),
+        f"{name}.c": fill_forest_template(template, **whole),
+    }
     return CForest(files, sum(array.nbytes for array in tables.values()))
 
 
@@ -124,7 +131,7 @@ def _as_stream(
 
 
 def _positions(starts: np.ndarray) -> np.ndarray:
-    """Where trees or their leaves begin, in 16 or 32 bits."""
+    """Return the starts of trees or their leaves as uint16 if they fit, else uint32."""
     return starts.astype(np.uint16 if starts.max(initial=0) < 1 << 16 else np.uint32)
 
 
@@ -155,7 +162,7 @@ def _sparse_leaf(more: int) -> str:
 
 
 def _extras(forest: Forest, column: np.ndarray | None) -> dict[str, np.ndarray]:
-    """The column each tree adds to, and the grid."""
+    """Return the column that each tree adds to, and the grid."""
     found = {}
     if column is not None:
         found["column_of"] = column.astype(np.min_scalar_type(forest.columns))
@@ -167,7 +174,7 @@ def _extras(forest: Forest, column: np.ndarray | None) -> dict[str, np.ndarray]:
 def _tables(forest: Forest, parts: Subtrees, flagged: bool) -> dict[str, np.ndarray]:
     feature = parts.feature * 2 + parts.missing_right if flagged else parts.feature
     threshold = parts.threshold if forest.grid is None else parts.threshold.astype(forest.grid.precision)
-    rows = parts.rows.astype(np.float32 if forest.leaf_step is None else forest.leaf_numeric)
+    rows = parts.rows.astype(np.float32 if forest.leaf_step is None else forest.leaf_precision)
     references = np.concatenate([parts.left, parts.right, parts.roots, [-len(parts.rows)]])
     wide = np.int16 if references.min() >= -32768 and references.max() <= 32767 else np.int32
     tables = {

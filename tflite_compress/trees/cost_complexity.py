@@ -1,10 +1,11 @@
 """Minimal cost-complexity pruning of a whole forest.
 
-The split whose removal adds the least squared error per leaf saved is removed first (Breiman et al.,
+The split whose removal adds the least squared error per removed leaf is removed first (Breiman et al.,
 "Classification and Regression Trees", 1984, chapter 3).
 
-The error of a collapsed split is that of its leaves' numbers around their mean, weighted by how much training
-data reached each: for a regression tree the book's own measure, and one that all libraries' files allow.
+The error of a collapsed split is the squared distance of its leaves' values from their mean, weighted by the
+training data that reached each leaf. For regression trees this is the measure of the book. The files of all
+libraries contain the needed values.
 """
 
 from __future__ import annotations
@@ -18,32 +19,33 @@ from tflite_compress.trees.forest import LEAF, Tree
 
 
 @dataclass(frozen=True, eq=False)
-class Weakness:
-    """When each node of a tree goes.
+class PruningOrder:
+    """At which complexity parameter each split of a tree is removed.
 
     Attributes:
-        tree: The tree, with a number in every node: what it would predict as a leaf.
-        alpha: Added error for each leaf saved, at which a split becomes a leaf; infinite in leaves.
+        tree: The tree, with a value in every node: its prediction as a leaf.
+        alpha: Added error per removed leaf at which a split becomes a leaf, float64 (nodes,); infinite in
+            leaves.
     """
 
     tree: Tree
     alpha: np.ndarray
 
-    def pruned(self, alpha: float) -> Tree:
-        """The tree without the splits that go at ``alpha`` or before."""
+    def prune(self, alpha: float) -> Tree:
+        """Return the tree without the splits whose alpha is at most ``alpha``."""
         leaf = self.alpha <= alpha
         tree = self.tree
         left, right = (np.where(leaf, LEAF, side).astype(np.int32) for side in (tree.left, tree.right))
-        return replace(tree, left=left, right=right).trimmed()
+        return replace(tree, left=left, right=right).trim()
 
 
-def weakness(tree: Tree) -> Weakness:
-    """Work out the order in which a tree's splits go."""
+def pruning_order(tree: Tree) -> PruningOrder:
+    """Compute the order in which a tree's splits are removed."""
     count = len(tree.left)
     weight, total, error, leaves, parent = _sums(tree)
     means = total / weight[:, np.newaxis]
-    own = np.maximum(error - (total**2).sum(axis=1) / weight, 0) / weight[0]  # of the node as a leaf
-    below = np.zeros(count)  # of the leaves under it, which grows as they are collapsed
+    own = np.maximum(error - (total**2).sum(axis=1) / weight, 0) / weight[0]  # error of the node as a leaf
+    below = np.zeros(count)  # error of the leaves under it
     alpha = np.full(count, np.inf)
     split = ~tree.is_leaf
     version = np.zeros(count, np.int64)
@@ -53,7 +55,7 @@ def weakness(tree: Tree) -> Weakness:
     while queue:
         value, node, made = heapq.heappop(queue)
         if gone[node] or made != version[node]:
-            continue  # an entry from before something under it was collapsed
+            continue  # an outdated entry: a split under it was collapsed
         reached = max(reached, float(value))
         stack = [node]
         while stack:
@@ -70,11 +72,11 @@ def weakness(tree: Tree) -> Weakness:
                 version[node] += 1
                 rest = leaves[node] - saved - 1
                 heapq.heappush(queue, ((own[node] - below[node] - added) / rest, node, int(version[node])))
-    return Weakness(replace(tree, value=means), alpha)
+    return PruningOrder(replace(tree, value=means), alpha)
 
 
 def _sums(tree: Tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of the leaves under each node: weight, weighted sum and squares, count; and each node's parent."""
+    """Return weight, weighted sum, weighted squares and count of the leaves under each node, and parents."""
     leaf = tree.is_leaf
     weight = np.where(leaf, np.maximum(tree.cover, 1e-12), 0)
     total = weight[:, np.newaxis] * np.where(leaf[:, np.newaxis], tree.value, 0)

@@ -1,12 +1,12 @@
-"""A forest as a ``.tflite`` of builtin operators, in the cheaper of two forms.
+"""Write a forest as a ``.tflite`` of builtin operators in one of two forms.
 
-*Traversal*: all trees step down one level at a time; each step looks up feature, threshold and child of the
-node every tree stands at. Cost grows with depth. *Matrix*: all splits are decided at once, and one matrix
-tells which leaf each tree's decisions lead to. Cost grows with the square of the number of leaves, so it is
-for shallow trees. Both follow Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction
-Serving" (OSDI 2020), "TreeTraversal" and "GEMM"; here the matrix is the same for all trees of a depth.
+*Traversal*: all trees descend one level per step. Each step looks up feature, threshold and child of the
+current node of every tree. The cost grows with the depth. *Matrix*: all splits are evaluated at once, and one
+matrix maps each tree's decisions to a leaf. The cost grows with the square of the number of leaves, so this
+form suits shallow trees. Both follow Nakandala et al., "A Tensor Compiler for Unified Machine Learning
+Prediction Serving" (OSDI 2020), "TreeTraversal" and "GEMM". Here all trees of a depth share one matrix.
 
-TFLite Micro looks up float32 and int8 tables only, so child numbers are float32 there (exact below 2^24).
+TFLite Micro looks up float32 and int8 tables only, so node numbers are float32 there (exact below 2^24).
 """
 
 from __future__ import annotations
@@ -20,90 +20,90 @@ from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.tflite.flatbuffer import FOREST_DESCRIPTION
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.matrix import leaf_sums, matrix_bytes
-from tflite_compress.trees.subtrees import subtrees
+from tflite_compress.trees.subtrees import find_subtrees
 from tflite_compress.trees.tables import Widths
 from tflite_compress.trees.traversal import traversal_bytes, tree_sums
 
 Form = Literal["traversal", "matrix"]
-# In microseconds, as benchmarks/forest_forms.py fits them to timings of LiteRT on one x86-64 machine (20 to
-# 100 trees, depth 3 to 16): what each form takes at least; a step of traversal, and what more for each tree;
-# a leaf of the matrix form, and a multiply-accumulate.
+# In microseconds, fitted by benchmarks/forest_forms.py to timings of LiteRT on one x86-64 machine (20 to 100
+# trees, depth 3 to 16): the fixed cost of each form; then per step of traversal and per tree and step; or per
+# leaf of the matrix form and per multiply-accumulate.
 COSTS_US: dict[Form, tuple[float, ...]] = {"traversal": (0.96, 0.46, 0.013), "matrix": (1.3, 2.8e-3, 1.9e-5)}
-MICRO_STEPS = 8  # elements written in a step of traversal for each tree: what counts on a microcontroller
-DEEPEST_MATRIX = 10
+MICRO_STEPS = 8  # elements written per step and tree in traversal; they dominate on a microcontroller
+MAX_MATRIX_DEPTH = 10
 MAX_TIMES_LARGER = 1.5
 
 
 @dataclass(frozen=True)
-class Ports:
+class TensorNames:
     """Names of the file's input and output."""
 
     input: str
     output: str
 
 
-def export(
-    forest: Forest, name: str, ports: Ports, micro: bool, form: Form, missing: bool, batch: int
+def export_forest(
+    forest: Forest, name: str, tensors: TensorNames, micro: bool, form: Form, missing: bool, batch: int
 ) -> bytes:
     """Write a forest as ``.tflite``.
 
     Args:
         forest: The forest.
-        name: What the file says it is.
-        ports: Names of input and output.
-        micro: For TFLite Micro.
+        name: Name of the model, stored in the file's description.
+        tensors: Names of input and output.
+        micro: Use only tables that TFLite Micro can look up.
         form: How trees are evaluated.
-        missing: Send samples with NaN where the forest sends them; otherwise such samples go anywhere.
-        batch: Samples at a time.
+        missing: Handle NaN as the forest does. Otherwise the prediction for NaN is undefined.
+        batch: Samples per run.
 
     Returns:
-        The file; input float32 (batch, features), output float32 (batch, outputs).
+        The file's content: input float32 (batch, features), output float32 (batch, outputs).
     """
     graph = Assembly(f"{name}: {FOREST_DESCRIPTION}")
-    parts = subtrees(forest)
+    parts = find_subtrees(forest)
     widths = Widths(micro, batch, missing and not forest.refuses_nan)
-    x = graph.tensor(ports.input, (batch, forest.features), "float32")
-    seen = _as_seen(graph, x, forest, widths)
+    x = graph.tensor(tensors.input, (batch, forest.features), "float32")
+    seen = _scaled_samples(graph, x, forest, widths)
     if form == "matrix":
         total = leaf_sums(graph, seen, forest, parts, widths)
     else:
         total = tree_sums(graph, seen, forest, parts, widths)
     raw = _scaled(graph, total, forest, batch)
-    out = _linked(graph, raw, forest, ports.output, batch)
-    return graph.finished({ports.input: x}, {ports.output: out})
+    out = _linked(graph, raw, forest, tensors.output, batch)
+    return graph.finished({tensors.input: x}, {tensors.output: out})
 
 
 def cheaper_form(forest: Forest, micro: bool, batch: int) -> tuple[Form, dict[str, float]]:
-    """The form with the lower estimated time, as long as its file is not much larger.
+    """Return the form with the lower estimated latency, unless its file is over 1.5 times larger.
 
     Args:
         forest: The forest.
-        micro: For TFLite Micro, where only multiply-accumulates and look-ups count, not calls.
-        batch: Samples at a time.
+        micro: Estimate for TFLite Micro: operations without the overhead of calls.
+        batch: Samples per run.
 
     Returns:
-        The form, and the estimate for each: microseconds, or operations on a microcontroller.
+        The form, and the estimate per form: microseconds, or operations for TFLite Micro.
     """
-    counts = counted(forest, batch)
+    counts = count_operations(forest, batch)
     if micro:
         times = {"traversal": counts["traversal"][-1] * MICRO_STEPS, "matrix": counts["matrix"][-1]}
     else:
         times = {form: float(np.dot(COSTS_US[form], counts[form])) for form in counts}
-    if not 0 < forest.depth <= DEEPEST_MATRIX:
+    if not 0 < forest.depth <= MAX_MATRIX_DEPTH:
         return "traversal", times
-    parts = subtrees(forest)
+    parts = find_subtrees(forest)
     small = matrix_bytes(forest) <= MAX_TIMES_LARGER * traversal_bytes(
         forest, parts, Widths(micro, batch, False)
     )
     return ("matrix" if small and times["matrix"] < times["traversal"] else "traversal"), times
 
 
-def counted(forest: Forest, batch: int) -> dict[Form, tuple[float, float, float]]:
-    """What costs time in each form, in the order of ``COSTS_US``.
+def count_operations(forest: Forest, batch: int) -> dict[Form, tuple[float, float, float]]:
+    """Count the operations of each form, in the order of ``COSTS_US``.
 
     Args:
         forest: The forest.
-        batch: Samples at a time.
+        batch: Samples per run.
     """
     depth, trees = forest.depth, len(forest.trees)
     leaves = float(trees * 2**depth * batch)
@@ -113,11 +113,11 @@ def counted(forest: Forest, batch: int) -> dict[Form, tuple[float, float, float]
     }
 
 
-def _as_seen(graph: Assembly, x: int, forest: Forest, widths: Widths) -> int:
-    """The samples as thresholds see them: on the grid, and NaN as a very small or very large number.
+def _scaled_samples(graph: Assembly, x: int, forest: Forest, widths: Widths) -> int:
+    """Add the operators that scale samples to the grid and replace NaN by a very small or large number.
 
-    With missing values that go right somewhere, a second copy of all features follows the first, in which NaN
-    is large; splits that send NaN right look there.
+    If some splits send NaN right, a second copy of all features follows the first. NaN is large in it, and
+    these splits read it.
     """
     shape = (widths.batch, forest.features)
     seen = x
@@ -157,7 +157,7 @@ def _as_seen(graph: Assembly, x: int, forest: Forest, widths: Widths) -> int:
 
 
 def _scaled(graph: Assembly, total: int, forest: Forest, batch: int) -> int:
-    """Sums of leaves times their scale, plus the base."""
+    """Add the operators that multiply the sums of leaves by their scale and add the base."""
     shape = (batch, forest.columns)
     factor = np.float32(forest.scale * (forest.leaf_step or 1.0))
     found = total

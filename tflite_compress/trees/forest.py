@@ -1,8 +1,8 @@
-"""A forest: decision trees whose leaves are added up, whatever library trained them.
+"""A forest: decision trees whose leaf values are summed, in one form for all libraries.
 
-Every split sends a sample to the right where ``x > threshold``, in float32. Thresholds of other libraries
-are brought to that: ``x <= t`` with a float64 ``t`` is the same as with the largest float32 not above it, and
-``x < t`` the same as ``x <= t'`` with the next smaller float32, as long as ``x`` is float32.
+Every split sends a sample right if ``x > threshold`` in float32. Thresholds of all libraries are converted to
+this form. For a float32 ``x``, ``x <= t`` with a float64 ``t`` equals the same with the largest float32 not
+above ``t``, and ``x < t`` equals ``x <= t'`` with the next smaller float32 ``t'``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 Link = Literal["identity", "softmax", "sigmoid", "exp"]
 Task = Literal["classification", "regression"]
 Precision = Literal["float32", "int16", "int8"]
-LARGEST = float(np.finfo(np.float32).max)
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
 LEAF = -1
 MAX_DEPTH = 256
 MAX_FEATURES = 1_000_000
-BLOCK_CELLS = 4_000_000  # samples times trees at a time
+BLOCK_CELLS = 4_000_000  # samples times trees per block
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +29,12 @@ class Tree:
     """One tree; node 0 is its root.
 
     Attributes:
-        feature: Column each node looks at, int32, shape (nodes,).
-        threshold: float32; samples above it go right.
-        left, right: Numbers of the children, int32; -1 in leaves.
-        missing_right: Where a sample with NaN goes right, bool.
-        value: What a leaf adds, float64, shape (nodes, columns); not used elsewhere.
-        cover: How much training data reached each node, float64: a count or a sum of weights.
+        feature: Column that each node compares, int32, shape (nodes,).
+        threshold: float32, shape (nodes,); samples above it go right.
+        left, right: Indices of the children, int32, shape (nodes,); -1 in leaves.
+        missing_right: True if a sample with NaN goes right, bool, shape (nodes,).
+        value: Value of each leaf, float64, shape (nodes, columns); unused in splits.
+        cover: Training data that reached each node, float64, shape (nodes,): a count or a sum of weights.
     """
 
     feature: np.ndarray
@@ -47,12 +47,12 @@ class Tree:
 
     @property
     def is_leaf(self) -> np.ndarray:
-        """bool, shape (nodes,)."""
+        """True for leaves, bool, shape (nodes,)."""
         return np.asarray(self.left == LEAF)
 
     @functools.cached_property
     def depths(self) -> np.ndarray:
-        """Distance of each node from the root; -1 for nodes that no longer hang on it."""
+        """Distance of each node from the root, int32, shape (nodes,); -1 for unreachable nodes."""
         found = np.full(len(self.left), -1, np.int32)
         found[0] = 0
         front = np.array([0])
@@ -64,11 +64,11 @@ class Tree:
 
     @property
     def depth(self) -> int:
-        """Most splits on the way to a leaf."""
+        """Maximum number of splits on a path to a leaf."""
         return int(self.depths.max())
 
-    def trimmed(self) -> Tree:
-        """The same without nodes that no longer hang on the root, breadth first."""
+    def trim(self) -> Tree:
+        """Return the tree without unreachable nodes, in breadth-first order."""
         order = np.flatnonzero(self.depths >= 0)
         order = order[np.argsort(self.depths[order], kind="stable")]
         number = np.full(len(self.left), LEAF, np.int32)
@@ -89,13 +89,14 @@ class Tree:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where thresholds lie once quantized: whole numbers on each feature's own scale.
+    """The integer scale of each feature's quantized thresholds.
 
-    A sample's feature becomes ``(x - low) * per_step``, computed in float32 in this order, and at least the
-    smallest number of the type but one, which stands for NaN, and at most the largest.
+    A sample's feature becomes ``(x - low) * per_step``, computed in float32 in this order. It is limited to
+    the values of the integer type except the smallest, which represents NaN.
 
     Attributes:
-        low, per_step: float32, shape (features,).
+        low: Offset of each feature, float32, shape (features,).
+        per_step: Grid steps per unit of each feature, float32, shape (features,).
         precision: Type of the thresholds.
     """
 
@@ -106,22 +107,22 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """Trees with what becomes of the sum of their leaves.
+    """Trees, and how the sum of their leaves becomes a prediction: ``link(sum * scale + base)``.
 
     Attributes:
         trees: The trees.
-        features: Number of columns of a sample.
-        task: What it predicts.
-        scale: The sum of leaves is multiplied by it: 1 / trees where they vote.
-        base: And then this is added, float64, shape (columns,).
-        link: And then this is applied: ``sigmoid`` makes two probabilities of one number.
-        classes: Labels of the classes, in the order of the outputs.
-        refuses_nan: The library that made it does not take samples with missing values.
-        grid: Set where thresholds are quantized: they are whole numbers then.
-        leaf_step: Set where leaves are quantized: leaves are whole numbers, and this is worth one.
-        leaf_numeric: Type of the leaves.
-        merged: Equal subtrees are to be stored once.
-        notes: What a user should know about how it was read.
+        features: Columns of a sample.
+        task: Classification or regression.
+        scale: Factor of the sum of leaves, for example 1 / trees in a random forest.
+        base: Added after scaling, float64, shape (columns,).
+        link: Function applied last; ``sigmoid`` returns the probabilities of two classes for one column.
+        classes: Labels of the classes in the order of the outputs; empty for regression.
+        refuses_nan: True if the library rejects samples with missing values.
+        grid: Scale of the thresholds if they are quantized, else None.
+        leaf_step: Value of 1 in quantized leaves; None if leaves are not quantized.
+        leaf_precision: Type of the leaves.
+        merged: True if equal subtrees are stored once.
+        notes: Facts about reading the forest that the report lists.
     """
 
     trees: tuple[Tree, ...]
@@ -134,43 +135,43 @@ class Forest:
     refuses_nan: bool = False
     grid: Grid | None = None
     leaf_step: float | None = None
-    leaf_numeric: Precision = "float32"
+    leaf_precision: Precision = "float32"
     merged: bool = False
     notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> int:
-        """Numbers in a leaf."""
+        """Values per leaf."""
         return len(self.base)
 
     @property
     def outputs(self) -> int:
-        """Numbers in a prediction."""
+        """Values per prediction."""
         return 2 if self.link == "sigmoid" else self.columns
 
     @property
     def depth(self) -> int:
-        """Most splits on the way to a leaf."""
+        """Maximum number of splits on a path to a leaf."""
         return max((tree.depth for tree in self.trees), default=0)
 
     @property
     def nodes(self) -> int:
-        """Splits and leaves of all trees."""
+        """Number of splits and leaves in all trees."""
         return sum(len(tree.left) for tree in self.trees)
 
     @property
     def leaves(self) -> int:
-        """Leaves of all trees."""
+        """Number of leaves in all trees."""
         return sum(int(tree.is_leaf.sum()) for tree in self.trees)
 
     @property
     def sends_missing_right(self) -> bool:
-        """True where some split sends samples with NaN to the right."""
+        """True if some split sends samples with NaN right."""
         return any(bool((tree.missing_right & ~tree.is_leaf).any()) for tree in self.trees)
 
     @functools.cached_property
     def joined(self) -> tuple[Tree, np.ndarray]:
-        """All trees in one table with the numbers of their roots; leaves lead to themselves."""
+        """All trees in one table, and the indices of their roots. The children of a leaf are the leaf."""
         starts = np.cumsum([0, *(len(tree.left) for tree in self.trees)])[:-1].astype(np.int32)
 
         def children(tree: Tree, start: int, side: np.ndarray) -> np.ndarray:
@@ -189,8 +190,8 @@ class Forest:
         )
         return table, starts
 
-    def on_grid(self, x: np.ndarray) -> np.ndarray:
-        """Samples as thresholds see them, float32, shape (samples, features)."""
+    def scale_to_grid(self, x: np.ndarray) -> np.ndarray:
+        """Scale samples to the grid, if there is one: float32, shape (samples, features)."""
         x = np.asarray(x, np.float32)
         if self.grid is None:
             return x
@@ -198,10 +199,10 @@ class Forest:
         placed = (x - self.grid.low) * self.grid.per_step
         return np.asarray(np.clip(placed, info.min + 1, info.max))
 
-    def reached(self, x: np.ndarray) -> np.ndarray:
-        """The leaf each sample reaches in each tree, as rows of :attr:`joined`, int32 (samples, trees)."""
+    def find_leaves(self, x: np.ndarray) -> np.ndarray:
+        """Return each sample's leaf in each tree as rows of :attr:`joined`, int32, shape (samples, trees)."""
         table, roots = self.joined
-        x = self.on_grid(x)
+        x = self.scale_to_grid(x)
         missing = np.isnan(x)
         any_missing = bool(missing.any())
         where = np.tile(roots, (len(x), 1))
@@ -215,23 +216,23 @@ class Forest:
         return where
 
     def tree_values(self, x: np.ndarray) -> np.ndarray:
-        """What each tree adds, before :attr:`scale`: float64, shape (samples, trees, columns)."""
-        values = self.joined[0].value[self.reached(x)]
+        """Return each tree's leaf values before scaling, float64, shape (samples, trees, columns)."""
+        values = self.joined[0].value[self.find_leaves(x)]
         return np.asarray(values if self.leaf_step is None else values * self.leaf_step)
 
-    def raw(self, x: np.ndarray) -> np.ndarray:
-        """Sums before the link, float64, shape (samples, columns)."""
+    def predict_raw(self, x: np.ndarray) -> np.ndarray:
+        """Return predictions before the link, float64, shape (samples, columns)."""
         values = self.joined[0].value
-        parts = [values[self.reached(x[rows])].sum(axis=1) for rows in self._blocks(len(x))]
-        # Whole numbers are summed as such, so that equal sums stay equal, as they do in integers.
+        parts = [values[self.find_leaves(x[rows])].sum(axis=1) for rows in self._blocks(len(x))]
+        # Quantized leaves are summed as integers and scaled afterwards, so that equal sums stay equal.
         return np.asarray(np.concatenate(parts) * (self.scale * (self.leaf_step or 1.0)) + self.base)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities of the classes, or the predicted number: float64, shape (samples, outputs)."""
-        return linked(self.raw(x), self.link)
+        """Return class probabilities or predicted values, float64, shape (samples, outputs)."""
+        return apply_link(self.predict_raw(x), self.link)
 
     def with_trees(self, trees: tuple[Tree, ...]) -> Forest:
-        """The same with other trees."""
+        """Return the forest with other trees."""
         return replace(self, trees=trees)
 
     def _blocks(self, samples: int) -> Iterator[slice]:
@@ -239,11 +240,15 @@ class Forest:
         yield from (slice(start, start + step) for start in range(0, samples, step))
 
 
-def require_sound(tree: Tree, features: int) -> Tree:
-    """Give the tree back if it is one: libraries follow children and columns without looking.
+def require_valid_tree(tree: Tree, features: int) -> Tree:
+    """Return the tree if its indices and numbers are valid; libraries use them unchecked.
+
+    Args:
+        tree: The tree.
+        features: Columns of a sample.
 
     Raises:
-        ValueError: It is not; says how.
+        ValueError: A child, a column or a number is not valid, or the tree is deeper than 256 levels.
     """
     count, split = len(tree.left), ~tree.is_leaf
     children = np.concatenate([tree.left[split], tree.right[split]])
@@ -252,7 +257,7 @@ def require_sound(tree: Tree, features: int) -> Tree:
     if len(np.unique(children)) != len(children):
         raise ValueError("two nodes share a child")
     if (tree.feature < 0).any() or (tree.feature >= features).any():
-        raise ValueError("a split looks at a column that is not there")
+        raise ValueError("a split reads a column that does not exist")
     if not np.isfinite(tree.threshold[split]).all() or not np.isfinite(tree.value[~split]).all():
         raise ValueError("a threshold or a leaf is not a finite number")
     if tree.depth > MAX_DEPTH:
@@ -260,26 +265,26 @@ def require_sound(tree: Tree, features: int) -> Tree:
     return tree
 
 
-def linked(raw: np.ndarray, link: Link) -> np.ndarray:
-    """Apply a link to sums of leaves, shape (samples, columns)."""
+def apply_link(raw: np.ndarray, link: Link) -> np.ndarray:
+    """Apply a link function to sums of leaves, shape (samples, columns)."""
     if link == "softmax":
         grown = np.exp(raw - raw.max(axis=1, keepdims=True))
         return np.asarray(grown / grown.sum(axis=1, keepdims=True))
     if link == "sigmoid":
-        return linked(np.concatenate([np.zeros_like(raw), raw], axis=1), "softmax")
+        return apply_link(np.concatenate([np.zeros_like(raw), raw], axis=1), "softmax")
     return np.exp(raw) if link == "exp" else raw
 
 
-def not_above(thresholds: np.ndarray) -> np.ndarray:
-    """The largest float32 not above each float64: ``x <= t`` is the same for every float32 ``x``."""
-    wide = np.clip(np.asarray(thresholds, np.float64), -LARGEST, LARGEST)
-    with np.errstate(all="ignore"):  # of numbers near 0, whatever other libraries have set
+def round_down_to_float32(thresholds: np.ndarray) -> np.ndarray:
+    """Return the largest float32 not above each float64; ``x <= t`` stays the same for a float32 ``x``."""
+    wide = np.clip(np.asarray(thresholds, np.float64), -MAX_FLOAT32, MAX_FLOAT32)
+    with np.errstate(all="ignore"):  # denormal numbers; other libraries change numpy's error state
         near = wide.astype(np.float32)
         return np.where(near > wide, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
-def below(thresholds: np.ndarray) -> np.ndarray:
-    """The largest float32 below each float32: turns ``x < t`` into ``x <= t'``."""
+def next_below_float32(thresholds: np.ndarray) -> np.ndarray:
+    """Return the largest float32 below each float32, which turns ``x < t`` into ``x <= t'``."""
     with np.errstate(all="ignore"):
         narrow = np.nextafter(np.asarray(thresholds, np.float32), np.float32(-np.inf))
-    return np.clip(narrow, -LARGEST, LARGEST).astype(np.float32)
+    return np.clip(narrow, -MAX_FLOAT32, MAX_FLOAT32).astype(np.float32)

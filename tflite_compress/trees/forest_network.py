@@ -1,12 +1,12 @@
-"""A forest in the place of a network: what passes, scores and reports ask of one."""
+"""A forest with the interface of a network, as passes, scores and reports use it."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,10 +21,11 @@ INPUT = "features"
 
 @dataclass(frozen=True)
 class ForestNetwork(Network):
-    """A forest with one input of samples and one output of probabilities or a number.
+    """A forest with one input, the samples, and one output: probabilities or predicted values.
 
     Attributes:
-        original: The answers of the library that trained it; None once a pass has changed it.
+        original: Prediction by the library that trained the forest; None if the library is not installed or a
+            pass has changed the forest.
     """
 
     original: Callable[[np.ndarray], np.ndarray] | None = None
@@ -34,34 +35,46 @@ class ForestNetwork(Network):
         """The forest."""
         return self.handle  # type: ignore[no-any-return]
 
-    def call(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    def call(self, arrays: tuple[object, ...]) -> tuple[object, ...]:
         """Run the forest on one array, shape (samples, features)."""
         return self.predict(tuple(np.asarray(x) for x in arrays))
 
     def predict(
         self, arrays: tuple[np.ndarray, ...], batch_size: int | None = None
     ) -> tuple[np.ndarray, ...]:
-        """Answers of the library that trained it, or of the forest: float32 (samples, outputs)."""
+        """Return predictions of the library that trained the forest, or of the forest, as one array.
+
+        Args:
+            arrays: One array of samples, shape (samples, features).
+            batch_size: Ignored.
+
+        Returns:
+            One array, float32, shape (samples, outputs).
+        """
         x = arrays[0]
         if self.original is None:
             return (self.forest.predict(x).astype(np.float32),)
         return (_two_columns(self.original(x), self.forest).astype(np.float32),)
 
     def parameter_count(self) -> int:
-        """Thresholds and numbers in leaves."""
+        """Return the number of thresholds and leaf values."""
         forest = self.forest
         return forest.nodes - forest.leaves + forest.leaves * forest.columns
 
-    def changed(self, forest: Forest) -> ForestNetwork:
-        """The same with another forest."""
+    def with_forest(self, forest: Forest) -> ForestNetwork:
+        """Return the network with another forest, without its library's predictions."""
         return ForestNetwork(self.name, forest, self.inputs, self.outputs, False, self.why_not_editable)
 
 
-def forest_source(model: Any, trust: bool) -> Source:
-    """Load a forest as a model with its origin; see ``trees.load.load_forest``.
+def forest_source(model: object, trust: bool) -> Source:
+    """Load a forest as a model with its origin.
+
+    Args:
+        model: A path, or a model object of scikit-learn, XGBoost or LightGBM.
+        trust: Open pickle and joblib files, and skops files with types of other libraries.
 
     Raises:
-        ModelError: The file is missing, damaged, not trusted, or not a forest that can be converted.
+        ModelError: The file is missing, damaged, not trusted, or not a supported forest.
     """
     forest, original, kind = load_forest(model, trust)
     if isinstance(model, str | os.PathLike):
@@ -74,22 +87,32 @@ def forest_source(model: Any, trust: bool) -> Source:
 
 
 def forest_network(forest: Forest, original: Predict | None, name: str) -> ForestNetwork:
-    """Describe a forest's input and output."""
+    """Describe a forest's input and output.
+
+    Args:
+        forest: The forest.
+        original: Prediction by its library, or None.
+        name: Name of the model.
+    """
     numbered = forest.classes == tuple(range(len(forest.classes)))
     labels = () if numbered else forest.classes
-    hint = " This estimator refuses NaN; HistGradientBoosting, XGBoost and LightGBM take it."
-    port = TensorSpec(INPUT, (None, forest.features), "float32", nan=not forest.refuses_nan, without_nan=hint)
+    hint = " This estimator rejects NaN; HistGradientBoosting, XGBoost and LightGBM accept it."
+    features = TensorSpec(
+        INPUT, (None, forest.features), "float32", nan=not forest.refuses_nan, without_nan=hint
+    )
     output = "probabilities" if forest.task == "classification" else "prediction"
     outputs = (TensorSpec(output, (None, forest.outputs), "float32", labels=labels),)
-    return ForestNetwork(safe_name(name), forest, (port,), outputs, False, "a forest has no layers", original)
+    return ForestNetwork(
+        safe_name(name), forest, (features,), outputs, False, "a forest has no layers", original
+    )
 
 
 def _two_columns(found: np.ndarray, forest: Forest) -> np.ndarray:
-    """Answers with one column for each output; some libraries give one probability for two classes."""
+    """Return predictions with one column per output; some libraries return one column for two classes."""
     found = np.asarray(found, np.float64).reshape(len(found), -1)
     if forest.outputs == 2 and found.shape[1] == 1:
         return np.concatenate([1 - found, found], axis=1)
-    if found.shape[1] == 1 and forest.outputs > 1:  # multi:softmax names the class
+    if found.shape[1] == 1 and forest.outputs > 1:  # multi:softmax returns the class
         return np.asarray(found.astype(np.int64) == np.arange(forest.outputs), np.float64)
     return found
 
@@ -103,8 +126,6 @@ def _kind(forest: Forest) -> str:
 
 
 def _digest(forest: Forest) -> str:
-    import hashlib
-
     digest = hashlib.sha256()
     for array in (*vars(forest.joined[0]).values(), forest.base):
         if isinstance(array, np.ndarray):

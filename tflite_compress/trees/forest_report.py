@@ -10,10 +10,11 @@ import numpy as np
 from tflite_compress.data.split import Splits, split
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import Reference
+from tflite_compress.support.notes import Note
 from tflite_compress.support.source_text import identifier
-from tflite_compress.trees.c_source import c_forest
-from tflite_compress.trees.c_text import filled
-from tflite_compress.trees.compiled import answers, arm_bytes
+from tflite_compress.trees.c_source import write_c_forest
+from tflite_compress.trees.c_text import fill_forest_template
+from tflite_compress.trees.compiled import measure_arm_size, run_c_code
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.forest_network import ForestNetwork
 
@@ -34,10 +35,10 @@ def with_choosing_samples(splits: Splits, given: bool, seed: int) -> Splits:
     if given or len(splits.evaluate) < 4:
         return splits
     halves = split(splits.evaluate, seed, 0.5)
-    note = f"{len(halves.train)} of the evaluation samples chose what to cut, the verdict is on the others"
+    text = f"{len(halves.train)} of the evaluation samples are held out for choosing settings"
+    note = Note("choosing-samples", text)
     evaluate = halves.evaluate
-    joined = "; ".join(part for part in (evaluate.note, note) if part)
-    return Splits(splits.train, halves.train, replace(evaluate, note=joined))
+    return Splits(splits.train, halves.train, replace(evaluate, notes=(*evaluate.notes, note)))
 
 
 def forest_record(
@@ -89,19 +90,19 @@ def c_files(
     """
     name, x = identifier(after.name), _all_samples(reference)
     missing = bool(np.isnan(x).any())
-    code, plain = c_forest(after.forest, name, missing), c_forest(before, name, missing)
+    code, plain = write_c_forest(after.forest, name, missing), write_c_forest(before, name, missing)
     wanted = after.predict((x,))[0]
     record: dict[str, Any] = {
         "table_bytes": code.table_bytes,
         "uncompressed_table_bytes": plain.table_bytes,
     }
     notes = []
-    found = answers(code, name, x, after.forest.outputs)
+    found = run_c_code(code, name, x, after.forest.outputs)
     if found is None:
         notes.append("the C code was not compiled here: no C compiler (gcc) is installed")
     else:
         record["agreement"] = agreement(wanted, found, after.forest.task == "classification")
-    sizes = arm_bytes(code), arm_bytes(plain)
+    sizes = measure_arm_size(code), measure_arm_size(plain)
     if sizes[0] is None or sizes[1] is None:
         notes.append("the C code's size on a Cortex-M was not measured: arm-none-eabi-gcc is not installed")
     else:
@@ -132,7 +133,7 @@ def _readme(name: str, forest: Forest, record: dict[str, Any]) -> bytes:
         "outputs": forest.columns,
         "figures": f"Flash, Cortex-M4 with -Os: {flash['flash_bytes']:,} bytes." if flash else "",
     }
-    return filled("forest_readme.md", **values)
+    return fill_forest_template("forest_readme.md", **values)
 
 
 def _check_files(name: str, x: np.ndarray, wanted: np.ndarray) -> dict[str, bytes]:
@@ -147,7 +148,7 @@ def _check_files(name: str, x: np.ndarray, wanted: np.ndarray) -> dict[str, byte
         "expected": _rows(wanted[few]),
         "tolerance": f"{TOLERANCE * max(1.0, float(np.abs(wanted).max())):.9g}f",
     }
-    return {f"{name}_check.c": filled("forest_check.c", **values)}
+    return {f"{name}_check.c": fill_forest_template("forest_check.c", **values)}
 
 
 def _rows(values: np.ndarray) -> str:
@@ -170,5 +171,5 @@ def _figures(forest: Forest) -> dict[str, Any]:
         "leaves": forest.leaves,
         "depth": forest.depth,
         "thresholds": forest.grid.precision if forest.grid is not None else "float32",
-        "leaf_values": forest.leaf_numeric,
+        "leaf_values": forest.leaf_precision,
     }

@@ -1,4 +1,4 @@
-"""scikit-learn's decision trees, forests and gradient boosting as a :class:`Forest`.
+"""Read scikit-learn's decision trees, forests and gradient boosting as a :class:`Forest`.
 
 Sources: scikit-learn's user guide, 1.10 and 1.11; ``sklearn.tree._tree.Tree`` and
 ``sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor`` for the tables.
@@ -6,14 +6,25 @@ Sources: scikit-learn's user guide, 1.10 and 1.11; ``sklearn.tree._tree.Tree`` a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tflite_compress.support.errors import ModelError
-from tflite_compress.trees.forest import LEAF, Forest, Link, Task, Tree, not_above, require_sound
+from tflite_compress.trees.forest import (
+    LEAF,
+    Forest,
+    Link,
+    Task,
+    Tree,
+    require_valid_tree,
+    round_down_to_float32,
+)
+
+Estimator = Any  # a scikit-learn estimator; its attributes depend on its class
 
 _VOTING = ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees")
 _BOOSTED = "GradientBoosting"
@@ -25,18 +36,29 @@ SUPPORTED = (
 )
 
 
-def read_estimator(estimator: Any, origin: str) -> Forest:
-    """Take a fitted estimator apart.
+class SklearnTree(Protocol):
+    """The attributes used of ``sklearn.tree._tree.Tree``."""
+
+    value: np.ndarray
+    children_left: np.ndarray
+    children_right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    weighted_n_node_samples: np.ndarray
+
+
+def read_estimator(estimator: Estimator, origin: str) -> Forest:
+    """Read a fitted scikit-learn estimator.
 
     Args:
         estimator: A scikit-learn estimator.
-        origin: Where it came from, for messages.
+        origin: Its path, for error messages.
 
     Raises:
-        ModelError: It is not fitted, has several outputs, or is of another kind.
+        ModelError: The estimator is not fitted, has several outputs, or is not supported.
     """
     kind = type(estimator).__name__.removesuffix("Classifier").removesuffix("Regressor")
-    readers: dict[str, Callable[[Any, str], Forest]] = {
+    readers: dict[str, Callable[[Estimator, str], Forest]] = {
         **{name: _voting for name in _VOTING},
         _BOOSTED: _boosted,
         _HISTOGRAM: _histogram,
@@ -58,13 +80,12 @@ def read_estimator(estimator: Any, origin: str) -> Forest:
         ) from error
 
 
-def predictor(estimator: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """The estimator's own answers: float64, shape (samples, classes) or (samples, 1)."""
-    import warnings
+def make_predictor(estimator: Estimator) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the estimator's prediction function: float64, shape (samples, classes) or (samples, 1)."""
 
     def predict(x: np.ndarray) -> np.ndarray:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about names of columns, which arrays do not have
+            warnings.simplefilter("ignore")  # about the names of columns, which arrays lack
             if hasattr(estimator, "predict_proba"):
                 return np.asarray(estimator.predict_proba(x), np.float64)
             return np.asarray(estimator.predict(x), np.float64).reshape(len(x), 1)
@@ -72,7 +93,7 @@ def predictor(estimator: Any) -> Callable[[np.ndarray], np.ndarray]:
     return predict
 
 
-def _instead(estimator: Any) -> str:
+def _instead(estimator: object) -> str:
     name = type(estimator).__name__
     if name == "Pipeline":
         return "Save its last step alone; what comes before it goes into --preprocess=module:function."
@@ -81,11 +102,11 @@ def _instead(estimator: Any) -> str:
     return f"Supported are {SUPPORTED}."
 
 
-def _classes(estimator: Any) -> tuple[object, ...]:
+def _classes(estimator: object) -> tuple[object, ...]:
     return tuple(np.asarray(getattr(estimator, "classes_", ())).tolist())
 
 
-def _voting(estimator: Any, origin: str) -> Forest:
+def _voting(estimator: Estimator, origin: str) -> Forest:
     members = getattr(estimator, "estimators_", [estimator])
     classes = _classes(estimator)
     features = int(estimator.n_features_in_)
@@ -101,26 +122,26 @@ def _voting(estimator: Any, origin: str) -> Forest:
     )
 
 
-def _refuses_nan(estimator: Any) -> bool:
-    """Whether it raises on missing values; that depends on its kind, its version and its training data."""
+def _refuses_nan(estimator: Estimator) -> bool:
+    """Return True if the estimator rejects NaN, which depends on its class, version and training data."""
     probe = np.full((1, estimator.n_features_in_), np.nan, np.float32)
     try:
-        predictor(estimator)(probe)
+        make_predictor(estimator)(probe)
     except ValueError:
         return True
     return False
 
 
-def read_tree(table: Any, features: int, normalize: bool = False) -> Tree:
-    """A ``sklearn.tree._tree.Tree`` of one output, or of several that share their splits.
+def read_tree(table: SklearnTree, features: int, normalize: bool = False) -> Tree:
+    """Read a ``sklearn.tree._tree.Tree`` of one output, or of several that share their splits.
 
     Args:
         table: The tree.
         features: Columns of a sample.
-        normalize: Make the numbers of each leaf sum to 1.
+        normalize: Scale the values of each leaf to a sum of 1.
 
     Raises:
-        ValueError: It is damaged.
+        ValueError: The tree is damaged.
     """
     values = np.asarray(table.value, np.float64)
     values = values[:, 0, :] if values.shape[1] == 1 else values[:, :, 0]
@@ -130,17 +151,17 @@ def read_tree(table: Any, features: int, normalize: bool = False) -> Tree:
     missing_left = np.asarray(getattr(table, "missing_go_to_left", np.ones(len(leaf))), bool)
     tree = Tree(
         np.where(leaf, 0, table.feature).astype(np.int32),
-        np.where(leaf, np.float32(0), not_above(table.threshold)),
+        np.where(leaf, np.float32(0), round_down_to_float32(table.threshold)),
         np.asarray(table.children_left, np.int32),
         np.asarray(table.children_right, np.int32),
         ~missing_left,
         values,
         np.asarray(table.weighted_n_node_samples, np.float64),
     )
-    return require_sound(tree, features).trimmed()
+    return require_valid_tree(tree, features).trim()
 
 
-def _boosted(estimator: Any, origin: str) -> Forest:
+def _boosted(estimator: Estimator, origin: str) -> Forest:
     classes = _classes(estimator)
     width = estimator.estimators_.shape[1]
     features = int(estimator.n_features_in_)
@@ -164,8 +185,8 @@ def _boosted(estimator: Any, origin: str) -> Forest:
     )
 
 
-def _start(estimator: Any, origin: str) -> np.ndarray:
-    """What boosting starts from; a model of its own would have to be exported too."""
+def _start(estimator: Estimator, origin: str) -> np.ndarray:
+    """Return the constant that boosting starts from; a model as a start is not supported."""
     own = estimator.init_ != "zero" and type(estimator.init_).__name__ not in (
         "DummyClassifier",
         "DummyRegressor",
@@ -180,16 +201,16 @@ def _start(estimator: Any, origin: str) -> np.ndarray:
 
 
 def _in_column(tree: Tree, column: int, width: int) -> Tree:
-    """The tree with its one number put where it belongs among ``width``."""
+    """Return the tree with its values in one of ``width`` columns."""
     values = np.zeros((len(tree.value), width))
     values[:, column] = tree.value[:, 0]
     return replace(tree, value=values)
 
 
-def _histogram(estimator: Any, origin: str) -> Forest:
+def _histogram(estimator: Estimator, origin: str) -> Forest:
     if getattr(estimator, "is_categorical_", None) is not None and np.any(estimator.is_categorical_):
         raise ModelError(
-            f"{origin}: splits on categories, for which .tflite has no cheap form",
+            f"{origin}: has categorical splits, which are not supported",
             "Train on one-hot or ordinal columns instead.",
         )
     classes = _classes(estimator)
@@ -214,11 +235,11 @@ def _histogram_tree(nodes: np.ndarray, features: int) -> Tree:
     leaf = nodes["is_leaf"].astype(bool)
     tree = Tree(
         np.where(leaf, 0, nodes["feature_idx"]).astype(np.int32),
-        np.where(leaf, np.float32(0), not_above(nodes["num_threshold"])),
+        np.where(leaf, np.float32(0), round_down_to_float32(nodes["num_threshold"])),
         np.where(leaf, LEAF, nodes["left"].astype(np.int64)).astype(np.int32),
         np.where(leaf, LEAF, nodes["right"].astype(np.int64)).astype(np.int32),
         ~nodes["missing_go_to_left"].astype(bool),
         nodes["value"].astype(np.float64)[:, np.newaxis],
         nodes["count"].astype(np.float64),
     )
-    return require_sound(tree, features).trimmed()
+    return require_valid_tree(tree, features).trim()

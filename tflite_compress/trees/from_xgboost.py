@@ -1,4 +1,4 @@
-"""XGBoost's JSON files as a :class:`Forest`, without XGBoost.
+"""Read XGBoost's JSON files as a :class:`Forest`, without XGBoost.
 
 Source: XGBoost documentation, "Introduction to Model IO" with its JSON schema (doc/model.schema).
 """
@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.support.errors import ModelError
-from tflite_compress.trees.forest import LEAF, MAX_FEATURES, Forest, Link, Task, Tree, below, require_sound
+from tflite_compress.trees.forest import (
+    LEAF,
+    MAX_FEATURES,
+    Forest,
+    Link,
+    Task,
+    Tree,
+    next_below_float32,
+    require_valid_tree,
+)
+
+XGBoostFile = dict[str, Any]  # a JSON object of the file; doc/model.schema describes its members
 
 _IDENTITY = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:quantileerror", "rank:")
 _LOGISTIC = ("binary:logistic", "reg:logistic")
@@ -19,26 +30,27 @@ _LOG = ("count:poisson", "reg:gamma", "reg:tweedie")
 _SOFTMAX = ("multi:softprob", "multi:softmax")
 
 
-def read_xgboost(model: dict[str, Any], origin: str) -> Forest:
-    """Take a model file's content apart.
+def read_xgboost(model: XGBoostFile, origin: str) -> Forest:
+    """Read the parsed JSON of an XGBoost model file.
 
     Args:
-        model: The parsed JSON.
-        origin: Where it came from, for messages.
+        model: The JSON object.
+        origin: Its path, for error messages.
 
     Raises:
-        ModelError: It is damaged, or has what a forest of plain numeric splits cannot express.
+        ModelError: The file is damaged, or has categorical splits, several targets or an unsupported
+            objective.
     """
     try:
         return _read(model, origin)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
-            f"{origin}: not a whole XGBoost model ({type(error).__name__}: {error})",
+            f"{origin}: not a complete XGBoost model ({type(error).__name__}: {error})",
             "Save it again with model.save_model('model.json').",
         ) from error
 
 
-def _read(model: dict[str, Any], origin: str) -> Forest:
+def _read(model: XGBoostFile, origin: str) -> Forest:
     learner = model["learner"]
     booster, settings = learner["gradient_booster"], learner["learner_model_param"]
     if booster["name"] not in ("gbtree", "dart"):
@@ -64,7 +76,9 @@ def _read(model: dict[str, Any], origin: str) -> Forest:
     labels = tuple(range(classes or 2)) if task == "classification" else ()
     left_out = len(grown["trees"]) - kept
     notes = (
-        (f"the last {left_out} trees are left out: training found its best before them",) if left_out else ()
+        (f"the last {left_out} trees are not used: early stopping found a better iteration before them",)
+        if left_out
+        else ()
     )
     base = _base(str(settings["base_score"]), width, link)
     return Forest(trees, features, task, 1.0, base, link, labels, notes=notes)
@@ -86,7 +100,7 @@ def _link(objective: str, origin: str) -> tuple[Link, Task]:
 
 
 def _base(text: str, width: int, link: Link) -> np.ndarray:
-    """The start of the sum; files hold it after the link, as one number or one for each class."""
+    """Return the base before the link, shape (width,); files store it after the link."""
     values = np.atleast_1d(np.asarray(json.loads(text), np.float64))
     if link == "sigmoid":
         values = np.log(values / (1 - values))
@@ -95,8 +109,8 @@ def _base(text: str, width: int, link: Link) -> np.ndarray:
     return np.broadcast_to(values, (width,)).astype(np.float64)
 
 
-def _rounds_kept(learner: dict[str, Any], grown: dict[str, Any]) -> int:
-    """Trees that predictions use: up to the best iteration where training stopped early."""
+def _rounds_kept(learner: XGBoostFile, grown: XGBoostFile) -> int:
+    """Return the number of trees that predictions use: up to the best iteration after early stopping."""
     best = learner.get("attributes", {}).get("best_iteration")
     count = len(grown["trees"])
     if best is None:
@@ -107,10 +121,10 @@ def _rounds_kept(learner: dict[str, Any], grown: dict[str, Any]) -> int:
     return min(count, int(starts[int(best) + 1]))
 
 
-def _tree(table: dict[str, Any], column: int, width: int, factor: float, features: int, origin: str) -> Tree:
+def _tree(table: XGBoostFile, column: int, width: int, factor: float, features: int, origin: str) -> Tree:
     left, right = (np.asarray(table[key], np.int32) for key in ("left_children", "right_children"))
     if any(table.get("split_type", [])) or table.get("categories"):
-        raise ModelError(f"{origin}: splits on categories", "Train on one-hot or ordinal columns instead.")
+        raise ModelError(f"{origin}: has categorical splits", "Train on one-hot or ordinal columns instead.")
     if int(table["tree_param"].get("size_leaf_vector", "1")) > 1:
         raise ModelError(
             f"{origin}: its trees have several outputs", "Use multi_strategy='one_output_per_tree'."
@@ -124,11 +138,11 @@ def _tree(table: dict[str, Any], column: int, width: int, factor: float, feature
     values[leaf, column] = conditions[leaf].astype(np.float64) * factor
     tree = Tree(
         feature.astype(np.int32),
-        np.where(leaf, np.float32(0), below(conditions)),
+        np.where(leaf, np.float32(0), next_below_float32(conditions)),
         left,
         right,
         np.asarray(table["default_left"], np.int32) == 0,
         values,
         np.asarray(table["sum_hessian"], np.float64),
     )
-    return require_sound(tree, features).trimmed()
+    return require_valid_tree(tree, features).trim()

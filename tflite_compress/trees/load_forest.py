@@ -1,8 +1,7 @@
-"""Reading a file, or taking an object, that holds a forest.
+"""Load a forest from a file or a model object.
 
-Pickle and joblib files run whatever code they hold when they are opened, so they need the user's trust. A
-skops file says what it holds before anything of it is made; only scikit-learn's own types and plain arrays
-pass.
+Opening a pickle or joblib file runs the code in it, so these files need the user's trust. A skops file lists
+its types before any object is created; only scikit-learn's types and arrays are accepted.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ import numpy as np
 from tflite_compress.support.errors import ModelError, UsageError
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.from_lightgbm import read_lightgbm
-from tflite_compress.trees.from_sklearn import predictor, read_estimator
-from tflite_compress.trees.from_xgboost import read_xgboost
+from tflite_compress.trees.from_sklearn import make_predictor, read_estimator
+from tflite_compress.trees.from_xgboost import XGBoostFile, read_xgboost
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -36,15 +35,13 @@ _PICKLES = (
 )
 _SUFFIXES = (".joblib", ".pkl", ".pickle", ".skops", ".ubj")
 _MAX_TEXT_BYTES = 1 << 30
-_SKOPS_TYPES = (
-    frozenset(  # what skops does not know yet in estimators that are supported; both only hold arrays
-        {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
-    )
+_SKOPS_TYPES = frozenset(  # types of supported estimators that skops does not know; both hold only arrays
+    {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
 )
 
 
-def holds_forest(model: Any) -> bool:
-    """True for what this module reads: by content for a file, by the library it comes from for an object.
+def is_forest(model: object) -> bool:
+    """Return True if this module can load a model: by content of a file, by library of an object.
 
     Args:
         model: A path or a model object.
@@ -55,31 +52,35 @@ def holds_forest(model: Any) -> bool:
     return _format_of(path) is not None if path.is_file() else path.suffix in _SUFFIXES
 
 
-def require_network(model: Any, command: str) -> None:
-    """Refuse a forest where only neural networks make sense.
+def require_network(model: object, command: str) -> None:
+    """Refuse a forest for a command that needs a neural network.
+
+    Args:
+        model: A path or a model object.
+        command: The command, for the error message.
 
     Raises:
-        UsageError: It is one.
+        UsageError: The model is a forest.
     """
-    if holds_forest(model):
+    if is_forest(model):
         raise UsageError(
             f"{model}: decision trees; '{command}' is for neural networks",
-            "Give them to 'tflite-compress compress'; other commands take the .tflite it makes.",
+            "Give them to 'tflite-compress compress'; other commands accept the .tflite file it writes.",
         )
 
 
-def load_forest(model: Any, trust: bool) -> tuple[Forest, Predict | None, str]:
-    """Read a forest.
+def load_forest(model: object, trust: bool) -> tuple[Forest, Predict | None, str]:
+    """Load a forest.
 
     Args:
         model: A path, or a model object of scikit-learn, XGBoost or LightGBM.
         trust: Open pickle and joblib files, and skops files with types of other libraries.
 
     Returns:
-        The forest; its library's own answers, or None where the library is not installed; and the format.
+        The forest; its library's prediction function, or None if the library is not installed; the format.
 
     Raises:
-        ModelError: The file is missing, damaged, not trusted, or not a forest that can be converted.
+        ModelError: The file is missing, damaged, not trusted, or not a supported forest.
     """
     if not isinstance(model, str | os.PathLike):
         return (*_of_object(model, f"<{type(model).__name__} object>"), "object")
@@ -95,12 +96,12 @@ def load_forest(model: Any, trust: bool) -> tuple[Forest, Predict | None, str]:
     return (*_of_object(read(path, trust), str(path)), kind)
 
 
-def _library(model: Any) -> str:
+def _library(model: object) -> str:
     return type(model).__module__.partition(".")[0]
 
 
 def _format_of(path: Path) -> str | None:
-    """What kind of forest a file holds, by its first bytes; None for other files."""
+    """Return the format of a forest by the file's first bytes, or None for other files."""
     with path.open("rb") as stream:
         head = stream.read(64)
     if head.startswith(b"PK"):
@@ -121,7 +122,7 @@ def _is_skops(path: Path) -> bool:
 
 
 def _of_object(model: Any, origin: str) -> tuple[Forest, Predict]:
-    """Take a model object apart, whatever library it is of."""
+    """Read a model object of any supported library."""
     library = _library(model)
     if library == "xgboost":
         booster = model if type(model).__name__ == "Booster" else model.get_booster()
@@ -136,11 +137,11 @@ def _of_object(model: Any, origin: str) -> tuple[Forest, Predict]:
             f"{origin}: holds a {type(model).__name__}, not a model with trees",
             "Save the fitted estimator itself.",
         )
-    return read_estimator(model, origin), predictor(model)
+    return read_estimator(model, origin), make_predictor(model)
 
 
-def _with_labels(forest: Forest, model: Any) -> Forest:
-    """The forest with the labels a wrapper in scikit-learn's style was trained on."""
+def _with_labels(forest: Forest, model: object) -> Forest:
+    """Return the forest with the class labels of a wrapper in scikit-learn's style."""
     classes = tuple(np.asarray(getattr(model, "classes_", ())).tolist())
     return (
         replace(forest, classes=classes) if forest.classes and len(classes) == len(forest.classes) else forest
@@ -148,10 +149,10 @@ def _with_labels(forest: Forest, model: Any) -> Forest:
 
 
 def _required(module: str, extra: str, path: Path) -> Any:
-    """A library that reads a file.
+    """Import a library that reads a file.
 
     Raises:
-        ModelError: It is not installed.
+        ModelError: The library is not installed.
     """
     try:
         return importlib.import_module(module)
@@ -162,7 +163,7 @@ def _required(module: str, extra: str, path: Path) -> Any:
         ) from error
 
 
-def _from_skops(path: Path, trust: bool) -> Any:
+def _from_skops(path: Path, trust: bool) -> object:
     skops = _required("skops.io", "trees", path)
     try:
         unknown = skops.get_untrusted_types(file=path)
@@ -170,9 +171,10 @@ def _from_skops(path: Path, trust: bool) -> Any:
         if foreign and not trust:
             raise ModelError(
                 f"{path}: holds types that may run code: {', '.join(foreign[:3])}",
-                "Give --trust-model if you trust where it comes from.",
+                "If you trust its source, pass --trust-model.",
             )
-        return skops.load(path, trusted=unknown)
+        estimator: object = skops.load(path, trusted=unknown)
+        return estimator
     except ModelError:
         raise
     except Exception as error:
@@ -181,15 +183,16 @@ def _from_skops(path: Path, trust: bool) -> Any:
         ) from error
 
 
-def _from_pickle(path: Path, trust: bool) -> Any:
+def _from_pickle(path: Path, trust: bool) -> object:
     if not trust:
         raise ModelError(
-            f"{path}: a pickle or joblib file runs the code it holds when it is opened",
-            "Give --trust-model if you made it, or save with skops.io.dump(estimator, 'model.skops').",
+            f"{path}: opening a pickle or joblib file runs the code in it",
+            "If you made it, pass --trust-model; or save it with skops.io.dump(estimator, 'model.skops').",
         )
     joblib = _required("joblib", "trees", path)
     try:
-        return joblib.load(path)
+        model: object = joblib.load(path)
+        return model
     except (ImportError, AttributeError) as error:
         raise _unreadable(
             path, error, "Install the library it was saved with, in the same version."
@@ -212,7 +215,7 @@ def _text(path: Path) -> str:
         raise ModelError(f"{path}: cannot be read as text ({error})", "Save the model again.") from error
 
 
-def _parsed(text: str | bytes | bytearray, origin: str) -> dict[str, Any]:
+def _parsed(text: str | bytes | bytearray, origin: str) -> XGBoostFile:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -233,16 +236,16 @@ def _from_xgboost(path: Path) -> tuple[Forest, Predict | None, str]:
 
 
 def _unchecked(forest: Forest, library: str) -> Forest:
-    """The forest with a note that its library was not asked."""
+    """Return the forest with a note that its predictions were not compared with its library."""
     note = (
-        f"answers were not compared with those of {library} itself, which is not installed: "
+        f"predictions were not compared with those of {library}, which is not installed: "
         f"pip install 'tflite-compress[{library}]'"
     )
     return replace(forest, notes=(*forest.notes, note))
 
 
 def _of_booster(booster: Any) -> Predict:
-    """XGBoost's answers, up to the iteration its own wrapper would use."""
+    """Return XGBoost's prediction function, limited to the best iteration as in its wrapper."""
     xgboost = importlib.import_module("xgboost")
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best is not None else (0, 0)

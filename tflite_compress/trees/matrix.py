@@ -1,10 +1,9 @@
-"""The matrix form: all splits at once, and one matrix for all trees; see ``export``.
+"""The matrix form of an exported forest: all splits at once, one matrix for all trees; see ``export``.
 
-Trees are filled up to one depth d. With ``r`` the decisions of a tree's 2^d - 1 splits (1 for right), leaf
-``l`` is reached where every split on its way decides as it must: where the sum of +1 for each right turn it
-wants and -1 for each left turn it wants that went right equals the number of right turns. Any other leaf
-falls short by at least 1, so that ``relu(W r + 1 - rights)`` is 1 for the leaf reached and 0 for all
-others.
+Every tree is extended to a full tree of depth d. ``r`` holds the decisions of a tree's 2^d - 1 splits (1 for
+right). Row ``l`` of ``W`` has +1 for each right turn and -1 for each left turn on the path to leaf ``l``, and
+``rights`` counts its right turns. ``W r - rights`` is 0 for the leaf that is reached and at most -1 for all
+others, so ``relu(W r + 1 - rights)`` is 1 for the leaf that is reached and 0 for all others.
 """
 
 from __future__ import annotations
@@ -14,27 +13,27 @@ import numpy as np
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.subtrees import Subtrees
-from tflite_compress.trees.tables import Widths, cast, columns_of, stored
+from tflite_compress.trees.tables import Widths, cast_tensor, split_columns, store_compactly
 
 _RELU = 1  # ActivationFunctionType in schema.fbs
 
 
 def leaf_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: Widths) -> int:
-    """Add the operators; gives the sums of leaves, float32 (batch, columns)."""
+    """Add the operators of the matrix form and return the sums of leaves, float32 (batch, columns)."""
     batch, trees, depth = widths.batch, len(forest.trees), forest.depth
     splits, leaves = 2**depth - 1, 2**depth
-    column, threshold, values = filled_up(forest, parts, widths)
+    column, threshold, values = full_trees(forest, parts, widths)
     cells = (batch, trees * splits)
     options = graph.options("GatherOptions", axis=1)
     at = graph.constant("columns", column.reshape(-1))
     seen = graph.operator("GATHER", [x, at], "value", cells, "float32", options)
-    kept = stored(threshold.reshape(1, -1), widths.micro, forest.grid is not None)
+    kept = store_compactly(threshold.reshape(1, -1), widths.micro, forest.grid is not None)
     limit = graph.constant("threshold", kept)
-    limit = cast(graph, limit, "threshold_float32", kept.shape, kept.dtype.name, "float32")
+    limit = cast_tensor(graph, limit, "threshold_float32", kept.shape, kept.dtype.name, "float32")
     right = graph.operator("GREATER", [seen, limit], "right", cells, "bool", graph.options("GreaterOptions"))
-    decided = cast(graph, right, "decisions", cells, "bool", "float32")
+    decided = cast_tensor(graph, right, "decisions", cells, "bool", "float32")
     by_tree = graph.reshaped(decided, "by_tree", (batch * trees, splits))
-    turns, rights = paths(depth)
+    turns, rights = leaf_paths(depth)
     weights = graph.constant("paths", turns)
     bias = graph.constant("shortfall", 1 - rights)
     options = graph.options("FullyConnectedOptions", fusedActivationFunction=_RELU)
@@ -43,9 +42,9 @@ def leaf_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
         "FULLY_CONNECTED", inputs, "reached", (batch * trees, leaves), "float32", options
     )
     joined = graph.reshaped(reached, "all_leaves", (batch, trees * leaves))
-    rows = stored(values.reshape(-1, forest.columns).T, widths.micro, forest.leaf_step is not None)
+    rows = store_compactly(values.reshape(-1, forest.columns).T, widths.micro, forest.leaf_step is not None)
     table = graph.constant("leaves", np.ascontiguousarray(rows))
-    table = cast(graph, table, "leaves_float32", rows.shape, rows.dtype.name, "float32")
+    table = cast_tensor(graph, table, "leaves_float32", rows.shape, rows.dtype.name, "float32")
     options = graph.options("FullyConnectedOptions")
     inputs = [joined, table]
     return graph.operator(
@@ -54,7 +53,7 @@ def leaf_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
 
 
 def matrix_bytes(forest: Forest) -> int:
-    """Bytes of the tables."""
+    """Return the bytes of the tables in the matrix form."""
     trees, leaves = len(forest.trees), 1 << forest.depth
     split_bytes = 4 + (1 if forest.grid is not None else 4)
     leaf_bytes = 1 if forest.leaf_step is not None else 4
@@ -62,11 +61,11 @@ def matrix_bytes(forest: Forest) -> int:
     return trees * own + 4 * (leaves - 1) * leaves
 
 
-def paths(depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """What each leaf of a full tree wants of each split, and how many right turns lead to it.
+def leaf_paths(depth: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the turns on the path to each leaf of a full tree, and the number of right turns.
 
     Returns:
-        float32 (leaves, splits) with +1 for right, -1 for left, 0 for splits elsewhere; float32 (leaves,).
+        float32 (leaves, splits) with +1 for right, -1 for left, 0 for splits off the path; float32 (leaves,).
         Splits are numbered breadth first.
     """
     leaves = 2**depth
@@ -80,8 +79,8 @@ def paths(depth: int) -> tuple[np.ndarray, np.ndarray]:
     return turns, (turns > 0).sum(axis=1).astype(np.float32)
 
 
-def filled_up(forest: Forest, parts: Subtrees, widths: Widths) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All trees as full ones; below a leaf that comes early everything goes left.
+def full_trees(forest: Forest, parts: Subtrees, widths: Widths) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Extend all trees to full trees; the splits added below a leaf always go left.
 
     Returns:
         Columns int32 and thresholds float32 (trees, splits), leaves float64 (trees, leaves, columns).
@@ -89,7 +88,7 @@ def filled_up(forest: Forest, parts: Subtrees, widths: Widths) -> tuple[np.ndarr
     depth, trees = forest.depth, len(forest.trees)
     splits = 2**depth - 1
     most = np.float32(np.inf if forest.grid is None else np.iinfo(forest.grid.precision).max)
-    columns = columns_of(forest, parts, widths)
+    columns = split_columns(forest, parts, widths)
     column = np.zeros((trees, splits), np.int32)
     threshold = np.full((trees, splits), most, np.float32)
     values = np.zeros((trees, splits + 1, forest.columns))

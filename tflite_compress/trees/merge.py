@@ -1,4 +1,4 @@
-"""Taking out splits that decide nothing: both ways lead to the same, or the way there has decided already."""
+"""Remove redundant splits: their two subtrees are equal, or splits above have decided them already."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tflite_compress.trees.forest import LEAF, Forest, Tree, below
+from tflite_compress.trees.forest import LEAF, Forest, Tree, next_below_float32
 
 Key = tuple[object, ...]
 
 
-def merged(forest: Forest) -> Forest:
-    """The forest without such splits, its equal subtrees to be stored once; no answer changes."""
+def merge_subtrees(forest: Forest) -> Forest:
+    """Remove redundant splits and mark equal subtrees to be stored once. Predictions do not change."""
     keeps_missing = not forest.refuses_nan
     trees = tuple(_simplified(t, keeps_missing, _Bounds({}, {})) for t in forest.trees)
     return replace(forest, trees=trees, merged=True)
 
 
-def within(forest: Forest, lows: np.ndarray, highs: np.ndarray) -> Forest:
-    """The forest without splits that separate no sample inside a range.
+def limit_to_ranges(forest: Forest, lows: np.ndarray, highs: np.ndarray) -> Forest:
+    """Remove the splits that separate no sample inside the features' ranges.
 
     Args:
         forest: The forest.
-        lows: Smallest value of each feature, float64; NaN where there is none.
-        highs: Largest value of each feature, likewise.
+        lows: Minimum of each feature, float64, shape (features,); NaN if it is always missing.
+        highs: Maximum of each feature, likewise.
     """
     known = np.flatnonzero(np.isfinite(lows) & np.isfinite(highs)).tolist()
-    under = below(lows)
+    under = next_below_float32(lows)
     bounds = _Bounds({f: float(under[f]) for f in known}, {f: float(np.float32(highs[f])) for f in known})
     keeps_missing = not forest.refuses_nan
     return forest.with_trees(tuple(_simplified(t, keeps_missing, bounds) for t in forest.trees))
@@ -35,7 +35,7 @@ def within(forest: Forest, lows: np.ndarray, highs: np.ndarray) -> Forest:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """What the way to a node has decided: each feature is above ``low`` and at most ``high``."""
+    """Bounds of features at a node: each is above ``low`` and at most ``high``."""
 
     low: dict[int, float]
     high: dict[int, float]
@@ -46,15 +46,15 @@ class _Bounds:
         return _Bounds(self.low, {**self.high, feature: threshold})
 
     def decided(self, feature: int, threshold: float) -> bool | None:
-        """True where every sample here goes right, False where left, None where it is open."""
+        """Return True if every sample here goes right, False if every one goes left, else None."""
         if self.low.get(feature, -np.inf) >= threshold:
             return True
         return False if self.high.get(feature, np.inf) <= threshold else None
 
 
 def _simplified(tree: Tree, keeps_missing: bool, start: _Bounds) -> Tree:
-    """Rebuild a tree; with ``keeps_missing`` a decided split stays if NaN would have gone the other way."""
-    skip: dict[int, int] = {}  # a split that is left out, and the child in its place
+    """Rebuild a tree; with ``keeps_missing``, a decided split stays if NaN goes the other way."""
+    skip: dict[int, int] = {}  # removed split -> the child that replaces it
     visits: list[tuple[int, _Bounds]] = [(0, start)]
     order = []
     while visits:
@@ -75,9 +75,9 @@ def _simplified(tree: Tree, keeps_missing: bool, start: _Bounds) -> Tree:
 
 
 def _without(tree: Tree, skip: dict[int, int], order: list[int]) -> Tree:
-    """The tree without the nodes in ``skip``, and without splits whose two subtrees are equal."""
+    """Remove the nodes in ``skip``, and splits whose two subtrees are equal."""
     keys: dict[Key, int] = {}
-    name: dict[int, int] = {}  # equal numbers for equal subtrees
+    name: dict[int, int] = {}  # equal subtrees have equal numbers
     place = dict(skip)
     left, right = tree.left.copy(), tree.right.copy()
 
@@ -105,7 +105,7 @@ def _without(tree: Tree, skip: dict[int, int], order: list[int]) -> Tree:
 
 
 def _rooted(tree: Tree, root: int) -> Tree:
-    """The subtree under a node as a tree of its own."""
+    """Return the subtree under a node as a tree."""
     if root:
         swap = np.arange(len(tree.left))
         swap[[0, root]] = root, 0
@@ -118,4 +118,4 @@ def _rooted(tree: Tree, root: int) -> Tree:
             sides.append(np.where(side == LEAF, LEAF, new)[swap].astype(np.int32))
         feature, threshold, missing, value, cover = moved
         tree = Tree(feature, threshold, sides[0], sides[1], missing, value, cover)
-    return tree.trimmed()
+    return tree.trim()

@@ -1,16 +1,16 @@
-"""Splits of a quantized forest as a stream of bits: for firmware, much smaller than tables.
+"""Store the splits of a quantized forest as a bit stream, which is much smaller than tables.
 
-Each tree is written in preorder and begins at a whole byte. A split is
+Each tree is written in preorder and starts at a byte boundary. A split consists of
 
-- the flags: left is a leaf, right is a leaf (and NaN goes right, where that matters);
-- what it compares: a number in a table of all pairs of feature and threshold there are, or, where that is
-  larger, the feature and the threshold above the lowest one;
-- the right leaf, or, where neither side is a leaf, how many bits to go ahead to the right subtree: a number
-  of ``LENGTH_BITS`` that says how many bits follow, and these;
+- flags: left is a leaf, right is a leaf, and NaN goes right (only if the forest handles NaN);
+- its comparison: an index into a table of all pairs of feature and threshold, or the feature and the
+  threshold minus the lowest threshold if that is smaller;
+- the right leaf; or, if neither side is a leaf, the distance to the right subtree in bits: ``LENGTH_BITS``
+  bits with the length of the distance, then the distance;
 - the left leaf or subtree, then the right subtree.
 
-All numbers have their lowest bit first. Leaves are numbered over the forest, or over each tree where that is
-smaller. Leaves with many columns of which few are not zero become pairs of column and number.
+All numbers are stored lowest bit first. Leaves are numbered over the forest, or per tree if that is smaller.
+Leaves with mostly zero columns are stored as pairs of column and value.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from tflite_compress.trees.subtrees import Subtrees
 
 LEFT_LEAF, RIGHT_LEAF, MISSING_RIGHT = 1, 2, 4
 LENGTH_BITS = 5
-MAX_BITS = 25  # of a number: four bytes hold it wherever it begins
+MAX_BITS = 25  # of a number: at any bit offset it fits four bytes
 MAX_COLUMNS = 1 << 15
 _READ_AHEAD = bytes(3)
 
-Bits = tuple[int, int]  # a number, and how many bits it has
+Bits = tuple[int, int]  # a number and its length in bits
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """How a split says what it compares.
+    """How the stream stores the comparison of a split.
 
     Attributes:
-        pairs: Feature and threshold by number, int64 (pairs, 2); None where both are in the stream.
-        feature_bits, threshold_bits: What each takes there.
-        lowest: Threshold that is written as 0.
-        highest: Threshold that nothing is above.
-        pair_bits: What a pair's number takes.
+        pairs: Feature and threshold by index, int64, shape (pairs, 2); None if both are in the stream.
+        feature_bits, threshold_bits: Bits of a feature and of a threshold in the stream.
+        lowest: Threshold that is stored as 0.
+        highest: Threshold that no sample exceeds.
+        pair_bits: Bits of a pair's index.
     """
 
     pairs: np.ndarray | None
@@ -54,19 +54,20 @@ class Compared:
 
     @functools.cached_property
     def numbers(self) -> dict[tuple[int, int], int]:
-        """The number of each pair."""
+        """The index of each pair."""
         return {} if self.pairs is None else {tuple(pair): n for n, pair in enumerate(self.pairs.tolist())}
 
 
 @dataclass(frozen=True, eq=False)
 class Leaves:
-    """Leaves as stored.
+    """Leaf values as stored.
 
     Attributes:
         values: Shape (rows, columns); or, with :attr:`columns`, (entries,).
-        columns: Which column each entry adds to, with :attr:`more` set where the leaf has further ones.
+        columns: Column of each entry; the bit :attr:`more` is set if the leaf has further entries. None if
+            values are stored densely.
         more: That bit.
-        starts: Where each row begins, shape (rows,).
+        starts: Index of each row's first entry, shape (rows,).
     """
 
     values: np.ndarray
@@ -76,22 +77,22 @@ class Leaves:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Bytes of the values and columns."""
         return int(self.values.nbytes) + (0 if self.columns is None else int(self.columns.nbytes))
 
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A forest's splits as bits.
+    """A forest's splits as a bit stream.
 
     Attributes:
-        nodes: All trees one after the other, uint8, and some bytes more, so that reading ahead is harmless.
-        roots: The byte at which each begins, shape (trees,).
-        compared: How splits say what they compare.
+        nodes: All trees, uint8, followed by 3 bytes that a reader may read ahead.
+        roots: Byte offset of each tree, shape (trees,).
+        compared: How comparisons are stored.
         leaves: The leaves.
-        bases: From where in them each tree counts, shape (trees,); None where all count from 0.
-        flags: Flags of a split.
-        leaf_bits: What a leaf's number takes.
+        bases: First leaf of each tree, shape (trees,); None if leaves are numbered over the forest.
+        flags: Bits of a split's flags.
+        leaf_bits: Bits of a leaf's number.
     """
 
     nodes: np.ndarray
@@ -103,20 +104,20 @@ class Packed:
     leaf_bits: int
 
 
-def packed(forest: Forest, parts: Subtrees, missing: bool) -> Packed | None:
-    """Write a quantized forest's splits as bits.
+def pack_forest(forest: Forest, parts: Subtrees, missing: bool) -> Packed | None:
+    """Write a quantized forest's splits as a bit stream.
 
     Args:
         forest: The forest, with a grid.
         parts: Its splits.
-        missing: Some splits send NaN to the right, and that matters.
+        missing: Store which splits send NaN right.
 
     Returns:
-        None where some number would have more than ``MOST_BITS``.
+        The stream, or None if some number has more than ``MAX_BITS`` bits.
     """
     own, visits = _visited(parts)
     compared = _compared(forest, parts, visits)
-    rows = parts.rows.astype(forest.leaf_numeric)
+    rows = parts.rows.astype(forest.leaf_precision)
     try:
         shared = _written(parts, rows, compared, missing, None)
         single = _written(parts, rows, compared, missing, own)
@@ -126,7 +127,7 @@ def packed(forest: Forest, parts: Subtrees, missing: bool) -> Packed | None:
 
 
 def _visited(parts: Subtrees) -> tuple[list[np.ndarray], int]:
-    """Rows each tree's leaves refer to, and how many splits all trees have, shared ones each time."""
+    """Return the leaf rows of each tree, and the number of splits, with shared splits counted each time."""
     found, visits = [], 0
     for root in parts.roots.tolist():
         rows: set[int] = set()
@@ -143,11 +144,11 @@ def _visited(parts: Subtrees) -> tuple[list[np.ndarray], int]:
 
 
 def _compared(forest: Forest, parts: Subtrees, visits: int) -> Compared:
-    """Pairs by number, or both in the stream, whatever is smaller."""
+    """Choose the smaller storage of comparisons: indices of pairs, or both numbers in the stream."""
     assert forest.grid is not None
     highest = int(np.iinfo(forest.grid.precision).max)
     both = np.stack([parts.feature, parts.threshold.astype(np.int64)], axis=1)
-    if (parts.roots < 0).any():  # a tree of one leaf becomes a split that nothing is above
+    if (parts.roots < 0).any():  # a tree of one leaf becomes a split that no sample exceeds
         both = np.concatenate([both, [[0, highest]]])
     pairs = np.unique(both, axis=0)
     lowest = int(pairs[:, 1].min())
@@ -160,8 +161,8 @@ def _compared(forest: Forest, parts: Subtrees, visits: int) -> Compared:
     return Compared(kept, feature_bits, threshold_bits, lowest, highest, pair_bits)
 
 
-def leaves_of(rows: np.ndarray) -> Leaves:
-    """Rows as they are, or what is not zero of them, whatever is smaller.
+def encode_leaves(rows: np.ndarray) -> Leaves:
+    """Store leaf values densely or as their nonzero entries, whichever is smaller.
 
     Args:
         rows: Shape (rows, columns).
@@ -184,10 +185,10 @@ def leaves_of(rows: np.ndarray) -> Leaves:
 def _written(
     parts: Subtrees, rows: np.ndarray, compared: Compared, missing: bool, own: list[np.ndarray] | None
 ) -> Packed:
-    """The stream with leaves numbered over the forest, or over each tree, ``own`` being the rows of each.
+    """Write the stream with leaves numbered over the forest, or per tree if ``own`` has each tree's rows.
 
     Raises:
-        OverflowError: A number has too many bits.
+        OverflowError: A number has more than ``MAX_BITS`` bits.
     """
     leaves, bases, numbers = _numbered(rows, own, len(parts.roots))
     leaf_bits = max(next(reversed(known.values())) for known in numbers).bit_length()
@@ -206,11 +207,11 @@ def _written(
 def _numbered(
     rows: np.ndarray, own: list[np.ndarray] | None, trees: int
 ) -> tuple[Leaves, np.ndarray | None, list[dict[int, int]]]:
-    """The leaves, from where in them each tree counts, and the number of each row in each tree, ascending."""
+    """Return the leaves, the first leaf of each tree, and the number of each row in each tree, ascending."""
     if own is None:
-        leaves = leaves_of(rows)
+        leaves = encode_leaves(rows)
         return leaves, None, [dict(enumerate(leaves.starts.tolist()))] * trees
-    leaves = leaves_of(rows[np.concatenate(own)])
+    leaves = encode_leaves(rows[np.concatenate(own)])
     ends = np.cumsum([0, *map(len, own)])
     bases = leaves.starts[ends[:-1]]
     places = [leaves.starts[a:b] - leaves.starts[a] for a, b in itertools.pairwise(ends)]
@@ -224,11 +225,11 @@ def _size(stream: Packed) -> int:
 
 @dataclass(frozen=True)
 class _Writer:
-    """Writes one tree.
+    """Writes one tree to the stream.
 
     Attributes:
         parts: The forest's splits.
-        compared: How they say what they compare.
+        compared: How comparisons are stored.
         flags: Bits of a split's flags.
         leaf_bits: Bits of a leaf's number.
         number: Number of each row.
@@ -275,7 +276,7 @@ class _Writer:
 
 
 def _distance(bits: int) -> list[Bits]:
-    """How far to go ahead."""
+    """Return the distance to the right subtree as its length and its value."""
     length = bits.bit_length()
     if length > MAX_BITS:
         raise OverflowError(f"a subtree of {bits} bits")
@@ -283,7 +284,7 @@ def _distance(bits: int) -> list[Bits]:
 
 
 def _joined(parts: list[Bits]) -> Bits:
-    """One number after the other."""
+    """Concatenate numbers, the first in the lowest bits."""
     value, length = 0, 0
     for number, bits in parts:
         value |= number << length

@@ -1,6 +1,6 @@
-"""A forest as one graph of splits: what both the ``.tflite`` and the C code are written from.
+"""A forest as one graph of splits, from which the ``.tflite`` and the C code are written.
 
-Leaves with equal numbers share one row of a table; with ``Forest.merged`` equal subtrees share their nodes,
+Leaves with equal values share one row of a table; with ``Forest.merged`` equal subtrees share their nodes,
 as in reduced decision diagrams (Bryant, "Graph-Based Algorithms for Boolean Function Manipulation", 1986).
 """
 
@@ -12,21 +12,22 @@ import numpy as np
 
 from tflite_compress.trees.forest import LEAF, Forest, Tree
 
-SPLIT_BYTES = 6  # feature and threshold in one each, children in two each
+SPLIT_BYTES = 6  # one each for feature and threshold, two for each child
 
 
 @dataclass(frozen=True, eq=False)
 class Subtrees:
-    """Splits numbered from 0, children before parents; leaf row ``r`` is referred to as ``-1 - r``.
+    """Splits numbered from 0, children before parents. Leaf row ``r`` has the reference ``-1 - r``.
 
     Attributes:
         feature: int32, shape (splits,).
-        threshold: float32.
-        missing_right: bool.
-        left, right: Numbers of splits, or of leaf rows as above: int32.
-        roots: One reference for each tree, int32.
-        rows: Numbers of the leaves, float64: shape (rows, columns), or (rows, 1) with :attr:`column`.
-        column: The one output each tree adds to, int32, shape (trees,); None where leaves have all columns.
+        threshold: float32, shape (splits,).
+        missing_right: bool, shape (splits,).
+        left, right: References of the children, int32, shape (splits,).
+        roots: Reference of each tree's root, int32, shape (trees,).
+        rows: Values of the leaves, float64, shape (rows, columns), or (rows, 1) with :attr:`column`.
+        column: The only column that each tree adds to, int32, shape (trees,); None if leaves have all
+            columns.
     """
 
     feature: np.ndarray
@@ -39,13 +40,13 @@ class Subtrees:
     column: np.ndarray | None
 
 
-def about_bytes(parts: Subtrees) -> int:
-    """Bytes of tables with int8 thresholds and leaves: to compare forests that are not quantized yet."""
+def estimate_bytes(parts: Subtrees) -> int:
+    """Return the bytes of tables with int8 thresholds and leaves, to compare unquantized forests."""
     return len(parts.feature) * SPLIT_BYTES + parts.rows.size
 
 
-def subtrees(forest: Forest) -> Subtrees:
-    """Number a forest's splits and leaves."""
+def find_subtrees(forest: Forest) -> Subtrees:
+    """Return a forest's splits and leaves as one graph."""
     column = _single_columns(forest)
     nodes: dict[tuple[int, ...], int] = {}
     table: list[tuple[int, float, bool, int, int]] = []
@@ -76,8 +77,8 @@ def _numbered(
     rows: dict[bytes, int],
     merged: bool,
 ) -> int:
-    """Enter a tree's nodes, children first; gives the reference of its root."""
-    tree = tree.trimmed() if (tree.depths < 0).any() else tree
+    """Add a tree's nodes to the tables, children first, and return the reference of its root."""
+    tree = tree.trim() if (tree.depths < 0).any() else tree
     order = np.argsort(-tree.depths, kind="stable")
     bits = tree.threshold.view(np.int32)
     found = [0] * len(order)
@@ -97,7 +98,7 @@ def _numbered(
 
 
 def _single_columns(forest: Forest) -> np.ndarray | None:
-    """The column each tree adds to, where each adds to one only."""
+    """Return the column that each tree adds to, or None if some tree adds to several."""
     if forest.columns == 1:
         return None
     used = [np.flatnonzero((tree.value[tree.is_leaf] != 0).any(axis=0)) for tree in forest.trees]

@@ -1,4 +1,4 @@
-"""In which type a table of a forest is stored, so that the runtime can look it up."""
+"""Choose the types of a forest's tables, so that the runtime can look them up."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.subtrees import Subtrees
 
-_INT8_MOST, _INT16_MOST = 127, 32767
+_INT8_MAX, _INT16_MAX = 127, 32767
 
 
 @dataclass(frozen=True)
 class Widths:
-    """What decides the shapes and types of tables.
+    """What the shapes and types of tables depend on.
 
     Attributes:
-        micro: Only float32 and int8 can be looked up.
-        batch: Samples at a time.
-        missing: NaN goes where the forest sends it.
+        micro: The runtime looks up only float32 and int8 tables.
+        batch: Samples per run.
+        missing: NaN is handled as in the forest.
     """
 
     micro: bool
@@ -28,32 +28,34 @@ class Widths:
     missing: bool
 
 
-def stored(values: np.ndarray, micro: bool, whole: bool) -> np.ndarray:
-    """Numbers in the smallest type that holds them exactly and can be looked up.
+def store_compactly(values: np.ndarray, micro: bool, whole: bool) -> np.ndarray:
+    """Return numbers in the smallest type that stores them exactly and can be looked up.
 
     Args:
-        values: Any shape.
-        micro: Only float32 and int8 will do.
-        whole: They are whole numbers.
+        values: Numbers of any shape.
+        micro: Use only float32 and int8.
+        whole: The numbers are integers.
     """
     if not whole:
         return values.astype(np.float32)
     most, least = (values.max(initial=0), values.min(initial=0))
-    if least >= -128 and most <= _INT8_MOST:
+    if least >= -128 and most <= _INT8_MAX:
         return values.astype(np.int8)
     if micro:
         return values.astype(np.float32)
-    return values.astype(np.int16 if -most <= _INT16_MOST >= most and least >= -32768 else np.int32)
+    return values.astype(np.int16 if -most <= _INT16_MAX >= most and least >= -32768 else np.int32)
 
 
-def cast(graph: Assembly, tensor: int, name: str, shape: tuple[int, ...], source: str, wanted: str) -> int:
-    """The tensor in another type; itself where it has it already."""
+def cast_tensor(
+    graph: Assembly, tensor: int, name: str, shape: tuple[int, ...], source: str, wanted: str
+) -> int:
+    """Add a CAST operator and return its output; return the tensor if it has the wanted type."""
     if source == wanted:
         return tensor
     return graph.operator("CAST", [tensor], name, shape, wanted, graph.options("CastOptions"))
 
 
-def columns_of(forest: Forest, parts: Subtrees, widths: Widths) -> np.ndarray:
-    """The column of the samples as seen that each split looks at; see ``export``."""
+def split_columns(forest: Forest, parts: Subtrees, widths: Widths) -> np.ndarray:
+    """Return the column of the scaled samples that each split reads; see ``export``."""
     aside = parts.missing_right & widths.missing & forest.sends_missing_right
     return np.asarray(parts.feature + np.where(aside, forest.features, 0), np.int32)

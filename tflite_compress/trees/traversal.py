@@ -1,28 +1,28 @@
-"""The traversal form: every tree steps down one level at a time; see ``export``.
+"""The traversal form of an exported forest: every tree descends one level per step; see ``export``.
 
-Both children of a split lie side by side, so a step is ``node = left[node] + (x[feature[node]] >
-threshold[node])``. The first rows of the tables are the leaves. A leaf elsewhere never goes right and leads
-to its row there, so the last step ends in the number of a leaf row.
+The children of a split have consecutive slots, so a step is ``node = left[node] + (x[feature[node]] >
+threshold[node])``. The first slots are the leaf rows. The slot of a leaf at another place never goes right
+and leads to its row, so the last step returns the number of a leaf row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.subtrees import Subtrees
-from tflite_compress.trees.tables import Widths, cast, columns_of, stored
+from tflite_compress.trees.tables import Widths, cast_tensor, split_columns, store_compactly
 
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """Tables of nodes; leaf rows first.
+    """Tables of nodes, with the leaf rows first.
 
     Attributes:
-        column, threshold, left: As in the step above, shape (slots,).
+        column, threshold, left: The tables of a step, shape (slots,).
         roots: Slot of each tree's root, shape (trees,).
     """
 
@@ -32,10 +32,10 @@ class Slots:
     roots: np.ndarray
 
 
-def slots(forest: Forest, parts: Subtrees, widths: Widths) -> Slots:
-    """Give each pair of children two slots side by side; equal pairs share them."""
+def assign_slots(forest: Forest, parts: Subtrees, widths: Widths) -> Slots:
+    """Give each pair of children two consecutive slots; equal pairs share them."""
     rows = len(parts.rows)
-    columns = columns_of(forest, parts, widths)
+    columns = split_columns(forest, parts, widths)
     pairs: dict[tuple[int, int], int] = {}
     children = list(zip(parts.left.tolist(), parts.right.tolist(), strict=True))
     content: list[int] = [-1 - row for row in range(rows)]
@@ -63,9 +63,9 @@ def slots(forest: Forest, parts: Subtrees, widths: Widths) -> Slots:
 
 
 def tree_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: Widths) -> int:
-    """Add the operators; gives the sums of leaves, float32 (batch, columns)."""
+    """Add the operators of the traversal form and return the sums of leaves, float32 (batch, columns)."""
     roots, parts = _grouped(forest, parts)
-    table = slots(forest, parts, widths)
+    table = assign_slots(forest, parts, widths)
     trees, batch = len(roots), widths.batch
     shape = (batch, trees)
     node_type = "float32" if widths.micro else "int32"
@@ -73,9 +73,9 @@ def tree_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
     wide = forest.features * (2 if widths.missing and forest.sends_missing_right else 1)
     flat = graph.reshaped(x, "x_flat", (batch * wide,))
     tables = {
-        "column": stored(table.column, widths.micro, True),
-        "threshold": stored(table.threshold, widths.micro, whole),
-        "left": stored(table.left, widths.micro, True),
+        "column": store_compactly(table.column, widths.micro, True),
+        "threshold": store_compactly(table.threshold, widths.micro, whole),
+        "left": store_compactly(table.left, widths.micro, True),
     }
     if widths.micro:
         tables["left"] = tables["left"].astype(np.float32)
@@ -86,7 +86,7 @@ def tree_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
         kind = tables[name].dtype.name
         options = graph.options("GatherOptions", axis=0)
         found = graph.operator("GATHER", [numbers[name], at], f"{name}_{level}", shape, kind, options)
-        return cast(graph, found, f"{name}_{level}_{wanted}", shape, kind, wanted)
+        return cast_tensor(graph, found, f"{name}_{level}_{wanted}", shape, kind, wanted)
 
     node = graph.constant("roots", np.tile(table.roots, (batch, 1)).astype(np.int32))
     for level in range(forest.depth):
@@ -100,32 +100,30 @@ def tree_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: 
         threshold = looked_up("threshold", node, level, "float32")
         options = graph.options("GreaterOptions")
         right = graph.operator("GREATER", [value, threshold], f"right_{level}", shape, "bool", options)
-        step = cast(graph, right, f"step_{level}", shape, "bool", node_type)
+        step = cast_tensor(graph, right, f"step_{level}", shape, "bool", node_type)
         left = looked_up("left", node, level, node_type)
         options = graph.options("AddOptions")
         moved = graph.operator("ADD", [left, step], f"next_{level}", shape, node_type, options)
-        node = cast(graph, moved, f"node_{level}", shape, node_type, "int32")
+        node = cast_tensor(graph, moved, f"node_{level}", shape, node_type, "int32")
     leaf = looked_up("left", node, forest.depth, "int32")
     return _summed(graph, leaf, forest, parts, widths, trees)
 
 
 def traversal_bytes(forest: Forest, parts: Subtrees, widths: Widths) -> int:
-    """Bytes of the tables."""
-    table = slots(forest, parts, widths)
+    """Return the bytes of the tables in the traversal form."""
+    table = assign_slots(forest, parts, widths)
     whole = forest.grid is not None
     arrays = (
-        stored(table.column, widths.micro, True),
-        stored(table.threshold, widths.micro, whole),
-        table.left.astype(np.float32) if widths.micro else stored(table.left, False, True),
-        stored(parts.rows, widths.micro, forest.leaf_step is not None),
+        store_compactly(table.column, widths.micro, True),
+        store_compactly(table.threshold, widths.micro, whole),
+        table.left.astype(np.float32) if widths.micro else store_compactly(table.left, False, True),
+        store_compactly(parts.rows, widths.micro, forest.leaf_step is not None),
     )
     return sum(a.nbytes for a in arrays)
 
 
 def _grouped(forest: Forest, parts: Subtrees) -> tuple[np.ndarray, Subtrees]:
-    """Roots ordered by the column their trees add to, as many for each: empty places get a leaf of 0."""
-    from dataclasses import replace
-
+    """Order roots by the column their trees add to, with leaves of 0 so that all columns have as many."""
     if parts.column is None:
         return parts.roots, parts
     members = [parts.roots[parts.column == column] for column in range(forest.columns)]
@@ -141,14 +139,14 @@ def _grouped(forest: Forest, parts: Subtrees) -> tuple[np.ndarray, Subtrees]:
 
 
 def _summed(graph: Assembly, leaf: int, forest: Forest, parts: Subtrees, widths: Widths, trees: int) -> int:
-    """Look up the leaves' numbers and add them over the trees."""
-    rows = stored(parts.rows, widths.micro, forest.leaf_step is not None)
+    """Look up the leaf values and add them over the trees."""
+    rows = store_compactly(parts.rows, widths.micro, forest.leaf_step is not None)
     shape = (widths.batch, trees, rows.shape[1])
     options = graph.options("GatherOptions", axis=0)
     found = graph.operator(
         "GATHER", [graph.constant("leaves", rows), leaf], "leaf", shape, rows.dtype.name, options
     )
-    values = cast(graph, found, "leaf_float32", shape, rows.dtype.name, "float32")
+    values = cast_tensor(graph, found, "leaf_float32", shape, rows.dtype.name, "float32")
     axis = 1
     if parts.column is not None:
         values = graph.reshaped(

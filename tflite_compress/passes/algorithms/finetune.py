@@ -20,10 +20,12 @@ import msgspec
 import numpy as np
 
 from tflite_compress.passes.base import Context
-from tflite_compress.scoring.metrics import Head, decisions
+from tflite_compress.scoring.metrics import Head, decide
+from tflite_compress.scoring.reference import LossFunction
 from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.progress import Advance
+from tflite_compress.support.references import reference_name, resolve_reference
 
 if TYPE_CHECKING:
     from tflite_compress.passes.training import Training
@@ -138,7 +140,7 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
     reference = context.reference
     labels = reference.splits.train.labels
     if reference.loss is not None:
-        return tuple(_given_loss_targets(context, reference.loss))
+        return tuple(_given_loss_targets(context, reference_name(reference.loss).lower()))
     targets = []
     for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
         soft = _probabilities(head, teacher)
@@ -155,7 +157,7 @@ def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
     labels = reference.splits.train.labels or (None,) * len(reference.heads)
     for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
         if "sparse" in loss:
-            yield decisions(head, teacher) if given is None else given
+            yield decide(head, teacher) if given is None else given
         elif given is None:
             yield _probabilities(head, teacher)
         else:
@@ -171,10 +173,10 @@ def training_losses(context: Context) -> list[Any]:
     return [_head_loss(head, float(np.var(teacher))) for head, teacher in pairs]
 
 
-def _user_loss(name: str) -> Any:
+def _user_loss(name: str | LossFunction) -> Any:
+    if not isinstance(name, str):
+        return name
     if ":" in name:
-        from tflite_compress.support.references import resolve_reference
-
         return resolve_reference(name, "--loss")
     try:
         return tf_keras().losses.get(name)

@@ -1,6 +1,6 @@
-"""How much a changed forest loses on the samples that passes choose by.
+"""Score a changed forest on the samples held out for choosing settings.
 
-These are never the samples of the verdict: see ``trees.record.with_choosing_samples``.
+These are never the samples of the final score: see ``trees.forest_report.with_choosing_samples``.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from tflite_compress.trees.forest_network import ForestNetwork
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
-    """Scores forests on the samples that passes choose by.
+class ForestScorer:
+    """Scores forests on the samples held out for choosing settings.
 
     Attributes:
-        context: The run's.
-        x: Those samples, float32 (samples, features).
+        context: Context of the run.
+        x: The samples, float32 (samples, features).
     """
 
     context: Context
     x: np.ndarray
 
-    def loss_of(self, forest: Forest) -> float:
-        """Accuracy lost by a forest; see ``Reference.drop_of``."""
-        return self.loss_of_predictions(forest.predict(self.x))
+    def drop_of(self, forest: Forest) -> float:
+        """Return the accuracy drop of a forest; see ``Reference.drop_of``."""
+        return self.drop_of_predictions(forest.predict(self.x))
 
-    def loss_of_predictions(self, predictions: np.ndarray) -> float:
-        """Accuracy lost by predictions, shape (samples, outputs)."""
+    def drop_of_predictions(self, predictions: np.ndarray) -> float:
+        """Return the accuracy drop of predictions, shape (samples, outputs)."""
         reference: Reference = self.context.once("trees: choosing", self._reference)
         return reference.drop_of(reference.score_of((predictions.astype(np.float32),)))
 
-    def budget(self, share: float) -> float:
-        """What a pass may lose in all, with those before it."""
+    def allowed_drop(self, share: float) -> float:
+        """Return the accuracy drop allowed after a pass: its share of ``max_drop``."""
         return share * self.context.max_drop
 
     def _reference(self) -> Reference:
@@ -46,17 +46,17 @@ class Judge:
         return replace(reference, splits=splits)
 
 
-def judge_of(context: Context) -> Judge:
-    """The judge of a run."""
-    return Judge(context, context.reference.splits.calibrate.inputs[0])
+def forest_scorer(context: Context) -> ForestScorer:
+    """Return the scorer of a run."""
+    return ForestScorer(context, context.reference.splits.calibrate.inputs[0])
 
 
 def network_of(model: Model) -> ForestNetwork:
-    """The forest of a model in the making."""
+    """Return the model's network as a forest."""
     assert isinstance(model.network, ForestNetwork)
     return model.network
 
 
 def with_forest(model: Model, forest: Forest, *notes: str) -> Model:
-    """The model with another forest."""
-    return replace(model, network=network_of(model).changed(forest)).noting(*notes)
+    """Return the model with another forest."""
+    return replace(model, network=network_of(model).with_forest(forest)).noting(*notes)

@@ -35,11 +35,11 @@ def fewest_trees(losses: list[float], budget: float, strict: bool) -> int:
 
 def fitting_samples(context: Context, width: int) -> np.ndarray:
     """Training and choosing samples and mixtures of them, as many as memory bears; answers need no labels."""
-    from tflite_compress.trees.mixtures import with_mixtures
+    from tflite_compress.trees.mixtures import add_mixtures
 
     splits = context.reference.splits
     x = np.concatenate([splits.calibrate.inputs[0], splits.train.inputs[0]])
-    return with_mixtures(x, MIXTURES, context.seed, max(1, MAX_CELLS // width))
+    return add_mixtures(x, MIXTURES, context.seed, max(1, MAX_CELLS // width))
 
 
 def by_tree(values: np.ndarray) -> np.ndarray:
