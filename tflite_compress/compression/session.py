@@ -187,7 +187,7 @@ class Session:
         before, after = self.source.network, chosen.model.network
         assert isinstance(before, ForestNetwork) and isinstance(after, ForestNetwork)
         report["forest"] = forest_record(before, after.forest, self.original, self.context.reference)
-        report["notes"] += before.forest.notes
+        report["notes"] += [note.text for note in before.forest.notes]
         if plan.device.kind != "microcontroller":
             return {}
         files, record, notes = c_files(before.forest, after, self.context.reference)

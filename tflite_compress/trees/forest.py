@@ -14,6 +14,8 @@ from typing import Literal
 
 import numpy as np
 
+from tflite_compress.support.notes import Note
+
 Link = Literal["identity", "softmax", "sigmoid", "exp"]
 Task = Literal["classification", "regression"]
 Precision = Literal["float32", "int16", "int8"]
@@ -137,7 +139,7 @@ class Forest:
     leaf_step: float | None = None
     leaf_precision: Precision = "float32"
     merged: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def columns(self) -> int:

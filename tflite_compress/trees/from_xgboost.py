@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 from tflite_compress.trees.forest import (
     LEAF,
     MAX_FEATURES,
@@ -75,11 +76,8 @@ def _read(model: XGBoostFile, origin: str) -> Forest:
     )
     labels = tuple(range(classes or 2)) if task == "classification" else ()
     left_out = len(grown["trees"]) - kept
-    notes = (
-        (f"the last {left_out} trees are not used: early stopping found a better iteration before them",)
-        if left_out
-        else ()
-    )
+    text = f"the last {left_out} trees are not used: early stopping found a better iteration before them"
+    notes = (Note("trees-after-best-iteration", text),) if left_out else ()
     base = _base(str(settings["base_score"]), width, link)
     return Forest(trees, features, task, 1.0, base, link, labels, notes=notes)
 

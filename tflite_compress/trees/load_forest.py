@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.support.errors import ModelError, UsageError
+from tflite_compress.support.notes import Note
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.from_lightgbm import read_lightgbm
 from tflite_compress.trees.from_sklearn import make_predictor, read_estimator
@@ -237,11 +238,11 @@ def _from_xgboost(path: Path) -> tuple[Forest, Predict | None, str]:
 
 def _unchecked(forest: Forest, library: str) -> Forest:
     """Return the forest with a note that its predictions were not compared with its library."""
-    note = (
+    text = (
         f"predictions were not compared with those of {library}, which is not installed: "
         f"pip install 'tflite-compress[{library}]'"
     )
-    return replace(forest, notes=(*forest.notes, note))
+    return replace(forest, notes=(*forest.notes, Note("library-not-installed", text)))
 
 
 def _of_booster(booster: Any) -> Predict:
