@@ -216,6 +216,14 @@ def test_asymmetric_weights_and_missing_scales(int8_file: Path) -> None:
     assert len(read_contents(model, 0).unquantized) == 1
 
 
+def test_a_verdict_has_a_short_repr_and_html(int8: Evidence, gelu: bytes) -> None:
+    for evidence in (int8, evidence_of(gelu)):
+        for device in all_devices():
+            verdict = check(evidence, device, Limits(1, 1, 1e-9))
+            assert "does not fit" in repr(verdict) and len(repr(verdict)) < 1000
+            assert verdict._repr_html_().count("<tr>") == len(verdict.findings) + 1
+
+
 def test_every_bundled_device_gives_a_verdict(int8: Evidence) -> None:
     for device in all_devices():
         verdict = check(int8, device)

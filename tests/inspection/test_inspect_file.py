@@ -149,3 +149,9 @@ def test_damaged_and_missing_files(run: Run, tmp_path: Path) -> None:
     for words in ([], [str(path)], [str(tmp_path / "none.tflite")]):
         code, _, err = run("inspect", *words)
         assert code == 2 and err and "Traceback" not in err
+
+
+def test_an_inspection_has_a_short_repr_and_html(int8_file: Path) -> None:
+    found = inspect(int8_file)
+    assert "CONV_2D" in repr(found) and len(repr(found)) < 1000
+    assert found._repr_html_().count("<tr>") == len(found.operators) + 1

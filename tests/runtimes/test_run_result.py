@@ -141,3 +141,5 @@ def test_comparison_tells_equal_from_different(content: bytes, inputs: Arrays) -
     assert found["tflm"].is_same is True and gap is not None and gap.value == 0
     assert found["spoilt"].is_same is False
     assert found["litert"].is_same is None
+    assert all(len(repr(c)) < 1000 and len(repr(c.result)) < 1000 for c in found.values())
+    assert "differs from" in repr(found["spoilt"]) and "same as" in repr(found["tflm"])

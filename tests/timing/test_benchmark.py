@@ -15,6 +15,7 @@ from tflite_compress.support.progress import Silent
 from tflite_compress.timing.benchmark import benchmark
 from tflite_compress.timing.interleaved import Contender, time_contenders
 from tflite_compress.timing.overhead import build_empty_model, measure_call_overhead
+from tflite_compress.timing.profile import profile
 from tflite_compress.timing.remote import compare_on_device, time_on_device
 
 Run = Callable[..., tuple[int, str, str]]
@@ -102,7 +103,7 @@ def test_a_device_is_asked_in_turns() -> None:
         ([], "MODEL is missing"),
         (["{}", "--kernels=xnpack"], "Did you mean 'xnnpack'"),
         (["{}", "--threads=0"], "expected a whole number"),
-        (["{}", "--runtime=vela"], "not one to time"),
+        (["{}", "--runtime=vela"], "cannot be timed"),
         (["{}", "--runtime=tflm", "--threads=2"], "one thread"),
         (["{}", "--seconds=soon"], "expected a time"),
         (["nowhere.tflite"], "nowhere.tflite"),
@@ -117,3 +118,13 @@ def test_a_device_with_several_threads(files: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="one number of threads"):
         benchmark(files[0], runtime="ssh:nowhere", threads=(1, 2))
     assert read_validated(files[0])
+
+
+def test_results_have_a_short_repr_and_html(files: tuple[Path, Path]) -> None:
+    found = benchmark(*files, seconds=0.1, kernels=("xnnpack",))
+    assert "small.tflite" in repr(found) and len(repr(found)) < 1000
+    assert all(len(repr(timing)) < 1000 for timing in found.timings)
+    assert found._repr_html_().count("<tr>") == 3
+    operators = profile(files[0], seconds=0.1)
+    assert "FULLY_CONNECTED" in repr(operators) and len(repr(operators)) < 1000
+    assert operators._repr_html_().count("<tr>") == len(operators.rows) + 1

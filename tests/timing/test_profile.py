@@ -67,7 +67,7 @@ def test_many_operators_are_refused_before_anything_is_cut() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(ModelError, match="60 operators; 1 to 20"):
-            profile_content(content, "dense", most=20)
+            profile_content(content, "dense", max_operators=20)
         assert tracemalloc.get_traced_memory()[1] < 6 * len(content)
     finally:
         tracemalloc.stop()

@@ -1,1 +1,1 @@
-"""Looking into a ``.tflite``: operators, weights, and where the bytes go."""
+"""Inspect a ``.tflite``: operators, weights, sizes."""

@@ -1,4 +1,4 @@
-"""How two ``.tflite`` files differ."""
+"""Compare the contents of two ``.tflite`` files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tflite_compress.inspection.weights import WeightTensor
 
 @dataclass(frozen=True)
 class Difference:
-    """Two files beside each other.
+    """The differences between two files.
 
     Attributes:
-        figures: Name, and the figure in either file; all figures, also equal ones.
-        operators: Kind, and how many in either file, where they differ.
-        layers: Layer, and its weights in either file (None where it has none), where they differ.
+        figures: Each figure by name, before and after; equal ones too.
+        operators: Number of operators by name, before and after, if they differ.
+        layers: Weights by layer, before and after (None if it has none), if they differ.
     """
 
     figures: dict[str, tuple[int, int]]
@@ -25,7 +25,12 @@ class Difference:
 
 
 def compare_inspections(before: Inspection, after: Inspection) -> Difference:
-    """Compare two files; layers are matched by name."""
+    """Compare two files; layers are matched by name.
+
+    Args:
+        before: Inspection of the first file.
+        after: Inspection of the second file.
+    """
     pairs = {
         "bytes": (before.bytes, after.bytes),
         **{part: (before.parts[part], after.parts[part]) for part in before.parts},
@@ -46,7 +51,7 @@ def compare_inspections(before: Inspection, after: Inspection) -> Difference:
 
 
 def _by_layer(found: Inspection) -> dict[str, WeightTensor]:
-    """Weights by layer; several tensors of one are told apart by number."""
+    """Return weights by layer; further tensors of a layer get a number."""
     named: dict[str, WeightTensor] = {}
     for tensor in found.weights:
         name, number = tensor.layer, 2

@@ -1,4 +1,4 @@
-"""A model's graph as SVG: boxes for operators, from top to bottom in order of depth."""
+"""Draw a model's graph as SVG: one box per operator, from top to bottom by depth."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _COLORS = {"FLOAT32": "#e8eef7", "FLOAT16": "#e8eef7", "INT8": "#e6f4e6", "INT16
 
 
 def draw_svg(found: Inspection) -> str:
-    """The main graph.
+    """Draw the main graph of a file.
 
     Args:
-        found: What was found in a file.
+        found: Inspection of the file.
 
     Returns:
         The text of an SVG file.
@@ -38,7 +38,7 @@ def draw_svg(found: Inspection) -> str:
 
 
 def _places(rows: list[OperatorRow], edges: list[tuple[int, int]]) -> dict[int, tuple[int, int]]:
-    """Upper left corner of each box: depth downwards, operators of one depth side by side."""
+    """Return the upper left corner of each box: one row per depth."""
     before = defaultdict(list)
     for a, b in edges:
         before[b].append(a)

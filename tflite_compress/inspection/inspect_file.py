@@ -1,12 +1,12 @@
-"""Everything ``tflite-compress inspect`` tells, read from the file alone."""
+"""Inspect a ``.tflite``: operators, weights, sizes. Nothing is run."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,14 @@ from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
+from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 
-_NO_MEMORY_OF_ITS_OWN = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")  # runtimes let the output lie on the input
+_NO_MEMORY_OF_ITS_OWN = (
+    "RESHAPE",
+    "SQUEEZE",
+    "EXPAND_DIMS",
+)  # the output shares the input's memory
+MAX_IN_REPR = 6
 
 
 @dataclass(frozen=True)
@@ -26,15 +32,15 @@ class OperatorRow:
     """One operator.
 
     Attributes:
-        index: Place in the order of execution.
-        graph: Which subgraph.
-        name: As in ``schema.fbs``.
-        layer: The layer it came from, as far as names tell.
-        type: Type of its first output.
-        shape: Of its first output.
-        macs: Multiply-accumulates; None where the file does not tell.
-        inputs: Tensors it reads that other operators made, or inputs of the graph.
-        outputs: Tensors it makes.
+        index: Index in the order of execution.
+        graph: Index of its subgraph.
+        name: Its name in ``schema.fbs``.
+        layer: The layer it came from, if the tensor names tell; else an empty string.
+        type: Type of its first output; an empty string if it has none.
+        shape: Shape of its first output.
+        macs: Multiply-accumulates (MACs); None if they cannot be counted.
+        inputs: Indices of the activations it reads.
+        outputs: Indices of the tensors it writes.
     """
 
     index: int
@@ -48,22 +54,22 @@ class OperatorRow:
     outputs: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
         path: The file.
-        bytes: Its size.
-        inputs: Ports, with shape, type and scale.
-        outputs: Likewise.
-        operators: In order of execution.
-        tensors: How many tensors of each type.
-        weights: Weight tensors.
-        parts: Bytes by what they are for.
-        macs: Multiply-accumulates of all that can be counted.
-        activations_bytes: Estimate of the arena: what activations alive at the same time take at the peak.
-            A runtime's planner needs at least this, and its own structures besides.
+        bytes: Size of the file.
+        inputs: Inputs with name, shape, type and quantization.
+        outputs: Outputs with name, shape, type and quantization.
+        operators: The operators in order of execution.
+        tensors: Number of tensors by type.
+        weights: The weight tensors.
+        parts: Bytes by purpose; they add up to the file.
+        macs: Multiply-accumulates (MACs) of all operators that can be counted.
+        activations_bytes: Peak bytes of the activations alive at the same time. A tensor arena needs at least
+            this, and the runtime's own structures in addition.
     """
 
     path: str
@@ -79,35 +85,57 @@ class Inspection:
 
     @property
     def lossless_bytes(self) -> int:
-        """What a perfect coder of single values would need for all weights; shared ones count once."""
+        """Bytes of all weights under an ideal entropy code of single values; shared ones count once."""
         return sum(w.lossless_bytes for w in {w.buffer: w for w in self.weights}.values())
 
     @property
     def weight_bytes(self) -> int:
-        """What weights take; shared ones count once."""
+        """Bytes of all weights; shared ones count once."""
         return sum(w.bytes for w in {w.buffer: w for w in self.weights}.values())
+
+    def __repr__(self) -> str:
+        kinds = Counter(op.name for op in self.operators).most_common(MAX_IN_REPR)
+        operators = ", ".join(f"{count} {name[:40]}" for name, count in kinds)
+        figures = f"{self.bytes:,} bytes, {self.macs:,} MACs, {len(self.operators)} operators"
+        return f"<Inspection of {self.path[-200:]}: {figures} ({operators})>"
+
+    def _repr_html_(self) -> str:
+        """Return the operators as an HTML table for notebooks."""
+        rows = "".join(
+            f"<tr><td>{op.index}</td><td>{escape(op.name)}</td><td>{escape(op.layer)}</td>"
+            f"<td>{escape(op.type or '')}</td><td>{'x'.join(map(str, op.shape))}</td>"
+            f"<td>{'' if op.macs is None else f'{op.macs:,}'}</td></tr>"
+            for op in self.operators
+        )
+        columns = ("#", "operator", "layer", "type", "output shape", "MACs")
+        head = "".join(f"<th>{column}</th>" for column in columns)
+        title = f"{self.path}: {self.bytes:,} bytes, {self.macs:,} MACs"
+        return f"<p>{escape(title)}</p><table><tr>{head}</tr>{rows}</table>"
 
 
 def inspect(path: str | os.PathLike[str]) -> Inspection:
-    """Look into a ``.tflite``; nothing is run.
+    """Inspect a ``.tflite``; nothing is run.
 
     Args:
         path: The file.
 
+    Returns:
+        Operators, weights, sizes and MACs.
+
     Raises:
-        ModelError: It is missing, no ``.tflite``, or damaged.
+        ModelError: The file is missing, not a ``.tflite``, or damaged.
     """
     content = read_validated(Path(path))
     model = unpack(content)
-    ports = read_signature(content)
+    signature = read_signature(content)
     weights = read_weights(model)
     operators = tuple(_rows(model))
     kinds = Counter(type_name(t.type) for g in model.subgraphs for t in g.tensors)
     return Inspection(
         str(path),
         len(content),
-        tuple(ports.inputs),
-        tuple(ports.outputs),
+        signature.inputs,
+        signature.outputs,
         operators,
         dict(kinds.most_common()),
         tuple(weights),
@@ -117,13 +145,13 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     )
 
 
-def peak_bytes(model: Any, graph: Any) -> int:
-    """Most bytes of activations alive at once, running operators in the file's order.
+def peak_bytes(model: ModelTree, graph: Graph) -> int:
+    """Return the peak bytes of activations alive at the same time, in the file's order of execution.
 
-    Weights stored as float16 and unpacked when run are left out: XNNPACK and GPU delegates read them so.
+    Weights stored as float16 and unpacked at run time do not count: XNNPACK and GPU delegates read float16.
 
     Args:
-        model: The ``ModelT`` tree.
+        model: The decoded tree.
         graph: One of its subgraphs.
     """
     operators = graph.operators or []
@@ -150,7 +178,7 @@ def peak_bytes(model: Any, graph: Any) -> int:
     return int(np.cumsum(change).max(initial=0))
 
 
-def _rows(model: Any) -> list[OperatorRow]:
+def _rows(model: ModelTree) -> list[OperatorRow]:
     rows: list[OperatorRow] = []
     for number, graph in enumerate(model.subgraphs):
         made = {int(i) for i in graph.inputs}
@@ -165,7 +193,7 @@ def _rows(model: Any) -> list[OperatorRow]:
                     name,
                     "" if output is None else own_name(tensor_name(output), name),
                     "" if output is None else type_name(output.type),
-                    () if output is None or output.shape is None else tuple(int(d) for d in output.shape),
+                    () if output is None else shape_of(output),
                     operator_macs(name, op, graph) if output is not None else 0,
                     tuple(int(i) for i in op.inputs if i in made),
                     tuple(int(i) for i in op.outputs),
@@ -174,6 +202,6 @@ def _rows(model: Any) -> list[OperatorRow]:
     return rows
 
 
-def _bytes(tensor: Any) -> int:
-    shape = [] if tensor.shape is None else [max(1, int(d)) for d in tensor.shape]
+def _bytes(tensor: Tensor) -> int:
+    shape = [max(1, d) for d in shape_of(tensor)]
     return int(np.prod(shape, dtype=np.int64) * element_bytes(tensor.type))

@@ -1,14 +1,25 @@
-"""Where the bytes of a ``.tflite`` go.
+"""Divide the bytes of a ``.tflite`` by purpose.
 
-Vectors and strings are told apart by where they lie in the file, so what several tables share counts once.
+Vectors and strings are identified by their offset in the file, so that shared ones count once.
 Source of the layout: ``schema.fbs`` and the FlatBuffers internals documentation.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from tflite_compress.tflite.flatbuffer import schema
+
+if TYPE_CHECKING:
+    from ai_edge_litert import schema_py_generated
+    from flatbuffers.table import Table
+
+
+class _Table(Protocol):
+    """A table of the generated reader."""
+
+    _tab: Table
+
 
 WEIGHTS = "weights"
 OTHER = "other constants"
@@ -25,21 +36,24 @@ _LENGTH_BYTES = 4
 
 
 def measure_parts(content: bytes, weight_buffers: frozenset[int]) -> dict[str, int]:
-    """Bytes by what they are for; they add up to the file.
+    """Return the bytes of a file by purpose; they add up to the file.
 
     Args:
-        content: An intact ``.tflite``.
-        weight_buffers: Buffers that hold weights of operators, by index.
+        content: A valid ``.tflite``.
+        weight_buffers: Indices of the buffers with weights of operators.
 
     Returns:
-        Bytes for each of :data:`PARTS`. ``structure`` is what is left: tables, shapes, lists, padding.
+        Bytes for each of :data:`PARTS`. ``structure`` is the rest: tables, shapes, lists, padding.
     """
     model = schema().Model.GetRootAs(content)
     metadata = {model.Metadata(i).Buffer() for i in range(model.MetadataLength())}
     spans: dict[int, tuple[str, int]] = {}
     for index in range(model.BuffersLength()):
         kind = METADATA if index in metadata else WEIGHTS if index in weight_buffers else OTHER
-        _note(spans, model.Buffers(index), *_BUFFER_DATA, kind)
+        buffer = model.Buffers(index)
+        _note(spans, buffer, *_BUFFER_DATA, kind)
+        if buffer.Offset() > 1:  # stored behind the flatbuffer
+            spans.setdefault(buffer.Offset(), (kind, buffer.Size()))
     for number in range(model.SubgraphsLength()):
         graph = model.Subgraphs(number)
         _note(spans, graph, 12, 1, NAMES)
@@ -61,7 +75,7 @@ def measure_parts(content: bytes, weight_buffers: frozenset[int]) -> dict[str, i
     return found
 
 
-def _note_signature(spans: dict[int, tuple[str, int]], signature: Any) -> None:
+def _note_signature(spans: dict[int, tuple[str, int]], signature: schema_py_generated.SignatureDef) -> None:
     _note(spans, signature, 8, 1, NAMES)
     for entries, count in (
         (signature.Inputs, signature.InputsLength()),
@@ -71,8 +85,8 @@ def _note_signature(spans: dict[int, tuple[str, int]], signature: Any) -> None:
             _note(spans, entries(index), 4, 1, NAMES)
 
 
-def _note(spans: dict[int, tuple[str, int]], table: Any, slot: int, element_bytes: int, kind: str) -> None:
-    """Remember the vector or string in a field, if there is one."""
+def _note(spans: dict[int, tuple[str, int]], table: _Table, slot: int, element_bytes: int, kind: str) -> None:
+    """Record the vector or string in a field, if there is one."""
     offset = table._tab.Offset(slot)
     if offset:
         size = table._tab.VectorLen(offset) * element_bytes + _LENGTH_BYTES

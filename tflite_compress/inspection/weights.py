@@ -1,15 +1,15 @@
-"""Weights of a ``.tflite`` layer by layer: how many, how sparse, and how much is in them."""
+"""The weights of a ``.tflite``, layer by layer: number, sparsity, entropy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
 from tflite_compress.tflite.macs import constant, weight_inputs, zeros_in
 from tflite_compress.tflite.slim_file import own_name
+from tflite_compress.tflite.tree import Graph, ModelTree, Tensor
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,15 @@ class WeightTensor:
 
     Attributes:
         layer: The layer it belongs to.
-        operator: As in ``schema.fbs``.
-        type: As in ``schema.fbs``.
-        shape: Of the tensor.
-        bytes: In the file.
-        weights: How many.
-        zeros: How many are zero, or their channel's zero point.
-        distinct: How many different values.
-        entropy_bits: Shannon entropy of the values, bits a weight (zeroth order: each value by itself).
-        scales: Scales; more than one where each channel has its own.
+        operator: The operator's name in ``schema.fbs``.
+        type: The type's name in ``schema.fbs``.
+        shape: Shape of the tensor.
+        bytes: Bytes in the file.
+        weights: Number of weights.
+        zeros: Number of weights that are zero, or their channel's zero point.
+        distinct: Number of distinct values.
+        entropy_bits: Zeroth-order Shannon entropy, in bits per weight.
+        scales: Number of scales: 1 per tensor or 1 per channel; 0 if it is not quantized.
         buffer: Index of the buffer that holds it.
     """
 
@@ -49,15 +49,15 @@ class WeightTensor:
 
     @property
     def lossless_bytes(self) -> int:
-        """What a perfect coder of single values would need for them."""
+        """Bytes under an ideal entropy code of single values."""
         return int(np.ceil(self.entropy_bits * self.weights / 8))
 
 
 def entropy_bits(values: np.ndarray) -> tuple[float, int]:
-    """Shannon entropy (bits a value) of an array's values, and how many differ.
+    """Return the Shannon entropy of an array's values in bits per value, and the number of distinct values.
 
-    C. E. Shannon, "A Mathematical Theory of Communication", 1948. For floats it says little beyond how
-    many differ, as each mostly occurs once.
+    C. E. Shannon, "A Mathematical Theory of Communication", 1948. Most floats occur only once, so that the
+    entropy of floats hardly says more than the number of distinct values.
     """
     if values.dtype.kind in "iu" and values.dtype.itemsize == 1:
         counts = np.bincount(values.reshape(-1).view(np.uint8), minlength=256)
@@ -70,11 +70,11 @@ def entropy_bits(values: np.ndarray) -> tuple[float, int]:
     return float(max(0.0, -np.sum(shares * np.log2(shares)))), len(counts)
 
 
-def read_weights(model: Any) -> list[WeightTensor]:
-    """All weight tensors of a decoded file, in order of execution.
+def read_weights(model: ModelTree) -> list[WeightTensor]:
+    """Return all weight tensors of a decoded file, in order of execution.
 
     Args:
-        model: The ``ModelT`` tree.
+        model: The decoded tree.
     """
     found = []
     for graph in model.subgraphs:
@@ -90,8 +90,8 @@ def read_weights(model: Any) -> list[WeightTensor]:
     return found
 
 
-def find_unpacked_constants(model: Any, graph: Any) -> dict[int, int]:
-    """Weights an operator makes from a constant when it runs, as float16 files do: its tensor by theirs."""
+def find_unpacked_constants(model: ModelTree, graph: Graph) -> dict[int, int]:
+    """Return the stored constant of each tensor that an operator unpacks from one, as in float16 files."""
     return {
         int(op.outputs[0]): int(op.inputs[0])
         for op in graph.operators or []
@@ -100,7 +100,7 @@ def find_unpacked_constants(model: Any, graph: Any) -> dict[int, int]:
     }
 
 
-def _tensor(layer: str, operator: str, tensor: Any, values: np.ndarray) -> WeightTensor:
+def _tensor(layer: str, operator: str, tensor: Tensor, values: np.ndarray) -> WeightTensor:
     entropy, distinct = entropy_bits(values)
     scales = None if tensor.quantization is None else tensor.quantization.scale
     return WeightTensor(

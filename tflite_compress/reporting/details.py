@@ -90,7 +90,7 @@ def operator_times(content: bytes) -> dict[str, Any]:
     Raises:
         ModelError: There are too many, or the file cannot be cut.
     """
-    found = profile_content(content, "", seconds=OPERATOR_SECONDS, most=MAX_OPERATORS)
+    found = profile_content(content, "", seconds=OPERATOR_SECONDS, max_operators=MAX_OPERATORS)
     rows = [{**asdict(row), "told": row.is_above_noise} for row in found.rows]
     return {"method": found.method, "where": found.where, "total_ms": found.total_ms, "rows": rows}
 

@@ -38,7 +38,7 @@ def _cells(row: OperatorTime, total_ms: float) -> list[str]:
     speed = f"{row.gmacs_per_s:,.2f}" if row.gmacs_per_s else ""
     reached = f"{row.gmacs_per_s / row.attainable:.0%}" if row.gmacs_per_s and row.attainable else ""
     macs = "?" if row.macs is None else f"{row.macs:,}" if row.macs else ""
-    limit = row.bound if reached else ""
+    limit = row.bound or "" if reached else ""
     return [row.layer, row.operator, time, share, macs, f"{row.moved_bytes:,}", speed, reached, limit]
 
 

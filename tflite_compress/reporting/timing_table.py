@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tflite_compress.reporting.terminal import console, grid
-from tflite_compress.timing.benchmark import Benchmark, Comparison, describe_contender
+from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
 from tflite_compress.timing.interleaved import Timing
 from tflite_compress.timing.stats import describe_ratio
 
@@ -28,16 +28,16 @@ def print_benchmark(found: Benchmark) -> None:
             low, high = row.median_ms.low, row.median_ms.high
             table.add_row(letters[row.name], number(row.median_ms.value), f"{number(low)} to {number(high)}")
         out.print(table)
-    for name, why in found.refused:
-        out.print(f"{_shortened(name, letters)}: {why}", markup=False)
+    for refused in found.refused:
+        out.print(f"{_shortened(refused.name, letters)}: {refused.reason}", markup=False)
     for comparison in found.comparisons:
         out.print(_shortened(sentence(comparison), letters), markup=False)
     if found.throughputs:
         table = grid("", "batch", "samples/s", "peak memory", "", right=(1, 2, 3))
         for t in found.throughputs:
-            rate = f"{t.samples_per_s:,.0f}" if not t.why_not else "-"
-            cells = (letters[t.contender.name], str(t.batch), rate, _megabytes(t.peak_bytes))
-            table.add_row(*cells, f"cannot: {t.why_not}" if t.why_not else "")
+            rate = "-" if t.samples_per_s is None else f"{t.samples_per_s:,.0f}"
+            cells = (letters[t.contender.name], str(t.batch), rate, _megabytes(t.peak_bytes or 0))
+            table.add_row(*cells, t.refusal or "")
         out.print(table)
     for note in found.notes:
         out.print(f"note: {_shortened(note, letters)}", markup=False)
@@ -70,7 +70,7 @@ def _shortened(line: str, letters: dict[str, str]) -> str:
     return line
 
 
-def sentence(comparison: Comparison) -> str:
+def sentence(comparison: TimeRatio) -> str:
     """A comparison as one would say it."""
     r, words = comparison.ratio, describe_ratio(comparison.ratio)
     figures = f"{r.value:.3g}x the time ({r.low:.3g}x to {r.high:.3g}x)"
@@ -96,11 +96,11 @@ def benchmark_record(found: Benchmark) -> dict[str, Any]:
             {
                 "name": t.name,
                 "median_ms": asdict(t.median_ms),
-                "turns": [[c.as_json() for c in a.measurements] for a in t.answers],
+                "turns": [[c.as_json() for c in a.measurements] for a in t.results],
             }
             for t in found.on_device
         ],
-        "refused": [{"name": name, "why": why} for name, why in found.refused],
+        "refused": [{"name": refused.name, "why": refused.reason} for refused in found.refused],
         "comparisons": [
             {
                 "what": c.what,
@@ -115,9 +115,9 @@ def benchmark_record(found: Benchmark) -> dict[str, Any]:
             {
                 "name": describe_contender(t.contender),
                 "batch": t.batch,
-                "samples_per_s": t.samples_per_s if not t.why_not else None,
-                "peak_bytes": t.peak_bytes or None,
-                "why_not": t.why_not or None,
+                "samples_per_s": t.samples_per_s,
+                "peak_bytes": t.peak_bytes,
+                "why_not": t.refusal,
             }
             for t in found.throughputs
         ],
@@ -136,7 +136,7 @@ def _timing_record(timing: Timing) -> dict[str, Any]:
         "steady_state": asdict(timing.summary),
         **asdict(timing.loaded),
         "warm_up_runs": timing.warm_up_runs,
-        "steady": timing.steady,
+        "steady": timing.is_steady,
     }
 
 

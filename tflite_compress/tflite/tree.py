@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
@@ -19,7 +19,7 @@ class IntVector(Protocol):
     @overload
     def __getitem__(self, index: int, /) -> int: ...
     @overload
-    def __getitem__(self, index: slice, /) -> Sequence[int]: ...
+    def __getitem__(self, index: slice, /) -> IntVector: ...
 
 
 class FloatVector(Protocol):

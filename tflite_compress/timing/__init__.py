@@ -1,1 +1,1 @@
-"""Timing models in processes of their own, in turns, and saying what the figures allow to say."""
+"""Time models on this machine or a device, interleaved, with confidence intervals."""

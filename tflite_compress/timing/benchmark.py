@@ -1,14 +1,17 @@
-"""What ``tflite-compress benchmark`` calls."""
+"""Benchmark ``.tflite`` files: latency, comparisons, throughput."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
+from typing import Literal
 
 from tflite_compress.data.raw import samples_for
 from tflite_compress.runtimes.by_name import Remote, find_runtime
+from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError, UsageError, closest
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.integrity import read_validated
@@ -22,50 +25,81 @@ from tflite_compress.timing.throughput import Throughput, measure_throughput
 
 KERNELS: tuple[Kernels, ...] = ("xnnpack", "no-delegate", "reference")
 DEFAULTS = Remote()
-# Of the call by itself; beyond this share of a model's time it is worth a note.
-WORTH_TELLING = 0.05
+MAX_IN_REPR = 6
+MAX_OVERHEAD_SHARE = 0.05  # a larger share of the call from Python in a run's time is a note
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One thing beside another, timed in the same rounds.
+class TimeRatio:
+    """The ratio of two times measured in the same rounds.
 
     Attributes:
-        what: ``file``, ``delegate`` or ``threads``.
-        name: What is compared.
-        baseline: With what.
-        ratio: How long it takes relative to that, with a 99 % interval.
+        what: In what the two differ.
+        name: The file with its settings.
+        baseline: The file with its settings that it is compared with.
+        ratio: Time relative to the baseline, with its 99 % interval.
     """
 
-    what: str
+    what: Literal["file", "delegate", "threads"]
     name: str
     baseline: str
     ratio: Interval
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A contender that could not be timed.
+
+    Attributes:
+        name: The file with its settings.
+        reason: Why it could not be timed.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, repr=False)
 class Benchmark:
-    """All that was measured.
+    """The measurements of one benchmark.
 
     Attributes:
         where: The machine or device.
-        timings: One for each contender that could be timed.
-        on_device: Likewise from a device.
-        refused: What could not be timed, and why.
-        comparisons: Contenders beside each other.
-        throughputs: Samples a second at batch sizes.
-        overhead_ms: What the call from Python costs by itself; part of every figure, not subtracted.
-        notes: What makes figures less sure.
+        timings: One per contender that could be timed on this machine.
+        on_device: One per file timed on a device.
+        refused: Contenders that could not be timed.
+        comparisons: Ratios between contenders.
+        throughputs: Samples per second at batch sizes.
+        overhead_ms: Time of the call from Python, part of every time; None on a device and for TFLite Micro.
+        notes: What makes the figures less reliable.
     """
 
     where: str
     timings: tuple[Timing, ...] = ()
     on_device: tuple[DeviceTiming, ...] = ()
-    refused: tuple[tuple[str, str], ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    comparisons: tuple[TimeRatio, ...] = ()
     throughputs: tuple[Throughput, ...] = ()
     overhead_ms: float | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        rows = [f"{name[-60:]}: {median.value:.4g} ms" for name, median in self._medians()]
+        more = f"; {len(rows) - MAX_IN_REPR} more" if len(rows) > MAX_IN_REPR else ""
+        return f"<Benchmark on {self.where[:100]}: {'; '.join(rows[:MAX_IN_REPR])}{more}>"
+
+    def _repr_html_(self) -> str:
+        """Return the median times as an HTML table for notebooks."""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{m.value:.4g}</td><td>{m.low:.4g} to {m.high:.4g}</td></tr>"
+            for name, m in self._medians()
+        )
+        head = "<tr><th>model</th><th>median, ms</th><th>interval</th></tr>"
+        return f"<p>{escape(self.where)}</p><table>{head}{rows}</table>"
+
+    def _medians(self) -> list[tuple[str, Interval]]:
+        here = [(describe_contender(t.contender), t.summary.median_ms) for t in self.timings]
+        return here + [(t.name, t.median_ms) for t in self.on_device]
 
 
 def benchmark(
@@ -80,38 +114,42 @@ def benchmark(
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
 ) -> Benchmark:
-    """Time ``.tflite`` files in turns and compare them with the first.
+    """Time ``.tflite`` files, interleaved, and compare them with the first.
 
     Args:
         models: The files.
         threads: Numbers of CPU threads.
-        runtime: ``litert``, ``tflm`` (on this machine), ``ssh:HOST`` or ``adb``.
+        runtime: ``litert`` or ``tflm`` on this machine, ``ssh:HOST`` or ``adb``.
         kernels: For ``litert``: ``xnnpack``, ``no-delegate``, ``reference``.
-        data: A sample of the user's; random inputs by default.
-        preprocess: See ``compress``.
-        seconds: About how long to time each file with each setting.
-        batches: Batch sizes to measure throughput at.
+        data: Samples, of which the first is used; random inputs by default.
+        preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
+        seconds: Approximate time to measure each file with each setting.
+        batches: Batch sizes to measure the throughput at.
         remote: How to reach a device.
-        progress: Where to report.
+        progress: Where to report progress.
+
+    Returns:
+        The timings, with 95 % intervals, and the ratios to the first file, with 99 % intervals.
 
     Raises:
-        CompressError: A file is no ``.tflite`` or is damaged, or the device fails.
+        ModelError: A file is missing, not a ``.tflite``, or damaged.
         UsageError: A setting is unknown.
+        CompressError: The device fails.
     """
     progress = progress or Silent()
     if not models:
-        raise UsageError("no model named", "For example: tflite-compress benchmark a.tflite b.tflite")
+        raise UsageError("no model named", "Name one or more .tflite files.")
     files = [Contender(str(p), c := read_validated(Path(p)), _inputs(c, data, preprocess)) for p in models]
     if runtime not in ("litert", "tflm"):
         return _on_device(files, runtime, threads, batches, remote, progress)
     chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else find_kernels(kernels)
     if runtime == "tflm" and (list(threads) != [1] or batches):
-        raise UsageError("TFLite Micro runs on one thread with batch 1", "Leave --threads and --batches out.")
+        raise UsageError("TFLite Micro runs on one thread with batch 1", "Leave threads and batches out.")
     contenders = [replace(f, kernels=k, threads=t) for f in files for t in threads for k in chosen]
     found, notes = time_contenders(contenders, seconds, progress)
     timings = tuple(t for t in found if isinstance(t, Timing))
     pairs = zip(contenders, found, strict=True)
-    refused = tuple((describe_contender(c), e.message) for c, e in pairs if isinstance(e, ModelError))
+    refused = tuple(Refusal(describe_contender(c), e.message) for c, e in pairs if isinstance(e, ModelError))
     first = [c for c in contenders if c.kernels == chosen[0] and c.threads == threads[0]]
     overhead = measure_call_overhead() if runtime == "litert" else None
     return Benchmark(
@@ -126,32 +164,32 @@ def benchmark(
 
 
 def describe_contender(contender: Contender) -> str:
-    """A contender in one line: file, kernels, threads."""
+    """Return a contender's file, kernels and threads as text."""
     threads = "1 thread" if contender.threads == 1 else f"{contender.threads} threads"
     return f"{contender.name}, {contender.kernels}, {threads}"
 
 
-def _inputs(content: bytes, data: str | None, preprocess: str) -> tuple:  # type: ignore[type-arg]
+def _inputs(content: bytes, data: str | None, preprocess: str) -> Arrays:
     return samples_for(read_signature(content), data, preprocess, 1)[0].first(1).raw
 
 
 def find_kernels(names: Sequence[str]) -> list[Kernels]:
-    """LiteRT's kernels by name, each once.
+    """Return LiteRT's kernels by name, without duplicates.
 
     Raises:
-        UsageError: There are none of that name.
+        UsageError: There are no kernels of that name.
     """
     for name in names:
         if name not in KERNELS:
             raise UsageError(
-                f"--kernels={name}: no such kernels.{closest(name, list(KERNELS))}",
+                f"no kernels are called '{name}'.{closest(name, list(KERNELS))}",
                 f"Choose from {', '.join(KERNELS)}.",
             )
     return [k for k in KERNELS if k in names]
 
 
-def _comparisons(timings: Sequence[Timing]) -> list[Comparison]:
-    """Files with the first file, delegates with their absence, threads with the fewest."""
+def _comparisons(timings: Sequence[Timing]) -> list[TimeRatio]:
+    """Compare files with the first file, the delegate with none, thread counts with the smallest."""
     pairs = [(mine, its) for mine in timings for its in timings]
     fewest = min((t.contender.threads for t in timings), default=1)
     found = []
@@ -163,30 +201,30 @@ def _comparisons(timings: Sequence[Timing]) -> list[Comparison]:
             continue
         if what:
             names = describe_contender(mine.contender), describe_contender(its.contender)
-            found.append(Comparison(what, *names, compute_ratio(mine.times, its.times)))
+            found.append(TimeRatio(what, *names, compute_ratio(mine.times, its.times)))
     return found
 
 
-def _kind(mine: Contender, its: Contender) -> str:
-    """In what single respect two contenders differ, if the first is the one to compare."""
+def _kind(mine: Contender, its: Contender) -> Literal["file", "delegate", "threads"] | None:
+    """Return the one setting in which two contenders differ, if the second is the baseline; else None."""
     if mine.content is not its.content:
-        return "file" if (mine.kernels, mine.threads) == (its.kernels, its.threads) else ""
+        return "file" if (mine.kernels, mine.threads) == (its.kernels, its.threads) else None
     if mine.threads == its.threads:
-        return "delegate" if (mine.kernels, its.kernels) == ("xnnpack", "no-delegate") else ""
-    return "threads" if mine.kernels == its.kernels and mine.threads > its.threads else ""
+        return "delegate" if (mine.kernels, its.kernels) == ("xnnpack", "no-delegate") else None
+    return "threads" if mine.kernels == its.kernels and mine.threads > its.threads else None
 
 
 def _notes(timings: Sequence[Timing], overhead_ms: float | None) -> list[str]:
     notes = [
-        f"{describe_contender(t.contender)}: run times were still falling after the warm-up; raise seconds"
+        f"{describe_contender(t.contender)}: run times were still falling after the warm-up; increase seconds"
         for t in timings
-        if not t.steady
+        if not t.is_steady
     ]
     if any(t.contender.kernels == "tflm" for t in timings):
         notes.append("TFLite Micro's reference kernels on this machine: compare files, not devices")
     quickest = min((t.summary.median_ms.value for t in timings), default=0.0)
-    if overhead_ms and quickest and overhead_ms > WORTH_TELLING * quickest:
-        notes.append(f"of each run {overhead_ms * 1000:.2f} us are the call from Python itself")
+    if overhead_ms and quickest and overhead_ms > MAX_OVERHEAD_SHARE * quickest:
+        notes.append(f"the call from Python takes {overhead_ms * 1000:.2f} us of each run")
     return notes
 
 
@@ -199,14 +237,14 @@ def _on_device(
     progress: Progress,
 ) -> Benchmark:
     if not runtime.startswith("ssh:") and runtime != "adb":
-        raise UsageError(f"--runtime={runtime}: not one to time", "Choose litert, tflm, ssh:HOST or adb.")
+        raise UsageError(f"runtime '{runtime}' cannot be timed", "Choose litert, tflm, ssh:HOST or adb.")
     if len(threads) != 1 or batches:
-        raise UsageError("a device is timed with one number of threads and batch 1", "Call it once for each.")
-    ask = find_runtime(runtime, replace(remote, threads=threads[0]))
-    timings = time_on_device([(f.name, f.content, f.inputs) for f in files], ask, progress)
+        raise UsageError("a device is timed with one number of threads and batch 1", "Run it once for each.")
+    run = find_runtime(runtime, replace(remote, threads=threads[0]))
+    timings = time_on_device([(f.name, f.content, f.inputs) for f in files], run, progress)
     comparisons = [
-        Comparison("file", t.name, timings[0].name, compare_on_device(t, timings[0])) for t in timings[1:]
+        TimeRatio("file", t.name, timings[0].name, compare_on_device(t, timings[0])) for t in timings[1:]
     ]
-    cost = timings[0].answers[0].measurement("latency")
-    where = cost.source if cost is not None else runtime
+    latency = timings[0].results[0].measurement("latency")
+    where = latency.source if latency is not None else runtime
     return Benchmark(where, on_device=tuple(timings), comparisons=tuple(comparisons))

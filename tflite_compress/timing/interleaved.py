@@ -1,4 +1,4 @@
-"""One session: every contender in processes of its own, run in turns, round by round."""
+"""Time contenders interleaved: each in its own processes, round by round."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tflite_compress.timing.timed_process import Child, Loaded
 
 Kernels = Literal["xnnpack", "no-delegate", "reference", "tflm"]
 PROCESSES = 3
-BLOCK_MS = 8.0  # a turn: long against the switch between processes, short against what disturbs a machine
+BLOCK_MS = 8.0  # much longer than a process switch, much shorter than typical disturbances
 MAX_IN_BLOCK = 200
 MIN_ROUNDS = 6
 WARM_UP_SHARE = 0.5
@@ -33,14 +33,14 @@ WARM_UP_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Contender:
-    """One thing to time.
+    """A file to time with its settings.
 
     Attributes:
         name: The file, as the user gave it.
-        content: Its bytes.
-        inputs: One raw array for each input, shape (samples, ...).
-        kernels: ``xnnpack`` (LiteRT as it comes), ``no-delegate`` (its own optimized kernels),
-            ``reference`` (its plain kernels) or ``tflm``.
+        content: The file's bytes.
+        inputs: One raw array per input, shape (samples, ...), in the input's dtype.
+        kernels: ``xnnpack`` (LiteRT's default), ``no-delegate`` (its built-in optimized kernels),
+            ``reference`` (its reference kernels) or ``tflm``.
         threads: CPU threads.
     """
 
@@ -51,17 +51,17 @@ class Contender:
     threads: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Timing:
-    """What was measured of a contender.
+    """The timing of a contender.
 
     Attributes:
-        contender: What was timed.
-        loaded: Loading and first inference, a median over processes.
-        summary: Steady state.
-        times: Milliseconds by process and round, for comparisons.
-        warm_up_runs: Runs before the timed ones, a median over processes.
-        steady: False where runs were still getting quicker when the warm-up had to end.
+        contender: The file with its settings.
+        loaded: Loading and first inference, the median over processes.
+        summary: Statistics of the runs after the warm-up.
+        times: Times in ms by process and round.
+        warm_up_runs: Runs of the warm-up, the median over processes.
+        is_steady: False if run times were still falling when the warm-up ended.
     """
 
     contender: Contender
@@ -69,40 +69,46 @@ class Timing:
     summary: Summary
     times: tuple[tuple[np.ndarray, ...], ...]
     warm_up_runs: int
-    steady: bool
+    is_steady: bool
+
+    def __repr__(self) -> str:
+        c = self.contender
+        median = self.summary.median_ms
+        settings = f"{c.name[-100:]!r}, {c.kernels}, {c.threads} threads"
+        return f"<Timing of {settings}: {median.value:.4g} ms, {self.summary.runs} runs>"
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What one process gave."""
+    """The timing of one process."""
 
     loaded: Loaded
     rounds: tuple[np.ndarray, ...]
     warm_up_runs: int
-    steady: bool
+    is_steady: bool
 
 
 def time_contenders(
     contenders: Sequence[Contender], seconds: float, progress: Progress, processes: int = PROCESSES
 ) -> tuple[list[Timing | ModelError], tuple[str, ...]]:
-    """Time contenders in turns.
+    """Time contenders interleaved.
 
-    Each runs in several processes one after the other; all of a generation are alive together and take
-    turns of a few milliseconds, in an order that is turned round each time.
+    Each contender runs in several processes, one after the other. One process of every contender is alive
+    at a time; they run alternately for a few milliseconds each, in an order that is reversed every round.
 
     Args:
-        contenders: What to time.
-        seconds: About how long to time each, over all its processes.
-        progress: Where to report.
-        processes: Processes of each.
+        contenders: The files with their settings.
+        seconds: Approximate time to measure each, over all its processes.
+        progress: Where to report progress.
+        processes: Number of processes per contender.
 
     Returns:
-        For each contender its timing, or why there is none; and notes on the machine.
+        The timing of each contender, or the error that says why there is none; notes on the machine.
     """
     spins = [measure_spin()]
     runs: list[list[_Run] | ModelError] = [[] for _ in contenders]
     busy, own, start = cpu_seconds(), _own_cpu(), time.perf_counter()
-    with progress.step(f"timing {len(contenders)} contender{'s' * (len(contenders) > 1)} in turns"):
+    with progress.step(f"timing {len(contenders)} contender{'s' * (len(contenders) > 1)}, interleaved"):
         for _ in range(processes):
             with contextlib.ExitStack() as stack:
                 _generation(contenders, seconds / processes, runs, stack)
@@ -115,10 +121,17 @@ def time_contenders(
 
 @contextlib.contextmanager
 def start_contender(contender: Contender, batch: int | None = None) -> Iterator[tuple[Child, Loaded]]:
-    """A process with a contender loaded in it.
+    """Start a process and load a contender in it.
+
+    Args:
+        contender: The file with its settings.
+        batch: Samples per run; None for the file's own batch.
+
+    Yields:
+        The process, and the time and memory of loading.
 
     Raises:
-        ModelError: The runtime refuses it.
+        ModelError: The runtime refuses the file.
     """
     what = "TFLite Micro" if contender.kernels == "tflm" else "LiteRT"
     with tempfile.TemporaryDirectory(prefix="tflite-compress-") as folder, Child(what) as child:
@@ -126,16 +139,16 @@ def start_contender(contender: Contender, batch: int | None = None) -> Iterator[
 
 
 def load_into(child: Child, contender: Contender, folder: Path, batch: int | None = None) -> Loaded:
-    """Load a contender into a process, beside what is loaded there already.
+    """Load a contender into a process; models loaded earlier stay loaded.
 
     Args:
         child: The process.
-        contender: What to load.
-        folder: For its files, which must stay while the process lives; one for each contender.
-        batch: Samples in a run; the file's by default.
+        contender: The file with its settings.
+        folder: Folder for its files; a new one per contender, kept while the process lives.
+        batch: Samples per run; None for the file's own batch.
 
     Raises:
-        ModelError: The runtime refuses it.
+        ModelError: The runtime refuses the file.
     """
     (folder / "model.tflite").write_bytes(contender.content)
     stream = io.BytesIO()
@@ -157,7 +170,7 @@ def _generation(
     runs: list[list[_Run] | ModelError],
     stack: contextlib.ExitStack,
 ) -> None:
-    """One process of each contender: load, warm up, then take turns."""
+    """Run one process of each contender: load, warm up, then time interleaved."""
     alive: dict[int, tuple[Child, Loaded, int, int, bool]] = {}
     for index, contender in enumerate(contenders):
         if isinstance(runs[index], ModelError):
@@ -181,7 +194,7 @@ def _generation(
 
 
 def _warm_up(child: Child, limit_s: float) -> tuple[int, int, bool]:
-    """Run until the times no longer fall; runs of a turn, how many it took, and whether they settled."""
+    """Run until the times no longer fall; return runs per block, warm-up runs, and whether times settled."""
     ends = time.perf_counter() + limit_s
     recent: list[float] = []
     runs, block = 0, 1
@@ -201,11 +214,11 @@ def _timing(contender: Contender, runs: list[_Run]) -> Timing:
     ]
     loaded = Loaded(middle[0], middle[1], int(middle[2]), int(middle[3]))
     warm = int(np.median([run.warm_up_runs for run in runs]))
-    return Timing(contender, loaded, summarize(times), times, warm, all(run.steady for run in runs))
+    return Timing(contender, loaded, summarize(times), times, warm, all(run.is_steady for run in runs))
 
 
 def _own_cpu() -> float:
-    """Processor seconds of this process and of its children that have ended."""
+    """Return the CPU seconds of this process and of its ended children."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     times = os.times()
     return ended.ru_utime + ended.ru_stime + times.user + times.system

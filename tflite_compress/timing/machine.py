@@ -1,4 +1,4 @@
-"""The machine timings are taken on, and what on it disturbs them."""
+"""The machine that timings are taken on, and what disturbs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNEVEN = 1.15
 
 
 def machine_name() -> str:
-    """This machine's architecture and processor, as reports name it."""
+    """Return this machine's architecture and processor, for reports."""
     processor = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as stream:
@@ -31,14 +31,14 @@ def machine_name() -> str:
 
 
 def peak_bytes() -> int | None:
-    """Most memory this process or one of its children that ended has held (resident set); None if unknown."""
+    """Return the peak resident memory of this process or an ended child in bytes; None if unknown."""
     own = memory_bytes("VmHWM")
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     return max(own, children) if own else None
 
 
 def cpu_seconds() -> float | None:
-    """Seconds all processes of this machine have computed since it started; None where it does not say."""
+    """Return the CPU seconds of all processes since the machine started; None if unknown."""
     try:
         fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
     except OSError:
@@ -49,7 +49,7 @@ def cpu_seconds() -> float | None:
 
 
 def measure_spin(seconds: float = 0.2) -> np.ndarray:
-    """Milliseconds of the same piece of arithmetic again and again: on a quiet machine all alike."""
+    """Time the same arithmetic repeatedly; return ms per repetition, which are equal on an idle machine."""
     numbers = np.arange(20_000, dtype=np.float64)
     found = []
     ends = time.perf_counter() + seconds
@@ -62,22 +62,22 @@ def measure_spin(seconds: float = 0.2) -> np.ndarray:
 
 
 def find_disturbances(spins: np.ndarray, others_cpus: float | None) -> tuple[str, ...]:
-    """What makes timings here less sure, in words.
+    """Describe what makes timings on this machine less reliable.
 
     Args:
-        spins: What :func:`spin_ms` gave.
-        others_cpus: How many cores other processes kept busy meanwhile; None where unknown.
+        spins: Times of :func:`measure_spin` before and after the measurement, in ms.
+        others_cpus: Number of cores that other processes kept busy; None if unknown.
     """
     notes = []
     cores = len(os.sched_getaffinity(0))
     if others_cpus is not None and others_cpus > BUSY_SHARE * cores:
-        notes.append(f"other processes kept {others_cpus:.1f} of {cores} cores busy meanwhile")
+        notes.append(f"other processes kept {others_cpus:.1f} of {cores} cores busy during the measurement")
     p90 = float(np.percentile(spins, 90) / np.percentile(spins, 10))
     if p90 > UNEVEN:
-        notes.append(f"the same arithmetic took up to {p90:.1f}x as long from one moment to the next")
+        notes.append(f"the speed of the processor varied by up to {p90:.1f}x during the measurement")
     governors = {p.read_text(encoding="utf-8").strip() for p in _governors()}
     if governors - {"performance"}:
-        notes.append(f"the processor changes its clock (governor: {', '.join(sorted(governors))})")
+        notes.append(f"the processor changes its clock frequency (governor: {', '.join(sorted(governors))})")
     return tuple(notes)
 
 

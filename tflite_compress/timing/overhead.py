@@ -1,4 +1,4 @@
-"""What calling the interpreter from Python costs by itself."""
+"""Measure the time of calling the interpreter from Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RUNS = 5000
 
 
 def build_empty_model() -> bytes:
-    """A ``.tflite`` whose output is its input: nothing to compute, so running it is nothing but the call."""
+    """Build a ``.tflite`` whose output is its input: running it takes only the time of the call."""
     generated = schema()
     tensor = generated.TensorT()
     tensor.shape, tensor.name, tensor.buffer = [1], b"x", 0
@@ -25,10 +25,10 @@ def build_empty_model() -> bytes:
 
 
 def measure_call_overhead(runs: int = RUNS) -> float:
-    """Milliseconds of one call: Python, its binding, the interpreter's own steps, and the clock.
+    """Return the median time in ms of one call: Python, its binding, the interpreter, and the clock.
 
     Args:
-        runs: How often to call.
+        runs: Number of calls.
     """
     nothing = Contender("empty", build_empty_model(), (np.zeros((1, 1), np.float32),))
     with start_contender(nothing) as (child, _):

@@ -1,4 +1,4 @@
-"""A quick comparison in this process: the models take turns in one run."""
+"""A quick comparison in this process: models timed interleaved in one run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ MAX_ROUNDS = 1000
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one inference, batch 1, one thread.
+    """Time per inference, batch 1, one thread.
 
     Attributes:
-        median_ms, p90_ms, p99_ms: Percentiles over the runs.
-        runs: How many.
+        median_ms: Median over the runs.
+        p90_ms: 90th percentile.
+        p99_ms: 99th percentile.
+        runs: Number of runs.
     """
 
     median_ms: float
@@ -36,14 +38,14 @@ class Invokable(Protocol):
 
 
 def measure_alternately(models: Sequence[Invokable], seconds: float = 1.0) -> list[Latency]:
-    """Time models in turns, so that whatever else the machine does falls on all alike.
+    """Time models interleaved, so that other load on the machine affects all equally.
 
     Args:
         models: Loaded models with inputs set.
-        seconds: About how long to measure, after warming up.
+        seconds: Approximate time to measure, after the warm-up.
 
     Returns:
-        One latency for each model, in order.
+        One latency per model, in order.
     """
     warm_up_ends = time.perf_counter() + seconds / 4
     rounds = 0

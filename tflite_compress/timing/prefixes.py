@@ -1,22 +1,22 @@
-"""A model up to each of its operators: files whose times differ by that of one operator."""
+"""Cut a model behind each of its operators. The times of neighbouring cuts differ by that of one operator."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from tflite_compress.inspection.weights import find_unpacked_constants
 from tflite_compress.tflite.flatbuffer import pack, unpack
+from tflite_compress.tflite.tree import Buffer, ModelTree, Operator
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """A model up to one of its operators.
+    """A model up to and including one of its operators.
 
     Attributes:
-        index: The last operator, by its place in the main graph.
+        index: Index of the last operator in the main graph.
         content: The file.
     """
 
@@ -24,8 +24,8 @@ class Prefix:
     content: bytes
 
 
-def find_cuts(model: Any) -> list[int]:
-    """The operators a decoded file can be cut behind, by place in the main graph, in order of execution."""
+def find_cuts(model: ModelTree) -> list[int]:
+    """Return the indices of the operators that a decoded file can be cut behind, in order of execution."""
     graph = model.subgraphs[0]
     unpacked = find_unpacked_constants(model, graph)
     return [i for i, op in enumerate(graph.operators or []) if int(op.outputs[0]) not in unpacked]
@@ -34,16 +34,15 @@ def find_cuts(model: Any) -> list[int]:
 def cut_model(content: bytes) -> Iterator[Prefix]:
     """Cut the main graph behind its first operator, its second, and so on.
 
-    Each cut's outputs are all tensors that the rest would have needed, so that no runtime leaves out work
-    whose result nobody asks for. Weights of later operators are dropped. Operators that unpack a constant
-    (float16 weights) go with the operators that read it: runtimes do that once, when they load the file.
+    The outputs of a cut are all tensors that the rest would have read, so that no runtime skips work with an
+    unused result. Weights of later operators are dropped. Operators that unpack a constant (float16 weights)
+    stay with the operators that read it: runtimes run them once, when they load the file.
 
     Args:
-        content: An intact ``.tflite``.
+        content: A valid ``.tflite``.
 
     Yields:
-        One for each of ``cut_places``; the last is the whole main graph. One at a time, as together they take
-        half as many times the file's bytes as it has operators.
+        One prefix per index of ``find_cuts``, one at a time; the last is the whole main graph.
     """
     model = unpack(content)
     model.signatureDefs, model.metadata, model.metadataBuffer = [], [], None
@@ -53,7 +52,7 @@ def cut_model(content: bytes) -> Iterator[Prefix]:
         yield Prefix(last, pack(_cut(model, last, unpacked)))
 
 
-def _cut(model: Any, last: int, unpacked: dict[int, int]) -> Any:
+def _cut(model: ModelTree, last: int, unpacked: dict[int, int]) -> ModelTree:
     graph = model.subgraphs[0]
     rest = graph.operators[last + 1 :]
     read = {int(i) for op in graph.operators[: last + 1] for i in op.inputs}
@@ -71,13 +70,13 @@ def _cut(model: Any, last: int, unpacked: dict[int, int]) -> Any:
     return part
 
 
-def _needless(op: Any, unpacked: dict[int, int], read: set[int]) -> bool:
-    """True for the unpacking of a constant that nothing kept reads."""
+def _needless(op: Operator, unpacked: dict[int, int], read: set[int]) -> bool:
+    """Return True for the unpacking of a constant that no kept operator reads."""
     output = int(op.outputs[0])
     return output in unpacked and output not in read
 
 
-def _empty(buffer: Any) -> Any:
+def _empty(buffer: Buffer) -> Buffer:
     hollow = copy.copy(buffer)
     hollow.data = None
     return hollow

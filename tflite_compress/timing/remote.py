@@ -1,4 +1,4 @@
-"""Timing on devices that answer a run as a whole (SSH, adb): files in turns, several times each."""
+"""Time files on a device (SSH, adb): interleaved, several runs each."""
 
 from __future__ import annotations
 
@@ -12,68 +12,71 @@ from tflite_compress.support.errors import CompressError
 from tflite_compress.support.progress import Progress
 from tflite_compress.timing.stats import Interval, compute_ratio
 
-TURNS = 3
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class DeviceTiming:
-    """What a device answered for one file.
+    """The timing of one file on a device.
 
     Attributes:
         name: The file.
-        answers: One for each turn; each holds a median over many runs.
-        median_ms: Median of the turns' medians, with the smallest and the largest.
+        results: One per round; each has a median over many runs.
+        median_ms: Median of the rounds' medians in ms, with the smallest and the largest.
     """
 
     name: str
-    answers: tuple[RunResult, ...]
+    results: tuple[RunResult, ...]
     median_ms: Interval
 
 
 def time_on_device(
-    files: Sequence[tuple[str, bytes, Arrays]], runtime: Runtime, progress: Progress, turns: int = TURNS
+    files: Sequence[tuple[str, bytes, Arrays]], runtime: Runtime, progress: Progress, rounds: int = ROUNDS
 ) -> list[DeviceTiming]:
-    """Ask a device about files in turns.
+    """Time files on a device, interleaved.
 
     Args:
         files: Name, bytes and raw inputs of each.
-        runtime: The device.
-        progress: Where to report.
-        turns: How often each file is run there.
+        runtime: The device's runtime.
+        progress: Where to report progress.
+        rounds: How often each file is run.
+
+    Returns:
+        One timing per file, in order.
 
     Raises:
         CompressError: The device cannot be reached, or refuses a file.
     """
-    answers: list[list[RunResult]] = [[] for _ in files]
-    with progress.step("timing on the device", turns * len(files)) as advance:
-        for turn in range(turns):
-            order = list(range(len(files)))[:: 1 if turn % 2 == 0 else -1]
+    results: list[list[RunResult]] = [[] for _ in files]
+    with progress.step("timing on the device", rounds * len(files)) as advance:
+        for number in range(rounds):
+            order = list(range(len(files)))[:: 1 if number % 2 == 0 else -1]
             for index in order:
                 _, content, inputs = files[index]
-                answers[index].append(runtime(content, tuple(x[:1] for x in inputs)))
+                results[index].append(runtime(content, tuple(x[:1] for x in inputs)))
                 advance(1)
-    return [_timing(name, found) for (name, _, _), found in zip(files, answers, strict=True)]
+    return [_timing(name, found) for (name, _, _), found in zip(files, results, strict=True)]
 
 
 def compare_on_device(timing: DeviceTiming, baseline: DeviceTiming) -> Interval:
-    """How long a file takes there relative to another; turns count as processes, for each is one."""
-    mine, its = ([[np.array([ms])] for ms in read_latencies(t.name, t.answers)] for t in (timing, baseline))
+    """Return the ratio of two files' latencies; each round runs in a process of its own."""
+    mine, its = ([[np.array([ms])] for ms in read_latencies(t.name, t.results)] for t in (timing, baseline))
     return compute_ratio(mine, its)
 
 
-def read_latencies(name: str, answers: Sequence[RunResult]) -> list[float]:
-    """The latency each answer holds, in ms.
+def read_latencies(name: str, results: Sequence[RunResult]) -> list[float]:
+    """Return the latency of each result in ms.
 
     Raises:
-        CompressError: One holds none.
+        CompressError: A result has no latency.
     """
-    costs = [answer.measurement("latency") for answer in answers]
+    costs = [result.measurement("latency") for result in results]
     found = [cost.value for cost in costs if cost is not None and cost.unit == "ms"]
     if len(found) < len(costs) or not found:
-        raise CompressError(f"{name}: the device told no latency", "Try another runtime.")
+        raise CompressError(f"{name}: the device reported no latency", "Use another runtime.")
     return found
 
 
-def _timing(name: str, answers: list[RunResult]) -> DeviceTiming:
-    found = read_latencies(name, answers)
-    return DeviceTiming(name, tuple(answers), Interval(float(np.median(found)), min(found), max(found)))
+def _timing(name: str, results: list[RunResult]) -> DeviceTiming:
+    found = read_latencies(name, results)
+    return DeviceTiming(name, tuple(results), Interval(float(np.median(found)), min(found), max(found)))

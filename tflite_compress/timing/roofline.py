@@ -1,18 +1,19 @@
-"""What this machine can do at best: multiply-accumulates a second and bytes a second.
+"""Measure the machine's peak rates: multiply-accumulates (MACs) per second and bytes per second.
 
 S. Williams, A. Waterman and D. Patterson, "Roofline: an insightful visual performance model", 2009. The peak
-is that of the same kernels and threads on a layer that suits them, a 1x1 convolution of 256 channels.
+is measured with the same kernels and threads on a layer they run well, a 1x1 convolution of 256 channels.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import pack, schema
+from tflite_compress.tflite.tree import Quantization, Tensor
 from tflite_compress.timing.interleaved import Contender, Kernels, start_contender
 
 CHANNELS, SIDE = 256, 32
@@ -23,18 +24,18 @@ Type = Literal["FLOAT32", "INT8"]
 
 @dataclass(frozen=True)
 class Roofline:
-    """The machine's best, measured.
+    """The machine's measured peak rates.
 
     Attributes:
-        gmacs_per_s: Thousand million multiply-accumulates a second, by type of the activations.
-        gbytes_per_s: Thousand million bytes read and written a second, copying in memory on one thread.
+        gmacs_per_s: 10^9 MACs per second, by type of the activations.
+        gbytes_per_s: 10^9 bytes read and written per second by a copy in memory on one thread.
     """
 
     gmacs_per_s: dict[str, float]
     gbytes_per_s: float
 
     def attainable(self, type_: str, macs: int, moved_bytes: int) -> float | None:
-        """GMAC/s an operator could reach: the peak, or what memory can feed. None for other types."""
+        """Return the maximum GMAC/s of an operator, limited by compute or memory; None for other types."""
         peak = self.gmacs_per_s.get(type_)
         if peak is None or not macs or not moved_bytes:
             return None
@@ -42,12 +43,12 @@ class Roofline:
 
 
 def measure_roofline(types: set[str], kernels: Kernels, threads: int) -> Roofline:
-    """Measure this machine.
+    """Measure this machine's peak rates.
 
     Args:
         types: Types of activations; only ``FLOAT32`` and ``INT8`` are measured.
-        kernels: Which kernels.
-        threads: How many threads.
+        kernels: The kernels to use.
+        threads: CPU threads.
     """
     peaks: dict[str, float] = {}
     known: tuple[Type, ...] = ("FLOAT32", "INT8")
@@ -65,7 +66,7 @@ def measure_roofline(types: set[str], kernels: Kernels, threads: int) -> Rooflin
 
 
 def measure_copy_speed() -> float:
-    """GB/s read and written, the best of several copies larger than the caches."""
+    """Return the GB/s read and written by the fastest of several copies larger than the caches."""
     source = np.ones(COPY_BYTES // 8)
     target = np.empty_like(source)
     best = float("inf")
@@ -77,7 +78,7 @@ def measure_copy_speed() -> float:
 
 
 def build_peak_model(type_: Type) -> bytes:
-    """One 1x1 convolution, batch 1."""
+    """Build a model with one 1x1 convolution, batch 1."""
     g = schema()
     generator = np.random.default_rng(0)
     whole = type_ == "INT8"
@@ -109,14 +110,16 @@ def build_peak_model(type_: Type) -> bytes:
     return pack(model)
 
 
-def _tensor(name: str, shape: tuple[int, ...], type_: str, buffer: int, scales: list[float]) -> Any:
+def _tensor(name: str, shape: tuple[int, ...], type_: str, buffer: int, scales: list[float]) -> Tensor:
     g = schema()
-    tensor = g.TensorT()
+    tensor: Tensor = g.TensorT()
     tensor.name, tensor.shape, tensor.buffer = name.encode(), list(shape), buffer
     tensor.type = getattr(g.TensorType, type_)
     if type_ != "FLOAT32":
-        tensor.quantization = g.QuantizationParametersT()
-        tensor.quantization.scale = np.asarray(scales, np.float32)
-        tensor.quantization.zeroPoint = np.zeros(len(scales), np.int64)
-        tensor.quantization.quantizedDimension = 0
+        quantization: Quantization = g.QuantizationParametersT()
+        quantization.scale = np.asarray(scales, np.float32)
+        zero_points: np.ndarray = np.zeros(len(scales), np.int64)
+        quantization.zeroPoint = zero_points
+        quantization.quantizedDimension = 0
+        tensor.quantization = quantization
     return tensor

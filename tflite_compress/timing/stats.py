@@ -1,13 +1,13 @@
-"""What repeated timings say, and how sure it is.
+"""Statistics of repeated timings: medians, ratios and their confidence intervals.
 
-Times are kept by process and round: a process may be lucky with its memory layout for all its life, so the
+Times are grouped by process and round. The memory layout of a process can affect all its runs, so the
 bootstrap draws processes first and rounds within them (hierarchical bootstrap, Kalibera and Jones, "Rigorous
 Benchmarking in Reasonable Time", 2013).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 DRAWS = 2000
 CONFIDENCE = 0.95
 STRICT = 0.99
-MIN_EFFECT = 0.02  # smaller differences are within what code alignment alone does
+MIN_EFFECT = 0.02  # code alignment alone causes smaller differences
 
 # Milliseconds of single runs: a list of processes, each a list of rounds, each an array of runs.
 Times = Sequence[Sequence[np.ndarray]]
@@ -23,12 +23,12 @@ Times = Sequence[Sequence[np.ndarray]]
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the interval it lies in.
+    """A figure with its confidence interval.
 
     Attributes:
         value: The figure.
-        low: Lower end.
-        high: Upper end.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
     """
 
     value: float
@@ -38,14 +38,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Summary:
-    """Single runs of one model, in milliseconds.
+    """Statistics of one model's runs, in ms.
 
     Attributes:
         median_ms: Median with its 95 % interval.
-        mean_ms: Mean likewise.
+        mean_ms: Mean with its 95 % interval.
         p90_ms: 90th percentile.
         p99_ms: 99th percentile.
-        runs: How many runs.
+        runs: Number of runs.
     """
 
     median_ms: Interval
@@ -56,10 +56,10 @@ class Summary:
 
 
 def summarize(times: Times, seed: int = 0) -> Summary:
-    """Describe a model's runs.
+    """Compute the statistics of a model's runs.
 
     Args:
-        times: Milliseconds by process and round.
+        times: Times in ms by process and round.
         seed: Seed of the bootstrap.
     """
     flat = np.concatenate([run for process in times for run in process])
@@ -79,12 +79,15 @@ def summarize(times: Times, seed: int = 0) -> Summary:
 
 
 def compute_ratio(times: Times, baseline: Times, seed: int = 0) -> Interval:
-    """How long a model takes relative to another timed in the same rounds, with a 99 % interval.
+    """Return the ratio of a model's time to that of a baseline timed in the same rounds.
 
     Args:
-        times: Milliseconds by process and round.
-        baseline: The other's.
+        times: Times in ms by process and round.
+        baseline: The baseline's times.
         seed: Seed of the bootstrap.
+
+    Returns:
+        The ratio with its 99 % interval.
     """
     logs = [
         np.array([np.log(np.median(a) / np.median(b)) for a, b in zip(mine, its, strict=True)])
@@ -97,7 +100,7 @@ def compute_ratio(times: Times, baseline: Times, seed: int = 0) -> Interval:
 
 
 def describe_ratio(found: Interval) -> str:
-    """``faster``, ``slower`` or ``no difference measured``."""
+    """Return ``faster``, ``slower`` or ``no difference measured`` for a ratio of times."""
     if found.high < 1 and found.value <= 1 - MIN_EFFECT:
         return "faster"
     if found.low > 1 and found.value >= 1 + MIN_EFFECT:
@@ -106,20 +109,19 @@ def describe_ratio(found: Interval) -> str:
 
 
 def has_settled(recent: Sequence[float], tolerance: float = 0.05) -> bool:
-    """True where the last five rounds no longer get quicker than the ones before by more than a share."""
+    """Return True if the medians of the last five and the five earlier rounds differ by at most a share."""
     if len(recent) < 10:
         return False
     before, now = float(np.median(recent[-10:-5])), float(np.median(recent[-5:]))
     return abs(now - before) <= tolerance * before
 
 
-def _by_process(times: Times, figure: object) -> list[np.ndarray]:
-    assert callable(figure)
+def _by_process(times: Times, figure: Callable[[np.ndarray], float]) -> list[np.ndarray]:
     return [np.array([figure(run) for run in process]) for process in times]
 
 
 def _interval(processes: list[np.ndarray], confidence: float, seed: int) -> tuple[float, float]:
-    """Interval of the median over processes of the median over rounds, by drawing both again."""
+    """Bootstrap the interval of the median over processes of the median over rounds."""
     generator = np.random.default_rng(seed)
     drawn = np.empty((DRAWS, len(processes)))
     for column in range(len(processes)):

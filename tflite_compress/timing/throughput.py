@@ -1,4 +1,4 @@
-"""How many samples a second a model takes at several batch sizes."""
+"""Measure the throughput of a model at several batch sizes."""
 
 from __future__ import annotations
 
@@ -17,33 +17,36 @@ MIN_RUNS = 10
 
 @dataclass(frozen=True)
 class Throughput:
-    """One batch size.
+    """The throughput at one batch size.
 
     Attributes:
-        contender: What was run.
-        batch: Samples in a run.
-        samples_per_s: Samples a second, from the median run; 0 where it cannot.
-        peak_bytes: Peak memory of the process.
-        why_not: Why the batch cannot be run; empty where it can.
+        contender: The model with its settings.
+        batch: Samples per run.
+        samples_per_s: Samples per second, from the median run; None if the batch cannot be run.
+        peak_bytes: Peak memory of the process; None if the batch cannot be run.
+        refusal: Why the batch cannot be run; None if it can.
     """
 
     contender: Contender
     batch: int
-    samples_per_s: float
-    peak_bytes: int
-    why_not: str = ""
+    samples_per_s: float | None = None
+    peak_bytes: int | None = None
+    refusal: str | None = None
 
 
 def measure_throughput(
     contenders: Sequence[Contender], batches: Sequence[int], seconds: float, progress: Progress
 ) -> list[Throughput]:
-    """Run contenders at batch sizes, each in a process of its own.
+    """Measure contenders at several batch sizes, each in its own process.
 
     Args:
-        contenders: What to run.
-        batches: Samples in a run.
-        seconds: About how long to measure each.
-        progress: Where to report.
+        contenders: The models with their settings.
+        batches: Samples per run.
+        seconds: Approximate time to measure each.
+        progress: Where to report progress.
+
+    Returns:
+        One throughput per contender and batch size.
     """
     pairs = [(contender, batch) for contender in contenders for batch in batches]
     with progress.step("running batches", len(pairs)) as advance:
@@ -64,4 +67,4 @@ def _one(contender: Contender, batch: int, seconds: float) -> Throughput:
                 times += child.run(MIN_RUNS)
             return Throughput(contender, batch, batch * 1e3 / float(np.median(times)), child.peak_bytes())
     except ModelError as error:
-        return Throughput(contender, batch, 0.0, 0, error.message.partition("refuses the model: ")[2] or "?")
+        return Throughput(contender, batch, refusal=error.message)

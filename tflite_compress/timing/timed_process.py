@@ -1,17 +1,19 @@
-"""One process with one model in it, as seen from here."""
+"""A child process that times models."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import IO, TypeVar
+
+import msgspec
 
 from tflite_compress.runtimes.isolated import MEMORY_LIMIT_BYTES, last_line
 from tflite_compress.support.child_process import limit_child
@@ -23,13 +25,13 @@ TIME_LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading took.
+    """Time and memory of loading a model.
 
     Attributes:
-        load_ms: Reading the file and allocating tensors.
-        first_ms: The first inference, which prepares what later ones reuse.
+        load_ms: Time to read the file and allocate tensors.
+        first_ms: Time of the first inference, which prepares data for later ones.
         peak_bytes: Peak memory of the process.
-        model_bytes: What of it the model added to the interpreter's library.
+        model_bytes: The part of it that the model added to the interpreter's library.
     """
 
     load_ms: float
@@ -38,20 +40,49 @@ class Loaded:
     model_bytes: int
 
 
-@dataclass
-class Child:
-    """A process to time models in, the one loaded last unless said otherwise; a context manager that ends it.
+class _LoadReply(msgspec.Struct):
+    load_ms: float
+    first_ms: float
+    before_bytes: int
+    peak_bytes: int
 
-    Attributes:
-        what: Name for messages.
+
+class _RunReply(msgspec.Struct):
+    ns: list[int]
+
+
+class _RoundsReply(msgspec.Struct):
+    ns: list[list[float]]
+
+
+class _LoopReply(msgspec.Struct):
+    ns: int
+
+
+class _MemoryReply(msgspec.Struct):
+    peak_bytes: int
+
+
+class _ErrorReply(msgspec.Struct):
+    error: str | None = None
+
+
+_Reply = TypeVar("_Reply", bound=msgspec.Struct)
+_Command = dict[str, str | int | None]
+
+
+class Child:
+    """A process that times models. A context manager: leaving it ends the process.
+
+    Args:
+        what: Name of the runtime, for messages.
     """
 
-    what: str
-    _process: Any = field(default=None, repr=False)
-    _log: Any = field(default=None, repr=False)
+    def __init__(self, what: str) -> None:
+        self.what = what
 
     def __enter__(self) -> Child:
-        self._log = tempfile.TemporaryFile("w+b")
+        self._log: IO[bytes] = tempfile.TemporaryFile("w+b")
         self._process = subprocess.Popen(
             [sys.executable, str(WORKER)],
             stdin=subprocess.PIPE,
@@ -62,57 +93,83 @@ class Child:
         limit_child(self._process.pid, MEMORY_LIMIT_BYTES)
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
         self._log.close()
 
-    def load(self, **job: Any) -> Loaded:
+    def load(
+        self, path: str, inputs: str, kernels: str, threads: int, arena_bytes: int, batch: int | None
+    ) -> Loaded:
         """Load a model and run it once.
 
+        Args:
+            path: The ``.tflite``.
+            inputs: A ``.npz`` with ``input_0``, ``input_1``, ... of shape (samples, ...).
+            kernels: ``xnnpack``, ``no-delegate``, ``reference`` or ``tflm``.
+            threads: CPU threads.
+            arena_bytes: Size of TFLite Micro's tensor arena.
+            batch: Samples per run; None for the file's own batch.
+
         Raises:
-            ModelError: The runtime refuses it, crashes on it, or takes too long.
+            ModelError: The runtime refuses the model, crashes on it, or takes too long.
         """
-        found = self._ask({"do": "load", **job})
-        added = max(0, found["peak_bytes"] - found["before_bytes"])
-        return Loaded(found["load_ms"], found["first_ms"], found["peak_bytes"], added)
+        job: _Command = {"do": "load", "path": path, "inputs": inputs, "kernels": kernels}
+        job |= {"threads": threads, "arena_bytes": arena_bytes, "batch": batch}
+        found = self._ask(job, _LoadReply)
+        added = max(0, found.peak_bytes - found.before_bytes)
+        return Loaded(found.load_ms, found.first_ms, found.peak_bytes, added)
 
     def run(self, runs: int) -> list[float]:
-        """Milliseconds of so many single runs."""
-        return [ns / 1e6 for ns in self._ask({"do": "run", "runs": runs})["ns"]]
+        """Time single runs of the model loaded last; one time in ms per run."""
+        return [ns / 1e6 for ns in self._ask({"do": "run", "runs": runs}, _RunReply).ns]
 
-    def turns(self, runs: int, rounds: int) -> list[list[float]]:
-        """Milliseconds of every model loaded, in turns: for each round one median of so many runs each."""
-        rows = self._ask({"do": "turns", "runs": runs, "rounds": rounds})["ns"]
+    def run_interleaved(self, runs: int, rounds: int) -> list[list[float]]:
+        """Time all loaded models, interleaved.
+
+        Args:
+            runs: Runs per model and round.
+            rounds: Number of rounds.
+
+        Returns:
+            The median time in ms of each model in each round, shape (rounds, models).
+        """
+        rows = self._ask({"do": "interleave", "runs": runs, "rounds": rounds}, _RoundsReply).ns
         return [[ns / 1e6 for ns in row] for row in rows]
 
     def loop(self, runs: int) -> float:
-        """Milliseconds a run takes in a loop with nothing else in it."""
-        return float(self._ask({"do": "loop", "runs": runs})["ns"]) / 1e6 / runs
+        """Return the mean time in ms per run of a loop without a clock in it."""
+        return float(self._ask({"do": "loop", "runs": runs}, _LoopReply).ns) / 1e6 / runs
 
     def peak_bytes(self) -> int:
-        """Peak memory of the process up to now."""
-        return int(self._ask({"do": "memory"})["peak_bytes"])
+        """Return the peak memory of the process so far."""
+        return self._ask({"do": "memory"}, _MemoryReply).peak_bytes
 
-    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, job: _Command, reply: type[_Reply]) -> _Reply:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise self._crashed()
         try:
-            self._process.stdin.write(json.dumps(job).encode() + b"\n")
-            self._process.stdin.flush()
+            stdin.write(msgspec.json.encode(job) + b"\n")
+            stdin.flush()
         except BrokenPipeError:
             raise self._crashed() from None
-        ready, _, _ = select.select([self._process.stdout], [], [], TIME_LIMIT_S)
+        ready, _, _ = select.select([stdout], [], [], TIME_LIMIT_S)
         if not ready:
-            raise ModelError(f"{self.what} did not answer in {TIME_LIMIT_S:g} s", "The model is too large.")
-        line = self._process.stdout.readline()
+            raise ModelError(f"{self.what} did not answer in {TIME_LIMIT_S:g} s", "Use a smaller model.")
+        line = stdout.readline()
         if not line:
             raise self._crashed()
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise ModelError(f"{self.what} refuses the model: {answer['error']}", "Choose another runtime.")
-        return answer
+        error = msgspec.json.decode(line, type=_ErrorReply).error
+        if error is not None:
+            raise ModelError(f"{self.what} refuses the model: {error}", "Use another runtime.")
+        return msgspec.json.decode(line, type=reply)
 
     def _crashed(self) -> ModelError:
         self._process.wait()
@@ -120,5 +177,5 @@ class Child:
         said = last_line(self._log.read().decode("utf-8", "replace"))
         return ModelError(
             f"{self.what} crashes on the model (exit code {self._process.returncode}) {said}".rstrip(),
-            "The file is damaged, or beyond what it supports.",
+            "Convert the model again, or use another runtime.",
         )

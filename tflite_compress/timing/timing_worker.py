@@ -1,6 +1,6 @@
-"""The process a model is timed in: reads commands as lines of JSON, answers likewise.
+"""The child process that times models. It reads one command per line as JSON, and replies likewise.
 
-Started by path, so that nothing but numpy and the interpreter is in its memory.
+It is started by path, so that only numpy and the interpreter are in its memory.
 """
 
 from __future__ import annotations
@@ -10,9 +10,29 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Protocol, TypedDict
 
 import numpy as np
+
+
+class Job(TypedDict):
+    """A command to load a model; see ``Child.load``."""
+
+    path: str
+    inputs: str
+    kernels: str
+    threads: int
+    arena_bytes: int
+    batch: int | None
+
+
+class Runner(Protocol):
+    """A loaded model."""
+
+    invoke: Callable[[], None]
+
+    def set_inputs(self, arrays: list[np.ndarray], batch: int | None) -> None:
+        """Copy the first sample in, repeated ``batch`` times."""
 
 
 class _LiteRT:
@@ -22,7 +42,7 @@ class _LiteRT:
         RuntimeError, ValueError: The interpreter refuses it.
     """
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: Job) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         kinds = {
@@ -59,7 +79,7 @@ class _Micro:
         RuntimeError, ValueError: The interpreter refuses it.
     """
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: Job) -> None:
         from tflite_micro.python.tflite_micro import runtime
 
         with open(job["path"], "rb") as stream:
@@ -73,31 +93,31 @@ class _Micro:
             self._interpreter.set_input(array[0].astype(detail["dtype"]).reshape(detail["shape"]), index)
 
 
-def load(job: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Load a model, run it once, and say how long both took and how much memory it all needs."""
-    kind = _Micro if job["kernels"] == "tflm" else _LiteRT
+def load(job: Job) -> tuple[Runner, dict[str, float]]:
+    """Load a model and run it once; return it with the times (ms) and memory (bytes) of both."""
+    kind: type[_Micro | _LiteRT] = _Micro if job["kernels"] == "tflm" else _LiteRT
     _import(job["kernels"])
     with np.load(job["inputs"], allow_pickle=False) as archive:
         arrays = [archive[f"input_{i}"] for i in range(len(archive.files))]
     before = memory_bytes("VmRSS")
     start = time.perf_counter()
-    model = kind(job)
+    model: Runner = kind(job)
     loaded = time.perf_counter()
     model.set_inputs(arrays, job.get("batch"))
     ready = time.perf_counter()
     model.invoke()
     first = time.perf_counter()
-    answer = {
+    reply = {
         "load_ms": (loaded - start) * 1e3,
         "first_ms": (first - ready) * 1e3,
         "before_bytes": before,
         "peak_bytes": memory_bytes("VmHWM"),
     }
-    return model, answer
+    return model, reply
 
 
 def _import(kernels: str) -> None:
-    """Load the runtime's library first: its time and memory are not the model's."""
+    """Load the runtime's library first: its time and memory do not count as the model's."""
     if kernels == "tflm":
         from tflite_micro.python.tflite_micro import runtime  # noqa: F401
     else:
@@ -105,7 +125,7 @@ def _import(kernels: str) -> None:
 
 
 def timed(invoke: Callable[[], None], runs: int) -> list[int]:
-    """Nanoseconds of single runs."""
+    """Return the time of single runs in ns."""
     clock = time.perf_counter_ns
     found = [0] * runs
     for index in range(runs):
@@ -115,8 +135,8 @@ def timed(invoke: Callable[[], None], runs: int) -> list[int]:
     return found
 
 
-def turns(models: list[Any], runs: int, rounds: int) -> list[list[float]]:
-    """For each round and model the median of so many single runs in nanoseconds, all models in turns."""
+def interleave(models: list[Runner], runs: int, rounds: int) -> list[list[float]]:
+    """Run all models interleaved; return the median time in ns per round and model."""
     found = []
     for number in range(rounds):
         row = [0.0] * len(models)
@@ -127,12 +147,12 @@ def turns(models: list[Any], runs: int, rounds: int) -> list[list[float]]:
     return found
 
 
-def _last(models: dict[str, Any]) -> Any:
+def _last(models: dict[str, Runner]) -> Runner:
     return next(reversed(models.values()))
 
 
 def looped(invoke: Callable[[], None], runs: int) -> int:
-    """Nanoseconds of many runs in a loop with nothing else in it."""
+    """Return the time in ns of a loop of runs without a clock in it."""
     rounds = range(runs)
     start = time.perf_counter_ns()
     for _ in rounds:
@@ -141,7 +161,7 @@ def looped(invoke: Callable[[], None], runs: int) -> int:
 
 
 def memory_bytes(field: str) -> int:
-    """This process's memory as Linux counts it; 0 elsewhere."""
+    """Return a field of this process's memory in bytes; 0 on systems other than Linux."""
     try:
         with open("/proc/self/status") as stream:
             return int(next(line for line in stream if line.startswith(field)).split()[1]) * 1024
@@ -149,28 +169,29 @@ def memory_bytes(field: str) -> int:
         return 0
 
 
-def serve(answers: Any) -> None:
-    """Answer commands until standard input closes."""
-    models: dict[str, Any] = {}
+def serve(replies: IO[str]) -> None:
+    """Reply to commands until standard input closes."""
+    models: dict[str, Runner] = {}
     for line in sys.stdin:
         job = json.loads(line)
+        reply: object
         try:
             if job["do"] == "load":
-                models[job["path"]], answer = load(job)
+                models[job["path"]], reply = load(job)
             elif job["do"] == "run":
-                answer = {"ns": timed(_last(models).invoke, job["runs"])}
-            elif job["do"] == "turns":
-                answer = {"ns": turns(list(models.values()), job["runs"], job["rounds"])}
+                reply = {"ns": timed(_last(models).invoke, job["runs"])}
+            elif job["do"] == "interleave":
+                reply = {"ns": interleave(list(models.values()), job["runs"], job["rounds"])}
             elif job["do"] == "loop":
-                answer = {"ns": looped(_last(models).invoke, job["runs"])}
+                reply = {"ns": looped(_last(models).invoke, job["runs"])}
             else:
-                answer = {"peak_bytes": memory_bytes("VmHWM")}
+                reply = {"peak_bytes": memory_bytes("VmHWM")}
         except (RuntimeError, ValueError, ImportError, OSError) as error:
-            answer = {"error": " ".join(str(error).split())[:300] or type(error).__name__}
-        print(json.dumps(answer), file=answers, flush=True)
+            reply = {"error": " ".join(str(error).split())[:300] or type(error).__name__}
+        print(json.dumps(reply), file=replies, flush=True)
 
 
 if __name__ == "__main__":
-    channel = os.fdopen(os.dup(1), "w")  # native code that prints must not disturb the answers
+    channel = os.fdopen(os.dup(1), "w")  # output of native code must not disturb the replies
     os.dup2(2, 1)
     serve(channel)

@@ -6,16 +6,16 @@ import com.google.ai.edge.litert.CompiledModel
 import java.io.Closeable
 
 /**
- * The model @@name, with normalization and quantization done inside. Not thread-safe; close it after use.
+ * The model @@name. It normalizes and quantizes its inputs. Not thread-safe. Close it after use.
  *
- * It asks for the @@accelerator and falls back to the CPU where the phone has none that takes the model.
+ * It runs on the @@accelerator, or on the CPU if the phone has no such accelerator or it refuses the model.
  */
 class @@Class private constructor(private val model: CompiledModel) : Closeable {
     private val inputs = model.createInputBuffers()
     private val outputs = model.createOutputBuffers()
 
     /**
-     * Runs the model once: real numbers in, one array of real numbers out for each output.
+     * Runs the model once on real numbers. Returns one array of real numbers per output.
      *
 @@sizes
      */
@@ -27,7 +27,7 @@ class @@Class private constructor(private val model: CompiledModel) : Closeable 
         )
     }
 
-    /** The same with the values the model itself has, for checking. */
+    /** Runs the model once on raw values, without normalization and quantization. */
     fun runRaw(values: List<DoubleArray>): List<List<Double>> {
 @@raw_writes
         model.run(inputs, outputs)
@@ -55,7 +55,7 @@ class @@Class private constructor(private val model: CompiledModel) : Closeable 
             return @@Class(model)
         }
 
-        /** Names of the classes, in the order of the output; empty where there is no label file. */
+        /** Returns the names of the classes in the order of the output, or an empty list without a label file. */
         fun labels(context: Context): List<String> =
             try {
                 context.assets.open("labels.txt").bufferedReader().readLines()

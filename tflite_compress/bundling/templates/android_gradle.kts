@@ -1,11 +1,11 @@
-// Lines for your app's build.gradle.kts.
+// Add these lines to your app's build.gradle.kts.
 android {
     defaultConfig {
         minSdk = 26
         testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
     }
     androidResources {
-        noCompress += "tflite" // mapped into memory, not unpacked
+        noCompress += "tflite" // the model is mapped into memory
     }
 }
 

@@ -1,4 +1,4 @@
-// The model, constant and 16-byte aligned, so that it stays in flash.
+// The model: constant, so that it stays in flash, and 16-byte aligned.
 #ifndef @@{guard}_DATA_H_
 #define @@{guard}_DATA_H_
 

@@ -1,4 +1,4 @@
-// Checks the quantization helpers against the test vectors, without TFLite Micro: any C++ compiler will do.
+// Checks the quantization helpers against the test vectors. Needs a C++ compiler, but not TFLite Micro.
 #include <cstdio>
 
 #include "src/@@{name}_vectors.h"
@@ -9,7 +9,7 @@ namespace {
 
 @@arrays
 
-// How many values do not quantize to what the vectors hold, or come back more than half a step away.
+// Returns the number of values that do not quantize to the raw value in the vectors, or do not round-trip.
 template <typename T>
 int CheckInput(const float* real, const T* raw, int count, const Quantization& quantization) {
   int wrong = 0;

@@ -1,4 +1,4 @@
-// Runs the test vectors on the board; exit code 0 where all are right.
+// Runs the test vectors on the board; exit code 0 if all outputs are correct.
 #include "src/@@{name}_run.h"
 #include "tensorflow/lite/micro/system_setup.h"
 

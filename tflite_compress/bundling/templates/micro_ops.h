@@ -1,4 +1,4 @@
-// Exactly the operators the model needs: @@kinds
+// The operators of the model: @@kinds
 #ifndef @@{guard}_OPS_H_
 #define @@{guard}_OPS_H_
 

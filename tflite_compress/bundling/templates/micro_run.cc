@@ -16,7 +16,7 @@ namespace {
 
 alignas(16) uint8_t arena[kArenaSize];
 
-// Element `index` of a tensor's bytes as a number, whatever its type.
+// Returns element `index` of a tensor's data as a float.
 float Element(const void* data, TfLiteType type, int index) {
   switch (type) {
     case kTfLiteFloat32:
@@ -74,7 +74,7 @@ int CheckVectors() {
   MicroPrintf("arena used: %d of %d bytes", static_cast<int>(interpreter.arena_used_bytes()), kArenaSize);
   int wrong = 0;
   for (int vector = 0; vector < kVectors; ++vector) {
-    interpreter.Reset();  // recurrent layers start afresh
+    interpreter.Reset();  // recurrent layers start from a fresh state
     for (int input = 0; input < kInputs; ++input) {
       TfLiteTensor* tensor = interpreter.input(input);
       const char* values = static_cast<const char*>(kInputVectors[input]) + vector * tensor->bytes;

@@ -4,7 +4,7 @@
 
 namespace @@name {
 
-// How many vectors give wrong outputs; -1 where the model cannot be loaded.
+// Returns the number of test vectors with wrong outputs, or -1 if the model cannot be loaded.
 int CheckVectors();
 
 }  // namespace @@name

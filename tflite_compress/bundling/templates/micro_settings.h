@@ -1,4 +1,4 @@
-// Sizes, quantization and helpers; needs nothing of TFLite Micro.
+// Sizes, quantization and helpers. Does not need TFLite Micro.
 #ifndef @@{guard}_SETTINGS_H_
 #define @@{guard}_SETTINGS_H_
 
@@ -11,7 +11,7 @@ namespace @@name {
 // Tensor arena in bytes. @@arena_how.
 constexpr int kArenaSize = @@arena;
 
-// real = (raw - zero_point) * scale; a scale of 0 means that values are not quantized.
+// real = (raw - zero_point) * scale; the scale is 0 if values are not quantized.
 struct Quantization {
   float scale;
   int32_t zero_point;
@@ -22,7 +22,7 @@ struct Quantization {
 @@outputs
 @@labels
 
-// A real number as the model takes it: rounded to the nearest step (halves to even), clipped to the type's range.
+// Quantizes a real number: rounded to the nearest step (halves to even), clipped to the type's range.
 template <typename T>
 inline T Quantize(float value, const Quantization& quantization) {
   const float step = std::nearbyint(value / quantization.scale) + static_cast<float>(quantization.zero_point);
@@ -33,7 +33,7 @@ inline T Quantize(float value, const Quantization& quantization) {
   return static_cast<T>(step);
 }
 
-// The real number a raw value stands for.
+// Returns the real number of a raw value.
 template <typename T>
 inline float Dequantize(T raw, const Quantization& quantization) {
   return static_cast<float>(static_cast<int32_t>(raw) - quantization.zero_point) * quantization.scale;

@@ -1,4 +1,4 @@
-// Inputs and the outputs they must give; needs nothing of TFLite Micro.
+// Test vectors: inputs and expected outputs. Does not need TFLite Micro.
 #ifndef @@{guard}_VECTORS_H_
 #define @@{guard}_VECTORS_H_
 
@@ -10,10 +10,10 @@ constexpr int kVectors = @@count;
 
 @@arrays
 
-// For each output the largest difference to accept, in steps for integers.
+// Maximum difference per output, in steps for integer outputs.
 extern const float kTolerance[kOutputs];
 
-// One entry for each input and output: all vectors of it, one behind the other.
+// One entry per input and output: its values in all vectors, one after the other.
 extern const void* const kInputVectors[kInputs];
 extern const void* const kExpectedVectors[kOutputs];
 
