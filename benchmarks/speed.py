@@ -1,6 +1,7 @@
-"""How long the tool itself takes: start-up of the light commands, the main job, and evaluation.
+"""Measure how long the tool itself takes: start-up of commands, the main job, and evaluation.
 
-Run with: .venv/bin/python benchmarks/speed.py
+Run with: .venv/bin/python benchmarks/speed.py [--startup]
+``--startup`` measures the start-up of commands only. Exit code 1 if a median exceeds its limit.
 """
 
 from __future__ import annotations
@@ -18,11 +19,22 @@ ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "digits.keras"
 DATA = ROOT / "examples" / "digits.npz"
 COMMAND = [str(Path(sys.executable).with_name("tflite-compress"))]
-LIMITS_S = {"--help": 0.3, "devices": 0.3, "devices rp2040": 0.3, "recipes": 0.3, "recipes int8": 0.3}
+LIMITS_S = {
+    "--help": 0.3,
+    "compress --help": 0.3,
+    "devices": 0.3,
+    "devices rp2040": 0.3,
+    "recipes": 0.3,
+    "recipes int8": 0.3,
+    "inspect MODEL": 0.6,
+    "check MODEL --device=rp2040": 0.6,
+}
+PROCESSES = 11
+BARE = ("--no-bundle", "--no-details", "--ledger=none")
 
 
 def wall_seconds(arguments: list[str], runs: int) -> float:
-    """Median wall time of a command over some runs."""
+    """Return the median wall time of a command in seconds, each run in a process of its own."""
     times = []
     for _ in range(runs):
         start = time.perf_counter()
@@ -32,7 +44,7 @@ def wall_seconds(arguments: list[str], runs: int) -> float:
 
 
 def evaluation_seconds(workers: int | None, content: bytes, images: np.ndarray) -> float:
-    """Wall time of running a .tflite over all images."""
+    """Return the wall time in seconds of running a .tflite over all images."""
     from tflite_compress.runtimes.litert import predict
 
     start = time.perf_counter()
@@ -40,26 +52,52 @@ def evaluation_seconds(workers: int | None, content: bytes, images: np.ndarray) 
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Measure and print one line each."""
+def measure_startup(folder: str) -> bool:
+    """Print the time of each light command; return True if all are within their limits.
+
+    Args:
+        folder: Where the model to inspect and check is written.
+    """
+    out = f"{folder}/startup"
+    job = ["compress", str(EXAMPLE), "--device=rp2040", f"--data={DATA}", f"--out={out}", *BARE]
+    subprocess.run([*COMMAND, *job], check=True, capture_output=True)
+    met = True
     for line, limit in LIMITS_S.items():
-        seconds = wall_seconds(line.split(), 7)
+        words = line.replace("MODEL", f"{out}/digits.tflite").split()
+        seconds = wall_seconds(words, PROCESSES)
+        met = met and seconds <= limit
         print(f"tflite-compress {line}: {seconds:.3f} s (limit {limit} s)")
-    with tempfile.TemporaryDirectory() as folder:
-        job = ["compress", str(EXAMPLE), "--device=raspberry-pi-4", f"--data={DATA}", f"--out={folder}/out"]
-        print(f"compress, recipe int8, on the example: {wall_seconds(job, 3):.1f} s (limit 20 s)")
-        content = (Path(folder) / "out" / "digits.tflite").read_bytes()
+    return met
+
+
+def measure_main_job(folder: str) -> bytes:
+    """Print the time of the main job, and return the file it writes."""
+    job = ["compress", str(EXAMPLE), "--device=raspberry-pi-4", f"--data={DATA}", f"--out={folder}/out"]
+    print(f"compress, recipe int8, on the example: {wall_seconds(job, 3):.1f} s (limit 20 s)")
+    return (Path(folder) / "out" / "digits.tflite").read_bytes()
+
+
+def measure_evaluation(content: bytes) -> None:
+    """Print how many images per second a .tflite evaluates, by number of threads."""
     with np.load(DATA) as archive:
         images = np.repeat(archive["x_train"].astype(np.float32), 100, axis=0)
-    one, two, chosen = [], [], []
-    for _ in range(3):  # in turns, so that all see the same machine
-        one.append(evaluation_seconds(1, content, images))
-        two.append(evaluation_seconds(2, content, images))
-        chosen.append(evaluation_seconds(None, content, images))
-    for name, times in (("1 thread", one), ("2 threads", two), ("as the tool chooses", chosen)):
-        rate = len(images) / statistics.median(times)
-        print(f"evaluation of the example, {name}: {rate:,.0f} images a second")
+    times: dict[str, list[float]] = {}
+    for _ in range(3):  # interleaved, so that all see the same state of the machine
+        for name, workers in (("1 thread", 1), ("2 threads", 2), ("as the tool chooses", None)):
+            times.setdefault(name, []).append(evaluation_seconds(workers, content, images))
+    for name, seconds in times.items():
+        rate = len(images) / statistics.median(seconds)
+        print(f"evaluation of the example, {name}: {rate:,.0f} images per second")
+
+
+def main() -> int:
+    """Measure, and print one line each."""
+    with tempfile.TemporaryDirectory() as folder:
+        met = measure_startup(folder)
+        if "--startup" not in sys.argv:
+            measure_evaluation(measure_main_job(folder))
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

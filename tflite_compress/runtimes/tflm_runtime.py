@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,10 @@ def micro_runtime(content: bytes, inputs: Arrays) -> RunResult:
     Raises:
         ModelError: It refuses the model, or crashes on it; names what it complains about.
     """
-    outputs, log = run_micro(content, inputs)
-    smallest = find_smallest_arena(content, estimate_arena(content))
+    with ThreadPoolExecutor(1) as pool:  # both wait for child processes, so they wait at the same time
+        search = pool.submit(find_smallest_arena, content, estimate_arena(content))
+        outputs, log = run_micro(content, inputs)
+        smallest = search.result()
     if smallest is None:
         raise ModelError("TFLite Micro does not allocate the model's tensors", "Try a smaller model.")
     name = f"tflite-micro {version('tflite-micro')} (reference kernels)"
