@@ -1,4 +1,4 @@
-"""Device profiles: facts about a board or phone, each with its source."""
+"""Device profiles: facts about a board or phone, with their sources."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The processor that runs the model.
 
     Attributes:
-        name: Its type.
-        count: How many of it.
-        clock_mhz: Highest rated clock; None where the maker does not publish it.
-        cycles: Row of ``tables/cycles.toml`` to estimate latency with; None where there is none.
-        features: Instruction sets and units that matter for inference.
+        name: Type of the core, for example Arm Cortex-M4F.
+        count: Number of cores.
+        clock_mhz: Maximum rated clock in MHz; none if the manufacturer does not publish it.
+        cycles: Table in ``tables/cycles.toml`` that latency is estimated with; none for no estimate.
+        features: Instruction sets and units that affect inference.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Npu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An Arm Ethos-U beside the processor, which Vela compiles for.
+    """An Arm Ethos-U NPU that Vela compiles for.
 
     Attributes:
-        accelerator: Vela's name for it (``ethos-u55-256``).
-        system_config: Section of Vela's configuration file with clocks and bandwidths.
-        memory_mode: Likewise, where weights and activations lie.
+        accelerator: Vela's name of the NPU, for example ``ethos-u55-256``.
+        system_config: Section of Vela's configuration file that states clocks and bandwidths.
+        memory_mode: Section of Vela's configuration file that states where weights and activations are.
     """
 
     accelerator: str
@@ -51,8 +51,8 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Memory in bytes.
 
     Attributes:
-        flash_bytes: Non-volatile memory for program and model; None where storage is a card or disk.
-        ram_bytes: Random-access memory.
+        flash_bytes: Flash for program and model; none if the storage is a card or disk.
+        ram_bytes: RAM.
     """
 
     ram_bytes: Positive
@@ -60,13 +60,14 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Precisions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Numeric types the runtime can run on the device.
+    """Precisions the runtime supports on the device.
 
     Attributes:
-        supported: Those that run at all.
-        fast: Those the hardware is good at, best first.
-        io: What inputs and outputs of an integer model should be.
-        channel_multiple: Kernels work on this many channels at a time; other counts waste the rest.
+        supported: Precisions that run.
+        fast: Precisions that the hardware accelerates, fastest first.
+        io: Type of inputs and outputs of an integer model.
+        channel_multiple: Number of channels that kernels process at a time. Channel pruning keeps a multiple
+            of it.
     """
 
     supported: tuple[Precision, ...]
@@ -76,15 +77,16 @@ class Precisions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What executes the model.
+    """The runtime that executes the model.
 
     Attributes:
         name: ``litert``, ``tflm`` (TFLite Micro) or ``edgetpu``.
-        delegate: The kernels or delegate it hands work to.
-        version: The versions these facts hold for.
-        operators: Its list in ``tables/operators.toml``; None where it has all builtin operators.
-        decodes_weights: The runtime has TFLite Micro's DECODE operator, at least in its recent versions.
-        four_bit: Operators with kernels for 4-bit weights, a scale for each channel.
+        delegate: Delegate or kernels that compute the operators.
+        version: Versions of the runtime that the profile describes.
+        operators: Table in ``tables/operators.toml`` with the supported operators; none for all builtin
+            operators.
+        decodes_weights: Whether the runtime has the DECODE operator of TFLite Micro.
+        four_bit: Operators with kernels for 4-bit weights with per-channel scales.
     """
 
     name: Literal["litert", "tflm", "edgetpu"]
@@ -96,14 +98,14 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where each group of facts comes from.
+    """Sources of the facts in each table.
 
     Attributes:
-        core: Data sheet of the processor.
-        memory: Likewise.
-        precisions: Where it says which types run, and which run fast.
-        runtime: Where its kernels or delegate are described.
-        limits: Where its limits are described.
+        core: Source of ``core``, for example the data sheet of the processor.
+        memory: Source of ``memory``.
+        precisions: Source of ``precisions``.
+        runtime: Source of ``runtime``.
+        limits: Source of ``limits``.
     """
 
     core: str
@@ -117,17 +119,17 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One device.
 
     Attributes:
-        name: How it is called on the command line.
-        title: Its full name.
-        kind: What sort of thing it is.
-        default_recipe: The recipe taken where none is named.
+        name: Name on the command line.
+        title: Full name.
+        kind: Kind of device.
+        default_recipe: Recipe to use if none is named.
         core: The processor that runs the model.
-        memory: What there is of it.
-        precisions: Numeric types its runtime can run.
-        runtime: What executes the model.
-        limits: What to know before relying on it.
-        sources: Where each group of facts comes from.
-        npu: A neural processor beside the core.
+        memory: Memory in bytes.
+        precisions: Precisions the runtime supports.
+        runtime: The runtime that executes the model.
+        limits: Known limits of the device or its runtime.
+        sources: Sources of the facts.
+        npu: The NPU, if the device has one.
     """
 
     name: Name
@@ -144,13 +146,13 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperatorSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Operators a runtime or delegate has kernels for.
+    """Operators that a runtime or delegate supports.
 
     Attributes:
-        title: What it is called in sentences.
-        source: Where the list comes from.
-        missing_means: What happens to a model with another operator.
-        operators: Their names as in ``schema.fbs``, separated by white space.
+        title: Name of the runtime or delegate in messages.
+        source: Source of the list.
+        missing_means: What happens to a model that contains another operator.
+        operators: Names as in ``schema.fbs``, separated by white space.
     """
 
     title: str
@@ -160,19 +162,19 @@ class OperatorSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def names(self) -> frozenset[str]:
-        """The operators."""
+        """The names as a set."""
         return frozenset(self.operators.split())
 
 
 class Cycles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Processor cycles of one int8 multiply-accumulate, by kind of operator.
+    """Processor cycles per int8 multiply-accumulate (MAC), by kind of operator.
 
     Attributes:
-        title: The core.
-        source: Where the figures come from.
-        conv, depthwise, dense: Cycles a MAC.
-        other: Cycles an output element of every other operator.
-        low, high: Range of the result, as factors.
+        title: Name of the core.
+        source: Source of the figures.
+        conv, depthwise, dense: Cycles per MAC.
+        other: Cycles per output element of every other operator.
+        low, high: Range of the estimated latency, as factors.
     """
 
     title: str
@@ -186,20 +188,23 @@ class Cycles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def operator_sets() -> dict[str, OperatorSet]:
-    """The bundled lists of operators."""
+    """Return the bundled lists of operators by name."""
     return read(bundled_folder("devices") / "tables" / "operators.toml", dict[str, OperatorSet])
 
 
 def cycle_table() -> dict[str, Cycles]:
-    """The bundled cycles per multiply-accumulate, by core."""
+    """Return the bundled cycles per multiply-accumulate by core."""
     return read(bundled_folder("devices") / "tables" / "cycles.toml", dict[str, Cycles])
 
 
 def load_device(name: str) -> Device:
-    """Load a bundled profile by name, or a user's by path.
+    """Load a device profile.
+
+    Args:
+        name: Name of a bundled profile, or path of a TOML file.
 
     Raises:
-        ConfigError: There is no such profile, or it has a mistake.
+        ConfigError: The profile does not exist, or it has a mistake.
     """
     path = find("devices", name)
     device = read(path, Device)
@@ -217,5 +222,5 @@ def load_device(name: str) -> Device:
 
 
 def all_devices() -> list[Device]:
-    """All bundled profiles, by name."""
+    """Return all bundled profiles, sorted by name."""
     return [load_device(name) for name in bundled_names("devices")]

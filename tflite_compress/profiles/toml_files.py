@@ -1,4 +1,4 @@
-"""Typed TOML files: bundled ones by name, users' own by path, mistakes by file and key."""
+"""Read TOML files into typed values; errors name the file and the key."""
 
 from __future__ import annotations
 
@@ -19,21 +19,25 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def bundled_folder(kind: str) -> Path:
-    """The folder of bundled ``devices`` or ``recipes``: inside an installed wheel, or the checkout's."""
+    """Return the folder of bundled ``devices`` or ``recipes``, in an installed wheel or a checkout."""
     installed = _PACKAGE / "_bundled" / kind
     return installed if installed.is_dir() else _PACKAGE.parent / kind
 
 
 def bundled_names(kind: str) -> list[str]:
-    """Names of the bundled files of a kind, sorted."""
+    """Return the names of the bundled ``devices`` or ``recipes``, sorted."""
     return sorted(path.stem for path in bundled_folder(kind).glob("*.toml"))
 
 
 def find(kind: str, name: str) -> Path:
-    """The file a user means: a path to a TOML file, or the name of a bundled one.
+    """Return the path of a TOML file.
+
+    Args:
+        kind: ``devices`` or ``recipes``.
+        name: Name of a bundled file, or path of a TOML file.
 
     Raises:
-        ConfigError: There is neither; says what there is.
+        ConfigError: There is no such file.
     """
     path = Path(name)
     if path.suffix == ".toml" or len(path.parts) > 1:
@@ -46,7 +50,7 @@ def find(kind: str, name: str) -> Path:
     known = bundled_names(kind)
     raise ConfigError(
         f"no {kind[:-1]} is called '{name}'.{closest(name, known)}",
-        f"'tflite-compress {kind}' lists them; your own goes in by its path, {name}.toml.",
+        f"'tflite-compress {kind}' lists them; give the path of your own file, for example {name}.toml.",
     )
 
 

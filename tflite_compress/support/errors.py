@@ -1,13 +1,13 @@
-"""What the user is told when something is wrong: one message, one next step, one exit code."""
+"""Errors that users can act on: each has a message, a hint and an exit code."""
 
 from __future__ import annotations
 
 
 class CompressError(Exception):
-    """A mistake or limit the user can act on.
+    """An error the user can act on.
 
     Args:
-        message: What was wrong and where.
+        message: What is wrong, with the value and the place.
         hint: One thing to do about it that works, as an imperative sentence.
     """
 
@@ -23,11 +23,11 @@ class CompressError(Exception):
 
 
 class UsageError(CompressError):
-    """A command line or call that does not make sense."""
+    """A wrong option of the command line, or a wrong argument of a function."""
 
 
 class ModelError(CompressError):
-    """A model file that is missing, broken, unsafe, or beyond what the tool supports."""
+    """A model file that is missing, damaged, unsafe or not supported."""
 
 
 class DataError(CompressError):
@@ -35,7 +35,7 @@ class DataError(CompressError):
 
 
 class ConfigError(CompressError):
-    """A recipe or device profile with a mistake in it."""
+    """A mistake in a recipe or device profile."""
 
 
 class MissingPackageError(CompressError):

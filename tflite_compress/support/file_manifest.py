@@ -1,4 +1,4 @@
-"""What identifies files and the software that wrote them."""
+"""Identify files and the software that wrote them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _FOREST_PACKAGES = "scikit-learn skops xgboost-cpu xgboost lightgbm".split()
 
 
 def files_manifest(files: dict[str, bytes]) -> str:
-    """A manifest that only lists files, for a folder that no run made."""
+    """Return a manifest that lists files, as JSON text, for a folder that was not written by a run."""
     outputs = {name: fingerprint(content) for name, content in sorted(files.items())}
     return json.dumps({"schema": SCHEMA, "versions": versions(), "outputs": outputs}, indent=2) + "\n"
 
 
 def versions(with_forests: bool = False) -> dict[str, str]:
-    """Installed versions of the packages that decide what comes out.
+    """Return installed versions of the packages that affect results.
 
     Args:
-        with_forests: Also of those libraries that forests come from, as far as they are installed.
+        with_forests: Include installed libraries for decision trees.
     """
     found = {"tflite-compress": tool_version()}
     for package in (*_PACKAGES, *(_FOREST_PACKAGES if with_forests else ())):
@@ -38,7 +38,7 @@ def versions(with_forests: bool = False) -> dict[str, str]:
 
 
 def fingerprint(content: bytes) -> dict[str, Any]:
-    """Size and hash of an output."""
+    """Return the size in bytes and the SHA-256 of a file."""
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

@@ -1,4 +1,4 @@
-"""Progress of long work: silent from Python, drawn by rich on a terminal."""
+"""Report progress: nothing from Python, progress bars on a terminal."""
 
 from __future__ import annotations
 
@@ -10,29 +10,37 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Where steps report to."""
+    """Receives the progress of a run."""
 
     def step(self, title: str, total: int | None = None) -> contextlib.AbstractContextManager[Advance]:
-        """Open a step of ``total`` units (None: unknown) and give the function that advances it."""
+        """Start a step.
+
+        Args:
+            title: What is done, for example ``training``.
+            total: Number of units; None if unknown.
+
+        Returns:
+            A context manager that yields a function to report finished units to.
+        """
 
     def say(self, text: str) -> None:
-        """Tell the user something worth a line."""
+        """Print one line for the user."""
 
 
 class Silent:
-    """Reports nothing."""
+    """Progress that prints nothing."""
 
     @contextlib.contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Advance]:
-        """Do nothing with the step."""
+        """Ignore the step."""
         yield lambda units: None
 
     def say(self, text: str) -> None:
-        """Say nothing."""
+        """Ignore the line."""
 
 
 class Terminal:
-    """Draws steps as rich progress bars on standard error; plain lines where that is no terminal."""
+    """Progress bars on standard error; plain lines if it is not a terminal."""
 
     def __init__(self) -> None:
         import sys
@@ -56,7 +64,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Advance]:
-        """Draw a bar while the step runs; without a terminal, print its title."""
+        """Show a bar while the step runs; without a terminal, print its title."""
         if not self._console.is_terminal:
             self._console.print(f"{title} ...", markup=False)
             yield lambda units: None

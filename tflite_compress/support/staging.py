@@ -1,11 +1,10 @@
-"""Writing results: whole or not at all."""
+"""Write results whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import errno
-import fcntl
 import json
 import os
 import re
@@ -15,26 +14,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tflite_compress.support.errors import OutputError
+from tflite_compress.support.locks import exclusive
 
 MANIFEST = "manifest.json"
 SET_ASIDE = "old"
-SCARCE_BYTES = 1 << 20  # of free disk; whatever fails then has failed for want of it
+SCARCE_BYTES = 1 << 20  # with less free disk than this, any error is taken to be caused by it
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux's renameat2(2)
 
 
 @contextlib.contextmanager
 def result_folder(target: Path) -> Iterator[Path]:
-    """Give a hidden folder beside ``target`` to write into; it becomes ``target`` on success.
+    """Open a hidden folder beside ``target`` to write into; it becomes ``target`` on success.
 
-    An earlier result of this tool at ``target`` is replaced; a folder with anything else in it is
-    refused, so that no file of the user's is ever lost. On an error or Ctrl-C nothing is left behind; what a
-    killed run left is cleared away by the next. Two runs into one folder at the same time are refused.
+    An earlier result of this tool at ``target`` is replaced. A folder that contains anything else is refused,
+    so that no file of the user is lost. An error or Ctrl-C leaves no files. The next run removes files that a
+    killed run left. Two runs that write into the same folder at the same time are refused.
 
     Args:
-        target: The folder the result shall be.
+        target: The folder of the result.
+
+    Yields:
+        The folder to write into.
 
     Raises:
-        OutputError: The place cannot be written, is taken, in use, or the disk is full.
+        OutputError: ``target`` cannot be written, contains other files or is in use, or the disk is full.
     """
     _require_free(target)
     parents = _missing_parents(target)
@@ -53,43 +56,19 @@ def result_folder(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise _failure(target, error) from error
     finally:
-        for parent in parents:  # a run that wrote nothing leaves no empty folders either
+        for parent in parents:  # leave no empty folders after an error
             with contextlib.suppress(OSError):
                 parent.rmdir()
 
 
-@contextlib.contextmanager
-def exclusive(lock: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; the system lets go of it when the process ends, however it ends.
-
-    Args:
-        lock: The file; removed afterwards.
-        what: What is locked, for the message.
-
-    Raises:
-        OutputError: Another process holds it.
-        OSError: The file cannot be written.
-    """
-    with lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not lock.exists() or not os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
-                raise BlockingIOError  # the one that held it removed it in this moment
-        except BlockingIOError as error:
-            raise OutputError(
-                f"{what}: another run is writing there", "Wait for it, or choose another --out."
-            ) from error
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-
-
 def full_disk(min_bytes: int = 0) -> OutputError | None:
-    """What to say if the folder for temporary files has no room, which TensorFlow passes over in silence.
+    """Return an error if the disk for temporary files is full. TensorFlow does not report a full disk.
 
     Args:
-        min_bytes: Room that is needed.
+        min_bytes: Free bytes that are needed.
+
+    Returns:
+        The error to raise, or None if there is enough free space.
     """
     try:
         folder = tempfile.gettempdir()
@@ -119,7 +98,7 @@ def write_file(path: Path, content: bytes | str) -> None:
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
-    """Write one file of the user's choosing: whole, or the old one stays.
+    """Write a file whole, or keep the old file if an error occurs.
 
     Raises:
         OutputError: The disk is full or the file cannot be written.
@@ -136,7 +115,7 @@ def replace_file(path: Path, content: bytes | str) -> None:
 
 
 def _require_free(target: Path) -> None:
-    """Refuse a target that holds anything but an earlier result of ours."""
+    """Refuse a target that contains anything except an earlier result of this tool."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if target.is_dir() and _is_result(target):
@@ -148,7 +127,7 @@ def _require_free(target: Path) -> None:
 
 
 def _is_result(folder: Path) -> bool:
-    """True where a manifest of ours lists every file in the folder."""
+    """Return True if a manifest of this tool lists every file in the folder."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
         listed = {*manifest["outputs"], *manifest.get("files", [])}
@@ -159,7 +138,7 @@ def _is_result(folder: Path) -> bool:
 
 
 def _clear_leftovers(target: Path) -> None:
-    """Remove what a killed run left beside the target; bring back a result it had set aside."""
+    """Remove files of a killed run beside the target; restore a result that it had set aside."""
     beside = re.compile(re.escape(f".{target.name}.") + r"[a-z0-9_]{8}\.(partial|old)")
     for path in list(target.parent.iterdir()):
         if beside.fullmatch(path.name) is None:
@@ -170,7 +149,7 @@ def _clear_leftovers(target: Path) -> None:
 
 
 def _swap(staging: Path, target: Path) -> None:
-    """Put the staging folder in the target's place in one step, or by two renames where there is none."""
+    """Replace the target by the staging folder: in one step, or by two renames if the system cannot."""
     staging.chmod(0o755)
     if target.exists() and not _exchanged(staging, target):
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
@@ -188,7 +167,7 @@ def _swap(staging: Path, target: Path) -> None:
 
 
 def _exchanged(staging: Path, target: Path) -> bool:
-    """Exchange two folders in one step (Linux: renameat2); False where the system cannot."""
+    """Exchange two folders in one step (Linux: renameat2); return False if the system cannot."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):
@@ -198,7 +177,7 @@ def _exchanged(staging: Path, target: Path) -> bool:
 
 
 def _missing_parents(target: Path) -> list[Path]:
-    """Parents of the target that do not exist yet, innermost first."""
+    """Return the parents of the target that do not exist yet, innermost first."""
     return [parent for parent in target.absolute().parents if not parent.exists()]
 
 
@@ -209,7 +188,7 @@ def _flush(path: Path) -> None:
 
 
 def _flush_folder(path: Path) -> None:
-    """Make renames in a folder survive a power cut; some file systems refuse, and need none."""
+    """Make renames in a folder survive a power failure; file systems that refuse do not need it."""
     with contextlib.suppress(OSError):
         number = os.open(path, os.O_RDONLY)
         try:
