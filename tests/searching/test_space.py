@@ -16,7 +16,16 @@ from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.pipeline.recipes import as_toml, load_recipe
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.searching.sensitivity import as_json, measure_space
-from tflite_compress.searching.space import Effort, Narrow, Space, Width, ladder, recipe_of, starts, suggest
+from tflite_compress.searching.space import (
+    Effort,
+    Narrow,
+    Space,
+    Width,
+    recipe_of,
+    stages_of,
+    starting_points,
+    suggest,
+)
 
 PI, NANO = load_device("raspberry-pi-4"), load_device("arduino-nano-33-ble")
 SPACE = Space(
@@ -37,7 +46,7 @@ def test_every_point_is_a_recipe_that_can_be_read_back(tmp_path: Any) -> None:
     for space in (SPACE, MICRO):
         for number in range(20):
             values = suggest(study.ask(), space)
-            for effort in ladder(values, (Effort(0, False), Effort(500, True))):
+            for effort in stages_of(values, (Effort(0, False), Effort(500, True))):
                 recipe = recipe_of(values, space, effort, f"p-{number}")
                 (tmp_path / "r.toml").write_text(as_toml(recipe))
                 assert load_recipe(str(tmp_path / "r.toml")) == recipe
@@ -57,17 +66,17 @@ def test_what_a_point_says_is_what_the_recipe_does() -> None:
 
 
 def test_the_first_points_come_from_the_sensitivity() -> None:
-    points = starts(SPACE)
+    points = starting_points(SPACE)
     assert points[0] == {"keep:a": 1.0, "keep:b": 1.0, "precision": "int8", "bits:b": 8, "bits:the rest": 8}
     assert {"keep:a": 0.5, "keep:b": 0.25, "precision": "int8", "bits:b": 4, "bits:the rest": 8} in points
-    assert any(p.get("clusters") == 16 for p in starts(MICRO))
+    assert any(p.get("clusters") == 16 for p in starting_points(MICRO))
     assert not any("clusters" in p for p in points)
 
 
 def test_points_without_training_have_no_training_rungs() -> None:
     efforts = (Effort(0, False), Effort(500, False), Effort(900, True))
-    assert ladder({"keep:a": 1.0, "bits:b": 4}, efforts) == (Effort(0, False), Effort(0, True))
-    assert ladder({"keep:a": 0.5}, efforts) == efforts and ladder({"clusters": 16}, efforts) == efforts
+    assert stages_of({"keep:a": 1.0, "bits:b": 4}, efforts) == (Effort(0, False), Effort(0, True))
+    assert stages_of({"keep:a": 0.5}, efforts) == efforts and stages_of({"clusters": 16}, efforts) == efforts
 
 
 @pytest.mark.parametrize("name", ["raspberry-pi-4", "arduino-nano-33-ble", "coral-edge-tpu"])

@@ -54,4 +54,4 @@ def test_a_stage_that_takes_its_worker_down_twice_is_given_up(storage: Any, begu
     assert not _given_up(opened(storage), once) and waiting(storage).crashes == 1
     study = opened(storage)
     assert _given_up(study, study.note_crash(waiting(storage)))
-    assert study.records()[0]["ended"] == "took its worker down twice" and study.candidates() == ([], [])
+    assert study.records()[0]["ended"] == "crashed its worker twice" and study.candidates() == ([], [])

@@ -68,4 +68,4 @@ def diagnose(
         from tflite_compress.reporting.diagnosis_table import print_diagnosis
 
         print_diagnosis(found)
-    return 0 if found.harmless and not found.inputs else 1
+    return 0 if found.is_harmless and not found.inputs else 1

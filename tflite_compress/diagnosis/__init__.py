@@ -1,1 +1,1 @@
-"""Why a quantized model loses accuracy: the data first, then layer by layer."""
+"""Find why a quantized model loses accuracy: check the data, then compare layer by layer."""

@@ -1,4 +1,4 @@
-"""From figures to a ranked list: which layers, why, and what to do."""
+"""Rank the layers by the noise that quantization adds, with the likely reason and a remedy."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tflite_compress.diagnosis.layers import Layer
 CLIPPED = 0.005
 POOR_DB = 20.0
 SPREAD = 8.0
-MOST = 10
+MAX_CULPRITS = 10
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """A layer that costs accuracy.
+    """A layer that reduces accuracy.
 
     Attributes:
-        layer: Its name.
-        share: Its share of all noise that layers add.
-        why: What is wrong with it.
+        layer: Name of the layer.
+        share: Its share of the noise that all layers add.
+        why: The likely reason.
         do: What to do.
     """
 
@@ -30,26 +30,26 @@ class Culprit:
     do: str
 
 
-def culprits(layers: list[Layer]) -> list[Culprit]:
-    """The layers that add most noise, worst first, each with its most likely reason."""
+def find_culprits(layers: list[Layer]) -> list[Culprit]:
+    """Return the layers that add most noise, worst first, each with its most likely reason."""
     total = sum(layer.added_noise for layer in layers) or 1.0
     by_name = {layer.name: layer for layer in layers}
     ranked = sorted(layers, key=lambda layer: -layer.added_noise)
     found = []
-    for layer in ranked[:MOST]:
+    for layer in ranked[:MAX_CULPRITS]:
         if layer.added_noise <= 0 or layer.added_noise / total < 0.02:
             continue
-        why, do = reason(layer, [by_name[name] for name in layer.inputs if name in by_name])
+        why, do = explain(layer, [by_name[name] for name in layer.inputs if name in by_name])
         found.append(Culprit(layer.name, layer.added_noise / total, why, do))
     return found
 
 
-def reason(layer: Layer, sources: Sequence[Layer] = ()) -> tuple[str, str]:
-    """Why a layer adds noise, and what to do.
+def explain(layer: Layer, sources: Sequence[Layer] = ()) -> tuple[str, str]:
+    """Return why a layer adds noise, and what to do.
 
     Args:
         layer: The layer.
-        sources: Those it reads.
+        sources: The layers it reads.
     """
     if layer.clipped > CLIPPED:
         return (

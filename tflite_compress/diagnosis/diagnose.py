@@ -1,20 +1,20 @@
-"""A diagnosis: data, accuracy, layers, culprits."""
+"""Diagnose the accuracy drop of quantization: data, accuracy, layers."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.compression.compress import Options
 from tflite_compress.data.gather import DataSpec
-from tflite_compress.diagnosis.culprits import Culprit, culprits
-from tflite_compress.diagnosis.inputs import InputFinding, input_findings
+from tflite_compress.diagnosis.culprits import Culprit, find_culprits
+from tflite_compress.diagnosis.inputs import InputFinding, check_inputs
 from tflite_compress.diagnosis.layers import Layer, compare_layers, unmatched
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import Overrides
 from tflite_compress.support.errors import DataError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.trees.load_forest import require_network
 
@@ -24,17 +24,17 @@ QUIET_DROP = 0.003
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What quantization costs and why.
+    """The accuracy drop of quantization and its reasons.
 
     Attributes:
-        precision: The type quantized to.
-        metric: What counts as accuracy.
+        precision: Precision of the quantized file.
+        metric: Name of the metric.
         before, after: Accuracy of the float model and of the quantized file.
-        drop: How much worse that is.
-        inputs: Suspicions about the data, worst first.
+        drop: Accuracy drop.
+        inputs: Suspected problems with the data, worst first.
         layers: Every layer, in order of execution.
-        culprits: Layers that add most noise, worst first.
-        notes: What to know besides.
+        culprits: The layers that add most noise, worst first.
+        notes: Other facts about the diagnosis.
     """
 
     precision: str
@@ -45,20 +45,20 @@ class Diagnosis:
     inputs: tuple[InputFinding, ...]
     layers: tuple[Layer, ...]
     culprits: tuple[Culprit, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
-    def harmless(self) -> bool:
-        """True where quantization costs next to nothing."""
+    def is_harmless(self) -> bool:
+        """True if the accuracy drop is at most 0.3 points."""
         return self.drop <= QUIET_DROP
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+    def as_json(self) -> dict[str, object]:
+        """Return the diagnosis as JSON values."""
+        return {**asdict(self), "notes": [note.text for note in self.notes]}
 
 
 def diagnose(
-    model: Any,
+    model: object,
     device: str,
     recipe: str | None,
     spec: DataSpec,
@@ -66,7 +66,7 @@ def diagnose(
     overrides: Overrides,
     progress: Progress,
 ) -> Diagnosis:
-    """Quantize a model as a recipe would, without training, and find out what that does to it.
+    """Quantize a model as a recipe does, without training, and compare it with the float model.
 
     Args:
         model: A path or a Keras model.
@@ -75,7 +75,7 @@ def diagnose(
         spec: The data.
         options: Settings of the run.
         overrides: Settings of the recipe to change.
-        progress: Where to report progress.
+        progress: Progress of the diagnosis.
 
     Raises:
         CompressError: Something the user can mend.
@@ -93,16 +93,17 @@ def diagnose(
             "Give --data=FILE.npz, a folder of images or module:function.",
         )
     conversion = plan.candidates[0].conversion
-    notes = []
+    notes: list[Note] = []
     precision, per_channel = conversion.precision, conversion.per_channel
     if precision in ("float32", "float16"):
-        notes.append(f"recipe '{plan.candidates[0].name}' keeps {precision}; int8 was looked at instead")
+        text = f"recipe '{plan.candidates[0].name}' keeps {precision}; int8 is diagnosed instead"
+        notes.append(Note("precision-replaced", text))
         precision, per_channel = "int8", True
     config = ConverterSettings(precision, per_channel=per_channel)
     session = open_session(model, spec, options, progress)
     reference = session.context.reference
-    with progress.step("looking at the data"):
-        inputs = input_findings(reference)
+    with progress.step("checking the data"):
+        inputs = check_inputs(reference)
     network = unrolled(session.source.network)
     samples = reference.splits.calibrate.inputs
     with progress.step(f"converting to {config.precision}", len(samples[0])) as advance:
@@ -116,7 +117,12 @@ def diagnose(
         layers = compare_layers(plain, quantized, few.inputs, network.tensor_names[0])
     missing = unmatched(plain, quantized)
     if missing:
-        notes.append(f"not compared, since the converter rearranged them: {', '.join(missing)}")
+        notes.append(
+            Note(
+                "layers-not-compared",
+                f"not compared, because the converter rearranged them: {', '.join(missing)}",
+            )
+        )
     return Diagnosis(
         config.precision,
         reference.metric_name,
@@ -125,6 +131,6 @@ def diagnose(
         reference.drop_of(score),
         tuple(inputs),
         tuple(layers),
-        tuple(culprits(layers)),
-        (*notes, *(remark.text for remark in remarks)),
+        tuple(find_culprits(layers)),
+        (*notes, *remarks),
     )

@@ -1,4 +1,4 @@
-"""Mistakes on the input side: wrong preprocessing, and calibration data that are not like the rest."""
+"""Check the data for wrong preprocessing and unrepresentative calibration samples."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tflite_compress.scoring.metrics import apply_metric
 from tflite_compress.scoring.reference import Reference
 
 PROBED_SAMPLES = 500
@@ -32,12 +33,12 @@ _VARIATIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 
 @dataclass(frozen=True)
 class InputFinding:
-    """One suspicion about the data.
+    """A suspected problem with the data.
 
     Attributes:
-        text: What was found.
-        do: What to do about it.
-        weight: How bad it is, to rank by: accuracy lost, or share of values concerned.
+        text: The problem.
+        do: What to do.
+        weight: Severity, to rank by: possible gain in accuracy, or share of affected values.
     """
 
     text: str
@@ -45,20 +46,20 @@ class InputFinding:
     weight: float
 
 
-def input_findings(reference: Reference) -> list[InputFinding]:
-    """Everything suspicious about the data, worst first.
+def check_inputs(reference: Reference) -> list[InputFinding]:
+    """Return the suspected problems with the data, worst first.
 
     Args:
         reference: The original model on the data.
     """
-    found = [*preprocessing(reference), *representative(reference)]
+    found = [*check_preprocessing(reference), *check_calibration(reference)]
     return sorted(found, key=lambda f: -f.weight)
 
 
-def preprocessing(reference: Reference) -> list[InputFinding]:
-    """Variations of the inputs with which the float model itself does clearly better.
+def check_preprocessing(reference: Reference) -> list[InputFinding]:
+    """Try other scalings of the inputs, and return the one with which the float model is clearly better.
 
-    Needs labels, and a score where more is better.
+    This needs labels and a metric of which higher values are better.
     """
     evaluate = reference.splits.evaluate
     if not reference.labelled or evaluate.labels is None or not reference.metrics[0].higher_is_better:
@@ -80,16 +81,14 @@ def preprocessing(reference: Reference) -> list[InputFinding]:
 
 
 def _score(reference: Reference, inputs: np.ndarray, labels: tuple[np.ndarray, ...] | None) -> float:
-    from tflite_compress.scoring.metrics import apply_metric
-
     outputs = reference.network.predict((np.ascontiguousarray(inputs),))
     assert labels is not None
     rows = zip(reference.metrics, labels, outputs, strict=True)
     return float(np.mean([apply_metric(metric, target, output) for metric, target, output in rows]))
 
 
-def representative(reference: Reference) -> list[InputFinding]:
-    """Inputs whose evaluation values calibration never saw, or that are distributed differently."""
+def check_calibration(reference: Reference) -> list[InputFinding]:
+    """Return the inputs whose calibration and evaluation values differ in range or distribution."""
     found = []
     splits = reference.splits
     ports = reference.network.inputs

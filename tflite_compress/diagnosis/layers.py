@@ -1,13 +1,13 @@
-"""Each layer of a quantized file beside the same layer of the float one.
+"""Compare each layer of a quantized file with the same layer of the float file.
 
-Both files come from the same trace, so tensors of the same name hold the same thing. They run side by side,
-sample by sample, and only sums are kept, so that memory does not grow with the data.
+Both files come from one trace, so tensors of the same name correspond. Both run on each sample, and only sums
+are stored, so memory does not grow with the data.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -21,7 +21,7 @@ NOISELESS_DB = 120.0
 
 @dataclass(frozen=True)
 class Layer:
-    """What quantization does to one layer.
+    """The effect of quantization on one layer.
 
     Attributes:
         name: The layer.
@@ -29,8 +29,8 @@ class Layer:
         snr_db: Signal-to-noise ratio of its output against the float model's, all noise so far included.
         cosine: Cosine similarity of the same.
         own_snr_db: Signal-to-noise ratio if only this output were rounded and clipped.
-        added_noise: Noise power relative to the signal that its inputs did not have already.
-        clipped: Share of the float values its range does not hold.
+        added_noise: Noise power relative to the signal, without the noise of its inputs.
+        clipped: Share of the float values outside its range.
         low, high: Smallest and largest float value.
         range_low, range_high: What its scale and zero point can hold; None in float.
         weights_snr_db, weights_cosine: The same for its weights; None where it has none.
@@ -58,6 +58,15 @@ class Layer:
     inputs: tuple[str, ...]
     channel_db: float
     outlier_channels: tuple[int, ...]
+    weight_spread: float
+
+
+class WeightFigures(TypedDict):
+    """The fields of :class:`Layer` about its weights."""
+
+    weights_snr_db: float | None
+    weights_cosine: float | None
+    per_channel: bool
     weight_spread: float
 
 
@@ -170,14 +179,14 @@ def _layer(
 
 
 def _median_db(sums: _Sums) -> float:
-    """Signal-to-noise ratio of the median channel, dead ones aside."""
+    """Return the signal-to-noise ratio of the median channel, without all-zero channels."""
     pairs = zip(sums.channel_signal, sums.channel_noise, strict=True)
     found = [_db(float(signal), float(noise)) for signal, noise in pairs if signal > 0]
     return float(np.median(found)) if found else NOISELESS_DB
 
 
 def _sources(op: LoadedOperator, model: LoadedModel) -> list[LoadedOperator]:
-    """Operators that make what an operator reads, looked for behind those that only move values."""
+    """Return the operators that compute what an operator reads, skipping those that only move values."""
     by_output = {o.output: o for o in model.operators}
     found: list[LoadedOperator] = []
     for index in op.inputs:
@@ -191,7 +200,7 @@ def _sources(op: LoadedOperator, model: LoadedModel) -> list[LoadedOperator]:
 
 def _weights(
     op: LoadedOperator, other: LoadedOperator, reference: LoadedModel, tested: LoadedModel
-) -> dict[str, Any]:
+) -> WeightFigures:
     real, found = reference.weights(op), tested.weights(other)
     if real is None or found is None or real[0].shape != found[0].shape:
         return {"weights_snr_db": None, "weights_cosine": None, "per_channel": False, "weight_spread": 1.0}
@@ -210,14 +219,14 @@ def _weights(
 
 
 def _db(signal: float, noise: float) -> float:
-    """Ratio in decibel; capped where there is no noise to speak of."""
+    """Return a ratio in dB, at most 120."""
     if signal <= 0 or noise <= 0:
         return NOISELESS_DB
     return min(NOISELESS_DB, 10 * float(np.log10(signal / noise)))
 
 
 def unmatched(plain: bytes, quantized: bytes) -> tuple[str, ...]:
-    """Operators of the float file that have no counterpart, so that nothing is said of them."""
+    """Return the layers of the float file without a counterpart, which are not compared."""
     graphs = [unpack(content).subgraphs[0] for content in (plain, quantized)]
     names = [{tensor_name(graph.tensors[op.outputs[0]]) for op in graph.operators} for graph in graphs]
     return tuple(sorted(layer_name(name) for name in names[0] - names[1]))

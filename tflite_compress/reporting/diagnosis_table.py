@@ -38,14 +38,14 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         "output alone",
         markup=False,
     )
-    if d.harmless:
+    if d.is_harmless:
         out.print(f"{d.precision} costs {d.drop:.4f}: nothing needs repair. What noise there is comes from:")
     for rank, culprit in enumerate(d.culprits, 1):
         out.print(f"{rank}. {culprit.layer} ({culprit.share:.0%} of the noise): {culprit.why}", markup=False)
-        if not d.harmless:
+        if not d.is_harmless:
             out.print(f"   {culprit.do}", markup=False)
     for note in d.notes:
-        out.print(f"note: {note}", markup=False)
+        out.print(f"note: {note.text}", markup=False)
 
 
 def _row(layer: Layer, share: float) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.searching.records import FrontPoint
 from tflite_compress.searching.search_result import SearchResult
 
 
@@ -24,7 +24,7 @@ def print_search(result: SearchResult) -> None:
         unit = (
             result.front[0]["latency_unit"]
             .partition(",")[0]
-            .replace("x the float32 original's on this machine", "x")
+            .replace("x the float32 baseline on this machine", "x")
         )
         table = grid(
             "", "point", "bytes", f"latency ({unit})", "RAM", metric, "lost", "recipe", right=(2, 3, 4, 5, 6)
@@ -45,7 +45,7 @@ def print_search(result: SearchResult) -> None:
         )
 
 
-def _row(point: dict[str, Any]) -> tuple[str, ...]:
+def _row(point: FrontPoint) -> tuple[str, ...]:
     figures = point["figures"]
     ram = f"{figures['ram'] / 1024:,.0f} KB" if "ram" in figures else "?"
     return (

@@ -1,4 +1,4 @@
-"""Where trials run: in this process, in worker processes of this machine, or on a Ray cluster."""
+"""Run trials in this process, in worker processes of this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from tflite_compress.searching.job import Setup, Worker
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.progress import Progress
 
+Reply = Future[Any]  # of the type that the called method returns
+Actor = Any  # a Ray actor
+
 
 class WorkerDiedError(Exception):
-    """A worker's process ended in the middle of a job."""
+    """A worker's process ended during a job."""
 
 
 class Slot(Protocol):
     """One worker."""
 
-    def call(self, method: str, *arguments: Any) -> Future[Any]:
-        """Call a method of :class:`searching.job.Worker`; one call at a time.
+    def call(self, method: str, *arguments: object) -> Reply:
+        """Call a method of :class:`searching.job.Worker`, one call at a time.
 
-        The future raises :class:`WorkerDiedError` where the process ended; :meth:`restart` brings a new one.
+        The future raises :class:`WorkerDiedError` if the process ended; :meth:`restart` starts a new one.
         """
 
     def restart(self) -> None:
-        """Put a new worker in the place of one that died."""
+        """Replace a worker that died by a new one."""
 
     def close(self) -> None:
-        """End the worker, whatever it is doing."""
+        """End the worker, also during a job."""
 
 
 class Inline:
-    """A worker in this process: for models and data that only exist here."""
+    """A worker in this process, for models and data that cannot be sent to another."""
 
     def __init__(self, setup: Setup, progress: Progress) -> None:
         self._worker = Worker(setup, progress)
 
-    def call(self, method: str, *arguments: Any) -> Future[Any]:
-        """Do it at once."""
-        future: Future[Any] = Future()
+    def call(self, method: str, *arguments: object) -> Reply:
+        """Run the call immediately."""
+        future: Reply = Future()
         try:
             future.set_result(getattr(self._worker, method)(*arguments))
         except CompressError as error:
@@ -51,22 +54,22 @@ class Inline:
         return future
 
     def restart(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class Process:
-    """A worker in a process of its own: a crash in native code costs one trial."""
+    """A worker in its own process, so that a crash in native code ends only one trial."""
 
     def __init__(self, setup: Setup, threads: int) -> None:
         self._setup, self._threads = setup, threads
         self._pool = ThreadPoolExecutor(1)
         self._child = self._started()
 
-    def call(self, method: str, *arguments: Any) -> Future[Any]:
-        """Send the call and wait for the answer in a thread."""
+    def call(self, method: str, *arguments: object) -> Reply:
+        """Send the call, and wait for the reply in a thread."""
         return self._pool.submit(self._exchange, self._child, method, arguments)
 
     def restart(self) -> None:
@@ -88,7 +91,7 @@ class Process:
     def _started(self) -> subprocess.Popen[bytes]:
         count = str(self._threads)
         limits = {"TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": count, "OMP_NUM_THREADS": count}
-        paths = os.pathsep.join(p or os.getcwd() for p in sys.path)  # module:function must be found there too
+        paths = os.pathsep.join(p or os.getcwd() for p in sys.path)  # so that module:function is found there
         child = subprocess.Popen(
             [sys.executable, "-m", "tflite_compress.searching.search_worker"],
             stdin=subprocess.PIPE,
@@ -99,11 +102,11 @@ class Process:
         self._pool.submit(self._exchange, child, "open", (self._setup,)).add_done_callback(self._keep_error)
         return child
 
-    def _keep_error(self, future: Future[Any]) -> None:
+    def _keep_error(self, future: Reply) -> None:
         if not future.cancelled():
             self._opening = future.exception()
 
-    def _exchange(self, child: subprocess.Popen[bytes], method: str, arguments: tuple[Any, ...]) -> Any:
+    def _exchange(self, child: subprocess.Popen[bytes], method: str, arguments: tuple[object, ...]) -> object:
         if method != "open" and self._opening is not None:
             raise self._opening
         assert child.stdin is not None and child.stdout is not None
@@ -125,11 +128,11 @@ class RayActor:
         self._setup, self._cpus = setup, cpus
         self._actor = self._started()
 
-    def call(self, method: str, *arguments: Any) -> Future[Any]:
+    def call(self, method: str, *arguments: object) -> Reply:
         """Call the actor."""
-        future: Future[Any] = Future()
+        future: Reply = Future()
 
-        def pass_on(done: Future[Any]) -> None:
+        def pass_on(done: Reply) -> None:
             error = done.exception()
             if error is None:
                 state, value = done.result()
@@ -151,23 +154,23 @@ class RayActor:
 
         ray.kill(self._actor)
 
-    def _started(self) -> Any:
+    def _started(self) -> Actor:
         import ray
 
         @ray.remote(num_cpus=self._cpus)
-        class Actor:
+        class RemoteWorker:
             def __init__(self, setup: Setup) -> None:
                 from tflite_compress.support.progress import Silent
 
                 self._worker = Worker(setup, Silent())
 
-            def call(self, method: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
+            def call(self, method: str, arguments: tuple[object, ...]) -> tuple[str, object]:
                 try:
                     return "done", getattr(self._worker, method)(*arguments)
                 except CompressError as error:
                     return "failed", error
 
-        remote: Any = Actor
+        remote: Actor = RemoteWorker
         return remote.remote(self._setup)
 
 
@@ -175,10 +178,10 @@ def open_slots(engine: str, workers: int, setup: Setup, progress: Progress) -> l
     """Start workers.
 
     Args:
-        engine: ``local``, or ``ray``: the cluster named by ``RAY_ADDRESS``, else one started here.
-        workers: How many.
-        setup: What each begins with.
-        progress: Where a worker in this process reports to.
+        engine: ``local``, or ``ray`` for the cluster at ``RAY_ADDRESS`` or a new one on this machine.
+        workers: Number of workers.
+        setup: Setup of each worker.
+        progress: Progress of a worker in this process.
 
     Raises:
         UsageError: Ray is not installed, or model or data cannot be sent to another process.
@@ -187,13 +190,13 @@ def open_slots(engine: str, workers: int, setup: Setup, progress: Progress) -> l
     if engine == "ray":
         if not sendable:
             raise UsageError(
-                "--engine=ray: the model lives in this process only", "Save it and give the path."
+                "--engine=ray: the model exists only in this process", "Save it and give the path."
             )
         return _ray_slots(workers, setup)
     if not sendable:
         if workers > 1:
             raise UsageError(
-                "--workers: the model or its data live in this process only",
+                "--workers: the model or its data exist only in this process",
                 "Save the model and give its path; give data as a file, arrays or module:function.",
             )
         return [Inline(setup, progress)]
@@ -209,9 +212,9 @@ def _ray_slots(workers: int, setup: Setup) -> list[Slot]:
             "--engine=ray: Ray is not installed", "pip install 'tflite-compress[cluster]'"
         ) from error
     if not ray.is_initialized():
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports its use unless told not to
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports usage by default
         address = os.environ.get("RAY_ADDRESS")
-        local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
+        local: dict[str, int | bool] = {} if address else {"num_cpus": workers, "include_dashboard": False}
         paths = os.pathsep.join(p or os.getcwd() for p in sys.path)
         environment = {"env_vars": {"PYTHONPATH": paths, "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}}
         ray.init(address=address, log_to_driver=False, runtime_env=environment, **local)

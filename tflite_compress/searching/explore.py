@@ -1,39 +1,45 @@
-"""The search itself: work is handed out until the time is up; cheap trials first, training where it pays."""
+"""Assign work to the workers until the time budget is used: trials without training first."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from tflite_compress.searching.engine import Slot, WorkerDiedError
+from tflite_compress.searching.engine import Reply, Slot, WorkerDiedError
 from tflite_compress.searching.job import Job, Outcome
 from tflite_compress.searching.space import Space
-from tflite_compress.searching.stages import Candidate, Goal, describe, finished, front, most_promising
+from tflite_compress.searching.stages import (
+    Candidate,
+    Goal,
+    describe,
+    end_reason,
+    most_promising,
+    pareto_front,
+)
 from tflite_compress.searching.study import MAX_ATTEMPTS, MAX_CRASHES, Study
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.progress import Advance, Progress
 
 COLD = 10  # trials without training before the first training
-FRESH_BETWEEN = 2  # and between two trainings
+FRESH_BETWEEN = 2  # trials without training between two trainings
 TICK_S = 1.0
-WORTH_STARTING = 0.8  # of the time a stage is expected to take must be left
+WORTH_STARTING = 0.8  # a stage starts only if this fraction of its expected time is left
 
 Keep = Callable[[Candidate, Outcome], None]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much may be spent.
+    """Limits on time and trials.
 
     Attributes:
-        seconds: Time, that of earlier runs of the same search included.
-        spent: Time of those.
-        trials: Most trials; None sets no limit.
-        started: ``time.monotonic()`` when this run began.
+        seconds: Time limit, including earlier runs of the same search.
+        spent: Seconds used by earlier runs.
+        trials: Maximum number of trials; None for no limit.
+        started: ``time.monotonic()`` at the start of this run.
     """
 
     seconds: float
@@ -43,7 +49,7 @@ class Budget:
 
     @property
     def used(self) -> float:
-        """Seconds used, earlier runs included."""
+        """Seconds used, including earlier runs."""
         return self.spent + time.monotonic() - self.started
 
     @property
@@ -54,14 +60,14 @@ class Budget:
 
 @dataclass
 class State:
-    """Where a search stands.
+    """The state of a search.
 
     Attributes:
-        ended: Candidates that need no more work and have a file.
+        ended: Finished candidates with a file.
         waiting: Candidates between two stages.
-        asked: Points asked for, in all runs.
-        fresh: Trials since the last training began.
-        seconds: How long each stage took, by effort.
+        asked: Number of points drawn in all runs.
+        fresh: Number of trials since the last training began.
+        seconds: Seconds of each stage, by effort.
     """
 
     ended: list[Candidate]
@@ -85,24 +91,24 @@ def explore(
     keep: Keep,
     progress: Progress,
 ) -> State:
-    """Search until time or trials are used up, or nothing is left to do.
+    """Search until the budget is used or no work is left.
 
     Args:
-        study: Where trials are recorded.
-        space: What may be set.
-        goal: What is wanted.
+        study: The study that records trials.
+        space: The search space.
+        goal: The objectives.
         slots: The workers.
-        budget: How much may be spent.
-        keep: Called with each good file, to store it.
-        progress: Where to report progress.
+        budget: Limits on time and trials.
+        keep: Called with each feasible file, to store it.
+        progress: Progress of the search.
 
     Returns:
-        Where the search stands; candidates still waiting go on when it is continued.
+        The state of the search. A continued search resumes the waiting candidates.
     """
     ended, waiting = study.candidates()
     waiting = [c for c in waiting if not _given_up(study, c)]
     state = State(ended, waiting, len(study.records()))
-    running: dict[Future[Any], tuple[Slot, Candidate]] = {}
+    running: dict[Reply, tuple[Slot, Candidate]] = {}
     free = list(slots)
     with progress.step("searching", int(budget.seconds)) as advance:
         shown = _show(advance, 0.0, budget)
@@ -119,7 +125,7 @@ def explore(
                 study.set_attribute("spent_s", budget.used)
                 free.append(slot)
             shown = _show(advance, shown, budget)
-    for _, candidate in running.values():  # stopped by the clock, not by a crash
+    for _, candidate in running.values():  # stopped by the time limit, not by a crash
         study.forget_attempt(candidate)
         state.waiting.append(candidate)
     return state
@@ -132,25 +138,25 @@ def _show(advance: Advance, shown: float, budget: Budget) -> float:
 
 
 def _given_up(study: Study, candidate: Candidate) -> bool:
-    """End a candidate whose next stage took its worker down before, or was never lived through."""
+    """End a candidate whose next stage crashed its worker twice, or was started too often."""
     if candidate.crashes >= MAX_CRASHES:
-        why = "took its worker down twice"
+        why = "crashed its worker twice"
     elif candidate.attempts >= MAX_ATTEMPTS:
-        why = f"was begun {MAX_ATTEMPTS} times and never ended"
+        why = f"was started {MAX_ATTEMPTS} times and never ended"
     else:
         return False
     study.conclude(replace(candidate, outcomes=()), why)
     return True
 
 
-def _submit(slot: Slot, candidate: Candidate, goal: Goal) -> Future[Any]:
+def _submit(slot: Slot, candidate: Candidate, goal: Goal) -> Reply:
     stage = len(candidate.outcomes)
     effort = candidate.stages(goal.efforts)[stage]
     return slot.call("run", Job(candidate.trial, stage, dict(candidate.values), effort))
 
 
 def _next(state: State, study: Study, space: Space, goal: Goal, budget: Budget) -> Candidate | None:
-    """The next piece of work: a point not tried yet, or one worth more; None where nothing fits the time."""
+    """Return the next candidate to work on, new or waiting, or None if none fits the remaining time."""
     unfinished = next((c for c in state.waiting if not c.outcomes), None)
     if unfinished is not None:
         state.waiting.remove(unfinished)
@@ -160,7 +166,7 @@ def _next(state: State, study: Study, space: Space, goal: Goal, budget: Budget) 
     affordable = [
         c for c in state.waiting if _seconds_of_next(state, c, goal) * WORTH_STARTING <= budget.left
     ]
-    training = most_promising(goal, affordable, front(goal, state.known))
+    training = most_promising(goal, affordable, pareto_front(goal, state.known))
     if training is not None and (not may_ask or (state.asked >= COLD and state.fresh >= FRESH_BETWEEN)):
         state.fresh = 0
         state.waiting.remove(training)
@@ -178,7 +184,7 @@ def _seconds_of_next(state: State, candidate: Candidate, goal: Goal) -> float:
 
 
 def _expected(state: State, steps: int, repairs: bool) -> float:
-    """Seconds a stage is likely to take: the median of its like, else by its steps from the next shorter."""
+    """Return the expected seconds of a stage: their median so far, or scaled from the next shorter stage."""
     known = {effort: statistics.median(times) for effort, times in state.seconds.items()}
     if (steps, repairs) in known:
         return known[(steps, repairs)]
@@ -190,7 +196,7 @@ def _expected(state: State, steps: int, repairs: bool) -> float:
 
 
 def _take(
-    future: Future[Any],
+    future: Reply,
     slot: Slot,
     candidate: Candidate,
     state: State,
@@ -199,7 +205,7 @@ def _take(
     keep: Keep,
     progress: Progress,
 ) -> None:
-    """Record what came out of a job and decide how its point goes on."""
+    """Record the outcome of a job, and end its candidate or let it wait for the next stage."""
     name = f"trial {candidate.trial}"
     try:
         outcome: Outcome = future.result()
@@ -211,13 +217,13 @@ def _take(
             state.waiting.append(again)
         return
     except CompressError as error:
-        outcome = Outcome({}, float("inf"), "", 0.0, "", error.message)
+        outcome = Outcome({}, float("inf"), None, 0.0, "", error.message)
     effort = candidate.stages(goal.efforts)[len(candidate.outcomes)]
     state.seconds.setdefault((effort.steps, effort.repairs), []).append(outcome.seconds)
     known = study.note_outcome(candidate, outcome)
-    if goal.feasible(outcome):
+    if goal.is_feasible(outcome):
         keep(known, outcome)
-    why = finished(goal, known, front(goal, state.known))
+    why = end_reason(goal, known, pareto_front(goal, state.known))
     found = outcome.error or outcome.violation or describe(goal, outcome)
     after = f" after {effort.steps} steps" if effort.steps else ""
     progress.say(f"{name}: {outcome.in_short}{after}: {found}" + (f" ({why})" if why else ""))

@@ -1,4 +1,4 @@
-"""One trial's work: run a point's recipe with some effort and say what came out."""
+"""Run the recipe of one trial with a given effort."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, as_toml, describe
-from tflite_compress.searching.space import Effort, Space, Values, recipe_of
+from tflite_compress.searching.records import Check, Files, Identity, Original, Report, Values
+from tflite_compress.searching.space import Effort, Space, recipe_of
 from tflite_compress.support.errors import CompressError
 
 if TYPE_CHECKING:
@@ -27,17 +28,17 @@ QUICK_LATENCY_SECONDS = 0.4
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything a worker needs to begin; plain values, so that it can be sent to another process.
+    """What a worker needs to start, as values that can be sent to another process.
 
     Attributes:
-        model: Path of the model, or a Keras model where everything stays in one process.
-        spec: Where data comes from.
-        options: Accuracy, limits, seed.
-        device: What files are made for.
-        objectives: What is minimized.
+        model: Path of the model, or a Keras model for a worker in this process.
+        spec: The data sources.
+        options: Settings of the run: accuracy, limits, seed.
+        device: The target device.
+        objectives: What to minimize.
     """
 
-    model: Any
+    model: object
     spec: DataSpec
     options: Options
     device: Device
@@ -46,13 +47,13 @@ class Setup:
 
 @dataclass(frozen=True)
 class Job:
-    """A trial to be run.
+    """One stage of a trial.
 
     Attributes:
-        trial: Its number.
-        stage: Which rung of its ladder this is.
+        trial: Number of the trial.
+        stage: Number of the stage, from 0.
         values: The point.
-        effort: How much work to put in.
+        effort: Effort of the stage.
     """
 
     trial: int
@@ -63,29 +64,29 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of a job.
+    """The outcome of a job.
 
     Attributes:
-        figures: By name of objective; what could not be found out is missing.
-        drop: Accuracy lost; infinite without a file.
-        violation: Why it does not fit the device or the user's limits, or an empty string.
-        seconds: Time it took.
+        figures: Value of each objective; unknown ones are missing.
+        drop: Accuracy drop; infinite if there is no file.
+        violation: Why the file does not fit the device or the user's limits, or None.
+        seconds: Duration of the job.
         in_short: The recipe in a few words.
-        error: Why there is no file, or an empty string.
-        files: The result's folder, by path: ``.tflite``, report and manifest.
+        error: Why there is no file, or None.
+        files: Files of the result by path: ``.tflite``, report and manifest.
     """
 
     figures: dict[str, float]
     drop: float
-    violation: str
+    violation: str | None
     seconds: float
     in_short: str
-    error: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
+    error: str | None = None
+    files: Files = field(default_factory=dict)
 
 
 class Worker:
-    """Holds a model and its data, and runs jobs on them one after the other."""
+    """Loads a model and its data, and runs jobs on them one at a time."""
 
     def __init__(self, setup: Setup, progress: Progress) -> None:
         from tflite_compress.compression.session import open_session
@@ -95,8 +96,8 @@ class Worker:
         self._session: Session = open_session(setup.model, setup.spec, options, progress)
         self._space: Space | None = None
 
-    def identity(self) -> dict[str, Any]:
-        """Hashes of model and data, by which a search that continues knows that they are the same."""
+    def identity(self) -> Identity:
+        """Return hashes of model and data, by which a continued search recognizes them."""
         from tflite_compress.reporting.manifest import data_record
 
         return {
@@ -105,8 +106,8 @@ class Worker:
             "data": data_record(self._session.context.reference.splits),
         }
 
-    def original(self) -> dict[str, Any]:
-        """The original as plain float32 ``.tflite``, and what accuracy is measured by."""
+    def original(self) -> Original:
+        """Return size and accuracy of the original model as float32 ``.tflite``."""
         reference = self._session.context.reference
         return {
             "bytes": len(self._session.original),
@@ -116,7 +117,7 @@ class Worker:
         }
 
     def space(self) -> Space:
-        """What may be set, with the sensitivity of each part; measured the first time."""
+        """Return the search space with the sensitivity of each part; the first call measures it."""
         from tflite_compress.passes.base import Model
         from tflite_compress.searching.sensitivity import measure_space
 
@@ -127,43 +128,43 @@ class Worker:
         return self._space
 
     def use(self, space: Space) -> None:
-        """Take over what another worker has measured."""
+        """Use a search space that another worker has measured."""
         self._space = space
 
     def run(self, job: Job) -> Outcome:
-        """Run a job; what the recipe cannot do for this model is an outcome too."""
+        """Run a job. An error of the recipe on this model is an outcome too."""
         start = time.perf_counter()
         recipe = recipe_of(job.values, self.space(), job.effort, f"search-{job.trial:04d}")
         try:
-            report, files = self._made(recipe)
+            report, files = self._run_recipe(recipe)
         except CompressError as error:
             seconds = time.perf_counter() - start
-            return Outcome({}, float("inf"), "", seconds, describe(recipe), error.message)
+            return Outcome({}, float("inf"), None, seconds, describe(recipe), error.message)
         figures = figures_of(report)
         absent = [name for name in self._setup.objectives if name not in figures]
         return Outcome(
             figures,
             report["accuracy"]["drop"],
-            misfit_of(report),
+            violation_of(report),
             time.perf_counter() - start,
             report["recipe"]["in_short"],
-            f"no figure for {', '.join(absent)}" if absent else "",
+            f"no figure for {', '.join(absent)}" if absent else None,
             files,
         )
 
-    def verify(self, contents: Sequence[dict[str, bytes]]) -> list[dict[str, Any]]:
-        """Check finished files once more, from their bytes; see ``searching.verify``."""
-        from tflite_compress.searching.reproduce import verified
+    def verify(self, contents: Sequence[Files]) -> list[Check]:
+        """Run finished files again; see :func:`searching.reproduce.verify_files`."""
+        from tflite_compress.searching.reproduce import verify_files
 
-        return verified(contents, self._session, self._setup.device)
+        return verify_files(contents, self._session, self._setup.device)
 
-    def bundle(self, files: dict[str, bytes]) -> tuple[dict[str, bytes], str]:
-        """The bundle of a finished file; see ``searching.verify``."""
-        from tflite_compress.searching.reproduce import bundle_of
+    def bundle(self, files: Files) -> tuple[Files, str]:
+        """Make the bundle of a finished file; see :func:`searching.reproduce.make_file_bundle`."""
+        from tflite_compress.searching.reproduce import make_file_bundle
 
-        return bundle_of(files, self._session, self._setup.device)
+        return make_file_bundle(files, self._session, self._setup.device)
 
-    def _made(self, recipe: Recipe) -> tuple[dict[str, Any], dict[str, bytes]]:
+    def _run_recipe(self, recipe: Recipe) -> tuple[Report, Files]:
         from tflite_compress.pipeline.candidates import Memo
 
         session = replace(self._session, memo=Memo())
@@ -176,8 +177,8 @@ class Worker:
         return result.report, {**files, "recipe.toml": as_toml(recipe).encode()}
 
 
-def figures_of(report: dict[str, Any]) -> dict[str, float]:
-    """The objectives, from a report."""
+def figures_of(report: Report) -> dict[str, float]:
+    """Return the values of the objectives from a report."""
     found = {
         "size": report["size"]["result"]["bytes"],
         "gzip": report["size"]["result"]["gzip_bytes"],
@@ -190,20 +191,20 @@ def figures_of(report: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def latency_of(report: dict[str, Any]) -> tuple[float, str]:
-    """Latency and its unit: what is known of the device, else the ratio measured on this machine."""
+def latency_of(report: Report) -> tuple[float, str]:
+    """Return latency and unit: in ms if the device's is known, else the ratio measured on this machine."""
     known = report["device_latency"]
     if "value" in known and known.get("unit") == "ms":
         return known["value"], f"ms on the device, {known['kind']}"
-    return report["latency"]["ratio"], "x the float32 original's on this machine, measured"
+    return report["latency"]["ratio"], "x the float32 baseline on this machine, measured"
 
 
-def misfit_of(report: dict[str, Any]) -> str:
-    """Why a file does not fit its device or the user's limits; an empty string where it does."""
+def violation_of(report: Report) -> str | None:
+    """Return why a file does not fit its device or the user's limits, or None if it does."""
     stops = [f"{f['subject']}: {f['text']}" for f in report["fit"]["findings"] if f["fits"] is False]
-    return "" if report["fit"]["fits"] else "; ".join(stops) or "a limit cannot be checked"
+    return None if report["fit"]["fits"] else "; ".join(stops) or "a limit cannot be checked"
 
 
-def _cost(report: dict[str, Any], subject: str) -> float | None:
+def _cost(report: Report, subject: str) -> float | None:
     findings = report["fit"]["findings"]
     return next((f["cost"]["value"] for f in findings if f["subject"] == subject and "cost" in f), None)

@@ -1,4 +1,4 @@
-"""The last word on what was found: each file loaded from its bytes, run again, timed with the rest."""
+"""Verify the files that a search found: run each again, and time all of them interleaved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite_compress.checking.fit_result import fit_and_bundle
 from tflite_compress.runtimes.litert import LiteRTModel, predict
+from tflite_compress.searching.records import Check, Files, Report
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.timing.paired import measure_alternately
 
@@ -15,26 +16,24 @@ if TYPE_CHECKING:
     from tflite_compress.compression.session import Session
     from tflite_compress.profiles.devices import Device
 
-Files = dict[str, bytes]
-SECONDS_A_FILE = 0.6
+SECONDS_PER_FILE = 0.6
 DECODED_SAMPLES = 20
 
 
-def verified(contents: Sequence[Files], session: Session, device: Device) -> list[dict[str, Any]]:
-    """Run finished files once more on the evaluation samples, and time all of them in turns.
+def verify_files(contents: Sequence[Files], session: Session, device: Device) -> list[Check]:
+    """Run finished files again on the evaluation samples, and time all of them interleaved.
 
     Args:
-        contents: The files of each point: ``report.json`` and what it names.
+        contents: The files of each point: ``report.json`` and the files it names.
         session: Model and data.
-        device: What they were made for.
+        device: The target device.
 
     Returns:
-        For each: ``same`` (accuracy and, where weights are encoded, every output as recorded), ``accuracy``,
-        ``drop``, ``latency_ratio`` against the float32 original, ``fits``.
+        One check per point.
     """
     reference, ports = session.context.reference, session.source.network.tensor_names
     samples = reference.splits.evaluate.inputs
-    found: list[dict[str, Any]] = []
+    found: list[tuple[bool, float, float, bool | None]] = []
     runners = [LiteRTModel(session.original, *ports)]
     for files in contents:
         report = json.loads(files["report.json"])
@@ -43,19 +42,30 @@ def verified(contents: Sequence[Files], session: Session, device: Device) -> lis
         drop = reference.drop_of(score)
         same = drop == report["accuracy"]["drop"] and _decodes(files, report, session)
         verdict, _, _ = _fit(files, session, device, False)
-        found.append({"same": same, "accuracy": score.value, "drop": drop, "fits": verdict.fits})
+        found.append((same, score.value, drop, verdict.fits))
         runners.append(LiteRTModel(runs_here, *ports))
     for runner in runners:
         runner.set_inputs(tuple(x[:1] for x in samples))
-    timed = measure_alternately(runners, SECONDS_A_FILE * len(runners))
-    for row, latency in zip(found, timed[1:], strict=True):
-        row["latency_ratio"] = latency.median_ms / timed[0].median_ms
-        row["latency_ms"] = latency.median_ms
-    return found
+    timed = measure_alternately(runners, SECONDS_PER_FILE * len(runners))
+    return [
+        Check(
+            same=same,
+            accuracy=accuracy,
+            drop=drop,
+            fits=fits,
+            latency_ratio=latency.median_ms / timed[0].median_ms,
+            latency_ms=latency.median_ms,
+        )
+        for (same, accuracy, drop, fits), latency in zip(found, timed[1:], strict=True)
+    ]
 
 
-def bundle_of(files: Files, session: Session, device: Device) -> tuple[Files, str]:
-    """What the device's developer takes away, and why there is none."""
+def make_file_bundle(files: Files, session: Session, device: Device) -> tuple[Files, str]:
+    """Make the bundle of a finished file.
+
+    Returns:
+        The files of the bundle, and why there is none, or an empty string.
+    """
     _, bundle, why_none = _fit(files, session, device, True)
     return {f"bundle/{name}": content for name, content in bundle.items()}, why_none
 
@@ -74,8 +84,8 @@ def _fit(files: Files, session: Session, device: Device, bundle: bool) -> Any:
     )
 
 
-def _decodes(files: Files, report: dict[str, Any], session: Session) -> bool:
-    """True where encoded weights still give every output of the plain file, or none are encoded."""
+def _decodes(files: Files, report: Report, session: Session) -> bool:
+    """Return True if no weights are encoded, or if the decoded file has the outputs of the plain file."""
     from tflite_compress.runtimes.tflm import has_same_outputs
 
     if "plain_file" not in report:

@@ -1,4 +1,4 @@
-"""``search``: from a model, a device and a budget to the best files there are."""
+"""Search for the best files for a model, a device and a time budget."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ import msgspec
 
 from tflite_compress.compression.compress import default_out, settled_options
 from tflite_compress.data.gather import DataSpec
+from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.reporting.ledger import remember
 from tflite_compress.searching.engine import Slot, open_slots
 from tflite_compress.searching.explore import Budget, explore
 from tflite_compress.searching.job import OBJECTIVES, Outcome, Setup
+from tflite_compress.searching.records import Identity
 from tflite_compress.searching.search_result import SearchResult, conclude
-from tflite_compress.searching.space import starts
+from tflite_compress.searching.space import starting_points
 from tflite_compress.searching.stages import Candidate, Goal
 from tflite_compress.searching.study import SAMPLERS, Study, delete_study, open_storage
 from tflite_compress.support.errors import CompressError, DataError, OutputError, UsageError, closest
 from tflite_compress.support.progress import Progress, Silent
+from tflite_compress.support.references import reference_name
 from tflite_compress.support.staging import result_folder, write_file
 from tflite_compress.trees.load_forest import require_network
 
@@ -36,17 +39,17 @@ ENGINES = ("local", "ray")
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """SearchSettings of a search.
+    """Settings of a search.
 
     Attributes:
-        minimize: What to minimize, of ``searching.job.OBJECTIVES``.
-        budget_seconds: How long to search, what earlier runs of an unfinished search took included.
-        trials: Most trials; None sets no limit.
-        workers: Processes that work at the same time.
+        minimize: Objectives, of ``searching.job.OBJECTIVES``.
+        budget_seconds: Time limit, including earlier runs of an unfinished search.
+        trials: Maximum number of trials; None for no limit.
+        workers: Number of worker processes.
         engine: ``local`` or ``ray``.
-        sampler: How points are chosen: ``tpe``, ``nsga2`` or ``random``.
-        storage: Where the study is kept: a file or an Optuna storage URL; None keeps it beside the result.
-        restart: Throw away what an earlier run left.
+        sampler: Algorithm that draws points: ``tpe``, ``nsga2`` or ``random``.
+        storage: Storage of the study: a file or an Optuna storage URL; None stores it beside the result.
+        restart: Delete the state of an earlier run.
     """
 
     minimize: tuple[str, ...] = ("size", "latency")
@@ -62,7 +65,7 @@ class SearchSettings:
         """Check values.
 
         Raises:
-            UsageError: One of them makes no sense.
+            UsageError: A value is not valid.
         """
         for name in self.minimize:
             if name not in OBJECTIVES:
@@ -88,14 +91,14 @@ class SearchSettings:
 
 
 def search(
-    model: Any,
+    model: object,
     device: str,
     *,
-    data: Any = None,
-    train: Any = None,
-    calibrate: Any = None,
-    evaluate: Any = None,
-    preprocess: str = "none",
+    data: DataSource | None = None,
+    train: DataSource | None = None,
+    calibrate: DataSource | None = None,
+    evaluate: DataSource | None = None,
+    preprocess: Preprocess = "none",
     resize: bool = False,
     settings: SearchSettings | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -176,12 +179,12 @@ def _searched(
     study = Study(storage, name, goal, str(working.absolute()))
     study.use(wanted.sampler, setup.options.seed)
     study.agree_on(_settings(identity, setup, goal))
-    with progress.step("measuring how much each part matters"):
+    with progress.step("measuring the sensitivity of each part"):
         space = slots[0].call("space").result()
     for slot in slots[1:]:
         slot.call("use", space)
     if wanted.sampler != "random":
-        study.start_with(starts(space))
+        study.enqueue(starting_points(space))
     spent = study.attribute("spent_s") or 0.0
     if spent:
         progress.say(f"continuing a search: {spent:.0f} of {budget.seconds:.0f} s are used")
@@ -192,8 +195,8 @@ def _searched(
     return conclude(study, space, goal, slots[0], working, staging, target, setup, used, progress)
 
 
-def _settings(identity: dict[str, Any], setup: Setup, goal: Goal) -> dict[str, Any]:
-    """What must be the same for a search to go on."""
+def _settings(identity: Identity, setup: Setup, goal: Goal) -> dict[str, object]:
+    """Return the settings that must be equal to continue a search."""
     options = setup.options
     return {
         "model": identity["model"],
@@ -203,14 +206,18 @@ def _settings(identity: dict[str, Any], setup: Setup, goal: Goal) -> dict[str, A
         "max-drop": options.max_drop,
         "max-flash": options.max_flash_bytes,
         "max-ram": options.max_ram_bytes,
-        "metric": options.metric,
-        "loss": options.loss,
+        "metric": _name_of(options.metric),
+        "loss": _name_of(options.loss),
         "seed": options.seed,
     }
 
 
+def _name_of(value: str | Callable[..., object] | None) -> str | None:
+    return None if value is None else reference_name(value)
+
+
 def _keeper(working: Path) -> Callable[[Candidate, Outcome], None]:
-    """Stores a good file's folder, whole or not at all."""
+    """Return a function that stores the folder of a feasible file atomically."""
 
     def keep(candidate: Candidate, outcome: Outcome) -> None:
         place = trial_folder(working, candidate.trial)
@@ -225,7 +232,7 @@ def _keeper(working: Path) -> Callable[[Candidate, Outcome], None]:
 
 
 def trial_folder(working: Path, trial: int) -> Path:
-    """Where the files of a trial lie."""
+    """Return the folder of a trial's files."""
     return working / "trials" / f"{trial:04d}"
 
 
@@ -241,10 +248,10 @@ def _slots(wanted: SearchSettings, setup: Setup, progress: Progress) -> Iterator
 
 @contextlib.contextmanager
 def _locked(working: Path, restart: bool) -> Iterator[None]:
-    """Make the working folder and keep other runs out of it.
+    """Create the working folder and lock it against other runs.
 
     Raises:
-        OutputError: It is another's, in use, or cannot be written.
+        OutputError: The folder is not a search's, is in use, or cannot be written.
     """
     if working.exists() and not (working / MARK).is_file() and any(working.iterdir()):
         raise OutputError(f"{working}: exists and is no search of this tool", "Choose another --out.")
@@ -275,7 +282,7 @@ def _locked(working: Path, restart: bool) -> Iterator[None]:
 
 
 def _forget_if_empty(working: Path) -> None:
-    """Remove the working folder of a search that never began."""
+    """Remove the working folder of a search that did not start."""
     if [path.name for path in working.iterdir()] != [MARK]:
         return
     (working / MARK).unlink()

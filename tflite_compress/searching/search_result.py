@@ -1,51 +1,50 @@
-"""What a search hands over: the Pareto front as files, a table and a plot, and the chosen point."""
+"""The result of a search: the Pareto front as files, a table and a plot, and the chosen point."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tflite_compress.searching.engine import Slot
 from tflite_compress.searching.job import Setup, latency_of
+from tflite_compress.searching.records import Check, Files, FrontPoint, SearchRecord, TrialRecord
 from tflite_compress.searching.sensitivity import as_json
 from tflite_compress.searching.space import Space
-from tflite_compress.searching.stages import Candidate, Goal, chosen, front
+from tflite_compress.searching.stages import Candidate, Goal, choose_point, pareto_front
 from tflite_compress.searching.study import Study
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.staging import MANIFEST, write_file
 
 SCHEMA = 1
-Files = dict[str, bytes]
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A search's outcome.
+    """The result of a search.
 
     Attributes:
-        folder: Where everything was written.
-        record: What ``search.json`` holds.
+        folder: Folder of the result.
+        record: Content of ``search.json``.
     """
 
     folder: Path
-    record: dict[str, Any]
+    record: SearchRecord
 
     @property
-    def front(self) -> list[dict[str, Any]]:
-        """The points of the Pareto front, by the first objective."""
+    def front(self) -> list[FrontPoint]:
+        """The points of the Pareto front, sorted by the first objective."""
         return list(self.record["front"])
 
     @property
-    def chosen(self) -> dict[str, Any] | None:
-        """The chosen point, or None where none keeps accuracy and limits."""
+    def chosen(self) -> FrontPoint | None:
+        """The chosen point, or None if no file keeps accuracy and limits."""
         return next((point for point in self.front if point["chosen"]), None)
 
     @property
     def tflite(self) -> Path | None:
-        """The chosen file."""
+        """Path of the chosen file, or None."""
         return None if self.chosen is None else self.folder / "chosen" / self.chosen["file"]
 
 
@@ -65,8 +64,8 @@ def conclude(
     ended, waiting = study.candidates()
     stored = [c for c in (*ended, *waiting) if (working / "trials" / f"{c.trial:04d}").is_dir()]
     notes: list[str] = []
-    best, files, checks = _verified(front(goal, stored), goal, slot, working, notes, progress)
-    pick = chosen(goal, best)
+    best, files, checks = _verified(pareto_front(goal, stored), goal, slot, working, notes, progress)
+    pick = choose_point(goal, best)
     points = []
     for number, candidate in enumerate(best, 1):
         folder = f"points/{number:02d}"
@@ -78,7 +77,7 @@ def conclude(
         notes += [f"no bundle: {why_none}"] if why_none else []
         for name, content in _listed({**files[pick.trial], **bundle}).items():
             write_file(staging / "chosen" / name, content)
-    record = {
+    record: SearchRecord = {
         "schema": SCHEMA,
         "device": {"name": setup.device.name, "title": setup.device.title},
         "minimize": list(goal.objectives),
@@ -98,8 +97,8 @@ def conclude(
 
 def _verified(
     best: list[Candidate], goal: Goal, slot: Slot, working: Path, notes: list[str], progress: Progress
-) -> tuple[list[Candidate], dict[int, Files], dict[int, dict[str, Any]]]:
-    """The points whose files do again what was recorded, with latencies timed side by side."""
+) -> tuple[list[Candidate], dict[int, Files], dict[int, Check]]:
+    """Return the points whose files gave the recorded results again, with latencies timed interleaved."""
     files = {c.trial: _read(working / "trials" / f"{c.trial:04d}") for c in best}
     with progress.step("verifying every point of the front"):
         rows = slot.call("verify", [files[c.trial] for c in best]).result() if best else []
@@ -108,7 +107,9 @@ def _verified(
     for candidate in best:
         check = checks[candidate.trial]
         if not check["same"] or not check["fits"]:
-            notes.append(f"trial {candidate.trial} is left out: its file does not do again what was recorded")
+            notes.append(
+                f"trial {candidate.trial} is left out: its file did not reproduce the recorded results"
+            )
             continue
         figures = dict(candidate.last.figures)
         report = json.loads(files[candidate.trial]["report.json"])
@@ -116,17 +117,17 @@ def _verified(
             figures["latency"] = check["latency_ratio"]
         outcome = replace(candidate.last, figures=figures)
         kept.append(replace(candidate, outcomes=(*candidate.outcomes[:-1], outcome)))
-    return front(goal, kept), files, checks
+    return pareto_front(goal, kept), files, checks
 
 
 def _point(
     candidate: Candidate,
     files: Files,
-    check: dict[str, Any],
+    check: Check,
     folder: str,
     pick: Candidate | None,
     goal: Goal,
-) -> dict[str, Any]:
+) -> FrontPoint:
     report = json.loads(files["report.json"])
     return {
         "trial": candidate.trial,
@@ -144,18 +145,18 @@ def _point(
     }
 
 
-def _notes(trials: list[dict[str, Any]], points: list[dict[str, Any]]) -> list[str]:
-    """What the figures do not show by themselves."""
+def _notes(trials: list[TrialRecord], points: list[FrontPoint]) -> list[str]:
+    """Return the number of trials by how they ended, and the bias of the front."""
     counts: dict[str, int] = {}
     for trial in trials:
-        word = trial["ended"] or "under way"
+        word = trial["ended"] or "unfinished"
         counts[word] = counts.get(word, 0) + 1
     shown = ", ".join(f"{count} {word}" for word, count in sorted(counts.items(), key=lambda kv: -kv[1]))
     notes = [f"{len(trials)} trials: {shown}"]
     if points:
         notes.append(
-            f"the front is the best of {len(trials)} trials on the same evaluation samples: on fresh data "
-            "expect slightly more to be lost"
+            f"the front is the best of {len(trials)} trials on the same evaluation samples: expect a "
+            "slightly larger drop on new data"
         )
     return notes
 
@@ -175,11 +176,11 @@ def _read(folder: Path) -> Files:
     }
 
 
-def _write(staging: Path, record: dict[str, Any]) -> None:
+def _write(staging: Path, record: SearchRecord) -> None:
     from tflite_compress.reporting.plots import pareto_plot
     from tflite_compress.support.file_manifest import files_manifest
 
     write_file(staging / "search.json", json.dumps(record, indent=2) + "\n")
-    write_file(staging / "pareto.svg", pareto_plot(record))
+    write_file(staging / "pareto.svg", pareto_plot(dict(record)))
     written = {p.relative_to(staging).as_posix(): p.read_bytes() for p in staging.rglob("*") if p.is_file()}
     write_file(staging / MANIFEST, files_manifest(written))

@@ -1,7 +1,7 @@
-"""A worker process: reads jobs from standard input, writes what came out to standard output.
+"""A worker process: it reads jobs from standard input and writes outcomes to standard output.
 
-It is started as ``python -m tflite_compress.searching.search_worker`` by ``searching.engine``; both ends
-are this program's own, which is why they may exchange pickles. It ends when its parent does.
+``searching.engine`` starts it as ``python -m tflite_compress.searching.search_worker``. Both ends are this
+program, so they exchange pickles. The worker ends when its parent ends.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from tflite_compress.searching.job import Setup, Worker
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.progress import Silent
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answer calls until the other end closes.
+    """Reply to calls until the other end closes.
 
     A message is ``(method, arguments)`` for :class:`searching.job.Worker`; the first is ``("open", setup)``.
-    An answer is ``("done", value)`` or ``("failed", error)``.
+    A reply is ``("done", value)`` or ``("failed", error)``.
     """
-    worker: Any = None
+    worker: Worker | None = None
     while True:
         try:
             method, arguments = pickle.load(source)
@@ -34,20 +36,17 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
                 worker, value = _opened(*arguments), None
             else:
                 value = getattr(worker, method)(*arguments)
-            answer: tuple[str, Any] = ("done", value)
+            answer: tuple[str, object] = ("done", value)
         except CompressError as error:
             answer = ("failed", error)
-        except Exception as error:  # a bug or a library's: the search goes on without this trial
+        except Exception as error:  # a bug here or in a library: the search continues without this trial
             text = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}"
             answer = ("failed", CompressError(text))
         pickle.dump(answer, sink)
         sink.flush()
 
 
-def _opened(setup: Any) -> Any:
-    from tflite_compress.searching.job import Worker
-    from tflite_compress.support.progress import Silent
-
+def _opened(setup: Setup) -> Worker:
     return Worker(setup, Silent())
 
 
@@ -58,8 +57,8 @@ def _end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """Serve on the process's own standard input and output; whatever else prints goes nowhere."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Serve on standard input and output, and discard all other output of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     sink = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""What is known before the first trial: how much channels and bits of each part matter, measured once."""
+"""Measure before the first trial how sensitive each part is to fewer channels and fewer bits."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ MIN_CHANNELS = 8
 
 
 def measure_space(start: Model, device: Device, objectives: tuple[str, ...], context: Context) -> Space:
-    """Find out what of a model can be made smaller for a device, and how much each part can stand.
+    """Measure which parts of a model can be made smaller for a device, and how sensitive each is.
 
     Args:
         start: The original model.
-        device: What files are made for.
-        objectives: What is minimized; values are shared between weights only where that pays.
+        device: The target device.
+        objectives: What to minimize; weights are clustered only if that makes a difference.
         context: Data and progress.
     """
     encodes = device.runtime.decodes_weights
@@ -43,7 +43,7 @@ def measure_space(start: Model, device: Device, objectives: tuple[str, ...], con
 
 
 def _widths(start: Model, device: Device, context: Context) -> tuple[Width, ...]:
-    """Groups of channels, those with the most weights one by one; empty where none can be removed."""
+    """Return groups of channels, the largest as parameters of their own; empty if none can be removed."""
     from tflite_compress.channels.groups import groups
     from tflite_compress.channels.select import choose
     from tflite_compress.models.copying import copied
@@ -86,7 +86,7 @@ def _on_grid(share: float) -> float:
 
 
 def _narrow(start: Model, device: Device, context: Context) -> tuple[Narrow, ...]:
-    """Layers that run with 4-bit weights, the least sensitive first."""
+    """Return the layers that can have 4-bit weights, the least sensitive first."""
     from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
     from tflite_compress.models.unroll import unrolled
     from tflite_compress.passes.int4 import Int4, noise_of_layers
@@ -95,7 +95,7 @@ def _narrow(start: Model, device: Device, context: Context) -> tuple[Narrow, ...
     if not able:
         return ()
     try:
-        with context.progress.step("measuring what 4 bits cost each layer"):
+        with context.progress.step("measuring the noise of 4-bit weights per layer"):
             plain = prepare(unrolled(start.network), context.reference.splits.calibrate.inputs, False)
             config = Int4(precision="int8", operators=tuple(sorted(able)))
             noise = noise_of_layers(plain, config, start, context)
@@ -111,7 +111,7 @@ def _narrow(start: Model, device: Device, context: Context) -> tuple[Narrow, ...
 
 
 def as_json(space: Space) -> dict[str, Any]:
-    """The table as plain data."""
+    """Return the sensitivities as JSON values."""
     return {
         "channels": [
             {"layers": list(w.layers), "kept": dict(zip(map(str, space.targets), w.starts, strict=True))}

@@ -1,9 +1,8 @@
-"""The space that is searched: what may be set, how a point of it becomes a recipe, and where to start."""
+"""The search space: its parameters, the recipe of a point, and the points to try first."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +22,12 @@ from tflite_compress.passes.training import Training
 from tflite_compress.pipeline.plan import settled
 from tflite_compress.pipeline.recipes import Recipe
 from tflite_compress.profiles.devices import Device
+from tflite_compress.searching.records import Values
 
-Values = Mapping[str, Any]
+Trial = Any  # an Optuna trial
 
-MAX_WIDTHS = 8  # groups of layers with a width of their own; the rest share one
-MAX_NARROW = 8  # layers that are given 4 or 8 bits one by one; the rest go together
+MAX_WIDTHS = 8  # groups of layers with a width parameter each; the rest share one
+MAX_NARROW = 8  # layers with a parameter for 4 or 8 bits each; the rest share one
 NARROWEST, WIDTH_STEP = 0.125, 0.125
 CLUSTERS = (0, 8, 16, 32)
 SPARSITIES = (0.0, 0.5, 0.65, 0.8)
@@ -39,9 +39,9 @@ class Width:
     """Layers whose channels are removed together, or in the same proportion.
 
     Attributes:
-        name: How the parameter is called.
-        layers: The layers that make the channels.
-        starts: The share kept at each of ``Space.targets``, as ranking the channels by saliency has it.
+        name: Name of the parameter.
+        layers: The layers that produce the channels.
+        starts: Share of channels kept at each of ``Space.targets``, from ranking the channels by saliency.
     """
 
     name: str
@@ -54,9 +54,9 @@ class Narrow:
     """Layers whose weights may have 4 bits.
 
     Attributes:
-        name: How the parameter is called.
+        name: Name of the parameter.
         layers: The layers.
-        noise: What 4 bits here alone add to the outputs, as a share of their power, for each weight.
+        noise: Noise in the outputs from 4 bits in these layers alone, relative to their power, per weight.
     """
 
     name: str
@@ -66,16 +66,16 @@ class Narrow:
 
 @dataclass(frozen=True)
 class Space:
-    """What may be set, and what is known before the first trial: the sensitivity of each part.
+    """The parameters of a search and the sensitivity of each part.
 
     Attributes:
-        device: What files are made for.
-        widths: Channels that can be removed; empty where there are none.
+        device: The target device.
+        widths: Channels that can be removed; empty if there are none.
         narrow: Layers that can have 4-bit weights, the least sensitive first; empty without kernels for them.
-        targets: Shares of the weights that ``Width.starts`` come down to.
-        shares: Weights may share values and be zero, since something makes the file smaller for it.
-        encodes: The runtime decodes weights.
-        precisions: Types the whole model can be converted to, the device's favourite first.
+        targets: Shares of the weights at which ``Width.starts`` are given.
+        shares: True if clustering and pruning make the file smaller.
+        encodes: True if the runtime decodes weights.
+        precisions: Precisions of the whole model, the device's fastest first.
     """
 
     device: Device
@@ -89,29 +89,30 @@ class Space:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a trial is given.
+    """The work of one stage.
 
     Attributes:
-        steps: Batches of training for points that need training.
-        repairs: Repairs for integer types, and learned rounding for 4-bit weights.
+        steps: Training steps for points that need training.
+        repairs: True for repairs of integer types, and learned rounding of 4-bit weights.
     """
 
     steps: int
     repairs: bool
 
 
-def suggest(trial: Any, space: Space) -> dict[str, Any]:
-    """Ask Optuna for a point.
+def suggest(trial: Trial, space: Space) -> Values:
+    """Draw a point with Optuna.
 
     Args:
         trial: An Optuna trial.
-        space: What may be set.
+        space: The search space.
     """
-    values: dict[str, Any] = {}
+    values: Values = {}
 
-    def one_of(name: str, choices: tuple[Any, ...]) -> Any:
+    def one_of(name: str, choices: tuple[float | str, ...]) -> float | str:
         values[name] = trial.suggest_categorical(name, choices)
-        return values[name]
+        drawn: float | str = values[name]
+        return drawn
 
     for width in space.widths:
         name = f"keep:{width.name}"
@@ -125,9 +126,9 @@ def suggest(trial: Any, space: Space) -> dict[str, Any]:
     return values
 
 
-def starts(space: Space) -> list[dict[str, Any]]:
-    """Points to try first: widths as the saliency of channels has them, 4 bits where they cost least."""
-    found: list[dict[str, Any]] = []
+def starting_points(space: Space) -> list[Values]:
+    """Return the points to try first: widths by saliency, 4 bits in the least sensitive layers."""
+    found: list[Values] = []
     precision = {"precision": space.precisions[0]} if len(space.precisions) > 1 else {}
     everything = len(space.narrow)
     shallow = [*range(len(space.targets))] if space.widths else [0]
@@ -147,27 +148,27 @@ def starts(space: Space) -> list[dict[str, Any]]:
     return found
 
 
-def trains(values: Values) -> bool:
-    """True for a point whose network changes, so that it must learn to do with less."""
+def needs_training(values: Values) -> bool:
+    """Return True for a point whose network changes, so that it needs training."""
     kept = any(v < 1 for k, v in values.items() if k.startswith("keep:"))
     return bool(kept or values.get("clusters") or values.get("sparsity"))
 
 
-def ladder(values: Values, efforts: tuple[Effort, ...]) -> tuple[Effort, ...]:
-    """The efforts that make a difference for a point: without training there are only repairs."""
-    if trains(values):
+def stages_of(values: Values, efforts: tuple[Effort, ...]) -> tuple[Effort, ...]:
+    """Return the efforts of a point's stages; a point without training has only repairs."""
+    if needs_training(values):
         return efforts
     return (Effort(0, False), Effort(0, True))
 
 
 def recipe_of(values: Values, space: Space, effort: Effort, name: str) -> Recipe:
-    """The recipe of a point, with everything the device settles filled in.
+    """Return the recipe of a point, resolved for the device.
 
     Args:
         values: The point.
-        space: Where it is from.
-        effort: How much work it is given.
-        name: What to call the recipe.
+        space: The search space.
+        effort: Effort of the stage.
+        name: Name of the recipe.
     """
     precision = values.get("precision", space.precisions[0])
     four = [layer for n in space.narrow if values.get(f"bits:{n.name}") == 4 for layer in n.layers]
@@ -184,7 +185,7 @@ def recipe_of(values: Values, space: Space, effort: Effort, name: str) -> Recipe
 
 
 def _trained(values: Values, space: Space, steps: int) -> list[PassConfig]:
-    """The passes that change the network, each with its share of the training."""
+    """Return the passes that change the network, each with its share of the training steps."""
     passes: list[PassConfig] = []
     keep = tuple(
         f"{_exactly(layer)}={values[f'keep:{w.name}']:g}"

@@ -1,64 +1,64 @@
-"""Which trials are worth more work: decisions on plain figures.
+"""Decide which trials get more work, by successive halving.
 
-Each point climbs a ladder of efforts, as in successive halving (Jamieson and Talwalkar, arXiv:1502.07943;
-asynchronously, Li et al., arXiv:1810.05934): bytes and latency are known without training, so most points
-end there, and training goes to those that would better what has been found.
+Each point passes through stages of growing effort (Jamieson and Talwalkar, arXiv:1502.07943; asynchronously,
+Li et al., arXiv:1810.05934). Size and latency are known without training, so most points end after the first
+stage. Only points that may improve the Pareto front are trained.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tflite_compress.searching.job import Outcome
-from tflite_compress.searching.space import Effort, ladder
+from tflite_compress.searching.records import Values
+from tflite_compress.searching.space import Effort, stages_of
 
 EFFORTS = (Effort(0, False), Effort(200, False), Effort(900, True), Effort(2700, True))
-# Largest drop with which a point is trained further, in multiples of the allowed one, by stage reached.
+# Largest drop with which a point is trained further, in multiples of the allowed drop, by stage.
 PATIENCE = (math.inf, 12.0, 4.0)
-MIN_ALLOWED = 0.005  # multiples of a smaller drop than this say nothing
+MIN_ALLOWED = 0.005  # smaller allowed drops count as this one
 
 Figures = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A point and what is known of it.
+    """A point and its outcomes.
 
     Attributes:
         trial: Number of its trial.
         values: The point.
-        outcomes: What came out so far, one for each stage.
-        attempts: How often its next stage was begun, also by searches that were killed meanwhile.
-        crashes: How often its next stage took the worker process down.
+        outcomes: Outcomes so far, one per stage.
+        attempts: How often its next stage was started, including searches that were killed.
+        crashes: How often its next stage crashed the worker process.
     """
 
     trial: int
-    values: Mapping[str, Any]
+    values: Values
     outcomes: tuple[Outcome, ...] = ()
     attempts: int = 0
     crashes: int = 0
 
     @property
     def last(self) -> Outcome:
-        """What came out last."""
+        """The last outcome."""
         return self.outcomes[-1]
 
     def stages(self, efforts: tuple[Effort, ...] = EFFORTS) -> tuple[Effort, ...]:
-        """The efforts it can be given."""
-        return ladder(self.values, efforts)
+        """Return the efforts of its stages."""
+        return stages_of(self.values, efforts)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What is wanted.
+    """The objectives of a search.
 
     Attributes:
-        objectives: What is minimized.
-        max_drop: Accuracy that may be lost.
-        efforts: The ladder.
+        objectives: What to minimize.
+        max_drop: Maximum accuracy drop.
+        efforts: Efforts of the stages.
     """
 
     objectives: tuple[str, ...]
@@ -66,22 +66,25 @@ class Goal:
     efforts: tuple[Effort, ...] = field(default=EFFORTS)
 
     def figures(self, outcome: Outcome) -> Figures:
-        """The objectives of an outcome; infinite where a figure is missing."""
+        """Return the values of the objectives; infinite if unknown."""
         return tuple(outcome.figures.get(name, math.inf) for name in self.objectives)
 
-    def feasible(self, outcome: Outcome) -> bool:
-        """True for a file that keeps the accuracy and all limits."""
+    def is_feasible(self, outcome: Outcome) -> bool:
+        """Return True for a file that keeps accuracy and all limits."""
         return not outcome.error and not outcome.violation and outcome.drop <= self.max_drop
 
 
 def dominates(first: Figures, second: Figures) -> bool:
-    """True where ``first`` is nowhere worse and somewhere better."""
+    """Return True if ``first`` is nowhere worse and somewhere better."""
     return all(a <= b for a, b in zip(first, second, strict=True)) and first != second
 
 
-def front(goal: Goal, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Feasible candidates that no other dominates, by the first objective; of equal ones the first."""
-    good = [c for c in candidates if c.outcomes and goal.feasible(c.last)]
+def pareto_front(goal: Goal, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return the feasible candidates that no other dominates, sorted by the first objective.
+
+    Of candidates with equal figures, only the first is returned.
+    """
+    good = [c for c in candidates if c.outcomes and goal.is_feasible(c.last)]
     kept: dict[Figures, Candidate] = {}
     for candidate in good:
         figures = goal.figures(candidate.last)
@@ -90,32 +93,32 @@ def front(goal: Goal, candidates: Iterable[Candidate]) -> list[Candidate]:
     return [kept[figures] for figures in sorted(kept)]
 
 
-def finished(goal: Goal, candidate: Candidate, best: Sequence[Candidate]) -> str:
-    """Why a candidate needs no more work; an empty string where it does.
+def end_reason(goal: Goal, candidate: Candidate, best: Sequence[Candidate]) -> str | None:
+    """Return why a candidate needs no more work, or None if it does.
 
     Args:
-        goal: What is wanted.
-        candidate: One with an outcome.
-        best: The front so far.
+        goal: The objectives.
+        candidate: A candidate with an outcome.
+        best: The Pareto front so far.
     """
     outcome, stage = candidate.last, len(candidate.outcomes) - 1
     if outcome.error:
         return "failed"
     if outcome.violation:
         return "does not fit"
-    if goal.feasible(outcome) and "drop" not in goal.objectives:
+    if goal.is_feasible(outcome) and "drop" not in goal.objectives:
         return "good"
     if len(candidate.outcomes) >= len(candidate.stages(goal.efforts)):
-        return "good" if goal.feasible(outcome) else "loses too much"
-    if beaten(goal, candidate, best):
+        return "good" if goal.is_feasible(outcome) else "loses too much"
+    if is_beaten(goal, candidate, best):
         return "dominated"
     if stage and outcome.drop > PATIENCE[min(stage, len(PATIENCE) - 1)] * max(goal.max_drop, MIN_ALLOWED):
         return "hopeless"
-    return ""
+    return None
 
 
-def beaten(goal: Goal, candidate: Candidate, best: Sequence[Candidate]) -> bool:
-    """True where the front already has something no worse in every objective but accuracy."""
+def is_beaten(goal: Goal, candidate: Candidate, best: Sequence[Candidate]) -> bool:
+    """Return True if the front has a point that is no worse in every objective except accuracy."""
     names = [i for i, name in enumerate(goal.objectives) if name != "drop"]
     mine = goal.figures(candidate.last)
     others = (goal.figures(c.last) for c in best if c.trial != candidate.trial)
@@ -123,14 +126,14 @@ def beaten(goal: Goal, candidate: Candidate, best: Sequence[Candidate]) -> bool:
 
 
 def most_promising(goal: Goal, waiting: Sequence[Candidate], best: Sequence[Candidate]) -> Candidate | None:
-    """The candidate to work on next: what it would gain, against how much accuracy it has yet to win back.
+    """Return the candidate to work on next, by its possible gain and the accuracy it must recover.
 
     Args:
-        goal: What is wanted.
+        goal: The objectives.
         waiting: Candidates between two stages.
-        best: The front so far.
+        best: The Pareto front so far.
     """
-    alive = [c for c in waiting if not beaten(goal, c, best)]
+    alive = [c for c in waiting if not is_beaten(goal, c, best)]
     if not alive:
         return None
     scale = [max(v, 1e-12) for v in goal.figures(max(alive, key=lambda c: goal.figures(c.last)).last)]
@@ -138,22 +141,22 @@ def most_promising(goal: Goal, waiting: Sequence[Candidate], best: Sequence[Cand
     def closeness(candidate: Candidate) -> float:
         ratios = [a / b for a, b in zip(goal.figures(candidate.last), scale, strict=True)]
         gain = 1.0 - min(1.0, math.prod(max(r, 1e-6) for r in ratios) ** (1 / len(ratios)))
-        # A drop after training tells more than one without.
+        # A drop after training counts more than one without.
         owed = max(0.0, candidate.last.drop - goal.max_drop) / (0.5 / 4 ** (len(candidate.outcomes) - 1))
         return float((0.1 + gain) / (0.1 + owed))
 
     return max(alive, key=closeness)
 
 
-def chosen(goal: Goal, best: Sequence[Candidate]) -> Candidate | None:
-    """The point with the least product of objectives: a share less of one counts like that of another."""
+def choose_point(goal: Goal, best: Sequence[Candidate]) -> Candidate | None:
+    """Return the point with the smallest product of objectives, or None if there is none."""
     if not best:
         return None
     return min(best, key=lambda c: (math.prod(max(v, 1e-12) for v in goal.figures(c.last)), c.trial))
 
 
 def describe(goal: Goal, outcome: Outcome) -> str:
-    """An outcome's figures in words."""
+    """Return the figures of an outcome in words."""
     words = {"size": "{:,.0f} bytes", "gzip": "{:,.0f} bytes gzipped", "ram": "{:,.0f} bytes of RAM"}
     words |= {
         "flash": "{:,.0f} bytes of flash",
@@ -164,4 +167,4 @@ def describe(goal: Goal, outcome: Outcome) -> str:
     shown = [
         words[n].format(outcome.figures[n]) for n in goal.objectives if n in outcome.figures and words[n]
     ]
-    return ", ".join([*shown, f"loses {outcome.drop:.4f}"])
+    return ", ".join([*shown, f"accuracy drop {outcome.drop:.4f}"])

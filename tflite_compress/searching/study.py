@@ -1,4 +1,4 @@
-"""The study: every trial, its point and what came out, in a file or database that outlives the process."""
+"""Record every trial, its point and its outcomes in a file or database."""
 
 from __future__ import annotations
 
@@ -11,36 +11,40 @@ from pathlib import Path
 from typing import Any
 
 from tflite_compress.searching.job import Outcome
-from tflite_compress.searching.space import Space, suggest
+from tflite_compress.searching.records import TrialRecord, Values
+from tflite_compress.searching.space import Space, Trial, suggest
 from tflite_compress.searching.stages import Candidate, Goal
 from tflite_compress.support.errors import UsageError
+
+Storage = Any  # an Optuna storage
+Sampler = Any  # an Optuna sampler
 
 SAMPLERS = ("tpe", "nsga2", "random")
 VIOLATION = "violation"
 POPULATION = 24
-MAX_CRASHES = 2  # a stage that took a worker down twice is not tried again
-MAX_ATTEMPTS = 20  # a search that was killed may have been killed by its user, or by what the stage did
+MAX_CRASHES = 2  # a stage that crashed a worker twice is not tried again
+MAX_ATTEMPTS = 20  # a killed search may have been killed by its user or by the stage
 
 
 class Study:
     """One search's trials, as candidates.
 
     Args:
-        storage: An opened Optuna storage.
-        name: Name of the study within it.
-        goal: What is minimized.
-        owner: This search; trials under way elsewhere are left to whoever runs them.
+        storage: An open Optuna storage.
+        name: Name of the study in the storage.
+        goal: The objectives.
+        owner: Name of this search. Unfinished trials of other owners are not resumed.
 
     Raises:
-        UsageError: The storage holds a study with another number of objectives under this name.
+        UsageError: The storage has a study of this name with another number of objectives.
     """
 
-    def __init__(self, storage: Any, name: str, goal: Goal, owner: str) -> None:
+    def __init__(self, storage: Storage, name: str, goal: Goal, owner: str) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         directions = ["minimize"] * len(goal.objectives)
-        self._study: Any = optuna.create_study(
+        self._study = optuna.create_study(
             storage=storage, study_name=name, directions=directions, load_if_exists=True
         )
         if len(self._study.directions) != len(goal.objectives):
@@ -49,14 +53,14 @@ class Study:
         self._id = storage.get_study_id_from_name(name)
 
     def use(self, sampler: str, seed: int) -> None:
-        """Settle how points are chosen; a search that continues does not draw the same numbers again."""
+        """Choose the sampler; a continued search draws other points than before."""
         self._study.sampler = _sampler(sampler, seed + len(self._study.get_trials(deepcopy=False)))
 
-    def agree_on(self, settings: dict[str, Any]) -> None:
-        """Record what the search is about, or see that it is still the same.
+    def agree_on(self, settings: dict[str, object]) -> None:
+        """Record the settings of the search, or compare them with the recorded ones.
 
         Raises:
-            UsageError: The study is about something else; says what.
+            UsageError: The recorded settings differ.
         """
         known = self.attribute("settings")
         if known is None:
@@ -65,25 +69,25 @@ class Study:
         other = [key for key in settings if json.dumps(known.get(key)) != json.dumps(settings[key])]
         if other:
             raise UsageError(
-                f"a search with another {', '.join(other)} was begun here",
-                "Choose another --out (and --storage), or --restart to throw the earlier search away.",
+                f"a search with another {', '.join(other)} was started here",
+                "Choose another --out (and --storage), or --restart to delete the earlier search.",
             )
 
     def attribute(self, key: str) -> Any:
-        """Something recorded of the whole search; None where it was not."""
+        """Return a recorded attribute of the search, or None."""
         return self._study.user_attrs.get(key)
 
-    def set_attribute(self, key: str, value: Any) -> None:
-        """Record something of the whole search."""
+    def set_attribute(self, key: str, value: object) -> None:
+        """Record an attribute of the search."""
         self._study.set_user_attr(key, value)
 
-    def start_with(self, points: list[dict[str, Any]]) -> None:
-        """Have these points tried first; each once, however often the search continues."""
+    def enqueue(self, points: list[Values]) -> None:
+        """Try these points first, each only once even if the search is continued."""
         for values in points:
             self._study.enqueue_trial(values, skip_if_exists=True)
 
     def ask(self, space: Space) -> Candidate:
-        """A new point."""
+        """Draw a new point."""
         trial = self._study.ask()
         values = suggest(trial, space)
         trial.set_user_attr("owner", self._owner)
@@ -91,13 +95,13 @@ class Study:
         return Candidate(trial.number, values)
 
     def note_attempt(self, candidate: Candidate) -> Candidate:
-        """Record that a stage is begun, before it is: the process may not live to tell."""
+        """Record that a stage starts. This is recorded first because the stage may crash the process."""
         counted = replace(candidate, attempts=candidate.attempts + 1)
         self._set(candidate, "attempts", counted.attempts)
         return counted
 
     def note_crash(self, candidate: Candidate) -> Candidate:
-        """Record that a stage took its worker down."""
+        """Record that a stage crashed its worker."""
         counted = replace(candidate, crashes=candidate.crashes + 1)
         self._set(candidate, "crashes", counted.crashes)
         return counted
@@ -107,7 +111,7 @@ class Study:
         self._set(candidate, "attempts", 0)
 
     def note_outcome(self, candidate: Candidate, outcome: Outcome) -> Candidate:
-        """Record what came out of a stage."""
+        """Record the outcome of a stage."""
         outcomes = (*candidate.outcomes, replace(outcome, files={}))
         known = replace(candidate, outcomes=outcomes, attempts=0, crashes=0)
         self._set(candidate, "outcomes", [_plain(o) for o in known.outcomes])
@@ -116,7 +120,7 @@ class Study:
         return known
 
     def conclude(self, candidate: Candidate, why: str) -> None:
-        """End a trial; the sampler learns its figures and how far it is from what is allowed."""
+        """End a trial, and report its figures and its violation of the accuracy limit to the sampler."""
         from optuna.trial import TrialState
 
         self._set(candidate, "ended", why)
@@ -129,7 +133,7 @@ class Study:
         self._study.tell(candidate.trial, list(figures))
 
     def candidates(self) -> tuple[list[Candidate], list[Candidate]]:
-        """Trials that ended with a file, and this search's own that are still under way."""
+        """Return the trials that ended with a file, and the unfinished trials of this search."""
         from optuna.trial import TrialState
 
         ended, waiting = [], []
@@ -144,8 +148,8 @@ class Study:
                 waiting.append(found)
         return ended, waiting
 
-    def records(self) -> list[dict[str, Any]]:
-        """Every trial as plain data."""
+    def records(self) -> list[TrialRecord]:
+        """Return a record of every trial."""
         return [
             {
                 "trial": trial.number,
@@ -158,12 +162,12 @@ class Study:
             if "values" in trial.user_attrs
         ]
 
-    def _set(self, candidate: Candidate, key: str, value: Any) -> None:
+    def _set(self, candidate: Candidate, key: str, value: object) -> None:
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, candidate.trial)
         self._storage.set_trial_user_attr(trial_id, key, value)
 
 
-def open_storage(storage: str | None, folder: Path) -> Any:
+def open_storage(storage: str | None, folder: Path) -> Storage:
     """Open the storage of a search.
 
     Args:
@@ -172,7 +176,7 @@ def open_storage(storage: str | None, folder: Path) -> Any:
         folder: The search's working folder.
 
     Raises:
-        UsageError: It cannot be opened.
+        UsageError: The storage cannot be opened.
     """
     try:
         return _storage(storage, folder)
@@ -184,15 +188,15 @@ def open_storage(storage: str | None, folder: Path) -> Any:
         ) from error
 
 
-def delete_study(storage: Any, name: str) -> None:
-    """Throw a study away; fine where there is none."""
+def delete_study(storage: Storage, name: str) -> None:
+    """Delete a study if it exists."""
     import optuna
 
     with contextlib.suppress(KeyError):
         optuna.delete_study(study_name=name, storage=storage)
 
 
-def _storage(storage: str | None, folder: Path) -> Any:
+def _storage(storage: str | None, folder: Path) -> Storage:
     from optuna.storages import JournalStorage, RDBStorage, get_storage
     from optuna.storages.journal import JournalFileBackend
 
@@ -206,7 +210,7 @@ def _storage(storage: str | None, folder: Path) -> Any:
     return get_storage(RDBStorage(f"sqlite:///{path.absolute()}", engine_kwargs=arguments))
 
 
-def _sampler(name: str, seed: int) -> Any:
+def _sampler(name: str, seed: int) -> Sampler:
     import warnings
 
     import optuna
@@ -229,7 +233,7 @@ def _sampler(name: str, seed: int) -> Any:
         )
 
 
-def _violations(trial: Any) -> list[float]:
+def _violations(trial: Trial) -> list[float]:
     return [float(trial.user_attrs.get(VIOLATION, 1.0))]
 
 

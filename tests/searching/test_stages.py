@@ -9,19 +9,21 @@ from tflite_compress.searching.job import Outcome
 from tflite_compress.searching.stages import (
     Candidate,
     Goal,
-    beaten,
-    chosen,
+    choose_point,
     dominates,
-    finished,
-    front,
+    end_reason,
+    is_beaten,
     most_promising,
+    pareto_front,
 )
 
 GOAL = Goal(("size", "latency"), 0.01)
 TRAINED = {"keep:a": 0.5}
 
 
-def outcome(size: float, latency: float, drop: float, violation: str = "", error: str = "") -> Outcome:
+def outcome(
+    size: float, latency: float, drop: float, violation: str | None = None, error: str | None = None
+) -> Outcome:
     return Outcome({"size": size, "latency": latency, "drop": drop}, drop, violation, 1.0, "", error)
 
 
@@ -34,7 +36,7 @@ def test_dominance_needs_to_be_better_somewhere() -> None:
 
 
 def test_the_front_holds_what_is_good_and_not_dominated() -> None:
-    found = front(
+    found = pareto_front(
         GOAL,
         [
             candidate(0, outcome(10, 10, 0.0)),
@@ -52,8 +54,8 @@ def test_the_front_holds_what_is_good_and_not_dominated() -> None:
 @pytest.mark.parametrize(
     ("outcomes", "why"),
     [
-        ((outcome(10, 10, 0.9),), ""),  # untrained: nothing is known yet
-        ((outcome(10, 10, 0.9), outcome(10, 10, 0.11)), ""),
+        ((outcome(10, 10, 0.9),), None),  # untrained: nothing is known yet
+        ((outcome(10, 10, 0.9), outcome(10, 10, 0.11)), None),
         ((outcome(10, 10, 0.9), outcome(10, 10, 0.13)), "hopeless"),
         ((outcome(10, 10, 0.9), outcome(10, 10, 0.1), outcome(10, 10, 0.05)), "hopeless"),
         ((outcome(10, 10, 0.01),), "good"),
@@ -63,22 +65,22 @@ def test_the_front_holds_what_is_good_and_not_dominated() -> None:
         ((outcome(10, 10, 0.9), *[outcome(10, 10, 0.02)] * 3), "loses too much"),
     ],
 )
-def test_when_a_candidate_is_done(outcomes: tuple[Outcome, ...], why: str) -> None:
+def test_when_a_candidate_is_done(outcomes: tuple[Outcome, ...], why: str | None) -> None:
     best = [candidate(9, outcome(30, 30, 0.0))]
-    assert finished(GOAL, candidate(1, *outcomes), best) == why
+    assert end_reason(GOAL, candidate(1, *outcomes), best) == why
 
 
 def test_without_training_there_are_two_rungs() -> None:
     bits = {"bits:a": 4}
     first = candidate(1, outcome(10, 10, 0.02), values=bits)
-    assert len(first.stages()) == 2 and finished(GOAL, first, []) == ""
-    assert finished(GOAL, candidate(1, *[outcome(10, 10, 0.02)] * 2, values=bits), []) == "loses too much"
+    assert len(first.stages()) == 2 and end_reason(GOAL, first, []) is None
+    assert end_reason(GOAL, candidate(1, *[outcome(10, 10, 0.02)] * 2, values=bits), []) == "loses too much"
 
 
 def test_where_accuracy_is_an_objective_a_good_point_may_get_better() -> None:
     goal = Goal(("size", "drop"), 0.05)
-    assert finished(goal, candidate(1, outcome(10, 10, 0.04)), []) == ""
-    assert not beaten(goal, candidate(1, outcome(10, 10, 0.04)), [candidate(2, outcome(5, 5, 0.0))])
+    assert end_reason(goal, candidate(1, outcome(10, 10, 0.04)), []) is None
+    assert not is_beaten(goal, candidate(1, outcome(10, 10, 0.04)), [candidate(2, outcome(5, 5, 0.0))])
 
 
 def test_training_goes_where_there_is_most_to_gain_for_what_is_owed() -> None:
@@ -94,11 +96,11 @@ def test_training_goes_where_there_is_most_to_gain_for_what_is_owed() -> None:
 
 def test_the_chosen_point_has_the_least_product() -> None:
     points = [candidate(i, outcome(*f, 0.0)) for i, f in enumerate([(10, 100), (20, 20), (100, 10)])]
-    picked = chosen(GOAL, points)
+    picked = choose_point(GOAL, points)
     assert picked is not None and picked.trial == 1
-    assert chosen(GOAL, []) is None
+    assert choose_point(GOAL, []) is None
 
 
 def test_a_missing_figure_is_never_good() -> None:
-    bare = Candidate(0, TRAINED, (Outcome({"size": 5}, math.inf, "", 1.0, "", "refused"),))
-    assert GOAL.figures(bare.last) == (5, math.inf) and front(GOAL, [bare]) == []
+    bare = Candidate(0, TRAINED, (Outcome({"size": 5}, math.inf, None, 1.0, "", "refused"),))
+    assert GOAL.figures(bare.last) == (5, math.inf) and pareto_front(GOAL, [bare]) == []

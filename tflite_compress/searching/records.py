@@ -1,0 +1,126 @@
+"""Records of a search: what workers return, and what ``search.json`` contains."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+Files = dict[str, bytes]
+Report = dict[str, Any]  # the content of a report.json
+Values = dict[str, Any]  # a point: a number or a name per parameter
+
+
+class Identity(TypedDict):
+    """Hashes of model and data, by which a continued search recognizes them.
+
+    Attributes:
+        model: SHA-256 of the model.
+        name: Name of the network.
+        data: Record of the samples by use.
+    """
+
+    model: str
+    name: str
+    data: dict[str, dict[str, Any]]
+
+
+class Original(TypedDict):
+    """The baseline of a search.
+
+    Attributes:
+        bytes: Size of the float32 ``.tflite``.
+        accuracy: Score of the original model.
+        metric: Name of the metric.
+        samples: Number of evaluation samples.
+    """
+
+    bytes: int
+    accuracy: float
+    metric: str
+    samples: int
+
+
+class Check(TypedDict):
+    """A finished file after it was run again.
+
+    Attributes:
+        same: True if accuracy and decoded weights are as recorded.
+        accuracy: Score on the evaluation samples.
+        drop: Accuracy drop.
+        fits: True if the file fits the device and the user's limits; None if that is unknown.
+        latency_ratio: Latency divided by that of the baseline.
+        latency_ms: Median latency on this machine.
+    """
+
+    same: bool
+    accuracy: float
+    drop: float
+    fits: bool | None
+    latency_ratio: float
+    latency_ms: float
+
+
+class FrontPoint(TypedDict):
+    """A point of the Pareto front.
+
+    Attributes:
+        trial: Number of its trial.
+        folder: Folder of its files, relative to the result.
+        file: Name of the ``.tflite``.
+        recipe: Path of its recipe, relative to the result.
+        in_short: The recipe in a few words.
+        figures: Value of each objective.
+        latency_unit: Unit and kind of the latency in ``figures``.
+        latency_ratio_here: Latency on this machine divided by that of the baseline.
+        accuracy: Score on the evaluation samples.
+        drop: Accuracy drop.
+        verified: True if the file was run again with the same result.
+        chosen: True for the chosen point.
+    """
+
+    trial: int
+    folder: str
+    file: str
+    recipe: str
+    in_short: str
+    figures: dict[str, float]
+    latency_unit: str
+    latency_ratio_here: float
+    accuracy: float
+    drop: float
+    verified: bool
+    chosen: bool
+
+
+class TrialRecord(TypedDict):
+    """A trial.
+
+    Attributes:
+        trial: Its number.
+        state: Optuna's state in lower case.
+        ended: Why it ended, or None.
+        values: The point.
+        outcomes: Outcome of each stage.
+    """
+
+    trial: int
+    state: str
+    ended: str | None
+    values: Values
+    outcomes: list[dict[str, Any]]
+
+
+class SearchRecord(TypedDict):
+    """The content of ``search.json``."""
+
+    schema: int
+    device: dict[str, str]
+    minimize: list[str]
+    max_drop: float
+    max_flash_bytes: int | None
+    max_ram_bytes: int | None
+    seconds: float
+    original: Original
+    sensitivity: dict[str, Any]
+    front: list[FrontPoint]
+    trials: list[TrialRecord]
+    notes: list[str]
