@@ -1,1 +1,1 @@
-"""The runtimes that execute a ``.tflite``."""
+"""Run a ``.tflite`` on this machine, in an emulator or on a device, and compare runtimes."""

@@ -1,7 +1,7 @@
-"""An Android phone over adb, with the official ``benchmark_model`` binary: what the model costs there.
+"""Latency and memory on an Android phone over adb, with the official ``benchmark_model`` binary.
 
-The binary comes from the user (ai.google.dev/edge/litert/models/measurement has prebuilt ones). Model and
-binary are pushed into a folder of their own below ``/data/local/tmp``, which is removed afterwards.
+The user provides the binary (prebuilt: ai.google.dev/edge/litert/models/measurement). Model and binary
+are pushed into a new folder in ``/data/local/tmp``, which is removed afterwards.
 Source of the output format: tensorflow/lite/tools/benchmark/README.md and recorded logs.
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import last_line
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import CompressError, UsageError
@@ -30,17 +31,17 @@ ADB_S = 60
 
 @dataclass(frozen=True)
 class Timing:
-    """What ``benchmark_model`` printed; times in ms, memory in bytes, None where it did not say.
+    """The output of ``benchmark_model``: times in ms, memory in bytes, None if it is not printed.
 
     Attributes:
-        init_ms: Loading and preparing, delegate included.
-        first_ms: The first inference.
-        mean_ms: Mean of the timed inferences.
-        median_ms: Their median (newer binaries only).
-        std_ms: Their standard deviation.
-        runs: How many.
-        memory_bytes: Memory the model added.
-        delegated: Operators the delegate took and all there are.
+        init_ms: Time to load and prepare, delegate included.
+        first_ms: Time of the first inference.
+        mean_ms: Mean time per inference.
+        median_ms: Median time per inference (newer binaries only).
+        std_ms: Standard deviation.
+        runs: Number of timed inferences.
+        memory_bytes: Memory added by the model.
+        delegated: Number of operators on the delegate, and of all operators.
     """
 
     init_ms: float
@@ -60,21 +61,24 @@ def adb_runtime(
     serial: str | None = None,
     limit_s: float = 600,
 ) -> Runtime:
-    """A phone as a runtime; it computes no outputs.
+    """Return a phone as a runtime; it computes no outputs.
 
     Args:
         binary: The official ``benchmark_model`` for the phone's processor.
         delegate: ``cpu``, ``gpu`` or ``nnapi``.
         threads: CPU threads.
-        serial: Which phone, as ``adb devices`` lists it; needed only where there are several.
-        limit_s: Longest time for the run.
+        serial: Serial number of the phone, as ``adb devices`` lists it; None if only one is connected.
+        limit_s: Maximum time for the run.
+
+    Raises:
+        UsageError: There is no such delegate or binary.
     """
     if delegate not in DELEGATES:
         raise UsageError(f"no delegate is called '{delegate}'", f"Choose one of {', '.join(DELEGATES)}.")
     if not Path(binary).is_file():
         raise UsageError(f"{binary}: no such benchmark_model binary", "Download it from the LiteRT site.")
 
-    def ask(content: bytes, inputs: Arrays) -> RunResult:
+    def run(content: bytes, inputs: Arrays) -> RunResult:
         adb = find_phone(serial)
         log = _run_on_phone(adb, Path(binary), content, delegate, threads, limit_s)
         timing = parse_log(log)
@@ -85,21 +89,30 @@ def adb_runtime(
             )
         return _answer(timing, log, delegate, threads, adb)
 
-    return ask
+    return run
+
+
+@register_runtime("adb", "adb, an Android phone, and the benchmark_model binary")
+def _make(detail: str | None, remote: Remote) -> Runtime:
+    if remote.benchmark_model is None:
+        raise UsageError("adb needs --benchmark-model=FILE", "Name the official benchmark_model binary.")
+    return adb_runtime(remote.benchmark_model, remote.delegate, remote.threads, remote.serial)
 
 
 def find_phone(serial: str | None) -> list[str]:
-    """The start of an adb command line for the phone.
+    """Return the beginning of an adb command for the phone.
 
     Raises:
         UsageError: adb is missing.
-        CompressError: There is no phone, several, or one that does not let us in.
+        CompressError: No phone, several phones, or no access to the phone.
     """
     adb = shutil.which("adb")
     if adb is None:
         raise UsageError("adb is missing", "Install Android's platform tools: apt-get install adb")
     listing = _call([adb, "devices"], ADB_S)
-    lines = listing.partition("List of devices attached")[2].splitlines()  # adb says before it if it starts
+    lines = listing.partition("List of devices attached")[
+        2
+    ].splitlines()  # adb prints lines before it when it starts its server
     found = dict(line.split()[:2] for line in lines if len(line.split()) >= 2 and line[0] != "*")
     if serial is None and len(found) > 1:
         raise UsageError(f"several phones are connected: {', '.join(found)}", "Name one: --serial=")
@@ -123,7 +136,7 @@ def find_phone(serial: str | None) -> list[str]:
 
 
 def build_command(folder: str, delegate: Delegate, threads: int) -> list[str]:
-    """What runs on the phone."""
+    """Return the command that runs on the phone."""
     flags = {
         "cpu": ["--use_xnnpack=true"],
         "gpu": ["--use_gpu=true", "--gpu_precision_loss_allowed=true"],
@@ -142,7 +155,7 @@ def build_command(folder: str, delegate: Delegate, threads: int) -> list[str]:
 def _run_on_phone(
     adb: Sequence[str], binary: Path, content: bytes, delegate: Delegate, threads: int, limit_s: float
 ) -> str:
-    """Push, run, and remove everything again; gives the run's log."""
+    """Push model and binary, run, remove both, and return the run's log."""
     folder = f"{REMOTE}/tflite-compress-{secrets.token_hex(4)}"
     try:
         _adb(adb, "shell", "mkdir", "-p", folder)
@@ -163,10 +176,10 @@ def _adb(adb: Sequence[str], *arguments: str, seconds: float = ADB_S) -> str:
 
 
 def _call(command: Sequence[str], seconds: float) -> str:
-    """Run adb; its output and errors together.
+    """Run adb, and return its standard output and standard error.
 
     Raises:
-        CompressError: It failed; says why.
+        CompressError: adb failed.
     """
     try:
         done = subprocess.run(
@@ -195,7 +208,7 @@ def _call(command: Sequence[str], seconds: float) -> str:
 
 
 def parse_log(log: str) -> Timing | None:
-    """Read what ``benchmark_model`` printed; None where it did not get to the end."""
+    """Parse the output of ``benchmark_model``; None if it did not finish."""
     summary = re.search(
         r"Inference timings in us: Init: ([\d.e+]+), First inference: ([\d.e+]+), "
         r"Warmup \(avg\): [\d.e+]+, Inference \(avg\): ([\d.e+]+)",
@@ -239,5 +252,5 @@ def _answer(timing: Timing, log: str, delegate: Delegate, threads: int, adb: Seq
     if delegate != "cpu" and (
         timing.delegated is None or "will not be executed by the delegate" in log or "Falling back" in log
     ):
-        notes.append(f"the {delegate} delegate may not have taken the model: the phone's CPU may have run it")
+        notes.append(f"the {delegate} delegate may have refused the model: the phone's CPU may have run it")
     return RunResult(f"benchmark_model over adb ({delegate})", None, tuple(costs), tuple(notes))

@@ -1,16 +1,16 @@
-"""A ``.tflite`` loaded with all its tensors kept, so that each can be looked at after a run."""
+"""Load a ``.tflite`` in LiteRT so that every tensor can be read after a run."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, unpack
 from tflite_compress.tflite.macs import constant
 from tflite_compress.tflite.slim_file import WEIGHTED, own_name
+from tflite_compress.tflite.tree import Operator
 
 _MOVES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "PAD")
 
@@ -22,7 +22,7 @@ class LoadedOperator:
     Attributes:
         name: Name of its output tensor.
         layer: The layer it belongs to.
-        kind: As in ``schema.fbs``.
+        kind: The operator's name in ``schema.fbs``.
         output: Index of its output tensor.
         inputs: Indices of its input tensors.
     """
@@ -35,12 +35,16 @@ class LoadedOperator:
 
     @property
     def computes(self) -> bool:
-        """False for operators that only move or convert values."""
+        """False if it only moves or converts values."""
         return self.kind not in _MOVES
 
 
 class LoadedModel:
-    """A file loaded with all its tensors kept."""
+    """A ``.tflite`` loaded with all its tensors kept.
+
+    Args:
+        content: The file's bytes.
+    """
 
     def __init__(self, content: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -52,7 +56,7 @@ class LoadedModel:
         self.operators = [self._operator(op) for op in self.graph.operators]
         self.of_name = {op.name: op for op in self.operators}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # keeping all tensors is what it warns of
+            warnings.simplefilter("ignore")  # it warns that all tensors are kept
             self._interpreter = Interpreter(
                 model_content=content,
                 experimental_preserve_all_tensors=True,
@@ -63,7 +67,7 @@ class LoadedModel:
         signatures = self._interpreter._get_full_signature_list()
         self._inputs = next(iter(signatures.values()))["inputs"]
 
-    def _operator(self, op: Any) -> LoadedOperator:
+    def _operator(self, op: Operator) -> LoadedOperator:
         output = int(op.outputs[0])
         name = tensor_name(self.graph.tensors[output])
         inputs = tuple(int(i) for i in op.inputs if i >= 0)
@@ -72,7 +76,7 @@ class LoadedModel:
         return LoadedOperator(name, layer, kind, output, inputs)
 
     def computing(self, name: str) -> LoadedOperator:
-        """The operator of that name; a model's output is named after the conversion to float behind it."""
+        """Return the operator that computes a tensor, skipping the DEQUANTIZE that names a float output."""
         found = self.of_name[name]
         by_output = {op.output: op for op in self.operators}
         while found.kind == "DEQUANTIZE" and found.inputs[0] in by_output:
@@ -90,13 +94,13 @@ class LoadedModel:
         self._interpreter.invoke()
 
     def value(self, index: int) -> np.ndarray:
-        """A tensor after the last run, as real numbers."""
+        """Return a tensor after the last run, as real numbers."""
         from tflite_compress.runtimes.litert import dequantize_array
 
         return dequantize_array(self._interpreter.get_tensor(index), self._details[index])
 
     def holds(self, index: int) -> bool:
-        """True for a tensor that has values after a run; some in branches and loops never get any."""
+        """Return True if a tensor has values after a run; some in branches and loops never get any."""
         try:
             self._interpreter.get_tensor(index)
         except ValueError:
@@ -104,7 +108,7 @@ class LoadedModel:
         return True
 
     def represented(self, index: int, real: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-        """Real numbers as this tensor would hold them, and the range it can hold."""
+        """Return real numbers as quantized by this tensor, and the range it can represent."""
         from tflite_compress.runtimes.litert import dequantize_array, quantize_array
 
         bounds = self.bounds(index)
@@ -115,7 +119,7 @@ class LoadedModel:
         return dequantize_array(quantize_array(real, detail), detail), (bounds[0] - half, bounds[1] + half)
 
     def bounds(self, index: int) -> tuple[float, float] | None:
-        """Smallest and largest number a quantized tensor can hold."""
+        """Return the smallest and largest number of a quantized tensor; None if it is not quantized."""
         detail = self._details[index]
         scale, point = detail["quantization"]
         if not scale or not np.issubdtype(detail["dtype"], np.integer):
@@ -124,7 +128,7 @@ class LoadedModel:
         return (info.min - point) * scale, (info.max - point) * scale
 
     def weights(self, op: LoadedOperator) -> tuple[np.ndarray, bool] | None:
-        """An operator's weights as real numbers, and whether each channel has a scale of its own."""
+        """Return an operator's weights as real numbers, and True if they are quantized per channel."""
         if op.kind not in WEIGHTED or len(op.inputs) < 2:
             return None
         tensor = self.graph.tensors[op.inputs[1]]

@@ -1,7 +1,7 @@
-"""The smallest tensor arena of a model, found in a child process.
+"""Find the smallest tensor arena of a model in a child process.
 
-Some models crash the interpreter, rather than being refused, in an arena a little too small; the search
-then goes on in a new child.
+If the arena is slightly too small, some models crash the interpreter instead of being refused. The search
+then continues in a new child.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ ARENA_STEP = 16  # the arena is aligned to 16 bytes
 
 
 def estimate_arena(content: bytes) -> int:
-    """More arena than a model needs: all its tensors at once, eightfold, and some more."""
+    """Return an arena size in bytes that is larger than needed: 8 times all tensors, plus a margin."""
     tensors = [t for g in unpack(content).subgraphs for t in g.tensors]
     elements = sum(int(np.prod([max(1, d) for d in ([] if t.shape is None else t.shape)])) for t in tensors)
     return min(LARGEST_ARENA, 8 * elements + 512 * len(tensors) + (1 << 16))
 
 
 def find_smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
-    """Bisect between nothing and ``roomy_bytes``.
+    """Bisect the arena size between 0 and ``roomy_bytes``.
 
     Args:
         content: A ``.tflite``.
         roomy_bytes: An arena that should be large enough.
 
     Returns:
-        Bytes, exact to 16; None where the model cannot be allocated even in ``roomy_bytes``.
+        Bytes, exact to 16; None if the model cannot be allocated in ``roomy_bytes``.
     """
     low, high = 0, roomy_bytes
     with tempfile.TemporaryDirectory() as folder:
@@ -54,12 +54,12 @@ def find_smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
 
 
 def _children_answers(path: Path, low: int, high: int, fits: bool) -> list[tuple[int, bool]]:
-    """Sizes one child tried; the one it died of counts as too small."""
+    """Return the sizes one child tried; the size at which it crashed counts as too small."""
     command = [sys.executable, "-m", __name__, str(path), str(low), str(high), str(int(fits))]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIME_LIMIT_S)
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"no arena was found in {TIME_LIMIT_S} s", "The model is broken.") from error
+        raise ModelError(f"no arena was found in {TIME_LIMIT_S} s", "Use a smaller model.") from error
     lines = done.stdout.split("\n")
     words = [line.split() for line in lines if line.strip()]
     answers = [(int(size), verdict == "fits") for verdict, size in words if verdict != "try"]
@@ -71,7 +71,7 @@ def _children_answers(path: Path, low: int, high: int, fits: bool) -> list[tuple
 
 
 def _search(path: str, low: int, high: int, fits: bool) -> None:
-    """The child: try arenas until the answer is exact, saying each before it may be the last."""
+    """Try sizes in the child until the result is exact; print each before it is tried, as it may crash."""
     from tflite_micro.python.tflite_micro import runtime
 
     content = Path(path).read_bytes()

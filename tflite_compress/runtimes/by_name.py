@@ -1,19 +1,19 @@
-"""Runtimes by name, as the command line gives them."""
+"""Find runtimes by name. A runtime's module registers itself with its name and requirement."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tflite_compress.runtimes.adb import Delegate, adb_runtime
-from tflite_compress.runtimes.emulator import emulated_runtime
-from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.run_result import Runtime
-from tflite_compress.runtimes.ssh import Host, ssh_runtime
-from tflite_compress.runtimes.tflm_runtime import micro_runtime
-from tflite_compress.runtimes.vela import vela_runtime
 from tflite_compress.support.errors import UsageError, closest
 
-NAMES = ("litert", "litert-reference", "tflm", "vela:NPU", "emulate", "ssh:HOST", "adb")
+if TYPE_CHECKING:
+    from tflite_compress.runtimes.adb import Delegate
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Remote:
         port: SSH port; None for the default.
         python: Python on the SSH host.
         folder: Folder for temporary files on the SSH host.
-        ssh_options: More options for OpenSSH.
-        benchmark_model: The official binary for adb.
+        ssh_options: More options for OpenSSH, as after ``-o``.
+        benchmark_model: The official ``benchmark_model`` binary for adb; None if there is none.
         delegate: ``cpu``, ``gpu`` or ``nnapi`` for adb.
-        serial: Which phone.
+        serial: Serial number of the phone; None if only one is connected.
         threads: CPU threads.
     """
 
@@ -40,37 +40,71 @@ class Remote:
     serial: str | None = None
     threads: int = 1
 
-    def host(self, name: str) -> Host:
-        """An SSH host with these settings."""
-        return Host(name, self.port, self.python, self.folder, self.ssh_options)
+
+# Takes the part of the name after the colon (None if there is none) and the settings for devices.
+RuntimeFactory = Callable[[str | None, Remote], Runtime]
+
+
+@dataclass(frozen=True)
+class RuntimeEntry:
+    """A registered runtime.
+
+    Attributes:
+        name: The part of its name before the colon.
+        selector: How to select it, for example ``ssh:HOST``.
+        requirement: What must be installed to use it.
+        factory: Returns the runtime.
+    """
+
+    name: str
+    selector: str
+    requirement: str
+    factory: RuntimeFactory
+
+
+_ENTRIES: dict[str, RuntimeEntry] = {}
+
+
+def register_runtime(
+    name: str, requirement: str, detail: str | None = None
+) -> Callable[[RuntimeFactory], RuntimeFactory]:
+    """Register the decorated function as the factory of a runtime.
+
+    Args:
+        name: Name of the runtime.
+        requirement: What must be installed to use it.
+        detail: What follows the name and a colon, for example ``HOST``; None if nothing does.
+    """
+
+    def add(factory: RuntimeFactory) -> RuntimeFactory:
+        selector = name if detail is None else f"{name}:{detail}"
+        _ENTRIES[name] = RuntimeEntry(name, selector, requirement, factory)
+        return factory
+
+    return add
+
+
+def list_runtimes() -> list[RuntimeEntry]:
+    """Return all registered runtimes, sorted by name."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"tflite_compress.runtimes.{module.name}")
+    return [_ENTRIES[name] for name in sorted(_ENTRIES)]
 
 
 def find_runtime(name: str, remote: Remote) -> Runtime:
-    """The runtime a name stands for.
+    """Return the runtime of that name.
 
     Args:
-        name: One of :data:`NAMES`.
+        name: A selector of :func:`list_runtimes`, such as ``litert`` or ``ssh:HOST``.
         remote: Settings for devices.
 
     Raises:
-        UsageError: There is no such runtime.
+        UsageError: There is no such runtime, or a setting it needs is missing.
     """
+    entries = {entry.name: entry for entry in list_runtimes()}
     kind, _, detail = name.partition(":")
-    if kind == "ssh" and detail:
-        return ssh_runtime(remote.host(detail), remote.threads)
-    if kind == "vela":
-        return vela_runtime(detail or "ethos-u55-128")
-    if name == "adb":
-        if remote.benchmark_model is None:
-            raise UsageError("adb needs --benchmark-model=FILE", "Name the official benchmark_model binary.")
-        return adb_runtime(remote.benchmark_model, remote.delegate, remote.threads, remote.serial)
-    simple = {
-        "litert": host_runtime(remote.threads),
-        "litert-reference": host_runtime(reference=True),
-        "tflm": micro_runtime,
-        "emulate": emulated_runtime,
-    }
-    if name not in simple:
-        guess = closest(name, [*simple, "adb", "vela", "ssh"])
-        raise UsageError(f"no runtime is called '{name}'.{guess}", f"Choose from {', '.join(NAMES)}.")
-    return simple[name]
+    if kind not in entries or (detail and entries[kind].selector == kind):
+        guess = closest(name, list(entries))
+        selectors = ", ".join(entry.selector for entry in entries.values())
+        raise UsageError(f"no runtime is called '{name}'.{guess}", f"Choose from {selectors}.")
+    return entries[kind].factory(detail or None, remote)

@@ -1,10 +1,10 @@
-"""A 64-bit Raspberry Pi's LiteRT on this machine: the real aarch64 binaries under QEMU's user mode.
+"""LiteRT of a 64-bit Raspberry Pi on this machine: the aarch64 binaries in QEMU's user mode.
 
-Set up once, from Debian's and PyPI's packages, into the user's cache folder; no root is needed:
+Set it up once, from Debian's and PyPI's packages, in the user's cache folder, without root:
 
     python -m tflite_compress.runtimes.emulator
 
-Outputs are those of a Pi; the time emulation takes says nothing about the device's.
+Outputs are those of a Raspberry Pi. Emulated times say nothing about the device.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import RUNNER, job_folder, last_line, read_runner_reply, run_child
-from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult
+from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.progress import Progress, Silent
 
@@ -42,7 +43,7 @@ PLATFORMS = (
 
 
 def find_folder() -> Path:
-    """Where the emulated system lies."""
+    """Return the folder of the emulated system."""
     cache = os.environ.get("TFLITE_COMPRESS_EMULATOR")
     if cache:
         return Path(cache)
@@ -51,12 +52,12 @@ def find_folder() -> Path:
 
 
 def is_installed() -> bool:
-    """True once :func:`set_up` has finished."""
+    """Return True if :func:`set_up` has finished."""
     return (find_folder() / "complete").exists()
 
 
 def python_command(script: Path | str, *arguments: str) -> list[str]:
-    """The command that runs a script with the emulated Python.
+    """Return the command that runs a script with the emulated Python.
 
     Raises:
         UsageError: It has not been set up.
@@ -71,7 +72,7 @@ def python_command(script: Path | str, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Environment of the emulated Python: nothing of this machine's leaks in."""
+    """Return the environment variables of the emulated Python; none of this machine's but PATH."""
     root = find_folder() / "root"
     return {
         "PATH": os.environ.get("PATH", ""),
@@ -83,7 +84,7 @@ def environment() -> dict[str, str]:
 
 
 def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
-    """Ask the aarch64 LiteRT; outputs only, since emulated time is not device time.
+    """Run the aarch64 LiteRT; outputs only, because emulated times are not device times.
 
     Raises:
         UsageError: The emulator is not set up.
@@ -94,20 +95,25 @@ def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
         command = python_command(RUNNER, str(job / "model.tflite"), *arguments)
         done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
         reply, outputs = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
-    where = reply["where"]
-    note = f"emulated {CPU} ({where['machine']}); the time it takes says nothing about a device"
-    cost = Measurement("load", reply["load_ms"], "ms", "simulated", "emulated, not the device's")
-    return RunResult(f"{where['runtime']} on {where['machine']}", outputs, (cost,), (note,))
+    where = reply.where
+    note = f"emulated {CPU} ({where.machine}); its time says nothing about a device"
+    cost = Measurement("load", reply.load_ms, "ms", "simulated", "emulated, not the device's")
+    return RunResult(f"{where.runtime} on {where.machine}", outputs, (cost,), (note,))
+
+
+@register_runtime("emulate", "tflite-compress setup-emulator (Debian or Ubuntu)")
+def _make(detail: str | None, remote: Remote) -> Runtime:
+    return emulated_runtime
 
 
 def set_up(progress: Progress | None = None) -> Path:
-    """Fetch Debian's arm64 Python and QEMU, and PyPI's aarch64 wheels.
+    """Download Debian's arm64 Python and QEMU, and PyPI's aarch64 wheels.
 
     Returns:
         The folder.
 
     Raises:
-        UsageError: This is not Debian or Ubuntu, or something cannot be fetched.
+        UsageError: This is not Debian or Ubuntu, or a download fails.
     """
     progress = progress or Silent()
     if is_installed():
@@ -135,7 +141,7 @@ def set_up(progress: Progress | None = None) -> Path:
 
 
 def _debian(work: Path, architecture: str, packages: tuple[str, ...] | list[str], root: Path) -> None:
-    """Unpack packages of an architecture into a folder, with package lists of our own."""
+    """Unpack packages of an architecture into a folder, with separate package lists."""
     state = work / f"apt-{architecture}"
     debs = state / "debs"
     for part in ("lists/partial", "cache/archives/partial", "debs"):
@@ -158,7 +164,7 @@ def _debian(work: Path, architecture: str, packages: tuple[str, ...] | list[str]
 
 
 def _qemu(work: Path) -> None:
-    """QEMU's static user-mode emulator: this machine's, or Debian's."""
+    """Copy QEMU's static user-mode emulator: this machine's, or Debian's."""
     binaries = work / "new" / "bin"
     binaries.mkdir(parents=True)
     found = shutil.which(QEMU)
@@ -182,7 +188,7 @@ def _wheels(work: Path) -> None:
 
 
 def _pip() -> list[str]:
-    """The command of a pip: this environment's, or, where it has none (uv), that of its base Python."""
+    """Return a command that runs pip: of this environment, or of its base Python if it has none (uv)."""
     base = str(getattr(sys, "_base_executable", "") or sys.executable)
     for command in ([sys.executable, "-m", "pip"], [base, "-m", "pip"], ["pip"], ["pip3"]):
         try:

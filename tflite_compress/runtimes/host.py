@@ -1,24 +1,25 @@
-"""LiteRT on this machine as a runtime to ask: in a child process, on any file that looks intact."""
+"""LiteRT on this machine as a runtime: each model runs in a child process."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import RUNNER, job_folder, read_runner_reply, run_child
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 
 
 def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5) -> Runtime:
-    """LiteRT here.
+    """Return LiteRT on this machine as a runtime.
 
     Args:
         threads: CPU threads.
-        reference: The plain reference kernels instead of XNNPACK.
-        seconds: How long to measure latency.
+        reference: Use the reference kernels instead of XNNPACK.
+        seconds: Time to measure latency.
     """
 
-    def ask(content: bytes, inputs: Arrays) -> RunResult:
+    def run(content: bytes, inputs: Arrays) -> RunResult:
         options = [f"--threads={threads}", f"--seconds={seconds}", "--json"]
         options += ["--reference"] if reference else []
         kernels = "reference kernels" if reference else "XNNPACK"
@@ -30,15 +31,25 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
             reply, outputs = read_runner_reply(done.stdout, done.stderr, "LiteRT")
         where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
         costs = (
-            Measurement("latency", reply["latency"]["median_ms"], "ms", "measured", where),
+            Measurement("latency", reply.latency.median_ms, "ms", "measured", where),
             Measurement(
                 "process memory",
-                reply["peak_kb"] * 1024.0,
+                reply.peak_kb * 1024.0,
                 "bytes",
                 "measured",
                 f"peak of the process, {where}",
             ),
         )
-        return RunResult(f"{reply['where']['runtime']} ({kernels})", outputs, costs)
+        return RunResult(f"{reply.where.runtime} ({kernels})", outputs, costs)
 
-    return ask
+    return run
+
+
+@register_runtime("litert", "ai-edge-litert")
+def _make_litert(detail: str | None, remote: Remote) -> Runtime:
+    return host_runtime(remote.threads)
+
+
+@register_runtime("litert-reference", "ai-edge-litert")
+def _make_reference(detail: str | None, remote: Remote) -> Runtime:
+    return host_runtime(reference=True)

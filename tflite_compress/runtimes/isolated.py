@@ -1,18 +1,17 @@
-"""Running interpreters in a child process with limits, because native code may crash on a bad file."""
+"""Run interpreters in a child process with limits, because native code may crash on a damaged file."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import io
-import json
 import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 
 from tflite_compress.runtimes.run_result import Arrays
@@ -26,7 +25,7 @@ MEMORY_LIMIT_BYTES = 16 << 30  # address space; interpreters map far more than t
 
 @contextlib.contextmanager
 def job_folder(content: bytes, inputs: Arrays) -> Iterator[Path]:
-    """A temporary folder with ``model.tflite`` and ``inputs.npz``."""
+    """Create a temporary folder with ``model.tflite`` and ``inputs.npz``."""
     with tempfile.TemporaryDirectory(prefix="tflite-compress-") as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(content)
@@ -35,7 +34,7 @@ def job_folder(content: bytes, inputs: Arrays) -> Iterator[Path]:
 
 
 def pack_inputs(inputs: Arrays) -> bytes:
-    """The inputs as the runner reads them: ``input_0``, ``input_1``, ... in a ``.npz``."""
+    """Return the inputs as the runner's ``.npz``: ``input_0``, ``input_1``, ..., shape (samples, ...)."""
     stream = io.BytesIO()
     np.savez(stream, **{f"input_{i}": x for i, x in enumerate(inputs)})  # type: ignore[arg-type]
     return stream.getvalue()
@@ -54,17 +53,17 @@ def run_child(
 
     Args:
         command: Program and arguments.
-        what: What runs, for messages.
-        seconds: Longest time.
+        what: Name of the runtime, for messages.
+        seconds: Maximum time.
         environment: Environment variables; this process's by default.
         limit_memory: False for emulators, which map more address space than they use.
-        memory_bytes: Most address space.
+        memory_bytes: Maximum address space.
 
     Returns:
         The finished process with exit code, output and errors.
 
     Raises:
-        ModelError: It crashed or took too long.
+        ModelError: The command crashed or took too long.
     """
     with subprocess.Popen(
         command,
@@ -101,38 +100,94 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+class EncodedArray(msgspec.Struct):
+    """An array in a child's JSON.
+
+    Attributes:
+        dtype: NumPy's string for the dtype (``<f4``).
+        shape: Its shape.
+        base64: Its bytes in C order.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    base64: str
+
+
+class RunnerLatency(msgspec.Struct):
+    """The runner's latency in ms; see ``runner.as_json``."""
+
+    median_ms: float
+    p90_ms: float
+    min_ms: float
+    runs: int
+
+
+class RunnerMachine(msgspec.Struct):
+    """The machine the runner ran on, and its software."""
+
+    machine: str
+    model: str
+    python: str
+    runtime: str
+    numpy: str
+
+
+class RunnerReply(msgspec.Struct):
+    """The runner's JSON; see ``runner.as_json``."""
+
+    outputs: list[EncodedArray]
+    latency: RunnerLatency
+    load_ms: float
+    peak_kb: int
+    where: RunnerMachine
+
+
 def read_runner_reply(
     text: str, complaints: str, what: str, expected: Callable[[str], str] | None = None
-) -> tuple[dict[str, Any], Arrays]:
+) -> tuple[RunnerReply, Arrays]:
     """Read the runner's JSON.
 
     Args:
-        text: Its standard output; lines before the last are ignored.
-        complaints: Its standard error, for the message where there is no JSON.
-        what: What ran.
-        expected: Turns complaints into a next step.
+        text: The runner's standard output; lines before the last JSON line are ignored.
+        complaints: The runner's standard error, for the message if there is no JSON.
+        what: Name of the runtime, for messages.
+        expected: Turns complaints into a hint; None for a general hint.
+
+    Returns:
+        The reply, and one raw array per output, shape (samples, ...).
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is no valid JSON.
     """
     lines = [line for line in text.splitlines() if line.startswith("{")]
     try:
-        reply = json.loads(lines[-1])
-        outputs = tuple(decode_array(entry) for entry in reply["outputs"])
-    except (IndexError, ValueError, KeyError, TypeError) as error:
+        reply = msgspec.json.decode(lines[-1], type=RunnerReply)
+        outputs = tuple(decode_array(entry) for entry in reply.outputs)
+    except (IndexError, ValueError, TypeError) as error:
         last = last_line(complaints) or "it printed nothing"
-        step = expected(complaints) if expected else "Choose another recipe for this model."
-        raise ModelError(f"{what} refuses the model: {last}", step) from error
+        hint = expected(complaints) if expected else "Choose another recipe for this model."
+        raise ModelError(f"{what} refuses the model: {last}", hint) from error
     return reply, outputs
 
 
-def decode_array(entry: dict[str, Any]) -> np.ndarray:
-    """An array from the runner's JSON."""
-    raw = base64.b64decode(entry["base64"], validate=True)
-    return np.frombuffer(raw, np.dtype(entry["dtype"])).reshape(entry["shape"])
+def decode_array(entry: EncodedArray) -> np.ndarray:
+    """Decode an array of a child's JSON.
+
+    Raises:
+        ValueError: The bytes do not match dtype and shape.
+    """
+    raw = base64.b64decode(entry.base64, validate=True)
+    return np.frombuffer(raw, np.dtype(entry.dtype)).reshape(entry.shape)
+
+
+def encode_array(array: np.ndarray) -> EncodedArray:
+    """Encode an array for a child's JSON."""
+    text = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    return EncodedArray(array.dtype.str, tuple(array.shape), text)
 
 
 def last_line(text: str) -> str:
-    """The last line that says something, shortened."""
+    """Return the last line that is not empty, at most 300 characters; an empty string if there is none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:300] if lines else ""

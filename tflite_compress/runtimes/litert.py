@@ -1,4 +1,4 @@
-"""LiteRT on this machine: what comes out of a ``.tflite``, on all cores."""
+"""LiteRT in this process: run a ``.tflite`` on all cores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -16,8 +16,36 @@ SIGNATURE = "serving_default"
 WORTH_A_THREAD_S = 30e-6  # measured: two threads are 0.5x as fast at 8 us a run, 1.6x at 60 us
 
 
+class TensorDetails(TypedDict):
+    """The part of the interpreter's tensor details that quantizing needs.
+
+    Attributes:
+        dtype: NumPy type of the tensor.
+        quantization: Scale and zero point; the scale is 0 if it is not quantized.
+    """
+
+    dtype: type
+    quantization: tuple[float, int]
+
+
+class IndexedDetails(TensorDetails):
+    """The interpreter's details of an input or output.
+
+    Attributes:
+        index: Index of the tensor.
+        name: Its name.
+        shape: Its shape, int32, shape (rank,).
+        shape_signature: Its shape with open dimensions as -1.
+    """
+
+    index: int
+    name: str
+    shape: np.ndarray
+    shape_signature: np.ndarray
+
+
 class LiteRTModel:
-    """A loaded ``.tflite`` with its inputs and outputs in the order of the signature given.
+    """A loaded ``.tflite`` with its inputs and outputs in the given order.
 
     Args:
         content: The file's bytes, or its path.
@@ -38,11 +66,13 @@ class LiteRTModel:
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        source: dict[str, Any] = (
-            {"model_path": str(content)} if isinstance(content, Path) else {"model_content": content}
-        )
+        is_path = isinstance(content, Path)
         try:
-            self._interpreter = Interpreter(num_threads=threads, **source)
+            self._interpreter = Interpreter(
+                model_path=str(content) if is_path else None,
+                model_content=None if is_path else content,
+                num_threads=threads,
+            )
             self._interpreter.allocate_tensors()
             signature = self._signature()
             self._inputs = [self._input_details()[signature["inputs"][name]] for name in input_names]
@@ -55,7 +85,7 @@ class LiteRTModel:
         self.batch = int(self._inputs[0]["shape"][0]) if self._inputs[0]["shape"].size else 1
 
     def _signature(self) -> dict[str, dict[str, int]]:
-        """Tensor index of each named port: by signature, or by tensor name in a file without one."""
+        """Return the tensor index of each input and output: by signature, else by tensor name."""
         signatures = self._interpreter._get_full_signature_list()
         if signatures:
             found: dict[str, dict[str, int]] = signatures[SIGNATURE]
@@ -63,32 +93,32 @@ class LiteRTModel:
         ports = {"inputs": self._input_details(), "outputs": self._output_details()}
         return {which: {d["name"]: i for i, d in details.items()} for which, details in ports.items()}
 
-    def _input_details(self) -> dict[int, dict[str, Any]]:
+    def _input_details(self) -> dict[int, IndexedDetails]:
         return {d["index"]: d for d in self._interpreter.get_input_details()}
 
-    def _output_details(self) -> dict[int, dict[str, Any]]:
+    def _output_details(self) -> dict[int, IndexedDetails]:
         return {d["index"]: d for d in self._interpreter.get_output_details()}
 
     def set_inputs(self, arrays: tuple[np.ndarray, ...]) -> None:
-        """Copy float arrays, shape (1, ...), in; integer inputs are quantized first.
+        """Copy float arrays of shape (1, ...) in; integer inputs are quantized first.
 
-        Recurrent operators keep their state from run to run unless it is reset, and Keras models
-        expect a fresh state for each sample.
+        The state of recurrent operators is reset: they keep it between runs, but Keras models start
+        each sample from a fresh state.
         """
         self._interpreter.reset_all_variables()
         for detail, array in zip(self._inputs, arrays, strict=True):
             self._interpreter.set_tensor(detail["index"], quantize_array(array, detail))
 
     def invoke(self) -> None:
-        """Run once on the inputs set."""
+        """Run once on the inputs that are set."""
         self._interpreter.invoke()
 
     def outputs(self) -> tuple[np.ndarray, ...]:
-        """The outputs of the last run, dequantized to float."""
+        """Return the outputs of the last run, dequantized to float32."""
         return tuple(dequantize_array(self._interpreter.get_tensor(d["index"]), d) for d in self._outputs)
 
     def resize_batch(self, batch: int) -> None:
-        """Set the batch of a file converted with a free batch dimension."""
+        """Set the batch size of a file with an open batch dimension."""
         for detail in self._inputs:
             self._interpreter.resize_tensor_input(detail["index"], [batch, *detail["shape"][1:]])
         self._interpreter.allocate_tensors()
@@ -96,12 +126,12 @@ class LiteRTModel:
 
     @property
     def has_free_batch(self) -> bool:
-        """True where the file was converted with a free batch dimension."""
+        """True if the batch dimension of all inputs is open."""
         return all(d["shape_signature"].size > 0 and d["shape_signature"][0] == -1 for d in self._inputs)
 
 
-def quantize_array(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    """Bring an array to a tensor's dtype; integer tensors with a scale are quantized (round to nearest)."""
+def quantize_array(array: np.ndarray, detail: TensorDetails) -> np.ndarray:
+    """Convert an array to a tensor's dtype; quantize it (round to nearest) if the tensor has a scale."""
     dtype = detail["dtype"]
     scale, zero_point = detail["quantization"]
     if scale and np.issubdtype(dtype, np.integer):
@@ -110,7 +140,7 @@ def quantize_array(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     return np.asarray(array, dtype)
 
 
-def dequantize_array(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def dequantize_array(array: np.ndarray, detail: TensorDetails) -> np.ndarray:
     """Undo :func:`quantized`; float32."""
     scale, zero_point = detail["quantization"]
     if scale and np.issubdtype(array.dtype, np.integer):
@@ -127,19 +157,19 @@ def predict(
 ) -> tuple[np.ndarray, ...]:
     """Run a ``.tflite`` over many samples on all cores.
 
-    Each worker thread has an interpreter of its own (the interpreter releases Python's lock while
-    it runs) and takes a block of the samples, so the result does not depend on their number.
-    Models so fast that threads would only fight for that lock run on one.
+    Each worker thread has its own interpreter, which releases Python's lock while it runs, and a block of
+    the samples. The result does not depend on the number of threads. Very fast models run on one thread,
+    because threads would wait for the lock.
 
     Args:
         content: The file's bytes.
         inputs: One array for each input, shape (samples, ...).
         input_names: Ports names of the inputs in that order.
         output_names: Ports names of the outputs wanted.
-        workers: Threads; by default all cores where that helps.
+        workers: Number of threads; by default all cores, or 1 for very fast models.
 
     Returns:
-        One float array for each output, shape (samples, ...).
+        One float array per output, shape (samples, ...).
 
     Raises:
         ConversionError: The runtime refuses the file or fails to run it.
@@ -162,7 +192,7 @@ def predict(
 
 
 def _useful_workers(model: LiteRTModel, inputs: tuple[np.ndarray, ...]) -> int:
-    """All cores, or one for a model whose single run is shorter than handing over Python's lock."""
+    """Return the number of cores, or 1 if a run is shorter than a switch of Python's lock."""
     if not model.has_free_batch and len(inputs[0]) >= model.batch:
         model.set_inputs(tuple(x[: model.batch] for x in inputs))
         quickest = float("inf")
@@ -171,7 +201,7 @@ def _useful_workers(model: LiteRTModel, inputs: tuple[np.ndarray, ...]) -> int:
             try:
                 model.invoke()
             except RuntimeError:
-                break  # reported where it is run in earnest
+                break  # the real run reports it
             quickest = min(quickest, time.perf_counter() - start)
         if quickest < WORTH_A_THREAD_S:
             return 1

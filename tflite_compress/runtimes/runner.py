@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a .tflite on the machine this file lies on. Needs numpy and ai-edge-litert, nothing else.
 
-    python3 runner.py MODEL.tflite --vectors=vectors.npz            check against known answers
+    python3 runner.py MODEL.tflite --vectors=vectors.npz            check against expected outputs
     python3 runner.py MODEL.tflite --vectors=inputs.npz --json      outputs and timings as JSON
 
 The .npz holds input_0, input_1, ... of shape (samples, ...) in the model's own types, and for a check also
@@ -24,7 +24,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TypedDict
 
 import numpy as np
 
@@ -33,8 +34,17 @@ DIFFERENT = 1
 UNUSABLE = 3
 
 
-def _litert() -> tuple[Any, str]:
-    """The interpreter module of whichever package is installed, and its version."""
+class Details(TypedDict):
+    """Details of an input or output, as the interpreter reports them."""
+
+    index: int
+    shape: np.ndarray
+    dtype: type
+    quantization: tuple[float, int]
+
+
+def _litert() -> tuple[ModuleType, str]:
+    """Return the interpreter module of the installed package, and its version."""
     try:
         import ai_edge_litert
         from ai_edge_litert import interpreter
@@ -53,7 +63,7 @@ class Model:
     Args:
         path: The file.
         threads: CPU threads.
-        reference: Use the plain reference kernels instead of the optimized ones (XNNPACK).
+        reference: Use the reference kernels instead of the optimized ones (XNNPACK).
     """
 
     def __init__(self, path: str | Path, threads: int = 1, reference: bool = False) -> None:
@@ -61,17 +71,17 @@ class Model:
         extra = {"experimental_op_resolver_type": module.OpResolverType.BUILTIN_REF} if reference else {}
         self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads, **extra)
         self._interpreter.allocate_tensors()
-        self.inputs = self._interpreter.get_input_details()
-        self.outputs = self._interpreter.get_output_details()
+        self.inputs: list[Details] = self._interpreter.get_input_details()
+        self.outputs: list[Details] = self._interpreter.get_output_details()
 
     def run(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        """Real numbers in, real numbers out: one array for each input, and a list of one for each output."""
+        """Run once on real numbers, one array per input; return real numbers, one array per output."""
         raw = [_quantized(a, d) for a, d in zip(arrays, self.inputs)]
         return [_dequantized(y, d) for y, d in zip(self.run_raw(*raw), self.outputs)]
 
     def run_raw(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        """Values as the model itself has them (int8, ...) in and out."""
-        self._interpreter.reset_all_variables()  # recurrent layers start afresh
+        """Run once on raw values (int8, ...), one array per input; return raw values."""
+        self._interpreter.reset_all_variables()  # recurrent layers start from a fresh state
         for detail, array in zip(self.inputs, arrays):
             array = np.asarray(array, detail["dtype"]).reshape(detail["shape"])
             self._interpreter.set_tensor(detail["index"], array)
@@ -83,7 +93,7 @@ class Model:
         self._interpreter.invoke()
 
 
-def _quantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def _quantized(array: np.ndarray, detail: Details) -> np.ndarray:
     scale, zero_point = detail["quantization"]
     if scale and np.issubdtype(detail["dtype"], np.integer):
         info = np.iinfo(detail["dtype"])
@@ -91,7 +101,7 @@ def _quantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     return np.asarray(array, detail["dtype"]).reshape(detail["shape"])
 
 
-def _dequantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def _dequantized(array: np.ndarray, detail: Details) -> np.ndarray:
     scale, zero_point = detail["quantization"]
     if scale and np.issubdtype(array.dtype, np.integer):
         return np.asarray((array.astype(np.float32) - zero_point) * np.float32(scale), np.float32)
@@ -99,14 +109,14 @@ def _dequantized(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
 
 
 def run_samples(model: Model, vectors: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Outputs of every sample, stacked: one array for each output."""
+    """Run all samples; return one raw array per output, shape (samples, ...)."""
     inputs = [vectors[f"input_{i}"] for i in range(len(model.inputs))]
     rows = [model.run_raw(*(x[i] for x in inputs)) for i in range(len(inputs[0]) if inputs else 0)]
     return [np.stack(column) for column in zip(*rows)]
 
 
 def timings(model: Model, seconds: float) -> list[float]:
-    """Milliseconds of single runs for about so many seconds, after a warm-up; at least five."""
+    """Time single runs in ms for about ``seconds``, after a warm-up; at least five runs."""
     deadline = time.perf_counter() + seconds / 5
     while time.perf_counter() < deadline:
         model.invoke()
@@ -122,7 +132,7 @@ def timings(model: Model, seconds: float) -> list[float]:
 def differences(
     outputs: list[np.ndarray], vectors: Mapping[str, np.ndarray]
 ) -> Iterator[tuple[float, float]]:
-    """For each output the largest difference from what is expected, and the largest allowed."""
+    """Yield the largest difference from the expected output and the tolerance, per output."""
     for index, found in enumerate(outputs):
         expected = vectors[f"expected_{index}"]
         gap = np.abs(found.astype(np.float64) - expected.astype(np.float64))
@@ -130,8 +140,8 @@ def differences(
         yield (float(gap.max()) if gap.size else 0.0), allowed
 
 
-def as_json(model: Model, outputs: list[np.ndarray], load_ms: float, times: list[float]) -> dict[str, Any]:
-    """Everything found, as plain data."""
+def as_json(model: Model, outputs: list[np.ndarray], load_ms: float, times: list[float]) -> dict[str, object]:
+    """Return outputs, timings and machine as plain data."""
     encoded = [
         {
             "dtype": y.dtype.str,
@@ -174,7 +184,7 @@ def _peak_kb() -> int:
 
 
 def _leave_when_stdin_closes() -> None:
-    """End this process when whoever started it over a connection has gone."""
+    """End this process when standard input closes: the connection that started it is lost."""
 
     def watch() -> None:
         while os.read(0, 4096):  # not sys.stdin: its lock would be held when Python ends
@@ -185,12 +195,12 @@ def _leave_when_stdin_closes() -> None:
 
 
 def main() -> int:
-    """Run the command line; exit code 0 for right answers, 1 for wrong ones, 3 where it cannot run."""
+    """Run the command line. Exit code 0: correct outputs; 1: wrong outputs; 3: the model cannot run."""
     parser = argparse.ArgumentParser(description="Run a .tflite and check or print its outputs.")
     parser.add_argument("model")
     parser.add_argument("--vectors", default="vectors.npz", help="samples, and expected outputs to check")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--reference", action="store_true", help="plain kernels instead of XNNPACK")
+    parser.add_argument("--reference", action="store_true", help="reference kernels instead of XNNPACK")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure latency")
     parser.add_argument("--json", action="store_true", help="print outputs and timings as JSON")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when standard input closes")

@@ -1,8 +1,8 @@
-"""A device reached over SSH, such as a Raspberry Pi: runs there, in one connection, and cleans up.
+"""LiteRT on a device reached over SSH, such as a Raspberry Pi.
 
-The system's OpenSSH client does the talking, with the user's keys, agent and ``~/.ssh/config``. Model,
-inputs and a single-file runner travel as one archive into a temporary folder, which the remote shell removes
-when it ends, whatever the reason; the runner ends itself when the connection is lost.
+The system's OpenSSH client connects with the user's keys, agent and ``~/.ssh/config``. It sends model, inputs
+and a single-file runner as one archive into a temporary folder. The remote shell always removes the folder
+when it ends. The runner ends when the connection is lost.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tarfile
 import threading
 from dataclasses import dataclass
 
+from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import RUNNER, last_line, pack_inputs, read_runner_reply
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import CompressError, UsageError
@@ -21,7 +22,7 @@ from tflite_compress.support.errors import CompressError, UsageError
 CONNECT_S = 15
 SAFE = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@:+=%,")
 
-# What OpenSSH and the remote shell say, what it means, and what to do.
+# Messages of OpenSSH and the remote shell, with their meaning and a hint.
 _LOST = ("the connection was lost", "Check power and network of the device, then run it again.")
 _SILENT = ("it does not answer", "Check that it is switched on and in your network.")
 _NO_PYTHON = ("Python is missing on it", "Install it, or name it: --remote-python=/path/to/python3")
@@ -64,7 +65,7 @@ _TROUBLE = {
 
 @dataclass(frozen=True)
 class Host:
-    """Where and how to run.
+    """An SSH host, and how to run a model on it.
 
     Attributes:
         name: ``user@host`` or a name from ``~/.ssh/config``.
@@ -89,36 +90,43 @@ class Host:
 
 
 def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: float = 600) -> Runtime:
-    """LiteRT on a device reached over SSH.
+    """Return LiteRT on an SSH host as a runtime.
 
     Args:
         host: The device.
         threads: CPU threads.
-        seconds: How long to measure latency there.
-        limit_s: Longest time for everything.
+        seconds: Time to measure latency.
+        limit_s: Maximum time for the whole run.
     """
 
-    def ask(content: bytes, inputs: Arrays) -> RunResult:
+    def run(content: bytes, inputs: Arrays) -> RunResult:
         flags = f"--threads={int(threads)} --seconds={float(seconds)} --json --watch-stdin"
         archive = _archive(content, inputs)
         out, err = _converse(host, _remote_script(host, len(archive), flags), archive, limit_s)
         reply, outputs = read_runner_reply(out, err, f"LiteRT on {host.name}")
-        where = reply["where"]
-        how = f"on {where['model'] or host.name} ({where['machine']}), threads: {threads}"
-        latency = reply["latency"]
+        where, latency = reply.where, reply.latency
+        how = f"on {where.model or host.name} ({where.machine}), threads: {threads}"
         costs = (
             Measurement(
-                "latency", latency["median_ms"], "ms", "measured", f"median of {latency['runs']} runs {how}"
+                "latency", latency.median_ms, "ms", "measured", f"median of {latency.runs} runs {how}"
             ),
-            Measurement("latency p90", latency["p90_ms"], "ms", "measured", how),
-            Measurement("load", reply["load_ms"], "ms", "measured", how),
+            Measurement("latency p90", latency.p90_ms, "ms", "measured", how),
+            Measurement("load", reply.load_ms, "ms", "measured", how),
             Measurement(
-                "process memory", reply["peak_kb"] * 1024.0, "bytes", "measured", f"peak of the process {how}"
+                "process memory", reply.peak_kb * 1024.0, "bytes", "measured", f"peak of the process {how}"
             ),
         )
-        return RunResult(f"{where['runtime']} over SSH", outputs, costs)
+        return RunResult(f"{where.runtime} over SSH", outputs, costs)
 
-    return ask
+    return run
+
+
+@register_runtime("ssh", "an OpenSSH client; Python, numpy and ai-edge-litert on the host", "HOST")
+def _make(detail: str | None, remote: Remote) -> Runtime:
+    if detail is None:
+        raise UsageError("ssh needs a host", "Name it: ssh:pi@raspberrypi")
+    host = Host(detail, remote.port, remote.python, remote.folder, remote.ssh_options)
+    return ssh_runtime(host, remote.threads)
 
 
 def _archive(content: bytes, inputs: Arrays) -> bytes:
@@ -133,7 +141,7 @@ def _archive(content: bytes, inputs: Arrays) -> bytes:
 
 
 def _remote_script(host: Host, archive_bytes: int, flags: str) -> str:
-    """What the remote shell does. Standard input stays open behind the archive as a sign of life."""
+    """Return the remote shell's script. The run stops when standard input closes."""
     return (
         f"d=$(mktemp -d {host.folder}/tflite-compress.XXXXXX) || exit 73; trap 'rm -rf \"$d\"' EXIT; "
         "trap 'exit 129' HUP INT TERM PIPE; "
@@ -143,11 +151,11 @@ def _remote_script(host: Host, archive_bytes: int, flags: str) -> str:
 
 
 def _converse(host: Host, script: str, archive: bytes, limit_s: float) -> tuple[str, str]:
-    """Run the script, feed it the archive, and give its output and errors.
+    """Run the script with the archive as input, and return its standard output and standard error.
 
     Raises:
         UsageError: OpenSSH is missing.
-        CompressError: The connection or the device fails; says which and what to do.
+        CompressError: The connection or the device fails.
     """
     ssh = shutil.which("ssh")
     if ssh is None:
@@ -193,11 +201,11 @@ def _feed(process: subprocess.Popen[bytes], archive: bytes) -> None:
         process.stdin.write(archive)
         process.stdin.flush()
     except (BrokenPipeError, OSError):
-        pass  # the other side says why
+        pass  # the remote side reports the reason
 
 
 def explain_failure(host: str, complaints: str, code: int) -> CompressError:
-    """What OpenSSH or the remote shell complained about, in the user's terms."""
+    """Return the error for a failed run, from the messages of OpenSSH or the remote shell."""
     for sign, (meaning, step) in _TROUBLE.items():
         if sign in complaints:
             return CompressError(f"{host}: {meaning}", step.format(host=host))

@@ -1,17 +1,17 @@
-"""TFLite Micro on this machine: the interpreter that firmware links, from the ``tflite-micro`` wheel.
+"""TFLite Micro in this process: the interpreter that firmware links, from the ``tflite-micro`` wheel.
 
-Its kernels are the portable reference ones; boards may use optimized kernels, and a 32-bit build needs a
-little less arena than this 64-bit one.
+It has the portable reference kernels. Boards may use optimized kernels. A 32-bit build needs a slightly
+smaller arena than this 64-bit build.
 """
 
 from __future__ import annotations
 
-from typing import Any, TextIO
+from typing import Literal, TextIO, TypedDict
 
 import numpy as np
 
 from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
-from tflite_compress.runtimes.litert import dequantize_array, quantize_array
+from tflite_compress.runtimes.litert import TensorDetails, dequantize_array, quantize_array
 from tflite_compress.runtimes.tflm_runtime import run_micro
 from tflite_compress.support.backend import native_noise_captured
 from tflite_compress.support.errors import ConversionError, ModelError
@@ -19,14 +19,24 @@ from tflite_compress.tflite.flatbuffer import tensor_name, text_of, unpack
 from tflite_compress.tflite.tensor_specs import read_signature
 
 
+class _Parameters(TypedDict):
+    scales: np.ndarray
+    zero_points: np.ndarray
+
+
+class _MicroDetails(TypedDict):
+    dtype: type
+    quantization_parameters: _Parameters
+
+
 class TFLMModel:
     """A loaded ``.tflite`` with inputs and outputs in the order given.
 
     Args:
         content: The file's bytes.
-        input_names: Names of the input tensors, in the order arrays will come.
-        output_names: Likewise for the outputs.
-        arena_bytes: Size of the tensor arena; None takes more than any model of this size needs.
+        input_names: Names of the inputs, in the order of the arrays.
+        output_names: Names of the outputs, in the order of the results.
+        arena_bytes: Size of the tensor arena; None for more than a model of this size needs.
 
     Raises:
         ConversionError: TFLite Micro refuses the file, or the arena is too small.
@@ -50,8 +60,8 @@ class TFLMModel:
                     f"TFLite Micro refuses the file: {_first_complaint(log, error)}",
                     "Choose another recipe for this model.",
                 ) from error
-        self._inputs = _ports(content, input_names, "inputs")
-        self._outputs = _ports(content, output_names, "outputs")
+        self._inputs = _positions(content, input_names, "inputs")
+        self._outputs = _positions(content, output_names, "outputs")
 
     def run(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Run once from a fresh state.
@@ -79,7 +89,7 @@ class TFLMModel:
         self._interpreter.invoke()
 
     def dequantize(self, outputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Outputs of :meth:`run` as float."""
+        """Convert outputs of :meth:`run` to float32."""
         details = [_detail(self._interpreter.get_output_details(place)) for place, _ in self._outputs]
         return tuple(dequantize_array(y, d) for y, d in zip(outputs, details, strict=True))
 
@@ -100,8 +110,8 @@ def predict_raw(
     Raises:
         ConversionError: TFLite Micro refuses the file.
     """
-    places = [place for place, _ in _ports(content, ports[0], "inputs")]
-    wanted = [place for place, _ in _ports(content, ports[1], "outputs")]
+    places = [place for place, _ in _positions(content, ports[0], "inputs")]
+    wanted = [place for place, _ in _positions(content, ports[1], "outputs")]
     file_ports = read_signature(content)
     by_place = dict(zip(places, inputs, strict=True))
     raw = tuple(port.to_raw(by_place[i])[:, np.newaxis] for i, port in enumerate(file_ports.inputs))
@@ -118,17 +128,17 @@ def has_same_outputs(
     inputs: tuple[np.ndarray, ...],
     ports: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> bool:
-    """True where two files give outputs equal bit for bit on every sample."""
+    """Return True if two files give bit-identical outputs on every sample."""
     before, after = predict_raw(first, inputs, ports), predict_raw(second, inputs, ports)
     pairs = [(a, b) for x, y in zip(before, after, strict=True) for a, b in zip(x, y, strict=True)]
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
 
 
 def find_minimal_arena(content: bytes) -> int:
-    """Smallest tensor arena in bytes with which the model can be allocated, by bisection.
+    """Return the smallest tensor arena in bytes that the model can be allocated in, by bisection.
 
     Raises:
-        ConversionError: TFLite Micro refuses the file whatever the arena.
+        ConversionError: TFLite Micro refuses the file with any arena.
     """
     found = find_smallest_arena(content, estimate_arena(content))
     if found is None:
@@ -141,22 +151,24 @@ def find_minimal_arena(content: bytes) -> int:
     return found
 
 
-def _ports(content: bytes, names: tuple[str, ...], which: str) -> list[tuple[int, str]]:
-    """Position of each named port: by signature, else by tensor name, else in order."""
+def _positions(
+    content: bytes, names: tuple[str, ...], side: Literal["inputs", "outputs"]
+) -> list[tuple[int, str]]:
+    """Return the position of each input or output: by signature, else by tensor name, else in order."""
     model = unpack(content)
     graph = model.subgraphs[0]
-    tensors = [int(i) for i in getattr(graph, which)]
+    tensors = [int(i) for i in (graph.inputs if side == "inputs" else graph.outputs)]
     by_name = {tensor_name(graph.tensors[i]): place for place, i in enumerate(tensors)}
     for signature in model.signatureDefs or []:
-        for entry in getattr(signature, which) or []:
+        for entry in (signature.inputs if side == "inputs" else signature.outputs) or []:
             by_name[text_of(entry.name)] = tensors.index(entry.tensorIndex)
     if all(name in by_name for name in names):
         return [(by_name[name], name) for name in names]
     return list(enumerate(names))
 
 
-def _detail(details: dict[str, Any]) -> dict[str, Any]:
-    """TFLite Micro's tensor details in the shape of LiteRT's."""
+def _detail(details: _MicroDetails) -> TensorDetails:
+    """Convert TFLite Micro's tensor details to LiteRT's format."""
     parameters = details["quantization_parameters"]
     scales, points = np.asarray(parameters["scales"]), np.asarray(parameters["zero_points"])
     pair = (float(scales[0]), int(points[0])) if scales.size else (0.0, 0)

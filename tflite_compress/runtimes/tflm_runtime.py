@@ -1,43 +1,64 @@
-"""TFLite Micro as a runtime to ask: outputs, tensor arena, and how the arena divides.
+"""TFLite Micro as a runtime: outputs, tensor arena, and the parts of the arena.
 
-Run as a module it is the child process that does the asking, because the interpreter may crash.
+This module also runs as a child process (``python -m``), because the interpreter may crash.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
-from tflite_compress.runtimes.isolated import decode_array, job_folder, last_line, run_child
-from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult
+from tflite_compress.runtimes.by_name import Remote, register_runtime
+from tflite_compress.runtimes.isolated import (
+    EncodedArray,
+    decode_array,
+    encode_array,
+    job_folder,
+    last_line,
+    run_child,
+)
+from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.scratch import find_largest_scratch
 
 ARENA_ROUNDING = 1024
 
 
+class _Reply(msgspec.Struct):
+    outputs: list[EncodedArray]
+
+
+class _Interpreter(Protocol):
+    def get_output(self, index: int) -> np.ndarray: ...
+
+
+@register_runtime("tflm", "tflite-micro")
+def _make(detail: str | None, remote: Remote) -> Runtime:
+    return micro_runtime
+
+
 def micro_runtime(content: bytes, inputs: Arrays) -> RunResult:
-    """Ask TFLite Micro on this machine.
+    """Run a model in TFLite Micro on this machine.
 
     Args:
         content: A ``.tflite``.
-        inputs: One raw array for each input, shape (samples, ...).
+        inputs: One raw array per input, shape (samples, ...), in the input's dtype.
 
     Returns:
-        Outputs, and the arena: measured here (``arena``), its head and tail, and what to reserve on a
-        32-bit target with optimized kernels (``arena to reserve``).
+        Outputs and arena sizes in bytes: measured here (``arena``), its head and tail, and the size to
+        reserve on a 32-bit target with optimized kernels (``arena to reserve``).
 
     Raises:
-        ModelError: It refuses the model, or crashes on it; names what it complains about.
+        ModelError: TFLite Micro refuses the model, or crashes on it.
     """
     with ThreadPoolExecutor(1) as pool:  # both wait for child processes, so they wait at the same time
         search = pool.submit(find_smallest_arena, content, estimate_arena(content))
@@ -50,17 +71,17 @@ def micro_runtime(content: bytes, inputs: Arrays) -> RunResult:
 
 
 def run_micro(content: bytes, inputs: Arrays) -> tuple[Arrays, str]:
-    """Run a file in a child process, in an arena with room to spare.
+    """Run a file in a child process, with an arena that is larger than needed.
 
     Args:
         content: A ``.tflite``.
-        inputs: One raw array for each input in the file's order, shape (samples, ...).
+        inputs: One raw array per input in the file's order, shape (samples, ...).
 
     Returns:
-        One raw array for each output, shape (samples, ...), and what the interpreter logged.
+        One raw array per output, shape (samples, ...), and the interpreter's log.
 
     Raises:
-        ModelError: It refuses the model, or crashes on it; names what it complains about.
+        ModelError: TFLite Micro refuses the model, or crashes on it.
     """
     with job_folder(content, inputs) as folder:
         command = [sys.executable, "-m", __name__, str(folder), str(estimate_arena(content))]
@@ -70,14 +91,15 @@ def run_micro(content: bytes, inputs: Arrays) -> tuple[Arrays, str]:
         raise ModelError(
             f"TFLite Micro refuses the model: {find_complaint(done.stderr)}", "Try --recipe=int8."
         )
-    return tuple(decode_array(entry) for entry in json.loads(lines[-1])["outputs"]), done.stderr
+    reply = msgspec.json.decode(lines[-1], type=_Reply)
+    return tuple(decode_array(entry) for entry in reply.outputs), done.stderr
 
 
 def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[Measurement, ...]:
-    """Figures of the arena.
+    """Return the sizes of the arena.
 
-    The smallest arena is exact for this 64-bit build. A 32-bit build needs less for its structures, and
-    optimized kernels need scratch memory besides: CMSIS-NN's is computed from its documented sizes.
+    The smallest arena is exact for this 64-bit build. A 32-bit build needs less for its structures. Optimized
+    kernels need scratch memory in addition, computed from CMSIS-NN's documented sizes.
     """
     here = "bisection on the interpreter, 64-bit build, reference kernels"
     scratch = find_largest_scratch(content)
@@ -99,7 +121,7 @@ def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple
 
 
 def read_allocations(log: str) -> dict[str, int]:
-    """Head and tail bytes in what ``print_allocations`` writes."""
+    """Return head and tail bytes from the output of ``print_allocations``."""
     found = {}
     for part in ("head", "tail"):
         match = re.search(rf"Arena allocation {part} (\d+) bytes", log)
@@ -109,19 +131,19 @@ def read_allocations(log: str) -> dict[str, int]:
 
 
 def find_complaint(log: str) -> str:
-    """The first thing the interpreter complained about: what follows is its consequence."""
+    """Return the interpreter's first error message: later ones follow from it."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     useful = [line for line in lines if "Traceback" not in line and not line.startswith("File ")]
     return useful[0][:300] if useful else last_line(log) or "no reason given"
 
 
 def _search_path() -> str:
-    """This process's module path, so that the child finds the same packages."""
+    """Return this process's module path, so that the child finds the same packages."""
     return os.pathsep.join(path for path in sys.path if path)
 
 
 def _answer(folder: Path, arena_bytes: int) -> None:
-    """The child: run every sample from a fresh state, print outputs, then the allocations."""
+    """Run every sample from a fresh state in the child; print allocations and outputs."""
     from tflite_micro.python.tflite_micro import runtime
 
     content = (folder / "model.tflite").read_bytes()
@@ -137,23 +159,16 @@ def _answer(folder: Path, arena_bytes: int) -> None:
         rows.append(_outputs(interpreter))
     interpreter.print_allocations()
     columns = [np.stack(column) for column in zip(*rows, strict=True)]
-    print(json.dumps({"outputs": [_encoded(y) for y in columns]}))
+    print(msgspec.json.encode(_Reply([encode_array(y) for y in columns])).decode())
 
 
-def _outputs(interpreter: Any) -> list[np.ndarray]:
+def _outputs(interpreter: _Interpreter) -> list[np.ndarray]:
     found: list[np.ndarray] = []
-    while True:  # the interpreter does not tell how many there are
+    while True:  # the interpreter does not report their number
         try:
             found.append(np.array(interpreter.get_output(len(found))))
         except (IndexError, RuntimeError, ValueError):
             return found
-
-
-def _encoded(array: np.ndarray) -> dict[str, Any]:
-    import base64
-
-    text = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
-    return {"dtype": array.dtype.str, "shape": list(array.shape), "base64": text}
 
 
 if __name__ == "__main__":

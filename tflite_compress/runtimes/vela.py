@@ -1,7 +1,7 @@
-"""Arm's Vela compiler for Ethos-U NPUs: the compiled model, what runs on the NPU, cycles and memory.
+"""Arm's Vela compiler for Ethos-U NPUs: compiled model, operators on the NPU, cycles and memory.
 
-Vela's cycle and time figures come from its performance model of the NPU, not from a device; operators left to
-the CPU are not in them.
+Vela's cycles and times come from its performance model of the NPU, not from a device. They leave out
+operators on the CPU.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import job_folder, last_line, run_child
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError, UsageError
@@ -35,12 +36,12 @@ ACCELERATORS = (
 
 @dataclass(frozen=True)
 class Compiled:
-    """What Vela made.
+    """A model compiled by Vela.
 
     Attributes:
         content: The compiled ``.tflite``, for the NPU's driver.
         result: Its figures.
-        left_to_cpu: Operators the NPU does not take, with Vela's reason.
+        left_to_cpu: Operators that run on the CPU, with Vela's reason.
     """
 
     content: bytes
@@ -49,8 +50,13 @@ class Compiled:
 
 
 def vela_runtime(accelerator: str, system_config: str = "", memory_mode: str = "") -> Runtime:
-    """Vela for one NPU as a runtime; it computes no outputs."""
+    """Return Vela for one NPU as a runtime; it computes no outputs. See :func:`compile_for`."""
     return lambda content, inputs: compile_for(content, accelerator, system_config, memory_mode).result
+
+
+@register_runtime("vela", "pip install 'tflite-compress[vela]'", "NPU")
+def _make(detail: str | None, remote: Remote) -> Runtime:
+    return vela_runtime(detail or "ethos-u55-128")
 
 
 def compile_for(content: bytes, accelerator: str, system_config: str = "", memory_mode: str = "") -> Compiled:
@@ -60,7 +66,7 @@ def compile_for(content: bytes, accelerator: str, system_config: str = "", memor
         content: A ``.tflite``.
         accelerator: For example ``ethos-u55-256``.
         system_config: A section of Vela's ``vela.ini``; Vela's default if empty.
-        memory_mode: Likewise.
+        memory_mode: A memory mode of ``vela.ini``; Vela's default if empty.
 
     Raises:
         UsageError: There is no such NPU, or Vela is not installed.
@@ -122,7 +128,7 @@ def _answer(row: dict[str, str], text: str, compiled: bytes, accelerator: str) -
 
 
 def read_npu_share(text: str) -> float | None:
-    """Share of operators that run on the NPU, from Vela's report; None where it does not say."""
+    """Return the share of operators on the NPU (0 to 1) from Vela's report; None if it is not there."""
     counts = {side: re.search(rf"{side} operators = (\d+)", text) for side in ("CPU", "NPU")}
     if counts["NPU"] is None:
         return None
@@ -132,7 +138,7 @@ def read_npu_share(text: str) -> float | None:
 
 
 def list_cpu_operators(text: str) -> tuple[str, ...]:
-    """Operators the NPU does not take, each with Vela's reason."""
+    """Return the operators that run on the CPU, each with Vela's reason."""
     pattern = r"operator: (\w+), ofm: '([^']*)'\s*Reason: ([^\n]*)"
     found = [f"{op} '{name}' runs on the CPU: {why.strip()}" for op, name, why in re.findall(pattern, text)]
     return tuple(dict.fromkeys(found))
