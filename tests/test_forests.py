@@ -165,7 +165,7 @@ def test_an_estimator_from_memory_and_missing_values() -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem", "step"),
     [
-        (("digits.joblib", "--data=digits.npz"), "runs the code it holds", "--trust-model"),
+        (("digits.joblib", "--data=digits.npz"), "runs the code in it", "--trust-model"),
         (("digits.skops",), "no data was given", "forest-exact"),
         (("digits.skops", "--data=cancer.npz"), "(samples, 64)", "Reshape"),
         (("digits.skops", "--data=digits.npz", "--recipe=int8"), "for neural networks", "--recipe=forest"),

@@ -19,7 +19,7 @@ def test_runs_arrive_in_mlflow_once(run: Run, tmp_path: Path) -> None:
     add(ledger)
     add(ledger, "esp32")
     code, out, _ = run("runs", f"--ledger={ledger}", f"--mlflow={uri}")
-    assert code == 0 and "2 of 2 runs added" in out
+    assert code == 0 and "added 2 of 2 runs" in out
     add(ledger, "esp32-s3")
     assert export(runs(ledger), uri) == 1
     client = MlflowClient(tracking_uri=uri)
