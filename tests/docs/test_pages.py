@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tflite_compress.cli.command_registry import all_commands
+from tflite_compress.cli.fire_adapter import resolve
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.passes import Context, Model
@@ -54,6 +56,15 @@ def test_every_trouble_has_an_answer() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists() or target in GENERATED, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_commands_have_the_options_shown(page: Path) -> None:
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("tflite-compress "):
+                name, *words = shlex.split(line.partition(" > ")[0])[1:]
+                assert callable(resolve(all_commands()[name], words)), line
 
 
 def test_files_to_start_from(run: Callable[..., tuple[int, str, str]], int8_file: Path) -> None:
