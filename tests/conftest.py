@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow down the other processes
 os.environ.setdefault("XDG_CACHE_HOME", "/tmp/tflite-compress-tests-cache")
 os.environ["TFLITE_COMPRESS_LEDGER"] = (
     "ledger.sqlite"  # in the test's folder: the user's own is not for tests
 )
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
+DATA = Path(__file__).parent / "data"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 LONGEST = ("test_fashion.py", "test_readme.py", "test_api.py")
 
@@ -82,9 +85,16 @@ def compressed(tmp_path_factory: pytest.TempPathFactory, digits: Path, digits_da
     import tflite_compress
     from tflite_compress.data.gather import DataSpec
 
-    out = tmp_path_factory.mktemp("compressed") / "digits"
+    in_worker = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    out = (base.parent if in_worker else base) / "compressed" / "digits"
+    out.parent.mkdir(exist_ok=True)
     devices = ["raspberry-pi-4", "android-gpu", "arduino-nano-33-ble", "alif-ensemble-e7"]
-    tflite_compress.compress_many(digits, devices, None, DataSpec(digits_data), out=out)
+    with open(out.parent / "lock", "w") as lock:  # the processes of one session share it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            spec = DataSpec(digits_data)
+            tflite_compress.compress_many(digits, devices, None, spec, out=out, latency_seconds=0.05)
     return out
 
 

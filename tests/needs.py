@@ -1,4 +1,4 @@
-"""Tools of the machine that some tests need."""
+"""What tests need of the machine: its programs, and time for the longest of them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def tool(name: str, package: str, path: str | None = None) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return found
+
+
+def marathon_count(whole: int, sample: int) -> int:
+    """How often a marathon test repeats what it tries: fewer times where .ci/marathon runs a sample."""
+    return sample if os.environ.get("TFLITE_COMPRESS_SAMPLE") else whole

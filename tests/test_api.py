@@ -13,7 +13,8 @@ import tflite_compress
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.support.errors import DataError, UsageError
 
-FAST = {"latency_seconds": 0.05}
+FAST: dict[str, Any] = {"latency_seconds": 0.05}
+PLAIN: dict[str, Any] = {**FAST, "details": False, "bundle": False}
 
 
 def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tm
 
     x, y = digits_arrays["x_test"], digits_arrays["y_test"]
     spec = {"train": digits_arrays["x_train"], "evaluate": (x, y)}
-    result = tflite_compress.compress(digits, "arduino-nano-33-ble", **spec, out=tmp_path / "o", **FAST)
+    result = tflite_compress.compress(digits, "arduino-nano-33-ble", **spec, out=tmp_path / "o", **PLAIN)
     interpreter = Interpreter(model_path=str(result.tflite))
     interpreter.allocate_tensors()
     (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -58,6 +59,7 @@ def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tm
     assert right / len(y) == pytest.approx(result.report["accuracy"]["after"])
 
 
+@pytest.mark.slow
 def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     from tflite_compress.passes.prune import Prune
 
@@ -94,7 +96,7 @@ def test_without_labels_the_original_is_the_yardstick(
     digits: Path, digits_arrays: Any, tmp_path: Path
 ) -> None:
     x = digits_arrays["x_train"]
-    result = tflite_compress.compress(digits, "raspberry-pi-4", data=x, out=tmp_path / "o", **FAST)
+    result = tflite_compress.compress(digits, "raspberry-pi-4", data=x, out=tmp_path / "o", **PLAIN)
     accuracy = result.report["accuracy"]
     assert not accuracy["labelled"] and accuracy["before"] == 1.0 and accuracy["after"] > 0.97
     assert accuracy["metric"] == "top1 agreement with the original"
@@ -102,11 +104,11 @@ def test_without_labels_the_original_is_the_yardstick(
 
 
 def test_without_data_float16_is_made_but_accuracy_unknown(digits: Path, tmp_path: Path) -> None:
-    result = tflite_compress.compress(digits, "android-gpu", out=tmp_path / "o", **FAST)
+    result = tflite_compress.compress(digits, "android-gpu", out=tmp_path / "o", **PLAIN)
     assert result.report["verdict"] == "unverified" and result.passed
     assert any("accuracy is unknown" in note for note in result.report["notes"])
     with pytest.raises(DataError, match="no data was given"):
-        tflite_compress.compress(digits, "raspberry-pi-4", out=tmp_path / "p", **FAST)
+        tflite_compress.compress(digits, "raspberry-pi-4", out=tmp_path / "p", **PLAIN)
 
 
 def outlier_model(keras: Any) -> Any:
@@ -125,7 +127,7 @@ def outlier_model(keras: Any) -> Any:
 def test_the_next_gentler_version_is_tried(keras: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     result = tflite_compress.compress(
-        outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2", **FAST
+        outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2", **PLAIN
     )
     tried = [(a["in_short"], a["passed"]) for a in result.report["attempts"]]
     assert tried[0] == ("int8", False) and tried[-1][1] and len(tried) > 1
@@ -136,7 +138,7 @@ def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path)
     layers = keras.layers
     looped = keras.Sequential([keras.Input((8, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])
     x = np.random.default_rng(1).standard_normal((40, 8, 3)).astype(np.float32)
-    result = tflite_compress.compress(looped, "raspberry-pi-4", data=x, out=tmp_path / "o", **FAST)
+    result = tflite_compress.compress(looped, "raspberry-pi-4", data=x, out=tmp_path / "o", **PLAIN)
     first, *_, last = result.report["attempts"]
     assert result.passed and "loop" in first["error"] and not first["passed"] and last["passed"]
 
@@ -148,7 +150,7 @@ def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: P
         '[[passes]]\npass = "convert"\nprecision = "int8"\n'
     )
     result = tflite_compress.compress(
-        outlier_model(keras), "raspberry-pi-4", "only.toml", data=x, out=tmp_path / "o", **FAST
+        outlier_model(keras), "raspberry-pi-4", "only.toml", data=x, out=tmp_path / "o", **PLAIN
     )
     assert not result.passed and result.tflite.name.endswith(".failed.tflite") and result.tflite.is_file()
     assert result.report["verdict"] == "failed" and result.report["passes"][-1]["drop"] > 0.01
@@ -165,7 +167,7 @@ def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
     inputs = {"right": rng.standard_normal((200, 4)), "left": rng.standard_normal((200, 8))}
     labels = {"size": rng.standard_normal((200, 1)), "kind": rng.integers(0, 3, 200)}
     result = tflite_compress.compress(
-        model, "raspberry-pi-4", data=(inputs, labels), out=tmp_path / "o", max_drop=0.5, **FAST
+        model, "raspberry-pi-4", data=(inputs, labels), out=tmp_path / "o", max_drop=0.5, **PLAIN
     )
     assert set(result.report["accuracy"]["by_output"]) == {"kind", "size"}
     assert result.report["distance_from_original"]["cosine"] > 0.99

@@ -28,18 +28,18 @@ def _twice(digits: Path, data: Path, recipe: str, device: str, training: bool) -
     return same
 
 
-@pytest.mark.parametrize("recipe", ["int8", "prune-int8"])
+@pytest.mark.parametrize("recipe", ["int8", pytest.param("prune-int8", marks=pytest.mark.slow)])
 def test_repeating_gives_the_same_bytes(digits: Path, digits_data: Path, recipe: str) -> None:
     assert _twice(digits, digits_data, recipe, "raspberry-pi-4", True)
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.parametrize("recipe", [r for r in POST_TRAINING if r != "int8"])
 def test_post_training_recipes(digits: Path, digits_data: Path, recipe: str) -> None:
     assert _twice(digits, digits_data, recipe, "raspberry-pi-4", False)
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.parametrize("recipe", [r for r in PRUNING if r != "prune-int8"])
 def test_pruning_recipes(digits: Path, digits_data: Path, recipe: str) -> None:
     device = "rp2040" if recipe in ("tiny-mcu", "deep-compression-int8") else "raspberry-pi-4"

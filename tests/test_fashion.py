@@ -11,7 +11,7 @@ import pytest
 
 import tflite_compress
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.marathon
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,7 @@ def test_the_command_line_repeats_checks_and_inspects(run: Run, folder: Path) ->
         assert "GATHER" in out or "flash" in out, err
 
 
+@pytest.mark.slow
 def test_tensorflow_is_never_imported(folder: Path) -> None:
     script = (
         "import sys, tflite_compress\n"
@@ -146,6 +147,7 @@ def test_names_of_classes_are_understood(folder: Path) -> None:
     assert "benign, malignant" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_an_estimator_from_memory_and_missing_values() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(600, 4)).astype(np.float32)
@@ -205,6 +207,7 @@ def test_networks_refuse_recipes_for_trees(run: Run, digits: Path, digits_data: 
     assert code == 2 and "is for decision trees" in err and "--recipe=int8" in err
 
 
+@pytest.mark.slow
 def test_other_recipes_do_what_they_say(folder: Path) -> None:
     made = {
         recipe: tflite_compress.compress(

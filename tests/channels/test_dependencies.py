@@ -116,7 +116,7 @@ def test_small_applications(keras: Any, name: str) -> None:
     check_application(keras, name)
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.parametrize("name", FAMILIES)
 def test_families_of_applications(keras: Any, keras2: Any, name: str) -> None:
     check_application(keras, name)

@@ -115,6 +115,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(run: Run, digits: Path, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_main_job(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     devices = "raspberry-pi-4,android-gpu,arduino-nano-33-ble"
     code, out, err = run("compress", digits, f"--device={devices}", f"--data={digits_data}", "--out=result")
@@ -128,7 +129,7 @@ def test_the_main_job(run: Run, digits: Path, digits_data: Path, tmp_path: Path)
 def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     code, out, err = run(
         "compress", digits, "--device=android-gpu", f"--data={digits_data}", "--precision=dynamic",
-        "--slim=full", "--out=o", "--json",
+        "--slim=full", "--out=o", "--json", "--bundle=false", "--details=false",
     )  # fmt: skip
     assert code == 0, err
     assert json.loads(out)[0]["recipe"]["in_short"] == "dynamic"
@@ -194,7 +195,7 @@ def test_accuracy_that_cannot_be_kept_exits_1(
     )
     code, out, err = run(
         "compress", digits, "--device=raspberry-pi-4", "--recipe=harsh.toml", f"--data={digits_data}",
-        "--max-drop=0.001", "--out=o",
+        "--max-drop=0.001", "--out=o", "--bundle=false", "--details=false",
     )  # fmt: skip
     assert code == 1, err
     assert (tmp_path / "o" / "digits.failed.tflite").is_file()
@@ -291,6 +292,7 @@ def test_a_read_only_output_folder(digits: Path, digits_data: Path, tmp_path: Pa
     assert "loading" not in done.stderr  # found out before any work
 
 
+@pytest.mark.slow
 def test_a_full_disk(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can mount a small disk")
@@ -308,6 +310,7 @@ def test_a_full_disk(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "compress", digits, DEVICE, f"--data={digits_data}", "--recipe=prune-int8",

@@ -62,13 +62,13 @@ def follow(name: str, environment: dict[str, str], stand_ins: dict[str, str], le
         assert done.returncode == 0, (line, done.stdout, done.stderr)
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_microcontroller(environment: dict[str, str]) -> None:
     tool("g++", "g++")
     follow("microcontroller", environment, {}, 8)
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_raspberry_pi(environment: dict[str, str], pi: Server, emulator: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     stand_ins = {
@@ -80,7 +80,7 @@ def test_raspberry_pi(environment: dict[str, str], pi: Server, emulator: Path, t
     assert (tmp_path / "home" / "digits" / "run_model.py").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_phone(environment: dict[str, str], tmp_path: Path) -> None:
     script(tmp_path / "bin", "adb", STAND_IN.partition("\n")[2])
     (tmp_path / "android_aarch64_benchmark_model").write_text("binary")

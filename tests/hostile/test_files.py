@@ -14,10 +14,11 @@ import pytest
 
 from tests.hostile.files import valid_files
 from tests.hostile.mutations import mutated
+from tests.needs import marathon_count
 from tflite_compress.support.errors import CompressError
 
 CRASHES = Path(__file__).parent / "crashes"
-MUTATIONS = 200  # of each of ten files
+MUTATIONS = marathon_count(200, 20)  # of each of ten files
 SECONDS_A_FILE = 60  # shapes blown up: the runtimes' children are stopped by their own limits before
 PARENT_BYTES = 4 << 30
 
@@ -58,7 +59,7 @@ def _one(job: tuple[str, bytes, int, str]) -> tuple[str, int, str]:
     return name, seed, word
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_two_thousand_mutations(digits: Path, keras: Any, tmp_path: Path) -> None:
     files = valid_files(digits, keras)
     assert len(files) == 10
@@ -74,7 +75,7 @@ def test_two_thousand_mutations(digits: Path, keras: Any, tmp_path: Path) -> Non
     bugs = [(name, seed, word) for name, seed, word in found if word not in ("refused", "answered")]
     assert bugs == []
     words = [word for _, _, word in found]
-    assert words.count("refused") > 500 and words.count("answered") > 200
+    assert words.count("refused") > len(jobs) / 4 and words.count("answered") > len(jobs) / 10
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,7 +23,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_resnet50_takes_less_than_8_gb(keras: Any, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     keras.applications.ResNet50(weights=None).save(tmp_path / "resnet50.keras")
@@ -37,7 +37,7 @@ def test_resnet50_takes_less_than_8_gb(keras: Any, tmp_path: Path) -> None:
     assert report["size"]["ratio"] < 0.27
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_data_larger_than_memory_is_streamed(keras: Any, tmp_path: Path) -> None:
     """4.4 GB of evaluation data in a process that may hold 3 GB besides what it maps from files."""
     layers = keras.layers

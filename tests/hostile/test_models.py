@@ -162,8 +162,11 @@ def test_object_arrays_as_weights(digits: Path, tmp_path: Path) -> None:
     "edit",
     [
         lambda config: layer(config, "hidden").update(units=2_500_000_000),
-        lambda config: layer(config, "conv_2").update(filters=60_000, kernel_size=[300, 300]),
-        lambda config: layer(config, "conv_1").update(filters=10**15),
+        pytest.param(
+            lambda config: layer(config, "conv_2").update(filters=60_000, kernel_size=[300, 300]),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(lambda config: layer(config, "conv_1").update(filters=10**15), marks=pytest.mark.slow),
     ],
 )
 def test_ten_gigabytes_claimed_by_a_layer(
@@ -186,6 +189,7 @@ def test_what_is_suspicious(digits: Path) -> None:
     assert is_suspicious({"layers": [nested] * 30_000}) and not is_suspicious({"layers": [nested] * 100})
 
 
+@pytest.mark.slow
 def test_a_large_real_model_only_pays_with_a_trial(keras: Any, tmp_path: Path) -> None:
     inputs = keras.Input((128, 128, 3))
     flat = keras.layers.Flatten()(keras.layers.Conv2D(1024, 3, strides=32)(inputs))
@@ -228,6 +232,7 @@ def test_a_link_in_a_saved_model(tmp_path: Path) -> None:
         load_model(folder)
 
 
+@pytest.mark.slow
 def test_a_constant_that_claims_ten_gigabytes(tmp_path: Path) -> None:
     from tensorflow.core.protobuf import saved_model_pb2
 

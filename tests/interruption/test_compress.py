@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.interruption.conftest import COMMAND, killed_after, require_whole_or_none
+from tests.needs import marathon_count
 
-KILLS = 20
+KILLS = marathon_count(20, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_killed_at_twenty_moments(
     plain_model: Path, digits_data: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -39,7 +40,7 @@ def test_killed_at_twenty_moments(
             assert (out / "plain.tflite").read_bytes() == expected
         if kills == KILLS:
             break
-    assert kills == KILLS and continued
+    assert kills == KILLS and (continued or KILLS < 20)  # a few moments may all lie before the training
     done = subprocess.run([*COMMAND, *common, "--out=out"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert require_whole_or_none(out, 3) and (out / "plain.tflite").read_bytes() == expected

@@ -35,6 +35,7 @@ def test_the_second_run_into_a_folder_is_refused(
     assert require_whole_or_none(tmp_path / "out", 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", ["TMPDIR", "XDG_CACHE_HOME"])
 def test_a_full_disk_elsewhere(
     digits: Path, digits_data: Path, environment: dict[str, str], tmp_path: Path, full: str

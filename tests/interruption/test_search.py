@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.interruption.conftest import COMMAND, killed_after, require_whole_or_none
+from tests.needs import marathon_count
 
-KILLS = 10
+KILLS = marathon_count(10, 2)
 LATEST_SECONDS = 25
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_killed_at_ten_moments(
     plain_model: Path, digits_data: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

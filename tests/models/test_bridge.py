@@ -53,7 +53,7 @@ def test_small_applications_come_out_equal(keras: Any, name: str) -> None:
     check_application(keras, name)
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_all_applications_come_out_equal(keras: Any, keras2: Any, name: str) -> None:
     check_application(keras, name)

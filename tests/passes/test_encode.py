@@ -18,7 +18,7 @@ from tflite_compress.passes.training import Training
 from tflite_compress.runtimes.tflm import TFLMModel, predict_raw
 from tflite_compress.support.errors import ConversionError
 
-QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=40)}
+QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=20)}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model,
     )
 
 
+@pytest.mark.slow
 def test_automatic_is_no_larger_than_any_other(context: Context, compact: Model) -> None:
     sizes = {kind: len(Encode(encode=kind).apply(compact, context).flatbuffer or b"") for kind in KINDS}
     assert sizes["auto"] <= 1.02 * min(sizes.values())

@@ -17,7 +17,7 @@ from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.support.progress import Silent
 
-QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=60), "frequency": 3}
+QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=20), "frequency": 3}
 
 
 def kernels(model: Model) -> dict[str, np.ndarray]:
@@ -65,6 +65,7 @@ def test_blocks(context: Context, start: Model) -> None:
     assert any("conv_2" in note and "2-dimensional" in note for note in pruned.notes)
 
 
+@pytest.mark.slow
 def test_constant_schedule(context: Context, start: Model) -> None:
     pruned = Prune(schedule="constant", sparsity=0.5, **QUICK).apply(start, context)
     assert pruned.sparsity["conv_2"] == pytest.approx(0.5, abs=0.01)
@@ -140,6 +141,7 @@ def test_attention_with_several_inputs_and_outputs(keras: Any) -> None:
     assert len(pruned.network.predict(context.reference.splits.evaluate.inputs)) == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_continues(context: Context, start: Model, tmp_path: Path) -> None:
     class StopAt(Silent):
         said: list[str]

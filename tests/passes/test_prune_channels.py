@@ -148,6 +148,7 @@ def test_a_wrong_expression(context: Context, start: Model) -> None:
         PruneChannels(target_macs=0.5, exclude=("(",), **QUICK).apply(start, context)
 
 
+@pytest.mark.slow
 def test_excluded_layers_stay(context: Context, start: Model) -> None:
     smaller = PruneChannels(target_macs=0.5, exclude=("hidden",), **QUICK).apply(start, context)
     assert "hidden" not in smaller.channels and smaller.channels

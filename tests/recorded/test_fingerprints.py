@@ -21,7 +21,7 @@ from tests.recorded.fingerprints import (
 EXPECTED: dict[str, Any] = json.loads(RECORD.read_text())
 SAME_PROCESSOR = processor() == EXPECTED["processor"]
 PRUNED = ("prune-int8", "channel-prune-int8")
-FAST = ("multi_input", "shared_layer", "conv1d", "lstm")
+FAST = ("multi_input", "shared_layer", "conv1d")
 
 
 def check_conversions(names: tuple[str, ...]) -> None:

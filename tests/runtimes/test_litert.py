@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import DATA
 from tflite_compress.runtimes.litert import LiteRTModel, dequantize_array, predict, quantize_array
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.tflite.tensor_specs import read_signature
 
 
 def test_quantizing_rounds_and_saturates() -> None:
@@ -27,6 +29,17 @@ def test_tensors_without_a_scale_pass_through() -> None:
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(ConversionError, match="LiteRT refuses"):
         LiteRTModel(b"\x1c\0\0\0TFL3" + b"\0" * 64, ("x",), ("y",))
+
+
+def test_a_scale_of_0_is_refused_before_litert_aborts() -> None:
+    """The converter writes such a file for attention with int16 activations."""
+    content = (DATA / "zero_scale.tflite").read_bytes()
+    x = np.zeros((1, 10, 16), np.float32)
+    signature = read_signature(content)
+    names = [tuple(spec.name for spec in side) for side in (signature.inputs, signature.outputs)]
+    with pytest.raises(ConversionError, match="SUB, has a tensor with a scale of 0") as caught:
+        predict(content, (x,), *names)
+    assert "another recipe" in caught.value.hint
 
 
 def test_the_result_does_not_depend_on_the_number_of_workers(keras: Any) -> None:

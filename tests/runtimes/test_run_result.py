@@ -63,6 +63,7 @@ def test_the_arena_to_reserve_has_room_for_optimized_kernels(content: bytes, inp
     assert find_largest_scratch(content) >= 2 * 2 * 9  # two columns of a 3x3 kernel in 16 bits at the least
 
 
+@pytest.mark.slow
 def test_the_emulated_pi_computes_what_this_machine_does(
     content: bytes, inputs: Arrays, compressed: Path, emulator: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_models_that_live_in_python(keras: Any, tmp_path: Path) -> None:
     assert not Path("p").exists()
 
 
+@pytest.mark.slow
 def test_nothing_found_is_said(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     code, out, err = run(*words(digits, digits_data, "--trials=1", "--max-flash=1KB"))
     assert code == 1 and "nothing found" in out and "does not fit" in err
@@ -171,7 +172,7 @@ def outcomes_in(folder: Path) -> int:
         return 0
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_a_killed_search_continues(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tflite_compress", *words(digits, digits_data, "--trials=6")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -207,7 +208,7 @@ def _workers_in(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.parametrize(
     "more",
     [
@@ -229,7 +230,7 @@ def test_two_workers(
         ray.shutdown()
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_a_microcontroller_and_a_repeat(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     more = ("--device=arduino-nano-33-ble", "--minimize=size,ram", "--trials=8", "--budget=4m")
     code, out, err = run(*words(digits, digits_data, *more))
