@@ -1,0 +1,56 @@
+"""``.ci/marathon`` runs every marathon test, and keeps to its budget."""
+
+from __future__ import annotations
+
+import json
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+GROUPS: dict[str, dict[str, Any]] = json.loads((ROOT / ".ci" / "marathon.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    spec = spec_from_loader("marathon", SourceFileLoader("marathon", str(ROOT / ".ci" / "marathon")))
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_marathon_test_is_in_a_group() -> None:
+    places = [place for group in GROUPS.values() for place in group["tests"]]
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        name = path.relative_to(ROOT).as_posix()
+        if "pytest.mark" + ".marathon" in path.read_text():
+            assert any(name == place or name.startswith(f"{place}/") for place in places), name
+
+
+def test_every_glob_names_files() -> None:
+    for group in GROUPS.values():
+        for pattern in [*group["tests"], *group["depends"]]:
+            assert next(ROOT.glob(pattern), None) is not None, pattern
+
+
+def test_a_change_of_a_dependency_makes_a_group_stale(script: Any) -> None:
+    group = {"depends": ["README.md"], "green": None}
+    assert script.is_stale(group)
+    group["green"] = script.digest(group)
+    assert not script.is_stale(group)
+    group["depends"] = ["README.md", "CHANGELOG.md"]
+    assert script.is_stale(group)
+
+
+def test_the_longest_groups_are_sampled_where_the_budget_is_short(script: Any) -> None:
+    groups = {
+        name: {"minutes": {"whole": whole, "sample": 1}} for name, whole in (("a", 2), ("b", 9), ("c", 4))
+    }
+    assert script.choose_samples(groups, list(groups), None) == set()
+    assert script.choose_samples(groups, list(groups), 15) == set()
+    assert script.choose_samples(groups, list(groups), 7) == {"b"}
+    assert script.choose_samples(groups, list(groups), 0) == {"a", "b", "c"}
