@@ -15,7 +15,7 @@ from tflite_compress.models.network import Network
 from tflite_compress.passes.base import Context
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.runtimes.litert import predict
-from tflite_compress.support.errors import ConfigError
+from tflite_compress.support.errors import ConfigError, ConversionError
 from tflite_compress.tflite.flatbuffer import type_name
 
 
@@ -61,17 +61,17 @@ def test_all_tensors_are_observed(plain: Plain, context: Context) -> None:
 def test_types_land_where_they_should(plain: Plain, context: Context) -> None:
     weighted = [layer.name for layer in plain.layers if layer.weights]
     types = layer_types((f"^{weighted[1]}$=int4", f"^{weighted[-1]}$=float32"), plain.layers)
-    content, notes = quantized(plain, "int8", types, "minmax", integer_io=True)
-    found = weight_types(content)
-    assert found[weighted[1]] == "INT4" and found[weighted[-1]] == "FLOAT32" and not notes
+    made = quantized(plain, "int8", types, "minmax", integer_io=True)
+    found = weight_types(made.content)
+    assert found[weighted[1]] == "INT4" and found[weighted[-1]] == "FLOAT32" and not made.notes
     assert {found[name] for name in weighted[2:-1]} <= {"INT8"}
     score = context.reference.score.value
-    assert accuracy(content, context) > score - 0.1
+    assert accuracy(made.content, context) > score - 0.1
 
 
 def test_wider_activations(plain: Plain, context: Context) -> None:
     name = next(layer.name for layer in plain.layers if layer.weights)
-    content, _ = quantized(plain, "int8", {name: "int16x8"}, "minmax", integer_io=False)
+    content = quantized(plain, "int8", {name: "int16x8"}, "minmax", integer_io=False).content
     types = activation_types(content)
     assert types[name] == "INT16" and "INT8" in types.values()
     assert accuracy(content, context) > context.reference.score.value - 0.02
@@ -79,7 +79,7 @@ def test_wider_activations(plain: Plain, context: Context) -> None:
 
 @pytest.mark.parametrize("integer", [True, False])
 def test_inputs_and_outputs_have_the_type_asked_for(plain: Plain, integer: bool) -> None:
-    content, _ = quantized(plain, "int8", {}, "minmax", integer)
+    content = quantized(plain, "int8", {}, "minmax", integer).content
     graph = LoadedModel(content).graph
     kinds = {type_name(graph.tensors[i].type) for i in [*graph.inputs, *graph.outputs]}
     assert kinds == ({"INT8"} if integer else {"FLOAT32"})
@@ -105,8 +105,11 @@ def test_layers_without_integer_form_are_named(keras: object) -> None:
         keras3.Model(inputs, keras3.layers.Dense(2, name="last")(keras3.layers.LSTM(4)(inputs)))
     ).network
     samples = (np.random.default_rng(0).normal(size=(8, 6, 3)).astype(np.float32),)
-    _, notes = quantized(prepare(network, samples, False), "int8", {}, "minmax", False)
-    assert len(notes) == 1 and "UNIDIRECTIONAL_SEQUENCE_LSTM" in notes[0].text
+    made = quantized(prepare(network, samples, False), "int8", {}, "minmax", False)
+    assert made.float_operators == ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+    assert [note.code for note in made.notes] == ["operators-stay-float32"]
+    with pytest.raises(ConversionError, match="UNIDIRECTIONAL_SEQUENCE_LSTM"):
+        made.require_integers()
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ from tflite_compress.cli.command_registry import all_commands
 from tflite_compress.cli.fire_adapter import resolve
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
-from tflite_compress.passes import Context, Model
+from tflite_compress.passes import Context, FloatModel
+from tflite_compress.passes.base import REGISTERED
 from tflite_compress.passes.convert import Convert
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
@@ -84,13 +85,15 @@ def test_the_example_pass_works(digits: Path, digits_data: Path) -> None:
     source = load_model(digits)
     splits = gather(DataSpec(digits_data), source.network, 0)
     context = Context(make_reference(source.network, splits, None, None, None), 0, Silent())
-    model = Model(source.network)
-    clipped = names["apply"](names["Clip"](deviations=2.0), model, context)
-    assert (
-        re.fullmatch(r"\d+ weights clipped", clipped.notes[-1]) and clipped.notes[-1] != "0 weights clipped"
-    )
+    model = FloatModel(source.network)
+    try:
+        clipped = names["Clip"](deviations=2.0).apply(model, context)
+    finally:
+        del REGISTERED["clip"]
+    [note] = clipped.notes
+    assert re.fullmatch(r"\d+ weights clipped", note.text) and note.text != "0 weights clipped"
     before, after = (m.network.handle.get_weights() for m in (model, clipped))
     kernels = [(b, a) for b, a in zip(before, after, strict=True) if b.ndim > 1]
     assert all(np.abs(a).max() <= 2.0001 * b.std() for b, a in kernels)
     done = Convert(precision="float32").apply(replace(clipped), context)
-    assert done.flatbuffer is not None and done.flatbuffer[4:8] == b"TFL3"
+    assert done.flatbuffer[4:8] == b"TFL3"

@@ -8,7 +8,7 @@ import pytest
 
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes import Context, FloatModel
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
 
@@ -21,5 +21,5 @@ def context(digits: Path, digits_data: Path) -> Context:
 
 
 @pytest.fixture(scope="session")
-def start(context: Context) -> Model:
-    return Model(context.reference.network)
+def start(context: Context) -> FloatModel:
+    return FloatModel(context.reference.network)

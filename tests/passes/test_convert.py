@@ -11,8 +11,9 @@ from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.copying import copied
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import keras_network
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.values import DenseFile
 from tflite_compress.runtimes.litert import LiteRTModel, predict
 from tflite_compress.scoring.reference import distance, make_reference
 from tflite_compress.support.errors import ConversionError
@@ -36,7 +37,7 @@ def run(model: Model, context: Context) -> tuple[np.ndarray, ...]:
     ],
 )
 def test_every_numeric_type(
-    context: Context, start: Model, precision: Any, largest_share: float, min_snr_db: float
+    context: Context, start: FloatModel, precision: Any, largest_share: float, min_snr_db: float
 ) -> None:
     plain = Convert(precision="float32").apply(start, context)
     converted = Convert(precision=precision).apply(start, context)
@@ -46,7 +47,7 @@ def test_every_numeric_type(
     assert distance(context.reference.evaluation_outputs, outputs)["snr_db"] >= min_snr_db
 
 
-def test_integer_inputs_and_outputs(context: Context, start: Model) -> None:
+def test_integer_inputs_and_outputs(context: Context, start: FloatModel) -> None:
     for precision, dtype in (("int8", np.int8), ("int16x8", np.int16)):
         converted = Convert(precision=precision, io="integer").apply(start, context)  # type: ignore[arg-type]
         assert converted.flatbuffer
@@ -55,7 +56,7 @@ def test_integer_inputs_and_outputs(context: Context, start: Model) -> None:
         assert context.reference.score_of(run(converted, context)).value > 0.9
 
 
-def test_the_batch_is_one_unless_asked(context: Context, start: Model) -> None:
+def test_the_batch_is_one_unless_asked(context: Context, start: FloatModel) -> None:
     for free, expected in ((False, 1), (True, -1)):
         converted = Convert(precision="float32", has_free_batch=free).apply(start, context)
         tensor = unpack(converted.flatbuffer or b"").subgraphs[0].tensors[0]
@@ -64,7 +65,7 @@ def test_the_batch_is_one_unless_asked(context: Context, start: Model) -> None:
         assert distance(context.reference.evaluation_outputs, run(converted, context))["snr_db"] > 80
 
 
-def test_per_tensor_weights_are_smaller(context: Context, start: Model) -> None:
+def test_per_tensor_weights_are_smaller(context: Context, start: FloatModel) -> None:
     one = Convert(precision="int8").apply(start, context).flatbuffer
     all_ = Convert(precision="int8", per_channel=False).apply(start, context).flatbuffer
     assert one and all_ and len(all_) < len(one)
@@ -74,7 +75,7 @@ def random_context(model: Any) -> tuple[Context, Model]:
     source = load_model(model)
     splits = gather(DataSpec(), source.network, 0)
     reference = make_reference(source.network, splits, source.loss, None, None)
-    return Context(reference, 0, Silent()), Model(source.network)
+    return Context(reference, 0, Silent()), FloatModel(source.network)
 
 
 SLOW = {"lstm", "encoder_decoder", "embedding"}  # tf_keras takes 7 s to trace each LSTM for the converter
@@ -165,7 +166,7 @@ def test_what_the_runtime_lacks_is_a_conversion_error(keras: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def mostly_zero(context: Context, start: Model) -> Model:
+def mostly_zero(context: Context, start: FloatModel) -> FloatModel:
     handle = copied(start.network.handle)
     for layer in handle.layers:
         if hasattr(layer, "kernel"):
@@ -179,33 +180,41 @@ def test_zeros_are_left_out_of_float_files(context: Context, mostly_zero: Model,
     dense = Convert(precision=precision).apply(mostly_zero, context)
     sparse = Convert(precision=precision, sparse=True).apply(mostly_zero, context)
     assert dense.flatbuffer and sparse.flatbuffer
-    if sparse.plain is None:  # a runtime that cannot run it gets the dense file, and the user the reason
-        assert sparse.flatbuffer == dense.flatbuffer and any("stored densely" in n for n in sparse.notes)
+    if (
+        sparse.find(DenseFile) is None
+    ):  # a runtime that cannot run it gets the dense file, and the user the reason
+        assert sparse.flatbuffer == dense.flatbuffer and any(
+            "stored densely" in n for n in [n.text for n in sparse.notes]
+        )
         assert precision == "float16"
         return
-    assert sparse.plain == dense.flatbuffer and len(sparse.flatbuffer) < 0.8 * len(dense.flatbuffer)
+    assert sparse.fact(DenseFile).content == dense.flatbuffer and len(sparse.flatbuffer) < 0.8 * len(
+        dense.flatbuffer
+    )
     pairs = zip(run(dense, context), run(sparse, context), strict=True)
     assert all(np.allclose(a, b, atol=1e-5) for a, b in pairs)
 
 
-def test_blocks_of_zeros_are_left_out_too(context: Context, start: Model) -> None:
+def test_blocks_of_zeros_are_left_out_too(context: Context, start: FloatModel) -> None:
     handle = copied(start.network.handle)
     kernel = handle.get_layer("hidden").kernel
     keep = np.random.default_rng(0).random((kernel.shape[0] // 4, kernel.shape[1])) < 0.15
     kernel.assign(kernel.numpy() * np.repeat(keep, 4, axis=0))
     blocks = replace(start, network=keras_network(handle, "digits", True))
     sparse = Convert(precision="float32", sparse=True).apply(blocks, context)
-    assert sparse.plain and sparse.flatbuffer and len(sparse.flatbuffer) < len(sparse.plain)
+    assert len(sparse.flatbuffer) < len(sparse.fact(DenseFile).content)
 
 
 def test_sparse_int8_is_never_handed_out_unless_it_runs(context: Context, mostly_zero: Model) -> None:
     given = Convert(precision="int8", sparse=True).apply(mostly_zero, context)
     dense = Convert(precision="int8").apply(mostly_zero, context)
     assert all(np.array_equal(a, b) for a, b in zip(run(dense, context), run(given, context), strict=True))
-    if given.plain is None:
-        assert any("zeros are stored densely" in note for note in given.notes)
+    if given.find(DenseFile) is None:
+        assert any("zeros are stored densely" in note for note in [n.text for n in given.notes])
 
 
-def test_a_dense_network_stays_dense(context: Context, start: Model) -> None:
+def test_a_dense_network_stays_dense(context: Context, start: FloatModel) -> None:
     kept = Convert(precision="float32", sparse=True).apply(start, context)
-    assert kept.plain is None and any("would not make the file smaller" in note for note in kept.notes)
+    assert kept.find(DenseFile) is None and any(
+        "would not make the file smaller" in note for note in [n.text for n in kept.notes]
+    )

@@ -8,13 +8,14 @@ import pytest
 
 from tests.passes.test_convert import random_context
 from tflite_compress.decode.insert import decoded_tensors
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.encode import Encode, pays
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.training import Training
+from tflite_compress.passes.values import Encoding
 from tflite_compress.runtimes.tflm import TFLMModel, predict_raw
 from tflite_compress.support.errors import ConversionError
 
@@ -22,7 +23,7 @@ QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=20)}
 
 
 @pytest.fixture(scope="module")
-def compact(context: Context, start: Model) -> Model:
+def compact(context: Context, start: FloatModel) -> FloatModel:
     """Sparse, clustered, int8: something for every encoding."""
     sparse = Prune(sparsity=0.7, frequency=3, **QUICK).apply(start, context)
     model = Convert(precision="int8").apply(Cluster(**QUICK).apply(sparse, context), context)
@@ -32,10 +33,10 @@ def compact(context: Context, start: Model) -> Model:
 @pytest.mark.parametrize("encode", ["auto", "lut", "prune", "huffman"])
 def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model, encode: Any) -> None:
     encoded = Encode(encode=encode).apply(compact, context)
-    assert encoded.flatbuffer and compact.flatbuffer and encoded.plain == compact.flatbuffer
+    assert encoded.flatbuffer and compact.flatbuffer and encoded.fact(Encoding).plain == compact.flatbuffer
     assert len(encoded.flatbuffer) < 0.8 * len(compact.flatbuffer)
-    assert decoded_tensors(encoded.flatbuffer) == sum(encoded.encoding["kinds"].values()) > 0
-    assert encode in ("auto", *encoded.encoding["kinds"])
+    assert decoded_tensors(encoded.flatbuffer) == sum(encoded.fact(Encoding).kinds.values()) > 0
+    assert encode in ("auto", *encoded.fact(Encoding).kinds)
     inputs = tuple(x[:128] for x in context.reference.splits.evaluate.inputs)
     before, after = (
         predict_raw(c, inputs, compact.network.tensor_names) for c in (compact.flatbuffer, encoded.flatbuffer)
@@ -45,7 +46,7 @@ def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model,
     TFLMModel(
         encoded.flatbuffer,
         *compact.network.tensor_names,
-        arena_bytes=encoded.encoding["arena_bytes"]["encoded"],
+        arena_bytes=encoded.fact(Encoding).encoded_arena_bytes,
     )
 
 
@@ -61,18 +62,19 @@ KINDS: list[Any] = ["auto", "lut", "prune", "huffman"]
 def test_a_small_arena_keeps_large_tensors_plain(context: Context, compact: Model) -> None:
     free = Encode().apply(compact, context)
     tight = Encode(arena_limit_bytes=1).apply(compact, context)
-    assert sum(free.encoding["kinds"].values()) > sum(tight.encoding.get("kinds", {}).values())
-    if tight.encoding:
-        arena = tight.encoding["arena_bytes"]
-        assert arena["encoded"] <= arena["plain"]
-        assert any("would not fit into the arena" in note for note in tight.notes)
+    encoding = tight.find(Encoding)
+    encoded = 0 if encoding is None else sum(encoding.kinds.values())
+    assert sum(free.fact(Encoding).kinds.values()) > encoded
+    if encoding is not None:
+        assert encoding.encoded_arena_bytes <= encoding.plain_arena_bytes
+        assert any("would not fit into the arena" in note for note in [n.text for n in tight.notes])
 
 
-def test_what_does_not_pay_is_left_and_said(context: Context, start: Model) -> None:
+def test_what_does_not_pay_is_left_and_said(context: Context, start: FloatModel) -> None:
     plain = Convert(precision="float32").apply(start, context)
     found = Encode(encode="prune").apply(plain, context)
-    assert found.flatbuffer == plain.flatbuffer and not found.encoding and found.plain is None
-    assert any("no encoding would make the file smaller" in note for note in found.notes)
+    assert found.flatbuffer == plain.flatbuffer and found.find(Encoding) is None
+    assert any("no encoding would make the file smaller" in note for note in [n.text for n in found.notes])
     assert Encode(encode="none").apply(plain, context) is plain
 
 
@@ -92,19 +94,19 @@ def test_a_small_saving_is_refused_with_its_price_and_kept_where_it_is_asked_for
     context, start = random_context(model)
     plain = Convert(precision="int8").apply(start, context)
     asked = Encode(encode="lut").apply(plain, context)
-    assert asked.flatbuffer and plain.flatbuffer and asked.encoding
+    assert asked.flatbuffer and plain.flatbuffer and asked.find(Encoding)
     assert 0.9 * len(plain.flatbuffer) < len(asked.flatbuffer) < len(plain.flatbuffer)
     found = Encode().apply(plain, context)
-    assert found.flatbuffer == plain.flatbuffer and not found.encoding
-    [note] = [n for n in found.notes if "not encoded" in n]
+    assert found.flatbuffer == plain.flatbuffer and found.find(Encoding) is None
+    [note] = [n for n in [n.text for n in found.notes] if "not encoded" in n]
     assert re.search(r"the file would be \d\.\d% smaller, for \d+\.\dx the time and \d+\.\dx the arena", note)
 
 
-def test_a_model_tflite_micro_refuses_is_left_and_said(context: Context, start: Model) -> None:
+def test_a_model_tflite_micro_refuses_is_left_and_said(context: Context, start: FloatModel) -> None:
     hybrid = Convert(precision="dynamic").apply(start, context)
     found = Encode().apply(hybrid, context)
     assert found.flatbuffer == hybrid.flatbuffer
-    assert any("TFLite Micro refuses" in note for note in found.notes)
+    assert any("TFLite Micro refuses" in note for note in [n.text for n in found.notes])
 
 
 def test_several_inputs_and_a_shared_constant(keras: Any) -> None:
@@ -118,9 +120,9 @@ def test_several_inputs_and_a_shared_constant(keras: Any) -> None:
         weight.assign(np.round(weight.numpy() * 20) / 20)
     context, start = random_context(model)
     encoded = Encode().apply(Convert(precision="int8").apply(start, context), context)
-    assert encoded.encoding["equal_on_samples"] >= 100
+    assert encoded.fact(Encoding).equal_on_samples >= 100
 
 
-def test_it_comes_after_the_conversion(context: Context, start: Model) -> None:
-    with pytest.raises(ConversionError, match="before 'convert'"):
-        Encode().apply(start, context)
+def test_it_comes_after_the_conversion(context: Context, start: FloatModel) -> None:
+    with pytest.raises(ConversionError, match="'encode' comes before the conversion"):
+        Encode().run(start, context)

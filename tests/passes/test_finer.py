@@ -11,18 +11,18 @@ import pytest
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
-from tflite_compress.passes import PassConfig
+from tflite_compress.passes import Context, FloatModel, Model, PassConfig
 from tflite_compress.passes.adaround import AdaRound
 from tflite_compress.passes.algorithms.bias_correction import analytic_means, input_means
 from tflite_compress.passes.algorithms.fold import without_batchnorm
 from tflite_compress.passes.algorithms.learned_rounding import LEARNED, step_grid
 from tflite_compress.passes.algorithms.quality import quality
-from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.bias_correct import BiasCorrect
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.int4 import Int4
 from tflite_compress.passes.mixed import Mixed
 from tflite_compress.passes.ranges import Ranges
+from tflite_compress.passes.values import CalibrationMethod, LayerTypes
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
 
@@ -41,7 +41,7 @@ def score(model: Model, context: Context, *passes: PassConfig) -> tuple[float, i
 
 
 @pytest.fixture(scope="module")
-def spiked(start: Model, context: Context) -> Context:
+def spiked(start: FloatModel, context: Context) -> Context:
     """The example with calibration samples of which one is broken: a hundred times too bright."""
     splits = context.reference.splits
     x = splits.calibrate.inputs[0].copy()
@@ -52,17 +52,22 @@ def spiked(start: Model, context: Context) -> Context:
 
 
 @pytest.mark.slow
-def test_ranges_leave_a_broken_sample_out(start: Model, spiked: Context) -> None:
+def test_ranges_leave_a_broken_sample_out(start: FloatModel, spiked: Context) -> None:
     before, _, _ = score(start, spiked)
     after, _, model = score(start, spiked, Ranges(precision="int8"))
-    assert model.ranges != "minmax" and any(note.startswith("ranges by") for note in model.notes)
+    assert model.fact(CalibrationMethod).method != "minmax" and any(
+        note.startswith("ranges by") for note in [n.text for n in model.notes]
+    )
     assert after > before + 0.05 and after > spiked.reference.score.value - 0.05
 
 
-def test_ranges_that_do_not_help_stay_out(start: Model, context: Context) -> None:
+def test_ranges_that_do_not_help_stay_out(start: FloatModel, context: Context) -> None:
     model = Ranges(precision="int8", method="kl").apply(start, context)
-    helped = model.ranges == "kl"
-    assert any(note.startswith("ranges by kl" if helped else "ranges left out") for note in model.notes)
+    helped = model.fact(CalibrationMethod).method == "kl"
+    assert any(
+        note.startswith("ranges by kl" if helped else "ranges left out")
+        for note in [n.text for n in model.notes]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,55 +91,63 @@ def wide() -> tuple[Model, Context]:
     context = Context(
         make_reference(network, gather(DataSpec(data), network, 0), None, None, None), 0, Silent()
     )
-    return Model(network), context
+    return FloatModel(network), context
 
 
 def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]) -> None:
     model, context = wide
     before, _, _ = score(model, context)
     after, _, mended = score(model, context, Mixed(precision="int8", most=4))
-    assert {"sum", "differ"} <= {*mended.types} and {*mended.types.values()} == {"int16x8"}
+    assert {"sum", "differ"} <= {*mended.fact(LayerTypes).by_layer} and {
+        *mended.fact(LayerTypes).by_layer.values()
+    } == {"int16x8"}
     assert after > before + 0.05
     none = Mixed(precision="int8", types=()).apply(model, context)
-    assert not none.types and any("no wider type" in note for note in none.notes)
+    assert not none.fact(LayerTypes).by_layer and any(
+        "no wider type" in note for note in [n.text for n in none.notes]
+    )
 
 
 @pytest.mark.slow
-def test_mixed_precision_that_does_not_help_stays_out(start: Model, context: Context) -> None:
+def test_mixed_precision_that_does_not_help_stays_out(start: FloatModel, context: Context) -> None:
     model = Mixed(precision="int8").apply(start, context)
-    assert model.types or any("did not rise" in note for note in model.notes)
+    assert model.fact(LayerTypes).by_layer or any(
+        "did not rise" in note for note in [n.text for n in model.notes]
+    )
 
 
 @pytest.mark.slow
 def test_four_bits_shrink_and_learned_rounding_gives_the_accuracy_back(
-    start: Model, context: Context
+    start: FloatModel, context: Context
 ) -> None:
     _, bytes8, _ = score(start, context)
     four = Int4(precision="int8", max_loss=1.0)
     _, bytes4, model = score(start, context, four)
-    assert bytes4 < bytes8 and "int4" in model.types.values()
+    assert bytes4 < bytes8 and "int4" in model.fact(LayerTypes).by_layer.values()
     _, same_bytes, done = score(start, context, four, AdaRound(precision="int8", steps=150))
-    assert same_bytes == bytes4 and any("adaround helped" in note for note in done.notes)
+    assert same_bytes == bytes4 and any("adaround helped" in note for note in [n.text for n in done.notes])
     config = AdaRound(precision="int8")
     closeness = [quality(m, config, context).snr_db for m in (model, done)]
     assert closeness[1] > closeness[0] + 1
 
 
-def test_four_bits_only_as_far_as_asked(start: Model, context: Context) -> None:
+def test_four_bits_only_as_far_as_asked(start: FloatModel, context: Context) -> None:
     for config, why in (
         (Int4(precision="int16x8"), "go with int8 activations"),
         (Int4(precision="int8", operators=()), "no kernels"),
         (Int4(precision="int8", exclude=(".*",)), "fit into 4 bits"),
     ):
         model = config.apply(start, context)
-        assert not model.types and any(why in note for note in model.notes), why
+        assert not model.fact(LayerTypes).by_layer and any(
+            why in note for note in [n.text for n in model.notes]
+        ), why
     allowed = Int4(precision="int8", max_loss=1.0, operators=("CONV_2D",)).apply(start, context)
     layers = start.network.handle
-    assert allowed.types
-    assert {type(layers.get_layer(name)).__name__ for name in allowed.types} == {"Conv2D"}
+    assert allowed.fact(LayerTypes).by_layer
+    assert {type(layers.get_layer(name)).__name__ for name in allowed.fact(LayerTypes).by_layer} == {"Conv2D"}
 
 
-def test_rounded_weights_are_on_the_converters_grid(start: Model, context: Context) -> None:
+def test_rounded_weights_are_on_the_converters_grid(start: FloatModel, context: Context) -> None:
     done = AdaRound(precision="int8", steps=20).apply(start, context)
     plain = without_batchnorm(start.network.handle)
     for layer in done.network.handle.layers if done.network is not start.network else []:
@@ -180,7 +193,7 @@ def test_analytic_means_are_near_the_measured_ones(keras: Any) -> None:
     assert np.allclose(found["b"], measured, atol=0.05)
 
 
-def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: Model, context: Context) -> None:
+def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: FloatModel, context: Context) -> None:
     done = BiasCorrect(precision="int8", means="analytic").apply(start, context)
-    note = next(n for n in done.notes if n.startswith("bias-correct"))
+    note = next(n for n in [n.text for n in done.notes] if n.startswith("bias-correct"))
     assert ("helped" in note) == (done.network is not start.network)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tflite_compress.models.copying import copied
+from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.algorithms.finetune import Schedule, _head_loss, finetune, training_targets
-from tflite_compress.passes.base import Context, Model
 from tflite_compress.scoring.metrics import Head
 from tflite_compress.support.errors import DataError
 
@@ -35,7 +35,7 @@ def test_cross_entropy_is_linear_in_its_target(keras2: Any) -> None:
     )
 
 
-def test_without_labels_the_teacher_is_enough(context: Context, start: Model) -> None:
+def test_without_labels_the_teacher_is_enough(context: Context, start: FloatModel) -> None:
     reference = context.reference
     train = replace(reference.splits.train, labels=None)
     bare = replace(context, reference=replace(reference, splits=replace(reference.splits, train=train)))
@@ -54,7 +54,7 @@ def test_without_labels_the_teacher_is_enough(context: Context, start: Model) ->
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mse", "my_loss:half"])
 @pytest.mark.parametrize("labelled", [True, False])
 def test_a_loss_the_user_names(
-    context: Context, start: Model, tmp_path: Path, loss: str, labelled: bool
+    context: Context, start: FloatModel, tmp_path: Path, loss: str, labelled: bool
 ) -> None:
     (tmp_path / "my_loss.py").write_text(
         "import tensorflow as tf\n"
@@ -72,13 +72,13 @@ def test_a_loss_the_user_names(
     assert reference.score_of((outputs,)).value > 0.85
 
 
-def test_an_unknown_loss_is_refused(context: Context, start: Model) -> None:
+def test_an_unknown_loss_is_refused(context: Context, start: FloatModel) -> None:
     named = replace(context, reference=replace(context.reference, loss="crossentropie"))
     with pytest.raises(DataError, match="--loss=crossentropie"):
         finetune(copied(start.network.handle), named, Schedule(1, 1, 64, 0.001, 1.0), "t", [], "k")
 
 
-def test_divergence_is_reported(context: Context, start: Model) -> None:
+def test_divergence_is_reported(context: Context, start: FloatModel) -> None:
     model = copied(start.network.handle)
     with pytest.raises(DataError, match="diverged") as caught:
         finetune(model, context, Schedule(1, 50, 64, 1e30, 1.0), "t", [], "k")
@@ -89,7 +89,7 @@ def test_divergence_is_reported(context: Context, start: Model) -> None:
     ("epochs", "min_steps", "steps", "parts"), [(0, 5, 5, 1), (1, 25, 25, 3), (2, 1, 20, 2), (0, 0, 0, 0)]
 )
 def test_a_training_may_end_within_an_epoch(
-    epochs: int, min_steps: int, steps: int, parts: int, context: Context, start: Model
+    epochs: int, min_steps: int, steps: int, parts: int, context: Context, start: FloatModel
 ) -> None:
     schedule = Schedule(epochs, min_steps, 10, 0.001, 0.5)
     assert (schedule.total_steps(100), schedule.epochs_for(100)) == (steps, parts)

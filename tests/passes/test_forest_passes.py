@@ -12,9 +12,9 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from tflite_compress.compression.compress import Options
 from tflite_compress.compression.session import Session, open_session
 from tflite_compress.data.gather import DataSpec
+from tflite_compress.passes import FloatModel, PassConfig
 from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of
 from tflite_compress.passes.algorithms.tree_selection import fewest_trees
-from tflite_compress.passes.base import Model, PassConfig
 from tflite_compress.passes.distill_trees import DistillTrees
 from tflite_compress.passes.drop_trees import DropTrees
 from tflite_compress.passes.export_trees import ExportTrees
@@ -38,9 +38,9 @@ def session_of(kind: str) -> Session:
     return open_session(model, spec, Options(max_drop=MAX_DROP), Silent())
 
 
-def applied(kind: str, *chain: PassConfig) -> Model:
+def applied(kind: str, *chain: PassConfig) -> FloatModel:
     session = session_of(kind)
-    model = Model(session.source.network)
+    model = FloatModel(session.source.network)
     for config in chain:
         model = config.apply(model, session.context)
     return model
@@ -95,7 +95,7 @@ def test_distilled_trees_are_fewer_and_shallow() -> None:
     model = applied("boosted", DistillTrees(depth=5, share=1.0))
     forest, before = network_of(model).forest, network_of(applied("boosted")).forest
     scorer = forest_scorer(session_of("boosted").context)
-    distilled = not any("not distilled" in note for note in model.notes)
+    distilled = not any("not distilled" in note for note in [n.text for n in model.notes])
     assert distilled == (len(forest.trees) != len(before.trees))
     if distilled:
         assert forest.depth <= 5 and len(forest.trees) < len(before.trees)

@@ -22,7 +22,7 @@ import tflite_compress.passes as passes
 
 
 @passes.register
-class Snap(passes.PassConfig, frozen=True, tag="snap"):
+class Snap(passes.FloatPass, frozen=True, tag="snap"):
     """Set weights below a threshold to zero.
 
     Attributes:

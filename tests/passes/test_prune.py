@@ -10,9 +10,10 @@ import pytest
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.training import Training
+from tflite_compress.passes.values import Sparsity
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.support.progress import Silent
@@ -31,44 +32,44 @@ def score(model: Model, context: Context) -> float:
 
 
 @pytest.mark.slow
-def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context, start: Model) -> None:
+def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context, start: FloatModel) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
     pruned = Prune(sparsity=0.7).apply(start, context)
-    assert set(pruned.sparsity) == {"conv_2", "conv_3", "hidden"}
+    assert set(pruned.fact(Sparsity).by_layer) == {"conv_2", "conv_3", "hidden"}
     for name, kernel in kernels(pruned).items():
-        expected = 0.7 if name in pruned.sparsity else 0
+        expected = 0.7 if name in pruned.fact(Sparsity).by_layer else 0
         assert np.mean(kernel == 0) == pytest.approx(expected, abs=0.01)
     assert score(pruned, context) >= context.reference.score.value - 0.01
     after = start.network.handle.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_equal_seeds_give_equal_weights(context: Context, start: Model) -> None:
+def test_equal_seeds_give_equal_weights(context: Context, start: FloatModel) -> None:
     one, two = (Prune(**QUICK).apply(start, context).network.handle.get_weights() for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-def test_two_of_four(context: Context, start: Model) -> None:
+def test_two_of_four(context: Context, start: FloatModel) -> None:
     pruned = Prune(pattern="2:4", **QUICK).apply(start, context)
     kernel = kernels(pruned)["hidden"]
     groups = np.moveaxis(kernel, 0, -1).reshape(-1, 4)
     assert np.all(np.sum(groups == 0, axis=1) >= 2)
 
 
-def test_blocks(context: Context, start: Model) -> None:
+def test_blocks(context: Context, start: FloatModel) -> None:
     pruned = Prune(pattern="block", block_size=(4, 4), sparsity=0.5, **QUICK).apply(start, context)
-    assert set(pruned.sparsity) == {"hidden"}
+    assert set(pruned.fact(Sparsity).by_layer) == {"hidden"}
     kernel = kernels(pruned)["hidden"]
     blocks = kernel.reshape(8, 4, 16, 4).transpose(0, 2, 1, 3).reshape(-1, 16)
     zeros = np.sum(blocks == 0, axis=1)
     assert set(zeros.tolist()) <= {0, 16} and np.mean(zeros == 16) == pytest.approx(0.5, abs=0.02)
-    assert any("conv_2" in note and "2-dimensional" in note for note in pruned.notes)
+    assert any("conv_2" in note and "2-dimensional" in note for note in [n.text for n in pruned.notes])
 
 
 @pytest.mark.slow
-def test_constant_schedule(context: Context, start: Model) -> None:
+def test_constant_schedule(context: Context, start: FloatModel) -> None:
     pruned = Prune(schedule="constant", sparsity=0.5, **QUICK).apply(start, context)
-    assert pruned.sparsity["conv_2"] == pytest.approx(0.5, abs=0.01)
+    assert pruned.fact(Sparsity).by_layer["conv_2"] == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,12 @@ def test_constant_schedule(context: Context, start: Model) -> None:
     ],
 )
 def test_which_layers_are_pruned(
-    context: Context, start: Model, settings: dict[str, Any], names: set[str]
+    context: Context, start: FloatModel, settings: dict[str, Any], names: set[str]
 ) -> None:
-    assert set(Prune(**settings, **QUICK).apply(start, context).sparsity) == names
+    assert set(Prune(**settings, **QUICK).apply(start, context).fact(Sparsity).by_layer) == names
 
 
-def test_nothing_to_prune_is_said(context: Context, start: Model) -> None:
+def test_nothing_to_prune_is_said(context: Context, start: FloatModel) -> None:
     with pytest.raises(ModelError, match="no layer to prune") as caught:
         Prune(include=("nothing",)).apply(start, context)
     assert "--include" in caught.value.hint
@@ -94,7 +95,7 @@ def test_nothing_to_prune_is_said(context: Context, start: Model) -> None:
 
 
 def test_a_fixed_graph_cannot_be_pruned(context: Context) -> None:
-    fixed = Model(replace(context.reference.network, editable=False, why_not_editable="it is a graph"))
+    fixed = FloatModel(replace(context.reference.network, editable=False, why_not_editable="it is a graph"))
     with pytest.raises(ModelError, match="it is a graph"):
         Prune().apply(fixed, context)
 
@@ -103,7 +104,7 @@ def small_context(model: Any, x: Any, y: Any = None, metric: str | None = None) 
     source = load_model(model)
     splits = gather(DataSpec(data=x if y is None else (x, y)), source.network, 0)
     reference = make_reference(source.network, splits, source.loss, metric, None)
-    return Context(reference, 0, Silent()), Model(source.network)
+    return Context(reference, 0, Silent()), FloatModel(source.network)
 
 
 @pytest.mark.slow
@@ -122,8 +123,8 @@ def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> 
     x = np.random.default_rng(0).integers(0, 50, (64, 12))
     context, start = small_context(model, x)
     pruned = Prune(sparsity=0.5, **QUICK).apply(start, context)
-    assert pruned.sparsity["lstm"] == pytest.approx(0.5, abs=0.02)
-    assert any("both_ways" in note and "Bidirectional" in note for note in pruned.notes)
+    assert pruned.fact(Sparsity).by_layer["lstm"] == pytest.approx(0.5, abs=0.02)
+    assert any("both_ways" in note and "Bidirectional" in note for note in [n.text for n in pruned.notes])
 
 
 @pytest.mark.slow
@@ -137,12 +138,12 @@ def test_attention_with_several_inputs_and_outputs(keras: Any) -> None:
     data = {"a": rng.standard_normal((48, 6, 8)), "b": rng.standard_normal((48, 4))}
     context, start = small_context(model, data)
     pruned = Prune(sparsity=0.5, include=("attend",), **QUICK).apply(start, context)
-    assert pruned.sparsity == {"attend": pytest.approx(0.5, abs=0.05)}
+    assert pruned.fact(Sparsity).by_layer == {"attend": pytest.approx(0.5, abs=0.05)}
     assert len(pruned.network.predict(context.reference.splits.evaluate.inputs)) == 2
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_continues(context: Context, start: Model, tmp_path: Path) -> None:
+def test_an_interrupted_training_continues(context: Context, start: FloatModel, tmp_path: Path) -> None:
     class StopAt(Silent):
         said: list[str]
 
@@ -170,7 +171,7 @@ def test_an_interrupted_training_continues(context: Context, start: Model, tmp_p
     going_on = StopAt(10**6)
     resumed = config.apply(start, replace(stopping, progress=going_on))
     assert any("continuing after epoch 2" in text for text in going_on.said)
-    assert resumed.sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
+    assert resumed.fact(Sparsity).by_layer["conv_2"] == pytest.approx(0.8, abs=0.01)
     distance = max(
         float(np.max(np.abs(a - b))) for a, b in zip(whole, resumed.network.handle.get_weights(), strict=True)
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,10 +12,11 @@ from tests.models.zoo import models
 from tests.passes.test_convert import random_context
 from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import trace
+from tflite_compress.passes import Context, FloatModel, Model, prune_channels
 from tflite_compress.passes.algorithms import finetune
-from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.passes.training import Training
+from tflite_compress.passes.values import ChannelWidths
 from tflite_compress.support.errors import ConfigError, ModelError
 
 QUICK: dict[str, Any] = {
@@ -25,7 +27,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-def share(model: Model, start: Model, what: Any) -> float:
+def share(model: Model, start: FloatModel, what: Any) -> float:
     before, after = (costs(trace(m.network.handle), "int8") for m in (start, model))
     return after.total(what, after.sizes.astype(float)) / before.total(what, before.sizes.astype(float))
 
@@ -36,32 +38,34 @@ def score(model: Model, context: Context) -> float:
 
 
 @pytest.mark.slow
-def test_macs_come_down_and_the_accuracy_stays(context: Context, start: Model) -> None:
+def test_macs_come_down_and_the_accuracy_stays(context: Context, start: FloatModel) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
     smaller = PruneChannels(target_macs=0.5, multiple=4).apply(start, context)
     assert share(smaller, start, "macs") <= 0.51
     assert score(smaller, context) >= context.reference.score.value - 0.02
-    assert smaller.channels and all(now % 4 == 0 and now < was for was, now in smaller.channels.values())
+    assert smaller.fact(ChannelWidths).by_layer and all(
+        now % 4 == 0 and now < was for was, now in smaller.fact(ChannelWidths).by_layer.values()
+    )
     assert [p.shape for p in smaller.network.inputs] == [p.shape for p in start.network.inputs]
-    assert any("removable channels were removed" in note for note in smaller.notes)
+    assert any("removable channels were removed" in note for note in [n.text for n in smaller.notes])
     after = start.network.handle.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("criterion", ["l1", "l2", "bn_gamma"])
-def test_size_and_other_criteria(context: Context, start: Model, criterion: Any) -> None:
+def test_size_and_other_criteria(context: Context, start: FloatModel, criterion: Any) -> None:
     smaller = PruneChannels(target_size=0.5, criterion=criterion, **QUICK).apply(start, context)
     assert share(smaller, start, "bytes") <= 0.51
 
 
 @pytest.mark.slow
-def test_latency_is_measured(context: Context, start: Model) -> None:
+def test_latency_is_measured(context: Context, start: FloatModel) -> None:
     said = PruneChannels(target_latency_ratio=0.6, precision="float32", **QUICK).apply(start, context)
     assert share(said, start, "macs") < 0.95  # how far depends on the machine; that it acts does not
 
 
-def test_single_layers_keep_what_they_are_asked_to(context: Context, start: Model) -> None:
+def test_single_layers_keep_what_they_are_asked_to(context: Context, start: FloatModel) -> None:
     config = PruneChannels(
         keep=("^conv_2$=0.5",),
         multiple=4,
@@ -70,24 +74,42 @@ def test_single_layers_keep_what_they_are_asked_to(context: Context, start: Mode
         training=Training(epochs=0, min_steps=0),
     )
     smaller = config.apply(start, context)
-    was, now = smaller.channels["conv_2"]
-    assert now == was // 2 and set(smaller.channels) <= {"conv_2", *_depthwise(start)}
-    assert len([key for key in context.tables if key.startswith("taylor")]) >= 1
+    was, now = smaller.fact(ChannelWidths).by_layer["conv_2"]
+    assert now == was // 2 and set(smaller.fact(ChannelWidths).by_layer) <= {"conv_2", *_depthwise(start)}
 
 
-def _depthwise(start: Model) -> set[str]:
+def test_channels_of_the_original_are_ranked_once(
+    context: Context, start: FloatModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    ranked = prune_channels._ranked
+
+    def counting(*arguments: Any) -> Any:
+        counted.append(1)
+        return ranked(*arguments)
+
+    monkeypatch.setattr(prune_channels, "_ranked", counting)
+    config = PruneChannels(samples=77, rounds=1, recovery_steps=0, training=Training(epochs=0, min_steps=0))
+    for target in (0.9, 0.8):
+        msgspec.structs.replace(config, target_macs=target).apply(start, context)
+    assert len(counted) == 1
+    config.apply(start, replace(context, seed=5))
+    assert len(counted) == 2
+
+
+def _depthwise(start: FloatModel) -> set[str]:
     return {layer.name for layer in start.network.handle.layers if "depthwise" in layer.name}
 
 
 @pytest.mark.slow
-def test_what_cannot_be_reached_is_said(context: Context, start: Model) -> None:
+def test_what_cannot_be_reached_is_said(context: Context, start: FloatModel) -> None:
     smaller = PruneChannels(target_macs=0.001, **QUICK).apply(start, context)
-    assert any("came down to" in note and "of the MACs" in note for note in smaller.notes)
+    assert any("came down to" in note and "of the MACs" in note for note in [n.text for n in smaller.notes])
 
 
 @pytest.mark.slow
 def test_an_interrupted_run_continues_in_its_round(
-    context: Context, start: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: Context, start: FloatModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = PruneChannels(target_macs=0.5, **QUICK)
     resumable = replace(context, checkpoints=tmp_path / "run")
@@ -125,7 +147,7 @@ def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
     context, start = random_context(keras.Model(inputs, layers.GlobalAveragePooling2D()(x)))
     smaller = PruneChannels(target_macs=0.6, **QUICK).apply(start, context)
     assert smaller.network.inputs[0].shape == (None, None, None, 3)
-    assert smaller.channels
+    assert smaller.fact(ChannelWidths).by_layer
 
 
 @pytest.mark.slow
@@ -143,12 +165,12 @@ def test_a_model_without_removable_channels(keras: Any) -> None:
         PruneChannels(target_macs=0.5, **QUICK).apply(start, context)
 
 
-def test_a_wrong_expression(context: Context, start: Model) -> None:
+def test_a_wrong_expression(context: Context, start: FloatModel) -> None:
     with pytest.raises(ConfigError, match="exclude"):
         PruneChannels(target_macs=0.5, exclude=("(",), **QUICK).apply(start, context)
 
 
 @pytest.mark.slow
-def test_excluded_layers_stay(context: Context, start: Model) -> None:
+def test_excluded_layers_stay(context: Context, start: FloatModel) -> None:
     smaller = PruneChannels(target_macs=0.5, exclude=("hidden",), **QUICK).apply(start, context)
-    assert "hidden" not in smaller.channels and smaller.channels
+    assert "hidden" not in smaller.fact(ChannelWidths).by_layer and smaller.fact(ChannelWidths).by_layer

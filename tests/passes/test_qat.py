@@ -9,14 +9,14 @@ import pytest
 
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
-from tflite_compress.passes import PassConfig
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes import Context, FloatModel, Model, PassConfig
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.qat import Qat
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.training import Training
+from tflite_compress.passes.values import Sparsity
 from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import make_reference
@@ -28,7 +28,7 @@ from tflite_compress.tflite.macs import constant
 SHORT: dict[str, Any] = {"training": Training(epochs=1, min_steps=60)}
 
 
-def after(start: Model, context: Context, *passes: PassConfig) -> Model:
+def after(start: FloatModel, context: Context, *passes: PassConfig) -> FloatModel:
     model = start
     for config in (*passes, Convert(precision="int8", io="integer"), Slim()):
         model = config.apply(model, context)
@@ -49,7 +49,7 @@ def kernels(model: Model) -> list[np.ndarray]:
     return [values for values in found if values is not None and values.size >= 512]
 
 
-def test_training_gives_a_full_int8_file_no_worse(start: Model, context: Context) -> None:
+def test_training_gives_a_full_int8_file_no_worse(start: FloatModel, context: Context) -> None:
     done = after(start, context, Qat(**SHORT))
     assert done.flatbuffer is not None
     graph = unpack(done.flatbuffer).subgraphs[0]
@@ -60,24 +60,24 @@ def test_training_gives_a_full_int8_file_no_worse(start: Model, context: Context
 
 
 @pytest.mark.slow
-def test_zeros_are_kept(start: Model, context: Context) -> None:
+def test_zeros_are_kept(start: FloatModel, context: Context) -> None:
     done = after(start, context, Prune(sparsity=0.7, **SHORT), Qat(**SHORT))
-    assert all(share == pytest.approx(0.7, abs=0.02) for share in done.sparsity.values())
-    assert any("zeros kept" in note for note in done.notes)
-    assert not any("did not keep" in note for note in done.notes)
+    assert all(share == pytest.approx(0.7, abs=0.02) for share in done.fact(Sparsity).by_layer.values())
+    assert any("zeros kept" in note for note in [n.text for n in done.notes])
+    assert not any("did not keep" in note for note in [n.text for n in done.notes])
     assert np.mean([np.mean(k == 0) for k in kernels(done)]) > 0.4
 
 
 @pytest.mark.slow
-def test_zeros_and_shared_values_are_kept(start: Model, context: Context) -> None:
+def test_zeros_and_shared_values_are_kept(start: FloatModel, context: Context) -> None:
     done = after(start, context, Prune(sparsity=0.6, **SHORT), Cluster(clusters=16, **SHORT), Qat(**SHORT))
-    assert all(share == pytest.approx(0.6, abs=0.03) for share in done.sparsity.values())
-    assert any("zeros and shared values kept" in note for note in done.notes)
+    assert all(share == pytest.approx(0.6, abs=0.03) for share in done.fact(Sparsity).by_layer.values())
+    assert any("zeros and shared values kept" in note for note in [n.text for n in done.notes])
     assert accuracy(done, context) > context.reference.score.value - 0.03
 
 
 @pytest.mark.slow
-def test_shared_values_are_kept_in_layers_without_batchnorm(start: Model, context: Context) -> None:
+def test_shared_values_are_kept_in_layers_without_batchnorm(start: FloatModel, context: Context) -> None:
     done = after(start, context, Cluster(clusters=16, **SHORT), Qat(**SHORT))
     handle = done.network.handle
     dense = next(layer for layer in handle.layers if layer.name == "quant_hidden")
@@ -97,17 +97,17 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any
     context = Context(
         make_reference(network, gather(DataSpec(data), network, 0), None, None, None), 0, Silent()
     )
-    done = after(Model(network), context, Qat(training=Training(epochs=1, min_steps=5)))
-    note = next(n for n in done.notes if "without simulated rounding" in n)
+    done = after(FloatModel(network), context, Qat(training=Training(epochs=1, min_steps=5)))
+    note = next(n for n in [n.text for n in done.notes] if "without simulated rounding" in n)
     assert "LSTM" in note and "Conv1D" in note and "GRU" in note and "conv, gate, memory" in note
     assert np.isfinite(accuracy(done, context))
 
 
-def test_nothing_to_train_is_refused(start: Model, context: Context) -> None:
+def test_nothing_to_train_is_refused(start: FloatModel, context: Context) -> None:
     with pytest.raises(ModelError, match="can train none of the layers"):
         Qat(exclude=(".*",)).apply(start, context)
     same = Qat(precision="float16").apply(start, context)
-    assert same.network is start.network and any("qat left out" in n for n in same.notes)
+    assert same.network is start.network and any("qat left out" in n for n in [n.text for n in same.notes])
 
 
 @pytest.mark.parametrize(

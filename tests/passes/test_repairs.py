@@ -14,11 +14,11 @@ from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
 from tflite_compress.models.wiring import wiring
+from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.algorithms.bias_correction import input_means, rounded, shift
 from tflite_compress.passes.algorithms.equalization import absorb, activation_ranges, equalizable
 from tflite_compress.passes.algorithms.fold import foldable, without_batchnorm
 from tflite_compress.passes.algorithms.quality import Quality, quality
-from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.bias_correct import BiasCorrect
 from tflite_compress.passes.equalize import Equalize
 from tflite_compress.scoring.reference import make_reference
@@ -147,9 +147,11 @@ def test_pairs_that_can_be_evened_out(uneven: Network) -> None:
 
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_equalization_repairs_uneven_channels(uneven: Network, context: Context, per_channel: bool) -> None:
-    start = Model(uneven)
+    start = FloatModel(uneven)
     done = Equalize(precision="int8", per_channel=per_channel).apply(start, context)
-    assert done.network is not uneven and any("equalize helped" in note for note in done.notes)
+    assert done.network is not uneven and any(
+        "equalize helped" in note for note in [n.text for n in done.notes]
+    )
     inputs = context.reference.splits.evaluate.inputs
     assert np.allclose(uneven.predict(inputs)[0], done.network.predict(inputs)[0], rtol=1e-3, atol=1e-3)
     config = Equalize(precision="int8", per_channel=per_channel)
@@ -166,14 +168,14 @@ def test_equalization_repairs_uneven_channels(uneven: Network, context: Context,
 
 @pytest.mark.slow
 def test_nothing_is_changed_where_it_does_not_help(uneven: Network, context: Context) -> None:
-    once = Equalize(precision="int8").apply(Model(uneven), context)
+    once = Equalize(precision="int8").apply(FloatModel(uneven), context)
     twice = Equalize(precision="int8").apply(replace(once, notes=()), context)
     if twice.network is once.network:
-        assert any("left out" in note for note in twice.notes)
+        assert any("left out" in note for note in [n.text for n in twice.notes])
     else:
-        assert any("equalize helped" in note for note in twice.notes)
-    plain = Equalize(precision="float32").apply(Model(uneven), context)
-    assert plain.network is uneven and any("did not help" in note for note in plain.notes)
+        assert any("equalize helped" in note for note in [n.text for n in twice.notes])
+    plain = Equalize(precision="float32").apply(FloatModel(uneven), context)
+    assert plain.network is uneven and any("did not help" in note for note in [n.text for n in plain.notes])
 
 
 def test_joined_layers_and_other_activations_are_left_alone(keras: Any) -> None:
@@ -243,8 +245,8 @@ def test_rounding_is_the_converters(uneven: Network) -> None:
 
 
 def test_bias_correction_is_kept_only_if_it_helps(uneven: Network, context: Context) -> None:
-    done = BiasCorrect(precision="int8").apply(Model(uneven), context)
-    note = next(n for n in done.notes if n.startswith("bias-correct"))
+    done = BiasCorrect(precision="int8").apply(FloatModel(uneven), context)
+    note = next(n for n in [n.text for n in done.notes] if n.startswith("bias-correct"))
     assert ("helped" in note) == (done.network is not uneven)
 
 

@@ -195,7 +195,7 @@ def test_weights_are_encoded_only_where_the_runtime_decodes_them() -> None:
     assert isinstance(encoding, Encode) and encoding.arena_limit_bytes == 128 * 1024
     pi = make_plan("raspberry-pi-4", "tiny-mcu", {})
     assert not any(isinstance(p, Encode) for p in pi.candidates[0].passes)
-    assert any("weights are not encoded: litert" in note for note in pi.notes)
+    assert any("weights are not encoded: litert" in note for note in [n.text for n in pi.notes])
     assert not any(isinstance(p, Encode) for p in make_plan("rp2040", "int8", {}).candidates[0].passes)
     assert isinstance(make_plan("rp2040", "int8", {"encode": "huffman"}).candidates[0].passes[-1], Encode)
 

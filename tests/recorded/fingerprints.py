@@ -46,7 +46,7 @@ def conversions(names: tuple[str, ...] | None = None) -> dict[str, str]:
     from tests.models.zoo import NAMES, models
     from tflite_compress.data.gather import DataSpec, gather
     from tflite_compress.models.load import load_model
-    from tflite_compress.passes.base import Context, Model
+    from tflite_compress.passes import Context, FloatModel
     from tflite_compress.pipeline.recipes import load_recipe
     from tflite_compress.scoring.reference import make_reference
     from tflite_compress.support.backend import keras3, tf_keras
@@ -65,7 +65,7 @@ def conversions(names: tuple[str, ...] | None = None) -> dict[str, str]:
         for precision in PRECISIONS:
             if f"{name} {precision}" in UNSTABLE:
                 continue
-            result = Model(source.network)
+            result = FloatModel(source.network)
             try:
                 result = load_recipe(precision).conversion.apply(result, context)
                 assert result.flatbuffer is not None

@@ -6,8 +6,8 @@ from typing import Any
 import optuna
 import pytest
 
+from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.adaround import AdaRound
-from tflite_compress.passes.base import Context, Model
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.int4 import Int4
@@ -80,7 +80,7 @@ def test_points_without_training_have_no_training_rungs() -> None:
 
 
 @pytest.mark.parametrize("name", ["raspberry-pi-4", "arduino-nano-33-ble", "coral-edge-tpu"])
-def test_the_sensitivity_of_a_model(context: Context, start: Model, name: str) -> None:
+def test_the_sensitivity_of_a_model(context: Context, start: FloatModel, name: str) -> None:
     device = load_device(name)
     space = measure_space(start, device, ("size",), context)
     assert space.encodes is space.shares is device.runtime.decodes_weights

@@ -21,11 +21,11 @@ from tflite_compress.compression.compress import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
-from tflite_compress.passes import PassConfig
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.base import Context
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.export_trees import ExportTrees
 from tflite_compress.passes.slim import Slim
+from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
 from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.build_report import build_report, measure
@@ -45,8 +45,7 @@ from tflite_compress.trees.forest_report import c_files, forest_record, with_cho
 from tflite_compress.trees.load_forest import is_forest
 
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
-BASELINE: tuple[PassConfig, ...] = (Convert().baseline(), Slim())
-FOREST_BASELINE: tuple[PassConfig, ...] = (ExportTrees().baseline(),)
+BASELINE, FOREST_BASELINE = Convert().baseline(), ExportTrees().baseline()
 
 
 @dataclass
@@ -97,7 +96,7 @@ class Session:
         """
         clock = Clock(dict(self.clock.seconds))
         original = self._original(plan)
-        start = Model(self.source.network)
+        start = FloatModel(self.source.network)
         with clock.step("passes"):
             attempts = run_plan(
                 plan,
@@ -106,7 +105,7 @@ class Session:
                 self.memo,
                 self.options.max_drop,
                 self.spec.given,
-                lambda model: self._misfit(model, plan),
+                lambda model: self._violation(model, plan),
             )
         chosen = best(attempts, self.options.max_drop)
         if chosen is None:
@@ -143,25 +142,21 @@ class Session:
     def _original(self, plan: Plan) -> bytes:
         """The original as plain ``.tflite``; a forest's tables have the types the device can look up."""
         baseline = plan.candidates[0].conversion.baseline()
-        if baseline in (BASELINE[0], FOREST_BASELINE[0]):
+        if baseline in (BASELINE, FOREST_BASELINE):
             return self.original
-        made = baseline.apply(Model(self.source.network), self.context)
-        assert made.flatbuffer is not None
-        return made.flatbuffer
+        return baseline.apply(FloatModel(self.source.network), self.context).flatbuffer
 
-    def _misfit(self, model: Model, plan: Plan) -> str:
-        """Which of the user's limits a file breaks; an empty string where it breaks none."""
+    def _violation(self, model: ConvertedModel, plan: Plan) -> str | None:
+        """Which of the user's limits a file exceeds; None if none."""
         limits = self.options.limits
         if limits == NO_LIMITS:
-            return ""
-        assert model.flatbuffer is not None
+            return None
         names = tuple(port.name for port in self.source.network.inputs)
         samples = self.context.reference.splits.evaluate
-        return find_violation(model.flatbuffer, plan.device, samples, names, limits) or ""
+        return find_violation(model.flatbuffer, plan.device, samples, names, limits)
 
     def _fit(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
         """Put the device's verdict into the report; gives the bundle's files."""
-        assert chosen.model.flatbuffer is not None
         network, passed = self.source.network, report["verdict"] != "failed"
         verdict, files, why_none = fit_and_bundle(
             chosen.model.flatbuffer,
@@ -214,15 +209,14 @@ class Session:
         folder: Path,
     ) -> Result:
         """Write ``.tflite``, report, manifest and bundle."""
-        content = chosen.model.flatbuffer
-        assert content is not None
+        content, encoding = chosen.model.flatbuffer, chosen.model.find(Encoding)
         passed = report["verdict"] != "failed"
         name = f"{self.source.network.name}{'' if passed else '.failed'}.tflite"
         report["file"] = name
         files = {name: content}
-        if chosen.model.encoding and chosen.model.plain is not None:
+        if encoding is not None:
             report["plain_file"] = f"{Path(name).stem}.plain.tflite"
-            files[report["plain_file"]] = chosen.model.plain
+            files[report["plain_file"]] = encoding.plain
         recipe = msgspec.structs.replace(chosen.recipe, fallbacks=())  # settled: no fallbacks any more
         manifest = build_manifest(
             self.source,
@@ -279,11 +273,10 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     if not options.resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
     context = Context(reference, options.seed, progress, checkpoints, options.max_drop)
-    baseline = Model(source.network)
     with clock.step("baseline"):
-        for config in FOREST_BASELINE if forest else BASELINE:
-            baseline = config.apply(baseline, context)
-    assert baseline.flatbuffer is not None
+        baseline = (FOREST_BASELINE if forest else BASELINE).apply(FloatModel(source.network), context)
+        if not forest:
+            baseline = Slim().apply(baseline, context)
     return Session(source, spec, options, context, baseline.flatbuffer, Memo(), clock)
 
 

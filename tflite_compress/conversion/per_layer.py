@@ -66,6 +66,42 @@ class Plain:
     layers: tuple[PlainLayer, ...]
 
 
+@dataclass(frozen=True)
+class QuantizedFile:
+    """A quantized ``.tflite``.
+
+    Attributes:
+        content: Its bytes.
+        float_operators: Operators that stay in float32 unasked, as in ``schema.fbs``.
+    """
+
+    content: bytes
+    float_operators: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """A note on the operators that stay in float32, if there are any."""
+        if not self.float_operators:
+            return ()
+        return (Note("operators-stay-float32", self._text, "warning"),)
+
+    def require_integers(self) -> None:
+        """Refuse a file in which operators stay in float32 unasked.
+
+        Raises:
+            ConversionError: There are such operators.
+        """
+        if self.float_operators:
+            raise ConversionError(
+                self._text, "Leave out settings 'ranges' and 'layers', or choose another recipe."
+            )
+
+    @property
+    def _text(self) -> str:
+        kinds = ", ".join(self.float_operators)
+        return f"operators without an integer form in litert-quantizer stay in float32: {kinds}"
+
+
 def prepare(
     network: Network,
     samples: tuple[np.ndarray, ...],
@@ -147,7 +183,7 @@ def quantized(
     method: Method,
     integer_io: bool,
     per_channel: bool = True,
-) -> tuple[bytes, tuple[Note, ...]]:
+) -> QuantizedFile:
     """Quantize a float file.
 
     Args:
@@ -159,7 +195,7 @@ def quantized(
         per_channel: One scale for each output channel of a weight rather than one for all.
 
     Returns:
-        The flatbuffer, and notes on layers that stay in float32 unasked.
+        The file, and the operators that stay in float32 unasked.
 
     Raises:
         ConversionError: The quantizer refuses the file.
@@ -186,7 +222,7 @@ def quantized(
                 f"litert-quantizer refuses the model: {' '.join(str(error).split())[:200]}",
                 "Leave out settings 'ranges' and 'layers', or choose another recipe.",
             ) from error
-    return content, _left_in_float(content, plain, types)
+    return QuantizedFile(content, _left_in_float(content, plain, types))
 
 
 def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any) -> None:
@@ -210,7 +246,7 @@ def _statistics(seen: Observed, method: Method, steps: int) -> dict[str, np.ndar
     return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
 
 
-def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tuple[Note, ...]:
+def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tuple[str, ...]:
     tree = unpack(content)
     graph = tree.subgraphs[0]
     of_tensor = {name: layer.name for layer in plain.layers for name in layer.tensors}
@@ -221,9 +257,4 @@ def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tu
         asked = types.get(of_tensor.get(tensor_name(tensor), ""), "") == "float32"
         if type_name(tensor.type) == "FLOAT32" and kind not in _CONVERSIONS and not asked:
             found.add(kind)
-    if not found:
-        return ()
-    text = (
-        f"operators without an integer form in litert-quantizer stay in float32: {', '.join(sorted(found))}"
-    )
-    return (Note("operators-stay-float32", text, "warning"),)
+    return tuple(sorted(found))

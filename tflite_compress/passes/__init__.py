@@ -8,17 +8,24 @@ from tflite_compress.passes.base import (
     Context,
     ConversionPass,
     Domain,
-    Model,
+    FilePass,
+    FloatPass,
     PassConfig,
     Stage,
     register,
 )
 from tflite_compress.passes.registry import all_passes, pass_type
+from tflite_compress.passes.values import ConvertedModel, Fact, FloatModel, Model
 
 __all__ = [
     "Context",
     "ConversionPass",
+    "ConvertedModel",
     "Domain",
+    "Fact",
+    "FilePass",
+    "FloatModel",
+    "FloatPass",
     "Model",
     "PassConfig",
     "Stage",

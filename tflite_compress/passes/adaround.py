@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tflite_compress.passes.base import Context, Count, Model, Rate, named, register
+from tflite_compress.passes.base import Context, Count, Rate, named, register
 from tflite_compress.passes.repair import Automatic, Repair
+from tflite_compress.passes.values import FloatModel, LayerTypes
+from tflite_compress.support.notes import Note
 
 
 @register
@@ -34,7 +36,7 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         """Return ``learned rounding``."""
         return "learned rounding"
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Round a model's weights.
 
         Args:
@@ -48,17 +50,17 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
 
         network = model.network
         if not network.editable:
-            return model.noting(f"adaround left out: {network.why_not_editable}")
+            return model.noting(Note("pass-left-out", f"adaround left out: {network.why_not_editable}"))
         seed_everything(context.seed)
         plain, work = without_batchnorm(network.handle), without_batchnorm(network.handle)
-        types = dict(model.types)
+        types = dict(model.fact(LayerTypes).by_layer)
         layers = [
             layer
             for layer in work.layers
             if type(layer).__name__ in LEARNED and types.get(layer.name, "int8") in ("int8", "int4")
         ]
         if not layers:
-            return model.noting("adaround found no layer to round")
+            return model.noting(Note("pass-left-out", "adaround found no layer to round"))
         inputs = context.reference.splits.calibrate.inputs
         with context.progress.step("learning to round", len(layers)) as advance:
             for layer in layers:
@@ -69,4 +71,8 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
                 advance(1)
         done = keep_if_better("adaround", model, with_handle(model, work), self, context)
         others = [layer.name for layer in work.layers if layer.trainable_weights and layer not in layers]
-        return done.noting(f"rounded to nearest: {named(others)}") if others else done
+        return (
+            done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
+            if others
+            else done
+        )

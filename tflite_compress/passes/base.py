@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import Enum, IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.support.errors import ConfigError, ModelError
+from tflite_compress.passes.values import ConvertedModel, FloatModel, Model
+from tflite_compress.support.errors import ConfigError, ConversionError, ModelError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from tflite_compress.conversion import LayerType, Method
     from tflite_compress.models.network import Network
     from tflite_compress.profiles.devices import Device, Precision
     from tflite_compress.scoring.reference import Reference
@@ -93,7 +94,7 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         """True where repairs of int8 may be added to a recipe with this pass."""
         return True
 
-    def unsupported(self, device: Device) -> str | None:
+    def unsupported(self, device: Device) -> Note | None:
         """Return why the device cannot run what this pass makes; None if it can."""
         return None
 
@@ -113,8 +114,8 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         """Return what the pass does in a few words, or None if it needs no mention."""
         return None
 
-    def apply(self, model: Model, context: Context) -> Model:
-        """Run the pass.
+    def run(self, model: Model, context: Context) -> Model:
+        """Run the pass on a model of either kind.
 
         Args:
             model: What the pass before gave; stays as it was.
@@ -122,8 +123,23 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
         Returns:
             The next model.
+
+        Raises:
+            ConversionError: The pass does not work on a model of this kind.
         """
         raise NotImplementedError
+
+
+class FloatPass(PassConfig, frozen=True):
+    """A pass that changes a float model."""
+
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
+        """Return the changed model; ``model`` stays as it was."""
+        raise NotImplementedError
+
+    def run(self, model: Model, context: Context) -> Model:
+        """Run the pass; see :meth:`PassConfig.run`."""
+        return self.apply(_require_float(self, model), context)
 
 
 class ConversionPass(PassConfig, frozen=True):
@@ -145,6 +161,38 @@ class ConversionPass(PassConfig, frozen=True):
         """Return the settings that convert the original model to the file that results are compared with."""
         raise NotImplementedError
 
+    def apply(self, model: FloatModel, context: Context) -> ConvertedModel:
+        """Return the converted model; ``model`` stays as it was."""
+        raise NotImplementedError
+
+    def run(self, model: Model, context: Context) -> Model:
+        """Run the pass; see :meth:`PassConfig.run`."""
+        return self.apply(_require_float(self, model), context)
+
+
+class FilePass(PassConfig, frozen=True):
+    """A pass that rewrites the ``.tflite``."""
+
+    def apply(self, model: ConvertedModel, context: Context) -> ConvertedModel:
+        """Return the rewritten model; ``model`` stays as it was."""
+        raise NotImplementedError
+
+    def run(self, model: Model, context: Context) -> Model:
+        """Run the pass; see :meth:`PassConfig.run`."""
+        if isinstance(model, FloatModel):
+            raise ConversionError(
+                f"pass '{self.tag()}' comes before the conversion", "Put it after 'convert' in the recipe."
+            )
+        return self.apply(model, context)
+
+
+def _require_float(config: PassConfig, model: Model) -> FloatModel:
+    if isinstance(model, FloatModel):
+        return model
+    raise ConversionError(
+        f"pass '{config.tag()}' comes after the conversion", "Put it before 'convert' in the recipe."
+    )
+
 
 P = TypeVar("P", bound=type[PassConfig])
 REGISTERED: dict[str, type[PassConfig]] = {}
@@ -162,44 +210,6 @@ def register(cls: P) -> P:
     return cls
 
 
-@dataclass(frozen=True)
-class Model:
-    """What passes hand on: a network still to be trained or converted, or a finished flatbuffer.
-
-    Attributes:
-        network: The float network; stays the last one when a flatbuffer is made from it.
-        flatbuffer: The ``.tflite`` bytes, once converted.
-        sparsity: Share of zeros in each pruned weight, by layer name.
-        channels: Output channels before and after channel pruning, by layer name.
-        clusters: Number of shared values, by name of clustered layer.
-        types: Numeric type of single layers that differs from the recipe's, by layer name.
-        ranges: How activation ranges are chosen; see ``conversion.activation_ranges``.
-        plain: The flatbuffer without weight encoding, where the one with it does not run everywhere.
-        encoding: What encoding did; see ``passes.encode``.
-        notes: What a user should know about how it came to be.
-    """
-
-    network: Network
-    flatbuffer: bytes | None = None
-    sparsity: dict[str, float] = field(default_factory=dict)
-    channels: dict[str, tuple[int, int]] = field(default_factory=dict)
-    clusters: dict[str, int] = field(default_factory=dict)
-    types: dict[str, LayerType] = field(default_factory=dict)
-    ranges: Method = "minmax"
-    plain: bytes | None = None
-    encoding: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def for_litert(self) -> bytes | None:
-        """The flatbuffer LiteRT can run: the plain one where weights are encoded for TFLite Micro."""
-        return self.plain if self.encoding and self.plain is not None else self.flatbuffer
-
-    def noting(self, *notes: str) -> Model:
-        """The same with more notes, each said once."""
-        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
-
-
 @dataclass(frozen=True, eq=False)
 class Context:
     """What every pass may look at and none may change.
@@ -210,8 +220,7 @@ class Context:
         progress: Where to report progress.
         checkpoints: Folder for training checkpoints of interrupted runs with this model, data, seed and
             versions, or None to keep none.
-        max_drop: Accuracy that may be lost in all, for passes that go as far as it allows.
-        tables: Figures about the original model that several runs of a pass share; see :meth:`once`.
+        max_drop: Accuracy drop allowed for the whole recipe, for passes that go as far as it allows.
     """
 
     reference: Reference
@@ -219,13 +228,6 @@ class Context:
     progress: Progress
     checkpoints: Path | None = None
     max_drop: float = 0.0
-    tables: dict[str, Any] = field(default_factory=dict)
-
-    def once(self, key: str, compute: Callable[[], Any]) -> Any:
-        """What ``compute`` gives, computed the first time only; ``key`` names all it depends on."""
-        if key not in self.tables:
-            self.tables[key] = compute()
-        return self.tables[key]
 
 
 def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:
@@ -250,7 +252,7 @@ def named(layers: Sequence[str], most: int = 3) -> str:
     return ", ".join(layers[:most]) + more
 
 
-def editable_network(model: Model, pass_name: str) -> Network:
+def editable_network(model: FloatModel, pass_name: str) -> Network:
     """The network, if a training pass can rebuild it.
 
     Raises:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from tflite_compress.passes.base import Context, Model, register
+from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
+from tflite_compress.passes.values import FloatModel
+from tflite_compress.support.notes import Note
 
 
 @register
@@ -28,7 +30,7 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
 
     means: Literal["empirical", "analytic"] = "empirical"
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Correct a model's biases.
 
         Args:
@@ -46,14 +48,16 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
 
         network = model.network
         if not network.editable:
-            return model.noting(f"bias-correct left out: {network.why_not_editable}")
+            return model.noting(Note("pass-left-out", f"bias-correct left out: {network.why_not_editable}"))
         folded = without_batchnorm(network.handle)
         layers = [layer for layer in folded.layers if type(layer).__name__ in FOLDABLE and layer.use_bias]
         analytic = analytic_means(network.handle) if self.means == "analytic" else {}
         if self.means == "analytic":
             layers = [layer for layer in layers if layer.name in analytic]
         if not layers:
-            return model.noting(f"bias-correct found no layer with a bias and {self.means} means")
+            return model.noting(
+                Note("pass-left-out", f"bias-correct found no layer with a bias and {self.means} means")
+            )
         with context.progress.step("correcting biases"):
             means = analytic or input_means(folded, layers, context.reference.splits.calibrate.inputs)
             for layer in layers:

@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import (
-    Context,
-    Model,
-    Stage,
-    editable_network,
-    layer_patterns,
-    named,
-    register,
-)
+from tflite_compress.passes.base import Context, Stage, editable_network, layer_patterns, named, register
 from tflite_compress.passes.training import Training, TrainingPass
+from tflite_compress.passes.values import Clusters, FloatModel
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +59,7 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         """False: repairs scale channels one by one, which splits shared values."""
         return False
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Cluster, fine-tune by distillation, and write the shared values into a plain network.
 
         Args:
@@ -87,9 +81,9 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         with context.progress.step("re-estimating BatchNorm"):
             if self.reestimate_batchnorm:
                 reestimate_batchnorm(stripped, context.reference.splits.train.inputs, context.seed)
-        clusters = {**model.clusters, **dict.fromkeys(sorted(chosen), self.clusters)}
+        clusters = Clusters({**model.fact(Clusters).by_layer, **dict.fromkeys(sorted(chosen), self.clusters)})
         clustered = keras_network(stripped, network.name, True)
-        return replace(model, network=clustered, clusters=clusters).noting(*notes)
+        return replace(model, network=clustered).with_fact(clusters).noting(*notes)
 
 
 def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[str]) -> Any:
@@ -153,7 +147,7 @@ def _clustered(wrapper: Any, variables: list[Any]) -> list[np.ndarray]:
     return [shared[id(v)] if id(v) in shared else v.numpy() for v in variables]
 
 
-def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[str]]:
+def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[Note]]:
     """Layers to cluster, and notes on those that cannot be."""
     patterns = layer_patterns(config.exclude, "exclude")
     names, left_out = [], []
@@ -170,7 +164,8 @@ def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[str]]:
             f"model '{model.name}' has no layer to cluster",
             "Choose a recipe without clustering, or make --exclude narrower.",
         )
-    notes = [f"not clustered, as TF-MOT does not cluster their kind: {named(left_out)}"] if left_out else []
+    text = f"not clustered, as TF-MOT does not cluster their kind: {named(left_out)}"
+    notes = [Note("layers-not-clustered", text)] if left_out else []
     return frozenset(names), notes
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
 from tflite_compress.conversion import Method
-from tflite_compress.passes.base import (
-    Context,
-    ConversionPass,
-    Model,
-    Stage,
-    register,
+from tflite_compress.passes.base import Context, ConversionPass, Stage, register
+from tflite_compress.passes.values import (
+    CalibrationMethod,
+    Clusters,
+    ConvertedModel,
+    DenseFile,
+    FloatModel,
+    LayerTypes,
 )
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ConversionError
@@ -96,7 +98,7 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         """Return the settings of the float32 file that results are compared with."""
         return Convert(precision="float32", io="float32")
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> ConvertedModel:
         """Convert the model's network.
 
         Args:
@@ -112,14 +114,15 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         with context.progress.step(f"converting to {self.precision}", len(samples[0])) as advance:
             content, notes = flatbuffer(self, model, samples, advance)
         network = model.network
-        if model.clusters and self.needs_calibration and self.per_channel:
-            content = share_levels(content, _clustered_kernels(network, model.clusters))
-        dense = replace(model, flatbuffer=content).noting(*(note.text for note in notes))
+        clusters = model.fact(Clusters).by_layer
+        if clusters and self.needs_calibration and self.per_channel:
+            content = share_levels(content, _clustered_kernels(network, clusters))
+        dense = model.converted(content).noting(*notes)
         return _sparse(self, dense, network, context) if self.sparse else dense
 
 
 def flatbuffer(
-    config: Convert, model: Model, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
+    config: Convert, model: FloatModel, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
 ) -> tuple[bytes, tuple[Note, ...]]:
     """Convert a model's network, with whatever passes before have settled.
 
@@ -145,19 +148,19 @@ def flatbuffer(
     return convert_network(network, config.converter_settings, samples, advance)
 
 
-def _is_finer(config: Convert, model: Model) -> bool:
+def _is_finer(config: Convert, model: FloatModel) -> bool:
     """True where the converter cannot do what is asked, and litert-quantizer can."""
-    return bool(config.layers or model.types or ranges_of(config, model) != "minmax")
+    return bool(config.layers or model.fact(LayerTypes).by_layer or ranges_of(config, model) != "minmax")
 
 
-def ranges_of(config: Convert, model: Model) -> Method:
+def ranges_of(config: Convert, model: FloatModel) -> Method:
     """How activation ranges are chosen: as the recipe says, else as a pass before found best."""
-    return config.ranges if config.ranges != "minmax" else model.ranges
+    return config.ranges if config.ranges != "minmax" else model.fact(CalibrationMethod).method
 
 
 def _by_layer(
     config: Convert,
-    model: Model,
+    model: FloatModel,
     network: Network,
     samples: tuple[np.ndarray, ...],
     advance: Callable[[int], None],
@@ -167,17 +170,15 @@ def _by_layer(
 
     method = ranges_of(config, model)
     plain = prepare(network, samples, method != "minmax", advance)
-    types = {**model.types, **layer_types(config.layers, plain.layers)}
+    types = {**model.fact(LayerTypes).by_layer, **layer_types(config.layers, plain.layers)}
     integer_io = config.io == "integer" and all(port.dtype == "float32" for port in network.inputs)
-    content, notes = quantized(plain, config.precision, types, method, integer_io, config.per_channel)
-    if notes and not config.float_fallback:
-        raise ConversionError(
-            notes[0].text, "Leave out settings 'ranges' and 'layers', or choose another recipe."
-        )
-    return content, notes
+    made = quantized(plain, config.precision, types, method, integer_io, config.per_channel)
+    if not config.float_fallback:
+        made.require_integers()
+    return made.content, made.notes
 
 
-def _clustered_kernels(network: Network, clusters: dict[str, int]) -> list[np.ndarray]:
+def _clustered_kernels(network: Network, clusters: Mapping[str, int]) -> list[np.ndarray]:
     """Kernels whose values are shared over the whole layer."""
     import numpy as np
 
@@ -187,14 +188,13 @@ def _clustered_kernels(network: Network, clusters: dict[str, int]) -> list[np.nd
     return [kernel for kernel in kernels if len(np.unique(kernel)) <= most]
 
 
-def _sparse(config: Convert, dense: Model, network: Network, context: Context) -> Model:
+def _sparse(config: Convert, dense: ConvertedModel, network: Network, context: Context) -> ConvertedModel:
     """The model with its zeros left out of the file, or the dense one with a note why not."""
     import numpy as np
 
     from tflite_compress.conversion.converter import convert_network
     from tflite_compress.runtimes.litert import predict
 
-    assert dense.flatbuffer is not None
     samples = context.reference.splits.calibrate.inputs
     inputs = tuple(x[:CHECKED_SAMPLES] for x in samples)
     ports = network.tensor_names
@@ -203,10 +203,16 @@ def _sparse(config: Convert, dense: Model, network: Network, context: Context) -
             content, _ = convert_network(network, config.converter_settings, samples, advance, sparse=True)
             outputs = predict(content, inputs, *ports, workers=1)
     except ConversionError as error:
-        return dense.noting(f"zeros are stored densely: with sparse storage, {error.message}")
+        return dense.noting(
+            Note("stored-densely", f"zeros are stored densely: with sparse storage, {error.message}")
+        )
     pairs = zip(predict(dense.flatbuffer, inputs, *ports, workers=1), outputs, strict=True)
     if not all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in pairs):
-        return dense.noting("zeros are stored densely: outputs would change with sparse storage")
+        return dense.noting(
+            Note("stored-densely", "zeros are stored densely: outputs would change with sparse storage")
+        )
     if len(content) >= len(dense.flatbuffer):
-        return dense.noting("zeros are stored densely: sparse storage would not make the file smaller")
-    return replace(dense, flatbuffer=content, plain=dense.flatbuffer)
+        return dense.noting(
+            Note("stored-densely", "zeros are stored densely: sparse storage would not make the file smaller")
+        )
+    return replace(dense, flatbuffer=content).with_fact(DenseFile(dense.flatbuffer))

@@ -2,7 +2,7 @@
 
 Each new tree learns what the ones before leave of the teacher's sums, on training samples and on mixtures of
 pairs of them (gradient boosting on squared error, Friedman 2001, with the teacher's numbers as targets;
-Bucila et al., "Model Compression", KDD 2006, for made-up samples that the teacher labels).
+Bucila et al., "FloatModel Compression", KDD 2006, for made-up samples that the teacher labels).
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from tflite_compress.passes.base import (
     Context,
     Count,
     Domain,
-    Model,
-    PassConfig,
+    FloatPass,
     Ratio,
     Share,
     Stage,
     register,
     share_in_words,
 )
+from tflite_compress.passes.values import FloatModel
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ PATIENCE = 3
 
 
 @register
-class DistillTrees(PassConfig, frozen=True, tag="distill_trees"):
+class DistillTrees(FloatPass, frozen=True, tag="distill_trees"):
     """Replace the forest by as few shallow trees as keep the accuracy.
 
     Attributes:
@@ -61,7 +62,7 @@ class DistillTrees(PassConfig, frozen=True, tag="distill_trees"):
         """Return ``distilled trees`` and the share of the accuracy drop."""
         return share_in_words("distilled trees", self.share)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Grow trees until the accuracy is kept."""
         from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
         from tflite_compress.trees.mixtures import add_mixtures
@@ -86,12 +87,20 @@ class DistillTrees(PassConfig, frozen=True, tag="distill_trees"):
                 advance(1)
                 if estimate_bytes(find_subtrees(student)) >= most:
                     return model.noting(
-                        f"not distilled: {number + 1} trees of depth {self.depth} are no smaller"
+                        Note(
+                            "pass-left-out",
+                            f"not distilled: {number + 1} trees of depth {self.depth} are no smaller",
+                        )
                     )
                 good = [*good, student] if scorer.drop_of(student) <= scorer.allowed_drop(self.share) else []
                 if len(good) == PATIENCE:
                     return with_forest(model, good[0])
-        return model.noting(f"not distilled: {len(student.trees)} trees of depth {self.depth} lose too much")
+        return model.noting(
+            Note(
+                "pass-left-out",
+                f"not distilled: {len(student.trees)} trees of depth {self.depth} lose too much",
+            )
+        )
 
 
 def _fitted(x: np.ndarray, wanted: np.ndarray, config: DistillTrees, seed: int) -> Tree:

@@ -12,20 +12,13 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
-from tflite_compress.passes.base import (
-    Context,
-    Domain,
-    Model,
-    PassConfig,
-    Share,
-    Stage,
-    register,
-    share_in_words,
-)
+from tflite_compress.passes.base import Context, Domain, FloatPass, Share, Stage, register, share_in_words
+from tflite_compress.passes.values import FloatModel
+from tflite_compress.support.notes import Note
 
 
 @register
-class DropTrees(PassConfig, frozen=True, tag="drop_trees"):
+class DropTrees(FloatPass, frozen=True, tag="drop_trees"):
     """Keep the fewest trees whose weighted sum keeps the accuracy.
 
     Attributes:
@@ -46,7 +39,7 @@ class DropTrees(PassConfig, frozen=True, tag="drop_trees"):
         """Return ``fewer trees`` and the share of the accuracy drop."""
         return share_in_words("fewer trees", self.share)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Order the trees by marginal gain on samples and mixtures of them, keep the fewest that will do."""
         import numpy as np
 
@@ -76,7 +69,7 @@ class DropTrees(PassConfig, frozen=True, tag="drop_trees"):
         least = max(1, math.ceil(self.keep * count))
         fewest = max(least, fewest_trees(losses, scorer.allowed_drop(self.share), self.strict))
         if fewest == count:
-            return model.noting("no tree could be dropped within the accuracy allowed")
+            return model.noting(Note("pass-left-out", "no tree could be dropped within the accuracy allowed"))
         chosen = zip(order[:fewest], weights[fewest - 1], strict=True)
         trees = tuple(replace(forest.trees[n], value=forest.trees[n].value * w) for n, w in chosen)
         return with_forest(model, forest.with_trees(trees))

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import (
-    Context,
-    ConversionPass,
-    Count,
-    Model,
-    PassConfig,
-    Stage,
-    register,
-)
+from tflite_compress.passes.base import Context, ConversionPass, Count, FilePass, Stage, register
+from tflite_compress.passes.values import ConvertedModel, Encoding
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +27,7 @@ MIN_SAVING = 0.1  # of the file
 
 
 @register
-class Encode(PassConfig, frozen=True, tag="encode"):
+class Encode(FilePass, frozen=True, tag="encode"):
     """Store weights encoded; the device decodes each layer's just before it runs.
 
     Attributes:
@@ -62,11 +56,13 @@ class Encode(PassConfig, frozen=True, tag="encode"):
         """True where nothing is encoded."""
         return self.encode == "none"
 
-    def unsupported(self, device: Device) -> str | None:
+    def unsupported(self, device: Device) -> Note | None:
         """Return why the device cannot run encoded weights."""
         if self.encode == "none" or device.runtime.decodes_weights:
             return None
-        return f"weights are not encoded: {device.runtime.name} has no operator that decodes them"
+        return Note(
+            "not-encoded", f"weights are not encoded: {device.runtime.name} has no operator that decodes them"
+        )
 
     def resolve(self, conversion: ConversionPass, device: Device) -> Encode | None:
         """Fill in the arena limit: half of the device's RAM."""
@@ -75,7 +71,7 @@ class Encode(PassConfig, frozen=True, tag="encode"):
         limit = self.arena_limit_bytes or device.memory.ram_bytes // 2
         return msgspec.structs.replace(self, arena_limit_bytes=limit)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: ConvertedModel, context: Context) -> ConvertedModel:
         """Encode a converted model's weights.
 
         Args:
@@ -93,10 +89,6 @@ class Encode(PassConfig, frozen=True, tag="encode"):
         from tflite_compress.runtimes.arena import LARGEST_ARENA
         from tflite_compress.runtimes.tflm import find_minimal_arena
 
-        if model.flatbuffer is None:
-            raise ConversionError(
-                "pass 'encode' comes before 'convert'", "Put it after 'convert' in the recipe."
-            )
         if self.encode == "none":
             return model
         ports = model.network.tensor_names
@@ -104,7 +96,7 @@ class Encode(PassConfig, frozen=True, tag="encode"):
             try:
                 arena = find_minimal_arena(model.flatbuffer)
             except ConversionError as error:
-                return model.noting(f"weights are not encoded: {error.message}")
+                return model.noting(Note("not-encoded", f"weights are not encoded: {error.message}"))
             tensors = encodable(model.flatbuffer)
             chosen = choose_encodings(tensors, self.encode)
             limit = max(arena, self.arena_limit_bytes) if self.arena_limit_bytes else LARGEST_ARENA
@@ -114,8 +106,12 @@ class Encode(PassConfig, frozen=True, tag="encode"):
                 return model.noting(_why_not(model.flatbuffer, found, context, ports, arena))
             return _verified(self, model, context, ports, found, arena)
         if chosen and found is None:
-            return model.noting("weights are not encoded: decoded they would not fit into the arena")
-        return model.noting("weights are not encoded: no encoding would make the file smaller")
+            return model.noting(
+                Note("not-encoded", "weights are not encoded: decoded they would not fit into the arena")
+            )
+        return model.noting(
+            Note("not-encoded", "weights are not encoded: no encoding would make the file smaller")
+        )
 
 
 @dataclass(frozen=True)
@@ -144,16 +140,17 @@ def pays(plain_bytes: int, encoded_bytes: int) -> bool:
     return encoded_bytes <= (1 - MIN_SAVING) * plain_bytes
 
 
-def _why_not(plain: bytes, found: _Candidate, context: Context, ports: Ports, arena: int) -> str:
+def _why_not(plain: bytes, found: _Candidate, context: Context, ports: Ports, arena: int) -> Note:
     """What an encoding would save and cost that does not pay."""
     inputs = tuple(x[:1] for x in context.reference.splits.evaluate.inputs)
     saved = 1 - len(found.content) / len(plain)
     ratio = _time_ratio(plain, found.content, inputs, ports)
-    return (
+    text = (
         f"weights are not encoded: the file would be {saved:.1%} smaller, for {ratio:.1f}x the time and "
         f"{found.arena / arena:.1f}x the arena on TFLite Micro; --encode=lut, prune or huffman encodes "
         "them all the same"
     )
+    return Note("not-encoded", text)
 
 
 def _largest_within(
@@ -177,34 +174,39 @@ def _largest_within(
 
 
 def _verified(
-    config: Encode, model: Model, context: Context, ports: Ports, found: _Candidate, arena: int
-) -> Model:
+    config: Encode, model: ConvertedModel, context: Context, ports: Ports, found: _Candidate, arena: int
+) -> ConvertedModel:
     """The encoded model, if its outputs are the plain one's on every sample."""
     from tflite_compress.runtimes.tflm import has_same_outputs
 
-    assert model.flatbuffer is not None
     pool = context.reference.splits.evaluate.inputs
     inputs = _repeated(pool, config.check_samples)
     with context.progress.step("comparing encoded and plain weights on TFLite Micro"):
         if not has_same_outputs(model.flatbuffer, found.content, inputs, ports):
-            return model.noting("weights are not encoded: TFLite Micro's outputs would change")
+            return model.noting(
+                Note("not-encoded", "weights are not encoded: TFLite Micro's outputs would change")
+            )
         ratio = _time_ratio(model.flatbuffer, found.content, inputs, ports)
-    encoding: dict[str, Any] = {
-        "kinds": dict(Counter(e.kind for e in found.encodings.values())),
-        "tables": len({e.ancillary for e in found.encodings.values()}),
-        "plain_bytes": len(model.flatbuffer),
-        "bytes": len(found.content),
-        "arena_bytes": {"plain": arena, "encoded": found.arena, "runtime": "TFLite Micro, 64-bit build"},
-        "time_ratio": {"value": ratio, "where": "TFLite Micro reference kernels on this machine, in turns"},
-        "equal_on_samples": len(inputs[0]),
-    }
-    notes = [
-        "encoded weights need TFLite Micro's DECODE operator (late 2025 or later), which a vendor's copy may "
-        "lack; the plain file lies beside"
-    ]
+    encoding = Encoding(
+        plain=model.flatbuffer,
+        kinds=dict(Counter(e.kind for e in found.encodings.values())),
+        tables=len({e.ancillary for e in found.encodings.values()}),
+        encoded_bytes=len(found.content),
+        plain_arena_bytes=arena,
+        encoded_arena_bytes=found.arena,
+        time_ratio=ratio,
+        equal_on_samples=len(inputs[0]),
+    )
+    needs = (
+        "encoded weights need TFLite Micro's DECODE operator (late 2025 "
+        "or later), which a vendor's copy may lack; "
+        "the plain file lies beside"
+    )
+    notes = [Note("needs-decode-operator", needs, "warning")]
     if found.left_plain:
-        notes.append(f"{found.left_plain} tensors are not encoded: decoded they would not fit into the arena")
-    return replace(model, flatbuffer=found.content, plain=model.flatbuffer, encoding=encoding).noting(*notes)
+        text = f"{found.left_plain} tensors are not encoded: decoded they would not fit into the arena"
+        notes.append(Note("partly-encoded", text))
+    return replace(model, flatbuffer=found.content).with_fact(encoding).noting(*notes)
 
 
 def _repeated(pool: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...]:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from tflite_compress.passes.base import Context, Model, register
+from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
+from tflite_compress.passes.values import FloatModel
+from tflite_compress.support.notes import Note
 
 
 @register
@@ -34,7 +36,7 @@ class Equalize(Repair, frozen=True, tag="equalize"):
         """Return ``repaired``."""
         return "repaired"
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Equalize a model's network.
 
         Args:
@@ -53,11 +55,11 @@ class Equalize(Repair, frozen=True, tag="equalize"):
 
         network = model.network
         if not network.editable:
-            return model.noting(f"equalize left out: {network.why_not_editable}")
+            return model.noting(Note("pass-left-out", f"equalize left out: {network.why_not_editable}"))
         folded = without_batchnorm(network.handle)
         pairs = equalizable(folded)
         if not pairs:
-            return model.noting("equalize found no two layers it could even out")
+            return model.noting(Note("pass-left-out", "equalize found no two layers it could even out"))
         with context.progress.step("equalizing", SWEEPS) as advance:
             inputs = context.reference.splits.calibrate.inputs
             by_weights = self.balance == "weights" or (self.balance == "auto" and not self.per_channel)
@@ -69,5 +71,10 @@ class Equalize(Repair, frozen=True, tag="equalize"):
             if self.absorb_bias:
                 absorb(folded, pairs, inputs)
         if not same_function(network.handle, folded, context):
-            return model.noting("equalize left out: the function would have changed by more than rounding")
+            return model.noting(
+                Note(
+                    "pass-left-out",
+                    "equalize left out: the function would have changed by more than rounding",
+                )
+            )
         return keep_if_better("equalize", model, with_handle(model, folded), self, context)

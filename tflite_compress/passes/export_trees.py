@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
-from tflite_compress.passes.base import (
-    Context,
-    ConversionPass,
-    Count,
-    Domain,
-    Model,
-    Stage,
-    register,
-)
+from tflite_compress.passes.base import Context, ConversionPass, Count, Domain, Stage, register
+from tflite_compress.passes.values import ConvertedModel, FloatModel
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.profiles.devices import Device
@@ -67,7 +60,7 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
         """Return the settings of the file that results are compared with: the same tables, all trees."""
         return ExportTrees(tables="tflm" if self.tables == "tflm" else "litert")
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> ConvertedModel:
         """Write the file in the form asked for."""
         from tflite_compress.passes.algorithms.forest_score import network_of
         from tflite_compress.trees.export import TensorNames, cheaper_form, export_forest
@@ -79,10 +72,10 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
         ports = TensorNames(network.inputs[0].name, network.outputs[0].name)
         with context.progress.step("writing the .tflite"):
             content = export_forest(forest, network.name, ports, micro, form, missing, self.batch)
-        return replace(model, flatbuffer=content).noting(*notes)
+        return model.converted(content).noting(*notes)
 
 
-def _missing(config: ExportTrees, model: Model, context: Context) -> tuple[bool, tuple[str, ...]]:
+def _missing(config: ExportTrees, model: FloatModel, context: Context) -> tuple[bool, tuple[Note, ...]]:
     """Whether NaN is looked after, and what to say if it is not."""
     import numpy as np
 
@@ -94,5 +87,5 @@ def _missing(config: ExportTrees, model: Model, context: Context) -> tuple[bool,
     roles = (splits.train, splits.calibrate, splits.evaluate)
     if config.missing == "keep" or any(bool(np.isnan(s.inputs[0]).any()) for s in roles):
         return True, ()
-    note = "samples with NaN are not looked after, for there are none in the data; --missing=keep does"
-    return False, (note,)
+    text = "missing values (NaN) are not handled: the data contain none; --missing=keep handles them"
+    return False, (Note("missing-values-not-handled", text),)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import (
-    Context,
-    ConversionPass,
-    Model,
-    Share,
-    layer_patterns,
-    register,
-)
+from tflite_compress.passes.base import Context, ConversionPass, Share, layer_patterns, register
 from tflite_compress.passes.mixed import measure
 from tflite_compress.passes.repair import Repair
+from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.conversion.per_layer import Plain
@@ -57,7 +51,7 @@ class Int4(Repair, frozen=True, tag="int4"):
         operators = tuple(op for op in self.operators if op in device.runtime.four_bit)
         return msgspec.structs.replace(super().resolve(conversion, device), operators=operators)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Settle which layers get 4-bit weights.
 
         Args:
@@ -72,35 +66,47 @@ class Int4(Repair, frozen=True, tag="int4"):
 
         patterns = layer_patterns(self.exclude, "exclude")
         if self.conversion.precision != "int8":
-            return model.noting(f"4-bit weights go with int8 activations, not with {self.precision}")
+            return model.noting(
+                Note("pass-left-out", f"4-bit weights go with int8 activations, not with {self.precision}")
+            )
         able = {*self.operators} & {*FOUR_BIT}
         if not able:
-            return model.noting("no 4-bit weights: the device's runtime has no kernels for them")
+            return model.noting(
+                Note("pass-left-out", "no 4-bit weights: the device's runtime has no kernels for them")
+            )
         samples = context.reference.splits.calibrate.inputs
         try:
             with context.progress.step("int4: measuring each layer"):
-                plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
+                plain = prepare(
+                    unrolled(model.network), samples, model.fact(CalibrationMethod).method != "minmax"
+                )
                 weights = {
                     name: count
                     for name, count in _able(plain, able).items()
-                    if name not in model.types and not any(p.search(name) for p in patterns)
+                    if name not in model.fact(LayerTypes).by_layer
+                    and not any(p.search(name) for p in patterns)
                 }
                 before, found, chosen = _chosen(plain, weights, self, model, context)
         except ConversionError as error:
-            return model.noting(f"int4 left out: {error.message}")
+            return model.noting(Note("pass-left-out", f"int4 left out: {error.message}"))
         if not chosen:
             return model.noting(
-                f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples"
+                Note(
+                    "pass-left-out",
+                    f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples",
+                )
             )
         share = sum(weights[name] for name in chosen) / max(1, sum(layer.weights for layer in plain.layers))
-        return replace(model, types=_with_four_bits(model, chosen)).noting(
+        text = (
             f"4 bits for {share:.0%} of the weights ({', '.join(chosen)}), on the calibration samples "
             f"{before} before, {found} after"
         )
+        types = LayerTypes(_with_four_bits(model, chosen))
+        return model.with_fact(types).noting(Note("layer-types-chosen", text))
 
 
 def noise_of_layers(
-    plain: Plain, config: Int4, model: Model, context: Context
+    plain: Plain, config: Int4, model: FloatModel, context: Context
 ) -> dict[str, tuple[float, int]]:
     """What 4 bits in one layer alone do to the outputs.
 
@@ -136,13 +142,13 @@ def _noise(quality: Quality) -> float:
     return float(10 ** (-quality.snr_db / 10))
 
 
-def _with_four_bits(model: Model, names: list[str]) -> dict[str, LayerType]:
+def _with_four_bits(model: FloatModel, names: list[str]) -> dict[str, LayerType]:
     four: LayerType = "int4"
-    return {**model.types, **dict.fromkeys(names, four)}
+    return {**model.fact(LayerTypes).by_layer, **dict.fromkeys(names, four)}
 
 
 def _chosen(
-    plain: Plain, weights: dict[str, int], config: Int4, model: Model, context: Context
+    plain: Plain, weights: dict[str, int], config: Int4, model: FloatModel, context: Context
 ) -> tuple[Quality, Quality, list[str]]:
     """Quality with 8 bits and with 4 where it may be, and the layers that get 4, the best first."""
 

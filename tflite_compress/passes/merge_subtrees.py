@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tflite_compress.passes.base import (
-    Context,
-    Domain,
-    Model,
-    PassConfig,
-    Stage,
-    register,
-)
+from tflite_compress.passes.base import Context, Domain, FloatPass, Stage, register
+from tflite_compress.passes.values import FloatModel
 
 
 @register
-class MergeSubtrees(PassConfig, frozen=True, tag="merge_subtrees"):
+class MergeSubtrees(FloatPass, frozen=True, tag="merge_subtrees"):
     """Store equal subtrees once and drop splits that decide nothing; no answer changes."""
 
     stage: ClassVar = Stage.QUANTIZE
     domain: ClassVar = Domain.FOREST
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Mark the forest for sharing, after taking out what decides nothing."""
         from tflite_compress.passes.algorithms.forest_score import network_of, with_forest
         from tflite_compress.trees.merge import merge_subtrees

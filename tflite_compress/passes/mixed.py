@@ -7,21 +7,17 @@ between two layers is only wide if both are. They are added greedily while that 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import (
-    Context,
-    ConversionPass,
-    Count,
-    Model,
-    register,
-)
+from tflite_compress.passes.base import Context, ConversionPass, Count, register
 from tflite_compress.passes.repair import Automatic, Repair
+from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.conversion.per_layer import Plain
@@ -56,7 +52,7 @@ class Mixed(Repair, frozen=True, tag="mixed"):
         types = tuple(t for t in self.types if t in device.precisions.supported)
         return msgspec.structs.replace(super().resolve(conversion, device), types=types)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Find the worst layers and settle their types.
 
         Args:
@@ -67,30 +63,39 @@ class Mixed(Repair, frozen=True, tag="mixed"):
         from tflite_compress.models.unroll import unrolled
 
         if not self.types:
-            return model.noting("mixed left out: the device runs no wider type")
+            return model.noting(Note("pass-left-out", "mixed left out: the device runs no wider type"))
         samples = context.reference.splits.calibrate.inputs
         try:
             with context.progress.step("mixed: trying wider numbers layer by layer"):
-                plain = prepare(unrolled(model.network), samples, model.ranges != "minmax")
-                before = measure(plain, model.types, self, model, context)
+                plain = prepare(
+                    unrolled(model.network), samples, model.fact(CalibrationMethod).method != "minmax"
+                )
+                fixed = model.fact(LayerTypes).by_layer
+                before = measure(plain, fixed, self, model, context)
                 found = [_greedy(plain, kind, before, self, model, context) for kind in self.types]
         except ConversionError as error:
-            return model.noting(f"mixed left out: {error.message}")
+            return model.noting(Note("pass-left-out", f"mixed left out: {error.message}"))
         top = max(quality.score for quality, _ in found)
         best, types = next(entry for entry in found if entry[0].score >= top - WORTH)  # the cheapest type
         if round(best.score, 6) <= round(before.score, 6):
-            return model.noting(f"mixed left out, accuracy on the calibration samples did not rise: {before}")
+            return model.noting(
+                Note(
+                    "pass-left-out",
+                    f"mixed left out, accuracy on the calibration samples did not rise: {before}",
+                )
+            )
         added = ", ".join(f"{name} in {kind}" for name, kind in types.items())
-        return replace(model, types={**model.types, **types}).noting(
-            f"{added}: on the calibration samples {before} before, {best} after"
-        )
+        text = f"{added}: on the calibration samples {before} before, {best} after"
+        wider = LayerTypes({**model.fact(LayerTypes).by_layer, **types})
+        return model.with_fact(wider).noting(Note("layer-types-chosen", text))
 
 
 def _greedy(
-    plain: Plain, kind: LayerType, before: Quality, config: Mixed, model: Model, context: Context
+    plain: Plain, kind: LayerType, before: Quality, config: Mixed, model: FloatModel, context: Context
 ) -> tuple[Quality, dict[str, LayerType]]:
     """Add the layer, or layer with its readers, that helps most, until none helps or there are enough."""
-    able = [layer for layer in plain.layers if layer.name not in model.types]
+    fixed = model.fact(LayerTypes).by_layer
+    able = [layer for layer in plain.layers if layer.name not in fixed]
     readers = {layer.name: [r.name for r in able if layer.name in r.reads] for layer in able}
     groups = {frozenset(g) for name in readers for g in ((name,), (name, *readers[name]))}
     chosen: frozenset[str] = frozenset()
@@ -98,7 +103,7 @@ def _greedy(
     while True:
         options = [chosen | g for g in sorted(groups, key=sorted) if len(chosen | g) <= config.most]
         tried = {
-            names: measure(plain, {**model.types, **dict.fromkeys(names, kind)}, config, model, context)
+            names: measure(plain, {**fixed, **dict.fromkeys(names, kind)}, config, model, context)
             for names in options
             if names != chosen
         }
@@ -115,7 +120,7 @@ def _worth_it(before: Quality, after: Quality) -> bool:
 
 
 def measure(
-    plain: Plain, types: dict[str, LayerType], config: Repair, model: Model, context: Context
+    plain: Plain, types: Mapping[str, LayerType], config: Repair, model: FloatModel, context: Context
 ) -> Quality:
     """How good a float file is, quantized with these types.
 
@@ -126,7 +131,7 @@ def measure(
     from tflite_compress.passes.algorithms.quality import quality_of
 
     precision = config.conversion.precision
-    content, notes = quantized(plain, precision, types, model.ranges, False, config.per_channel)
-    if notes:
-        raise ConversionError(notes[0].text)
-    return quality_of(content, model.network, context)
+    method = model.fact(CalibrationMethod).method
+    made = quantized(plain, precision, types, method, False, config.per_channel)
+    made.require_integers()
+    return quality_of(made.content, model.network, context)

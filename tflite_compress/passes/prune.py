@@ -16,7 +16,6 @@ from msgspec import Meta
 from tflite_compress.passes.base import (
     Context,
     Count,
-    Model,
     Ratio,
     Share,
     Stage,
@@ -26,7 +25,9 @@ from tflite_compress.passes.base import (
     register,
 )
 from tflite_compress.passes.training import Training, TrainingPass
+from tflite_compress.passes.values import FloatModel, Sparsity
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +76,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         """Return the sparsity in words."""
         return "2:4 sparsity" if self.pattern == "2:4" else f"{self.sparsity:.0%} sparsity"
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Prune, fine-tune by distillation, strip the wrappers and re-estimate BatchNorm.
 
         Args:
@@ -117,8 +118,9 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
             if self.reestimate_batchnorm:
                 reestimate_batchnorm(stripped, train.inputs, context.seed)
         sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
+        shares = Sparsity({**model.fact(Sparsity).by_layer, **sparsity})
         pruned = keras_network(stripped, network.name, True)
-        return replace(model, network=pruned, sparsity={**model.sparsity, **sparsity}).noting(*choice.notes)
+        return replace(model, network=pruned).with_fact(shares).noting(*choice.notes)
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class _Choice:
     """Which layers a pass prunes, and what it says about those it does not."""
 
     names: frozenset[str]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def _target(config: Prune) -> float:
@@ -169,7 +171,7 @@ def _choose(config: Prune, model: Any) -> _Choice:
     prunable = [layer for layer in model.layers if _kernels(layer)]
     ends = {prunable[0].name, prunable[-1].name} if config.keep_ends and prunable else set()
     names: list[str] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     for layer in prunable:
         asked_for = any(p.search(layer.name) for p in include)
         if (include and not asked_for) or any(p.search(layer.name) for p in exclude):
@@ -177,7 +179,12 @@ def _choose(config: Prune, model: Any) -> _Choice:
         if layer.name in ends and not asked_for:
             continue
         if config.pattern == "block" and not _is_matrix(layer):
-            notes.append(f"'{layer.name}' is not pruned: its kernel is not 2-dimensional, as blocks need")
+            notes.append(
+                Note(
+                    "layers-not-pruned",
+                    f"'{layer.name}' is not pruned: its kernel is not 2-dimensional, as blocks need",
+                )
+            )
             continue
         names.append(layer.name)
     notes += _left_out([layer for layer in model.layers if layer.trainable_weights and _unsupported(layer)])
@@ -190,12 +197,15 @@ def _choose(config: Prune, model: Any) -> _Choice:
     return _Choice(frozenset(names), tuple(notes))
 
 
-def _left_out(layers: list[Any]) -> list[str]:
+def _left_out(layers: list[Any]) -> list[Note]:
     """One note for each kind of layer TF-MOT does not prune."""
     kinds: dict[str, list[str]] = {}
     for layer in layers:
         kinds.setdefault(_kind(layer), []).append(layer.name)
-    return [f"not pruned, as TF-MOT does not prune {kind}: {named(names)}" for kind, names in kinds.items()]
+    return [
+        Note("layers-not-pruned", f"not pruned, as TF-MOT does not prune {kind}: {named(names)}")
+        for kind, names in kinds.items()
+    ]
 
 
 def _registry() -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -16,7 +17,6 @@ from tflite_compress.passes.base import (
     Context,
     ConversionPass,
     Count,
-    Model,
     Ratio,
     Stage,
     Whole,
@@ -25,8 +25,10 @@ from tflite_compress.passes.base import (
     register,
 )
 from tflite_compress.passes.training import Training, TrainingPass
+from tflite_compress.passes.values import ChannelWidths, FloatModel
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +38,26 @@ if TYPE_CHECKING:
     from tflite_compress.channels.groups import Wanted
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.profiles.devices import Device
+    from tflite_compress.scoring.reference import Reference
 
 WITHIN = 1.02  # a target counts as reached this close: channels go in steps
+
+
+class _Memo:
+    """Arrays computed once for each reference and key, and dropped with the reference."""
+
+    def __init__(self) -> None:
+        self._found: WeakKeyDictionary[Reference, dict[str, np.ndarray]] = WeakKeyDictionary()
+
+    def once(self, reference: Reference, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return what ``compute`` gives, computed the first time only. ``key`` names all it depends on."""
+        known = self._found.setdefault(reference, {})
+        if key not in known:
+            known[key] = compute()
+        return known[key]
+
+
+_RANKED = _Memo()
 
 
 @register
@@ -91,7 +111,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         precision = conversion.precision if self.precision == "auto" else self.precision
         return msgspec.structs.replace(self, multiple=multiple, precision=precision)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Remove channels in rounds, with recovery after each.
 
         Args:
@@ -138,7 +158,8 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         result = replace(model, network=keras_network(handle, network.name, True))
         widths = _widths(network.handle, handle)
         after = traced(handle, context, stays, self)
-        return replace(result, channels={**model.channels, **widths}).noting(*_notes(first, after, targets))
+        both = ChannelWidths({**model.fact(ChannelWidths).by_layer, **widths})
+        return result.with_fact(both).noting(*_notes(first, after, targets))
 
 
 def _schedule(config: PruneChannels, last: bool) -> Schedule:
@@ -254,9 +275,8 @@ def saliency_of(
     digest = hashlib.sha256()
     for weight in handle.get_weights():
         digest.update(weight.tobytes())
-    key = f"taylor:{digest.hexdigest()}:{config.samples}:{config.training.distill}:{config.exclude}"
-    found: np.ndarray = context.once(key, lambda: _ranked(handle, dependencies, config, context))
-    return found
+    key = f"{context.seed}:{digest.hexdigest()}:{config.samples}:{config.training.distill}:{config.exclude}"
+    return _RANKED.once(context.reference, key, lambda: _ranked(handle, dependencies, config, context))
 
 
 def _ranked(handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context) -> np.ndarray:
@@ -290,21 +310,23 @@ def _widths(before: Any, after: Any) -> dict[str, tuple[int, int]]:
     return {name: pair for name, pair in widths.items() if pair[0] != pair[1]}
 
 
-def _notes(before: Traced, after: Traced, targets: dict[Quantity, float]) -> list[str]:
+def _notes(before: Traced, after: Traced, targets: dict[Quantity, float]) -> list[Note]:
     """What was removed, and which target could not be reached and why."""
     (dependencies, costs), (_, costs_after) = before, after
-    notes = [f"{dependencies.count - after[0].count} of {dependencies.count} removable channels were removed"]
+    text = f"{dependencies.count - after[0].count} of {dependencies.count} removable channels were removed"
+    notes = [Note("channels-removed", text)]
     for what, share in targets.items():
         full = costs.total(what, costs.sizes.astype(float))
         reached = costs_after.total(what, costs_after.sizes.astype(float)) / full
         if reached > share * WITHIN:
             word = "MACs" if what == "macs" else "size"
-            notes.append(
+            text = (
                 f"channel pruning came down to {reached:.0%} of the {word}, not {share:.0%}: a tenth of each "
                 f"layer's channels stay, and multiples of what the device likes"
             )
+            notes.append(Note("target-not-reached", text, "warning"))
     if dependencies.reasons:
-        notes.append(f"channels kept: {_reasons(dependencies)}")
+        notes.append(Note("channels-kept", f"channels kept: {_reasons(dependencies)}"))
     return notes
 
 

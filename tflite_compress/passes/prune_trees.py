@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tflite_compress.passes.base import (
-    Context,
-    Domain,
-    Model,
-    PassConfig,
-    Share,
-    Stage,
-    register,
-    share_in_words,
-)
+from tflite_compress.passes.base import Context, Domain, FloatPass, Share, Stage, register, share_in_words
+from tflite_compress.passes.values import FloatModel
+from tflite_compress.support.notes import Note
 
 
 @register
-class PruneTrees(PassConfig, frozen=True, tag="prune_trees"):
+class PruneTrees(FloatPass, frozen=True, tag="prune_trees"):
     """Cost-complexity pruning of a forest, as far as accuracy allows.
 
     Attributes:
@@ -34,7 +27,7 @@ class PruneTrees(PassConfig, frozen=True, tag="prune_trees"):
         """Return ``pruned trees`` and the share of the accuracy drop."""
         return share_in_words("pruned trees", self.share)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Prune at the largest complexity parameter that keeps the budget, found by bisection."""
         import numpy as np
 
@@ -60,5 +53,5 @@ class PruneTrees(PassConfig, frozen=True, tag="prune_trees"):
             else:
                 high = middle - 1
         if kept is forest:
-            return model.noting("no split could be cut within the accuracy allowed")
+            return model.noting(Note("pass-left-out", "no split could be cut within the accuracy allowed"))
         return with_forest(model, kept)

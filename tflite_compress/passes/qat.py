@@ -7,7 +7,7 @@ collaborative optimization: PQAT, CQAT, PCQAT).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
@@ -15,7 +15,6 @@ import msgspec
 from tflite_compress.passes.base import (
     Context,
     ConversionPass,
-    Model,
     Stage,
     editable_network,
     layer_patterns,
@@ -23,8 +22,10 @@ from tflite_compress.passes.base import (
     register,
 )
 from tflite_compress.passes.training import Training, TrainingPass
+from tflite_compress.passes.values import Clusters, FloatModel, Sparsity
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 
 LOST = 0.01
 
@@ -71,7 +72,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
             return self
         return msgspec.structs.replace(self, precision=conversion.precision)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Train with simulated rounding.
 
         Args:
@@ -89,7 +90,9 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         from tflite_compress.support.backend import seed_everything
 
         if self.precision not in ("auto", "int8"):
-            return model.noting(f"qat left out: it trains for int8, not for {self.precision}")
+            return model.noting(
+                Note("pass-left-out", f"qat left out: it trains for int8, not for {self.precision}")
+            )
         network = editable_network(model, "qat")
         folded = without_batchnorm(unrolled(network).handle)
         chosen, notes = _choose(self, folded)
@@ -104,24 +107,23 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         if keep_zeros:
             _put_zeros_back(training, folded)
         kept = [word for word, on in (("zeros", keep_zeros), ("shared values", keep_clusters)) if on]
-        said = [f"{' and '.join(kept)} kept while training"] if kept else []
-        sparsity = _sparsity(training, model.sparsity)
-        lost = [
-            name for name, share in sparsity.items() if keep_zeros and share < model.sparsity[name] - LOST
-        ]
+        said = [Note("kept-while-training", f"{' and '.join(kept)} kept while training")] if kept else []
+        before = model.fact(Sparsity).by_layer
+        sparsity = _sparsity(training, before)
+        lost = [name for name, share in sparsity.items() if keep_zeros and share < before[name] - LOST]
         if lost:
-            said.append(f"TF-MOT did not keep all zeros of {named(lost)}")
-        return replace(with_handle(model, training), sparsity=sparsity).noting(*notes, *said)
+            said.append(Note("zeros-lost", f"TF-MOT did not keep all zeros of {named(lost)}", "warning"))
+        return with_handle(model, training).with_fact(Sparsity(sparsity)).noting(*notes, *said)
 
 
-def _kept(config: Qat, model: Model) -> tuple[bool, bool]:
+def _kept(config: Qat, model: FloatModel) -> tuple[bool, bool]:
     """Whether zeros and whether shared values stay."""
     if config.preserve == "auto":
-        return bool(model.sparsity), bool(model.clusters)
+        return bool(model.fact(Sparsity).by_layer), bool(model.fact(Clusters).by_layer)
     return config.preserve in ("sparsity", "both"), config.preserve in ("clusters", "both")
 
 
-def _choose(config: Qat, model: Any) -> tuple[frozenset[str], list[str]]:
+def _choose(config: Qat, model: Any) -> tuple[frozenset[str], list[Note]]:
     """Layers to train with rounding, and a note on those with weights that cannot be."""
     registry = _default_registry()
     patterns = layer_patterns(config.exclude, "exclude")
@@ -138,10 +140,11 @@ def _choose(config: Qat, model: Any) -> tuple[frozenset[str], list[str]]:
     if left_out:
         kinds = ", ".join(sorted({type(layer).__name__ for layer in left_out}))
         names = named([layer.name for layer in left_out])
-        notes.append(
+        text = (
             f"trained without simulated rounding, as TF-MOT has none for {kinds}: {names}; they are "
             "quantized after training like in recipe int8"
         )
+        notes.append(Note("layers-without-simulation", text))
     return frozenset(chosen), notes
 
 
@@ -243,7 +246,7 @@ def _put_zeros_back(trained: Any, before: Any) -> None:
                 weight.assign(weight.numpy() * (original != 0))
 
 
-def _sparsity(model: Any, before: dict[str, float]) -> dict[str, float]:
+def _sparsity(model: Any, before: Mapping[str, float]) -> dict[str, float]:
     """Share of zeros in each pruned layer after training; layers carry TF-MOT's prefix now."""
     import numpy as np
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from tflite_compress.passes.base import (
-    Context,
-    Domain,
-    Model,
-    PassConfig,
-    Share,
-    Stage,
-    register,
-)
+from tflite_compress.passes.base import Context, Domain, FloatPass, Share, Stage, register
+from tflite_compress.passes.values import FloatModel
+from tflite_compress.support.notes import Note
 
 
 @register
-class QuantizeTrees(PassConfig, frozen=True, tag="quantize_trees"):
+class QuantizeTrees(FloatPass, frozen=True, tag="quantize_trees"):
     """Store thresholds on each feature's own scale, and leaves on one scale.
 
     Attributes:
@@ -41,7 +35,7 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize_trees"):
         """True where thresholds are quantized on each feature's range."""
         return self.precision != "float32"
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Quantize as narrowly as asked, or as accuracy allows."""
         from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
         from tflite_compress.trees.quantize import feature_ranges, quantize_forest
@@ -58,11 +52,10 @@ class QuantizeTrees(PassConfig, frozen=True, tag="quantize_trees"):
             candidate = quantize_forest(forest, ranges, precision)
             lost = scorer.drop_of(candidate)
             if lost <= scorer.allowed_drop(self.share):
-                asked = precision == self.precision
-                note = (
-                    ()
-                    if asked
-                    else (f"thresholds and leaves are {precision}: {self.precision} loses too much",)
-                )
-                return with_forest(model, candidate, *note)
-        return model.noting(f"thresholds and leaves stay float32: {wider[-1]} loses {lost:.4f}")
+                if precision == self.precision:
+                    return with_forest(model, candidate)
+                text = f"thresholds and leaves are {precision}: {self.precision} loses too much"
+                return with_forest(model, candidate, Note("wider-type-chosen", text))
+        return model.noting(
+            Note("pass-left-out", f"thresholds and leaves stay float32: {wider[-1]} loses {lost:.4f}")
+        )

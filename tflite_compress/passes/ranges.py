@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tflite_compress.conversion import METHODS, Method
-from tflite_compress.passes.base import (
-    Context,
-    Model,
-    register,
-)
+from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
+from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.passes.algorithms.quality import Quality
@@ -31,7 +28,7 @@ class Ranges(Repair, frozen=True, tag="ranges"):
 
     method: Literal["auto", "percentile", "mse", "kl"] = "auto"
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Settle how activation ranges are chosen.
 
         Args:
@@ -45,20 +42,25 @@ class Ranges(Repair, frozen=True, tag="ranges"):
         network = unrolled(model.network)
         samples = context.reference.splits.calibrate.inputs
         precision = self.conversion.precision
+        types = model.fact(LayerTypes).by_layer
         tried: dict[Method, Quality] = {}
         try:
             with context.progress.step("ranges: observing activations", len(samples[0])) as advance:
                 plain = prepare(network, samples, True, advance)
                 tried["minmax"] = quality(model, self, context)
             for method in METHODS[1:] if self.method == "auto" else (self.method,):
-                content, notes = quantized(plain, precision, model.types, method, False, self.per_channel)
-                if notes:
-                    return model.noting(f"ranges left out: {notes[0].text}")
-                tried[method] = quality_of(content, network, context)
+                made = quantized(plain, precision, types, method, False, self.per_channel)
+                made.require_integers()
+                tried[method] = quality_of(made.content, network, context)
         except ConversionError as error:
-            return model.noting(f"ranges left out: {error.message}")
+            return model.noting(Note("pass-left-out", f"ranges left out: {error.message}"))
         best = max(tried, key=lambda m: (round(tried[m].score, 6), tried[m].snr_db))
         figures = ", ".join(f"{method} {found}" for method, found in tried.items())
         if best == "minmax":
-            return model.noting(f"ranges left out, none was better on the calibration samples: {figures}")
-        return replace(model, ranges=best).noting(f"ranges by {best}, on the calibration samples: {figures}")
+            return model.noting(
+                Note(
+                    "pass-left-out", f"ranges left out, none was better on the calibration samples: {figures}"
+                )
+            )
+        text = f"ranges by {best}, on the calibration samples: {figures}"
+        return model.with_fact(CalibrationMethod(best)).noting(Note("ranges-chosen", text))

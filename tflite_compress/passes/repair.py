@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
-from tflite_compress.passes.base import ConversionPass, PassConfig, Stage
+from tflite_compress.passes.base import ConversionPass, FloatPass, Stage
 from tflite_compress.passes.convert import Convert
 from tflite_compress.profiles.devices import Precision
 
@@ -30,7 +30,7 @@ class Automatic:
     quick: bool
 
 
-class Repair(PassConfig, frozen=True):
+class Repair(FloatPass, frozen=True):
     """A pass that makes up for accuracy lost by integers, and is kept only if it does.
 
     Attributes:

@@ -6,14 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tflite_compress.passes.base import (
-    Context,
-    Model,
-    PassConfig,
-    Stage,
-    register,
-)
+from tflite_compress.passes.base import Context, FilePass, Stage, register
+from tflite_compress.passes.values import ConvertedModel
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +19,7 @@ MAX_MICRO_BYTES = 2 << 20  # what no microcontroller holds is not run on TFLite 
 
 
 @register
-class Slim(PassConfig, frozen=True, tag="slim"):
+class Slim(FilePass, frozen=True, tag="slim"):
     """Take out of the file what no runtime reads.
 
     Attributes:
@@ -37,7 +33,7 @@ class Slim(PassConfig, frozen=True, tag="slim"):
 
     slim: Literal["none", "safe", "full"] = "safe"
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def apply(self, model: ConvertedModel, context: Context) -> ConvertedModel:
         """Slim a converted model.
 
         Args:
@@ -49,10 +45,6 @@ class Slim(PassConfig, frozen=True, tag="slim"):
         """
         from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
-        if model.flatbuffer is None:
-            raise ConversionError(
-                "pass 'slim' comes before 'convert'", "Put it after 'convert' in the recipe."
-            )
         if self.slim == "none":
             return model
         inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
@@ -61,24 +53,28 @@ class Slim(PassConfig, frozen=True, tag="slim"):
         everything = slim_file(model.flatbuffer, steps)
         if same(everything):
             return replace(model, flatbuffer=everything)
-        content, notes = model.flatbuffer, []
+        content = model.flatbuffer
+        notes: list[Note] = []
         for step in steps:
             candidate = slim_file(content, (step,))
             if same(candidate):
                 content = candidate
             else:
-                notes.append(f"slimming left out '{step.__name__}': outputs would change")
+                notes.append(
+                    Note(
+                        "slimming-step-left-out", f"slimming left out '{step.__name__}': outputs would change"
+                    )
+                )
         return replace(model, flatbuffer=content).noting(*notes)
 
 
-def _comparison(model: Model, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes], bool]:
+def _comparison(model: ConvertedModel, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes], bool]:
     """A test whether a file gives the model's outputs, in LiteRT and, where it runs there, TFLite Micro."""
     import numpy as np
 
     from tflite_compress.runtimes.litert import predict
     from tflite_compress.runtimes.tflm import predict_raw
 
-    assert model.flatbuffer is not None
     ports = model.network.tensor_names
     before = predict(model.flatbuffer, inputs, *ports, workers=1)
     micro_before = None

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from tflite_compress.passes.base import Count, PassConfig, Rate, Share, Whole
+from tflite_compress.passes.base import Count, FloatPass, Rate, Share, Whole
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +33,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(usual, **given)
 
 
-class TrainingPass(PassConfig, frozen=True):
+class TrainingPass(FloatPass, frozen=True):
     """A pass that fine-tunes a network.
 
     Attributes:

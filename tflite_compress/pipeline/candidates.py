@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tflite_compress.passes import Context, Model, PassConfig, Stage
+from tflite_compress.passes import Context, ConvertedModel, FloatModel, Model, PassConfig, Stage
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe
 from tflite_compress.runtimes.litert import predict
@@ -44,15 +44,15 @@ class Attempt:
         recipe: The recipe as run.
         steps: Its passes as far as they went.
         outputs: The finished file's outputs on the evaluation samples; None if it got none.
-        error: Why it ended early, or an empty string.
-        misfit: Which limit of the user's the file breaks, or an empty string.
+        error: Why it ended early, or None.
+        violation: Which limit of the user's the file breaks, or None.
     """
 
     recipe: Recipe
     steps: tuple[Step, ...]
     outputs: Outputs | None
-    error: str = ""
-    violation: str = ""
+    error: str | None = None
+    violation: str | None = None
 
     @property
     def drop(self) -> float:
@@ -60,9 +60,16 @@ class Attempt:
         return self.steps[-1].drop if self.outputs is not None else float("inf")
 
     @property
-    def model(self) -> Model:
-        """The finished model."""
-        return self.steps[-1].model
+    def model(self) -> ConvertedModel:
+        """The finished model.
+
+        Raises:
+            ValueError: The attempt ended before the conversion.
+        """
+        last = self.steps[-1].model
+        if not isinstance(last, ConvertedModel):
+            raise ValueError("the attempt ended before the conversion")
+        return last
 
 
 @dataclass
@@ -79,7 +86,7 @@ class Memo:
         """The model after ``chain``, of which only the last pass may not have run yet."""
         if chain not in self._models:
             start = time.perf_counter()
-            result = chain[-1].apply(model, context)
+            result = chain[-1].run(model, context)
             self._models[chain] = (result, time.perf_counter() - start)
         return self._models[chain]
 
@@ -92,12 +99,12 @@ class Memo:
 
 def run_plan(
     plan: Plan,
-    start: Model,
+    start: FloatModel,
     context: Context,
     memo: Memo,
     max_drop: float,
     check: bool,
-    violation: Callable[[Model], str] = lambda model: "",
+    violation: Callable[[ConvertedModel], str | None] = lambda model: None,
 ) -> list[Attempt]:
     """Try a plan's recipes in order until one loses at most ``max_drop`` and keeps the user's limits.
 
@@ -108,7 +115,7 @@ def run_plan(
         memo: Results to share with other plans.
         max_drop: Accuracy that may be lost.
         check: False where there is no data to check accuracy on; the first recipe then counts.
-        violation: Says which limit a file breaks; an empty string where it breaks none.
+        violation: Says which limit a file exceeds; None if none.
 
     Returns:
         The attempts; the last one passed if any did.
@@ -156,12 +163,12 @@ def _as_large(recipe: Recipe, before: Recipe) -> bool:
     return rest == earlier or (not trains and types[0] > types[1])
 
 
-def run_recipe(recipe: Recipe, start: Model, context: Context, memo: Memo) -> Attempt:
+def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) -> Attempt:
     """Run a recipe's passes in order, checking the model after each.
 
     A refusal by the converter or the runtime ends the attempt and is recorded in it.
     """
-    model = start
+    model: Model = start
     steps: list[Step] = []
     outputs: Outputs | None = None
     for index in range(len(recipe.passes)):
@@ -198,7 +205,7 @@ def _check(model: Model, context: Context) -> tuple[Score, Outputs]:
     """Run the model on the evaluation samples, in the runtime it is made for, and score it."""
     samples = context.reference.splits.evaluate.inputs
     with context.progress.step("evaluating"):
-        if model.flatbuffer is None:
+        if isinstance(model, FloatModel):
             outputs = model.network.predict(samples)
         else:
             outputs = predict(model.flatbuffer, samples, *model.network.tensor_names)

@@ -17,6 +17,7 @@ from tflite_compress.pipeline.recipes import (
 )
 from tflite_compress.profiles.devices import Device, load_device
 from tflite_compress.support.errors import UsageError
+from tflite_compress.support.notes import Note
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Plan:
 
     device: Device
     candidates: tuple[Recipe, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def trains(self) -> bool:
@@ -92,13 +93,17 @@ def make_plan(
         *fallbacks,
     ]  # repairs do not train: cheaper than the rest
     kept = tuple(settled(r, device) for r in candidates if _runs(r, device))
-    notes = []
+    notes: list[Note] = []
     if len(kept) < len(candidates):
         left_out = sorted({r.conversion.precision for r in candidates if not _runs(r, device)})
-        notes.append(f"not tried: {', '.join(left_out)}, which {device.name} does not run")
+        notes.append(
+            Note("precision-not-tried", f"not tried: {', '.join(left_out)}, which {device.name} does not run")
+        )
     notes += [note for p in recipe.passes if (note := p.unsupported(device))]
     if recipe_name is None and not forest:
-        notes.append(f"recipe '{recipe.name}' chosen by the profile of {device.name}")
+        notes.append(
+            Note("recipe-by-profile", f"recipe '{recipe.name}' chosen by the profile of {device.name}")
+        )
     return Plan(device, kept, tuple(notes))
 
 

@@ -11,7 +11,8 @@ import msgspec
 
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.split import Splits
-from tflite_compress.passes import Stage
+from tflite_compress.passes import ConvertedModel, Stage
+from tflite_compress.passes.values import ChannelWidths, Clusters, DenseFile, Encoding, Sparsity
 from tflite_compress.pipeline.candidates import Attempt, Step
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import describe
@@ -37,12 +38,11 @@ def measure(original: bytes, attempt: Attempt, reference: Reference, seconds: fl
     """
     model = attempt.model
     files = [original, model.for_litert]
-    if model.plain is not None and not model.encoding:
-        files.append(model.plain)
+    if (dense := model.find(DenseFile)) is not None:
+        files.append(dense.content)
     sample = tuple(x[:1] for x in reference.splits.evaluate.inputs)
     runners = []
     for content in files:
-        assert content is not None
         runner = LiteRTModel(content, *model.network.tensor_names)
         runner.set_inputs(sample)
         runners.append(runner)
@@ -97,10 +97,12 @@ def build_report(
         },
         "macs": {"original": _macs(work_before), "result": _macs(work)},
         "operators": count_work(content).operators,
-        "sparsity_by_layer": chosen.model.sparsity,
-        "channels_by_layer": {name: list(pair) for name, pair in chosen.model.channels.items()},
-        "clusters_by_layer": chosen.model.clusters,
-        "encoding": chosen.model.encoding or None,
+        "sparsity_by_layer": dict(chosen.model.fact(Sparsity).by_layer),
+        "channels_by_layer": {
+            name: list(pair) for name, pair in chosen.model.fact(ChannelWidths).by_layer.items()
+        },
+        "clusters_by_layer": dict(chosen.model.fact(Clusters).by_layer),
+        "encoding": _encoding(chosen.model.find(Encoding)),
         "weights": [asdict(layer) for layer in work.layers],
         "latency": _latency(latency),
         "device_latency": {
@@ -115,13 +117,38 @@ def build_report(
         f"went beyond {describe(a.recipe)}: {a.error or a.violation or f'loses {a.drop:.4f}'}"
         for a in itertools.takewhile(lambda a: a is not chosen, attempts)
     ]
-    report["notes"] = [*plan.notes, *further, *data_notes, *chosen.model.notes, *_honest_notes(report)]
+    settled, made = ([note.text for note in notes] for notes in (plan.notes, chosen.model.notes))
+    report["notes"] = [*settled, *further, *data_notes, *made, *_honest_notes(report)]
     return report
+
+
+def _encoding(found: Encoding | None) -> dict[str, Any] | None:
+    """What encoding weights saved and cost; None where none are encoded."""
+    if found is None:
+        return None
+    return {
+        "kinds": dict(found.kinds),
+        "tables": found.tables,
+        "plain_bytes": len(found.plain),
+        "bytes": found.encoded_bytes,
+        "arena_bytes": {
+            "plain": found.plain_arena_bytes,
+            "encoded": found.encoded_arena_bytes,
+            "runtime": "TFLite Micro, 64-bit build",
+        },
+        "time_ratio": {
+            "value": found.time_ratio,
+            "where": "TFLite Micro reference kernels on this machine, interleaved",
+        },
+        "equal_on_samples": found.equal_on_samples,
+    }
 
 
 def _in_short(chosen: Attempt) -> str:
     """What was done, leaving out an encoding that did not pay."""
-    passes = tuple(p for p in chosen.recipe.passes if p.stage is not Stage.ENCODE or chosen.model.encoding)
+    passes = tuple(
+        p for p in chosen.recipe.passes if p.stage is not Stage.ENCODE or chosen.model.find(Encoding)
+    )
     return describe(msgspec.structs.replace(chosen.recipe, passes=passes))
 
 
@@ -185,7 +212,7 @@ def _step(step: Step) -> dict[str, Any]:
         "seconds": round(step.seconds, 3),
         "accuracy_after": step.score.value,
         "drop": step.drop,
-        "bytes": len(step.model.flatbuffer) if step.model.flatbuffer is not None else None,
+        "bytes": len(step.model.flatbuffer) if isinstance(step.model, ConvertedModel) else None,
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tflite_compress.inspection.weights import read_weights
-from tflite_compress.passes import Stage
+from tflite_compress.passes import ConvertedModel, Stage
 from tflite_compress.pipeline.candidates import Attempt
 from tflite_compress.reporting.histograms import worst_layers
 from tflite_compress.reporting.pictures import sample_pictures
@@ -97,12 +97,11 @@ def operator_times(content: bytes) -> dict[str, Any]:
 
 def _worst(chosen: Attempt, reference: Reference) -> list[dict[str, Any]]:
     """Histograms of the layers that integers hurt most; none where nothing was rounded to integers."""
-    converted = [step for step in chosen.steps if step.config.stage is Stage.CONVERT]
+    steps = [step for step in chosen.steps if step.config.stage is Stage.CONVERT]
+    converted = [step.model for step in steps if isinstance(step.model, ConvertedModel)]
     network = chosen.model.network
     if not converted or chosen.recipe.conversion.precision not in INTEGER:
         return []
     if network.parameter_count() > MAX_PARAMETERS:
         raise CompressError(f"the model has over {MAX_PARAMETERS:,} parameters; see 'diagnose'")
-    quantized = converted[-1].model.flatbuffer
-    assert quantized is not None
-    return worst_layers(network, quantized, reference.splits.evaluate.inputs)
+    return worst_layers(network, converted[-1].flatbuffer, reference.splits.evaluate.inputs)

@@ -82,7 +82,7 @@ def print_plans(plans: list[Plan]) -> None:
         for candidate in plan.candidates[1:]:
             out.print(f"  if that loses too much: {describe(candidate)}", markup=False)
         for note in plan.notes:
-            out.print(f"  note: {note}", markup=False)
+            out.print(f"  note: {note.text}", markup=False)
     out.print("nothing was run (--dry-run)")
 
 

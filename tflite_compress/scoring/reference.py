@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,11 @@ class Reference:
     def score(self) -> Score:
         """Score of the original; 1 if there are no labels."""
         return self.score_of(self.evaluation_outputs)
+
+    @functools.cached_property
+    def on_calibration(self) -> Reference:
+        """The same reference with the calibration samples for evaluation: passes choose settings by them."""
+        return replace(self, splits=replace(self.splits, evaluate=self.splits.calibrate))
 
     def score_of(self, outputs: Outputs) -> Score:
         """Score outputs on the evaluation samples.

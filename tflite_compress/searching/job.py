@@ -118,11 +118,11 @@ class Worker:
 
     def space(self) -> Space:
         """Return the search space with the sensitivity of each part; the first call measures it."""
-        from tflite_compress.passes.base import Model
+        from tflite_compress.passes import FloatModel
         from tflite_compress.searching.sensitivity import measure_space
 
         if self._space is None:
-            start = Model(self._session.source.network)
+            start = FloatModel(self._session.source.network)
             setup = self._setup
             self._space = measure_space(start, setup.device, setup.objectives, self._session.context)
         return self._space

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes import Context, FloatModel
 from tflite_compress.profiles.devices import Device
 from tflite_compress.searching.space import (
     MAX_NARROW,
@@ -24,7 +24,7 @@ TARGETS = (1.0, 0.6, 0.4, 0.25)
 MIN_CHANNELS = 8
 
 
-def measure_space(start: Model, device: Device, objectives: tuple[str, ...], context: Context) -> Space:
+def measure_space(start: FloatModel, device: Device, objectives: tuple[str, ...], context: Context) -> Space:
     """Measure which parts of a model can be made smaller for a device, and how sensitive each is.
 
     Args:
@@ -42,7 +42,7 @@ def measure_space(start: Model, device: Device, objectives: tuple[str, ...], con
     return Space(device, _widths(start, device, context), narrow, TARGETS, shares, encodes, kept)
 
 
-def _widths(start: Model, device: Device, context: Context) -> tuple[Width, ...]:
+def _widths(start: FloatModel, device: Device, context: Context) -> tuple[Width, ...]:
     """Return groups of channels, the largest as parameters of their own; empty if none can be removed."""
     from tflite_compress.channels.groups import groups
     from tflite_compress.channels.select import choose
@@ -85,7 +85,7 @@ def _on_grid(share: float) -> float:
     return float(np.clip(round(share / WIDTH_STEP) * WIDTH_STEP, NARROWEST, 1.0))
 
 
-def _narrow(start: Model, device: Device, context: Context) -> tuple[Narrow, ...]:
+def _narrow(start: FloatModel, device: Device, context: Context) -> tuple[Narrow, ...]:
     """Return the layers that can have 4-bit weights, the least sensitive first."""
     from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
     from tflite_compress.models.unroll import unrolled

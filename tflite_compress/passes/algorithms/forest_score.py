@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tflite_compress.passes.base import Context, Model
-from tflite_compress.scoring.reference import Reference
+from tflite_compress.passes.base import Context
+from tflite_compress.passes.values import FloatModel
+from tflite_compress.support.notes import Note
 from tflite_compress.trees.forest import Forest
 from tflite_compress.trees.forest_network import ForestNetwork
 
@@ -33,17 +34,12 @@ class ForestScorer:
 
     def drop_of_predictions(self, predictions: np.ndarray) -> float:
         """Return the accuracy drop of predictions, shape (samples, outputs)."""
-        reference: Reference = self.context.once("trees: choosing", self._reference)
+        reference = self.context.reference.on_calibration
         return reference.drop_of(reference.score_of((predictions.astype(np.float32),)))
 
     def allowed_drop(self, share: float) -> float:
         """Return the accuracy drop allowed after a pass: its share of ``max_drop``."""
         return share * self.context.max_drop
-
-    def _reference(self) -> Reference:
-        reference = self.context.reference
-        splits = replace(reference.splits, evaluate=reference.splits.calibrate)
-        return replace(reference, splits=splits)
 
 
 def forest_scorer(context: Context) -> ForestScorer:
@@ -51,12 +47,13 @@ def forest_scorer(context: Context) -> ForestScorer:
     return ForestScorer(context, context.reference.splits.calibrate.inputs[0])
 
 
-def network_of(model: Model) -> ForestNetwork:
+def network_of(model: FloatModel) -> ForestNetwork:
     """Return the model's network as a forest."""
-    assert isinstance(model.network, ForestNetwork)
+    if not isinstance(model.network, ForestNetwork):
+        raise TypeError(f"passes for trees do not change the network '{model.network.name}'")
     return model.network
 
 
-def with_forest(model: Model, forest: Forest, *notes: str) -> Model:
+def with_forest(model: FloatModel, forest: Forest, *notes: Note) -> FloatModel:
     """Return the model with another forest."""
     return replace(model, network=network_of(model).with_forest(forest)).noting(*notes)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tflite_compress.models.network import keras_network
-from tflite_compress.passes.base import Context, Model
+from tflite_compress.passes.base import Context
 from tflite_compress.passes.convert import flatbuffer
+from tflite_compress.passes.values import FloatModel
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.models.network import Network
@@ -44,7 +46,7 @@ class Quality:
         return mine > others
 
 
-def quality(model: Model, config: Repair, context: Context) -> Quality:
+def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
     """Quantize a model and measure it.
 
     Raises:
@@ -77,14 +79,16 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     return Quality(float(np.mean(signed)), distance(originals, outputs)["snr_db"])
 
 
-def with_handle(model: Model, handle: Any) -> Model:
+def with_handle(model: FloatModel, handle: Any) -> FloatModel:
     """The model with another tf_keras model of the same inputs and outputs."""
     network = model.network
     changed = keras_network(handle, network.name, True)
     return replace(model, network=replace(changed, inputs=network.inputs, outputs=network.outputs))
 
 
-def keep_if_better(name: str, model: Model, changed: Model, config: Repair, context: Context) -> Model:
+def keep_if_better(
+    name: str, model: FloatModel, changed: FloatModel, config: Repair, context: Context
+) -> FloatModel:
     """The repaired model, if quantized it is better than the unrepaired one; else that with a note.
 
     Args:
@@ -98,11 +102,13 @@ def keep_if_better(name: str, model: Model, changed: Model, config: Repair, cont
         try:
             before, after = (quality(m, config, context) for m in (model, changed))
         except ConversionError as error:
-            return model.noting(f"{name} left out: {error.message}")
+            return model.noting(Note("pass-left-out", f"{name} left out: {error.message}"))
     figures = f"{before} before, {after} after"
     if not after.better_than(before):
-        return model.noting(f"{name} left out, it did not help on the calibration samples: {figures}")
-    return changed.noting(f"{name} helped on the calibration samples: {figures}")
+        return model.noting(
+            Note("pass-left-out", f"{name} left out, it did not help on the calibration samples: {figures}")
+        )
+    return changed.noting(Note("repair-helped", f"{name} helped on the calibration samples: {figures}"))
 
 
 def same_function(first: Any, second: Any, context: Context) -> bool:

@@ -1,0 +1,152 @@
+"""What passes hand on: a float model, and the converted model that is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from tflite_compress.support.notes import Note, unique_notes
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from tflite_compress.conversion import LayerType, Method
+    from tflite_compress.models.network import Network
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a pass recorded about a model, for passes after it and for the report."""
+
+
+F = TypeVar("F", bound=Fact)
+
+
+@dataclass(frozen=True)
+class Sparsity(Fact):
+    """Share of zeros in each pruned layer's weights, from 0 to 1, by layer name."""
+
+    by_layer: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChannelWidths(Fact):
+    """Output channels before and after channel pruning, by layer name."""
+
+    by_layer: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Clusters(Fact):
+    """Number of shared values, by name of clustered layer."""
+
+    by_layer: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LayerTypes(Fact):
+    """Numeric type of the layers whose type differs from the recipe's, by layer name."""
+
+    by_layer: Mapping[str, LayerType] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CalibrationMethod(Fact):
+    """How activation ranges are chosen; see ``conversion.activation_ranges``."""
+
+    method: Method = "minmax"
+
+
+@dataclass(frozen=True)
+class DenseFile(Fact):
+    """The same model with its zeros stored densely, as ``.tflite`` bytes."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Encoding(Fact):
+    """Weights encoded for TFLite Micro's DECODE operator.
+
+    Attributes:
+        plain: The file before encoding, which every runtime can run.
+        kinds: Number of tensors by encoding.
+        tables: Number of decoding tables.
+        encoded_bytes: Size of the encoded file.
+        plain_arena_bytes: Smallest tensor arena of the plain file in TFLite Micro's 64-bit build.
+        encoded_arena_bytes: The same of the encoded file.
+        time_ratio: Time of one inference with encoded weights, as a multiple of that with plain ones.
+        equal_on_samples: Number of samples on which both files gave the same outputs.
+    """
+
+    plain: bytes
+    kinds: Mapping[str, int]
+    tables: int
+    encoded_bytes: int
+    plain_arena_bytes: int
+    encoded_arena_bytes: int
+    time_ratio: float
+    equal_on_samples: int
+
+
+@dataclass(frozen=True)
+class _Value:
+    """What both kinds of models have.
+
+    Attributes:
+        network: The float network. A converted model keeps the one it was made from.
+        facts: What passes recorded, by type.
+        notes: What a user should know about how the model was made.
+    """
+
+    network: Network
+    facts: Mapping[type[Fact], Fact] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    def find(self, kind: type[F]) -> F | None:
+        """Return the fact of a type, or None if no pass recorded one."""
+        found = self.facts.get(kind)
+        return found if isinstance(found, kind) else None
+
+    def fact(self, kind: type[F]) -> F:
+        """Return the fact of a type, or an empty one if no pass recorded one."""
+        found = self.find(kind)
+        return kind() if found is None else found
+
+    def with_fact(self, fact: Fact) -> Self:
+        """Return the model with a fact recorded in place of an earlier one of its type."""
+        return replace(self, facts={**self.facts, type(fact): fact})
+
+    def noting(self, *notes: Note) -> Self:
+        """Return the model with more notes; repeated ones are dropped."""
+        return replace(self, notes=unique_notes(self.notes, notes))
+
+
+@dataclass(frozen=True)
+class FloatModel(_Value):
+    """A network, or a forest, that is still to be trained, repaired or converted."""
+
+    def converted(self, flatbuffer: bytes) -> ConvertedModel:
+        """Return the model converted to ``.tflite`` bytes."""
+        return ConvertedModel(self.network, self.facts, self.notes, flatbuffer=flatbuffer)
+
+
+@dataclass(frozen=True)
+class ConvertedModel(_Value):
+    """A ``.tflite``.
+
+    Attributes:
+        flatbuffer: Its bytes.
+    """
+
+    flatbuffer: bytes = field(kw_only=True)
+
+    @property
+    def for_litert(self) -> bytes:
+        """The file that LiteRT can run: the plain one where weights are encoded for TFLite Micro."""
+        encoding = self.find(Encoding)
+        return self.flatbuffer if encoding is None else encoding.plain
+
+
+Model = FloatModel | ConvertedModel
