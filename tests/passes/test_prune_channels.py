@@ -12,8 +12,8 @@ from tests.models.zoo import models
 from tests.passes.test_convert import random_context
 from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import trace
-from tflite_compress.passes import Context, FloatModel, Model, prune_channels
-from tflite_compress.passes.algorithms import finetune
+from tflite_compress.passes import Context, FloatModel, Model
+from tflite_compress.passes.algorithms import channel_ranking, finetune
 from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.passes.training import Training
 from tflite_compress.passes.values import ChannelWidths
@@ -82,13 +82,13 @@ def test_channels_of_the_original_are_ranked_once(
     context: Context, start: FloatModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[int] = []
-    ranked = prune_channels._ranked
+    ranked = channel_ranking._ranked
 
     def counting(*arguments: Any) -> Any:
         counted.append(1)
         return ranked(*arguments)
 
-    monkeypatch.setattr(prune_channels, "_ranked", counting)
+    monkeypatch.setattr(channel_ranking, "_ranked", counting)
     config = PruneChannels(samples=77, rounds=1, recovery_steps=0, training=Training(epochs=0, min_steps=0))
     for target in (0.9, 0.8):
         msgspec.structs.replace(config, target_macs=target).apply(start, context)

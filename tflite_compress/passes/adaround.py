@@ -21,9 +21,9 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
     """Learn the rounding of weights from calibration inputs; kept only if the quantized model gets better.
 
     Attributes:
-        steps: Gradient steps a layer.
+        steps: Gradient steps per layer.
         batch_size: Samples in a step.
-        learning_rate: Adam's.
+        learning_rate: Adam's learning rate.
     """
 
     automatic: ClassVar = Automatic(order=3, quick=False)

@@ -1,4 +1,4 @@
-"""Weight clustering with TF-MOT: the weights of a layer share a few values, which an encoding then names.
+"""Weight clustering with TF-MOT: the weights of a layer share a few values, which an encoding indexes.
 
 Han et al., "Deep Compression" (arXiv:1510.00149): prune, share weights, quantize, Huffman-code.
 """
@@ -30,9 +30,9 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
     Attributes:
         clusters: Distinct values in a layer's weights; 16 make 4-bit indices.
         preserve_sparsity: Weights that are zero stay zero, and one value is kept for them.
-        per_channel: Values of its own for each output channel; Conv2D only, as TF-MOT has it.
+        per_channel: Separate values for each output channel; Conv2D only, a limit of TF-MOT.
         centroids: How TF-MOT finds the first values.
-        exclude: Regular expressions; layers whose name matches one are left alone.
+        exclude: Regular expressions; layers whose name matches one are left unchanged.
         training: How long and how fast the network is fine-tuned.
         reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
     """

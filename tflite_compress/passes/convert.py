@@ -154,7 +154,7 @@ def _is_finer(config: Convert, model: FloatModel) -> bool:
 
 
 def ranges_of(config: Convert, model: FloatModel) -> Method:
-    """How activation ranges are chosen: as the recipe says, else as a pass before found best."""
+    """Return the calibration method: the recipe's, else what an earlier pass found best."""
     return config.ranges if config.ranges != "minmax" else model.fact(CalibrationMethod).method
 
 

@@ -1,4 +1,4 @@
-"""Teaching fewer, shallower trees what a forest answers.
+"""Train fewer, shallower trees to give the outputs of a forest.
 
 Each new tree learns what the ones before leave of the teacher's sums, on training samples and on mixtures of
 pairs of them (gradient boosting on squared error, Friedman 2001, with the teacher's numbers as targets;
@@ -38,14 +38,14 @@ PATIENCE = 3
 
 @register
 class DistillTrees(FloatPass, frozen=True, tag="distill_trees"):
-    """Replace the forest by as few shallow trees as keep the accuracy.
+    """Replace the forest by the fewest shallow trees that keep the accuracy.
 
     Attributes:
-        depth: Most splits on the way to a leaf of the new trees.
-        max_trees: Trees tried before giving up and keeping the forest as it is.
-        learning_rate: Part of what is missing that each tree makes up for.
-        mixtures: Made-up samples for each training sample.
-        share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
+        depth: Maximum number of splits from the root to a leaf of the new trees.
+        max_trees: Trees tried before the forest is kept unchanged.
+        learning_rate: Share of the remaining error that each tree corrects.
+        mixtures: Synthetic samples for each training sample.
+        share: Share of ``max_drop`` that the accuracy may drop by after this pass; 0 leaves the pass out.
     """
 
     stage: ClassVar = Stage.TRAIN
@@ -98,7 +98,7 @@ class DistillTrees(FloatPass, frozen=True, tag="distill_trees"):
         return model.noting(
             Note(
                 "pass-left-out",
-                f"not distilled: {len(student.trees)} trees of depth {self.depth} lose too much",
+                f"not distilled: {len(student.trees)} trees of depth {self.depth} drop the accuracy too much",
             )
         )
 

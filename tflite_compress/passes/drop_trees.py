@@ -22,9 +22,10 @@ class DropTrees(FloatPass, frozen=True, tag="drop_trees"):
     """Keep the fewest trees whose weighted sum keeps the accuracy.
 
     Attributes:
-        share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
-        keep: Part of the trees to keep at least.
-        strict: All larger numbers of trees must keep it too, not only the next ones on the average.
+        share: Share of ``max_drop`` that the accuracy may drop by after this pass; 0 leaves the pass out.
+        keep: Share of the trees to keep at least.
+        strict: Require every larger number of trees to keep the accuracy too, not only the next ones on
+            average.
     """
 
     stage: ClassVar = Stage.TRAIN

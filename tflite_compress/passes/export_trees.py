@@ -19,11 +19,11 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
     """Write the forest as a ``.tflite`` of builtin operators.
 
     Attributes:
-        form: ``traversal`` steps down the trees, ``matrix`` decides all splits at once; ``auto`` takes
-            the one with the lower estimated time.
-        tables: For which runtime tables are stored; ``auto`` takes the device's.
-        missing: ``keep`` sends samples with NaN where the source does; ``auto`` does so if there are such
-            samples in the data; ``none`` never.
+        form: ``traversal`` walks down the trees, ``matrix`` evaluates all splits at once; ``auto`` chooses
+            the form with the lower estimated time.
+        tables: The runtime that tables are stored for; ``auto`` takes the device's.
+        missing: Handling of missing values (NaN): ``keep`` as in the source, ``none`` not at all, ``auto`` as
+            in the source if the data contain some.
         batch: Samples at a time.
     """
 
@@ -42,7 +42,7 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
 
     @property
     def needs_calibration(self) -> bool:
-        """Export itself measures nothing."""
+        """False: the export needs no samples."""
         return False
 
     @property
@@ -76,7 +76,7 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
 
 
 def _missing(config: ExportTrees, model: FloatModel, context: Context) -> tuple[bool, tuple[Note, ...]]:
-    """Whether NaN is looked after, and what to say if it is not."""
+    """Return whether NaN is handled, and a note if it is not."""
     import numpy as np
 
     from tflite_compress.passes.algorithms.forest_score import network_of

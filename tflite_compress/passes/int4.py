@@ -1,4 +1,4 @@
-"""Four-bit weights for the layers that can stand them."""
+"""Four-bit weights for the layers that keep the accuracy with them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ MIN_WEIGHTS = 256  # fewer save less than a scale's worth
 
 @register
 class Int4(Repair, frozen=True, tag="int4"):
-    """Store weights in 4 bits, the layers that lose least by it first, while accuracy stays.
+    """Store weights in 4 bits, the least sensitive layers first, while the accuracy is kept.
 
     The accuracy is that on the calibration samples, before rounding is learned (pass ``adaround``).
 
     Attributes:
-        max_loss: Accuracy that may be lost on the calibration samples; with 1 every layer that can gets
-            4 bits, unmeasured.
+        max_loss: Accuracy drop allowed on the calibration samples; with 1 every layer that can gets 4 bits,
+            unmeasured.
         exclude: Regular expressions; layers whose name matches one keep 8 bits.
-        operators: What runs with 4-bit weights, as in ``schema.fbs``; the device's.
+        operators: Operators that run with 4-bit weights, named as in ``schema.fbs``; filled in from the
+            device.
     """
 
     changes_size: ClassVar = True

@@ -10,7 +10,7 @@ from tflite_compress.passes.values import FloatModel
 
 @register
 class MergeSubtrees(FloatPass, frozen=True, tag="merge_subtrees"):
-    """Store equal subtrees once and drop splits that decide nothing; no answer changes."""
+    """Store equal subtrees once and remove splits that decide nothing. Outputs do not change."""
 
     stage: ClassVar = Stage.QUANTIZE
     domain: ClassVar = Domain.FOREST

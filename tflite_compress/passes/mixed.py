@@ -1,4 +1,4 @@
-"""Mixed precision: the few layers that cost most accuracy get wider numbers.
+"""Mixed precision: the few layers that cost the most accuracy get wider numbers.
 
 As in TFLite's quantization debugger ("Inspecting Quantization Errors", tensorflow.org), layers are tried
 one by one and the outputs looked at; here also each together with those that read it, since what lies
@@ -31,11 +31,13 @@ WORTH_DB = 1.0
 
 @register
 class Mixed(Repair, frozen=True, tag="mixed"):
-    """Give the worst layers int16 activations or float; kept only if accuracy on calibration samples rises.
+    """Give the most sensitive layers int16 activations or float.
+
+    The pass is kept only if the accuracy on the calibration samples rises.
 
     Attributes:
-        types: What to try, the cheaper first; types the device does not run are left out.
-        most: At most this many layers.
+        types: Types to try, the cheaper first; types that the device does not run are left out.
+        most: Maximum number of layers.
     """
 
     automatic: ClassVar = Automatic(order=5, quick=False)

@@ -1,4 +1,4 @@
-"""Magnitude pruning with TF-MOT: the smallest weights become zero while the rest learn to do without.
+"""Magnitude pruning with TF-MOT: the smallest weights become zero while the rest are fine-tuned.
 
 Zhu and Gupta, "To prune, or not to prune" (arXiv:1710.01878) for the polynomial schedule; Mishra et al.,
 "Accelerating Sparse Deep Neural Networks" (arXiv:2104.08378) for 2:4.
@@ -38,18 +38,18 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
     """Set the smallest weights to zero during fine-tuning.
 
     Attributes:
-        sparsity: Share of each pruned layer's weights that ends as zero (2:4 always gives 0.5).
+        sparsity: Share of each pruned layer's weights that becomes zero (2:4 always gives 0.5).
         pattern: ``unstructured``, ``2:4`` (two of each four along the inputs), or ``block``.
         block_size: Height and width of a block; layers with 2-dimensional kernels only.
         block_pooling: How a block is ranked.
         schedule: ``polynomial`` raises sparsity step by step, ``constant`` has it from the start.
-        initial_sparsity: Where the polynomial schedule begins.
+        initial_sparsity: Sparsity at the start of the polynomial schedule.
         ramp: Share of the training during which sparsity rises; the rest recovers.
         frequency: Batches between two updates of the masks.
         training: How long and how fast the network is fine-tuned.
         include: Regular expressions; only layers whose name matches one are pruned. Empty: all.
         exclude: Regular expressions; layers whose name matches one are not.
-        keep_ends: Leave the first and the last prunable layer alone.
+        keep_ends: Leave the first and the last prunable layer unchanged.
         reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
     """
 

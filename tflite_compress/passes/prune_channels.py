@@ -1,4 +1,4 @@
-"""Channel pruning: whole channels go, so that every dense kernel everywhere has less to do.
+"""Channel pruning: remove whole channels, so that dense kernels have less to compute.
 
 Saliency by first-order Taylor expansion (Molchanov et al., arXiv:1906.10771), removal in rounds with
 recovery by distillation in between, so that saliency is measured on a network that has adapted.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -31,49 +30,30 @@ from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tflite_compress.channels.cost import Costs, Quantity
     from tflite_compress.channels.dependencies import Dependencies
     from tflite_compress.channels.groups import Wanted
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.profiles.devices import Device
-    from tflite_compress.scoring.reference import Reference
 
 WITHIN = 1.02  # a target counts as reached this close: channels go in steps
 
 
-class _Memo:
-    """Arrays computed once for each reference and key, and dropped with the reference."""
-
-    def __init__(self) -> None:
-        self._found: WeakKeyDictionary[Reference, dict[str, np.ndarray]] = WeakKeyDictionary()
-
-    def once(self, reference: Reference, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return what ``compute`` gives, computed the first time only. ``key`` names all it depends on."""
-        known = self._found.setdefault(reference, {})
-        if key not in known:
-            known[key] = compute()
-        return known[key]
-
-
-_RANKED = _Memo()
-
-
 @register
 class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
-    """Remove whole channels until the targets are met; 1 asks for nothing.
+    """Remove whole channels until the targets are met. A target of 1 sets none.
 
     Attributes:
         target_macs: Multiply-accumulates that may remain, as a share of the original's.
         target_size: Bytes of weights that may remain, likewise, as they will be converted.
         target_latency_ratio: Latency on this machine that may remain, likewise, measured.
-        keep: Shares of channels single layers keep, each as ``REGEX=SHARE``; what hangs together keeps the
-            smallest share asked of any of its layers. The targets then take more where they must.
+        keep: Shares of channels single layers keep, each as ``REGEX=SHARE``; layers whose
+            channels must be removed together keep the smallest of their shares. The targets then remove more
+            if necessary.
         criterion: How channels are ranked: ``taylor`` (on data), ``l1``, ``l2`` or ``bn_gamma``.
         samples: Training samples the Taylor criterion looks at.
         rounds: In how many rounds channels go; the network recovers after each.
-        multiple: Layers keep a multiple of this many channels; 0 takes what the device likes.
+        multiple: Layers keep a multiple of this many channels; 0 takes the device's preferred multiple.
         exclude: Regular expressions; layers whose name matches one keep their channels.
         recovery_steps: Batches of fine-tuning between rounds.
         training: How long and how fast the network is fine-tuned after the last round.
@@ -208,6 +188,7 @@ def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Contex
     macs = config.target_macs
     if config.target_latency_ratio < 1:
         from tflite_compress.channels.latency_target import macs_for_latency
+        from tflite_compress.passes.algorithms.channel_ranking import saliency_of
 
         saliency = saliency_of(handle, traced[0], config, context)
         precision: Any = "int8" if config.precision == "auto" else config.precision
@@ -238,6 +219,7 @@ def _smaller(
     from tflite_compress.channels.groups import groups, max_kept
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
+    from tflite_compress.passes.algorithms.channel_ranking import saliency_of
 
     dependencies, costs = traced(handle, context, stays, config)
     saliency = saliency_of(handle, dependencies, config, context)
@@ -250,47 +232,6 @@ def _smaller(
     smaller = without_channels(handle, dependencies, keep)
     _reestimate(smaller, context)
     return smaller
-
-
-def saliency_of(
-    handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context
-) -> np.ndarray:
-    """What each bundle matters; of the original model ranked once, however many recipes are tried.
-
-    Args:
-        handle: A tf_keras model.
-        dependencies: Its channels.
-        config: Criterion and samples.
-        context: Data and teacher.
-
-    Returns:
-        float64, shape (bundles,).
-    """
-    import hashlib
-
-    from tflite_compress.channels.saliency import from_weights
-
-    if config.criterion != "taylor":
-        return from_weights(dependencies, config.criterion)
-    digest = hashlib.sha256()
-    for weight in handle.get_weights():
-        digest.update(weight.tobytes())
-    key = f"{context.seed}:{digest.hexdigest()}:{config.samples}:{config.training.distill}:{config.exclude}"
-    return _RANKED.once(context.reference, key, lambda: _ranked(handle, dependencies, config, context))
-
-
-def _ranked(handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context) -> np.ndarray:
-    import numpy as np
-
-    from tflite_compress.channels.saliency import taylor
-    from tflite_compress.passes.algorithms.finetune import Schedule, training_losses, training_targets
-
-    train = context.reference.splits.train
-    chosen = np.random.default_rng(context.seed).permutation(len(train))[: config.samples]
-    targets = tuple(y[chosen] for y in training_targets(context, Schedule.of(config.training).distill))
-    inputs = tuple(x[chosen] for x in train.inputs)
-    with context.progress.step("ranking channels", len(chosen)) as advance:
-        return taylor(handle, dependencies, inputs, targets, training_losses(context), advance)
 
 
 def _reestimate(handle: Any, context: Context) -> None:
@@ -321,8 +262,8 @@ def _notes(before: Traced, after: Traced, targets: dict[Quantity, float]) -> lis
         if reached > share * WITHIN:
             word = "MACs" if what == "macs" else "size"
             text = (
-                f"channel pruning came down to {reached:.0%} of the {word}, not {share:.0%}: a tenth of each "
-                f"layer's channels stay, and multiples of what the device likes"
+                f"channel pruning reached {reached:.0%} of the {word}, not {share:.0%}: a tenth of each "
+                f"layer's channels stay, and their number is a multiple of what the device prefers"
             )
             notes.append(Note("target-not-reached", text, "warning"))
     if dependencies.reasons:

@@ -14,7 +14,7 @@ class PruneTrees(FloatPass, frozen=True, tag="prune_trees"):
     """Cost-complexity pruning of a forest, as far as accuracy allows.
 
     Attributes:
-        share: Part of ``max_drop`` that may be lost by now; 0 leaves the pass out.
+        share: Share of ``max_drop`` that the accuracy may drop by after this pass; 0 leaves the pass out.
     """
 
     stage: ClassVar = Stage.TRAIN

@@ -1,4 +1,4 @@
-"""Quantization-aware training with TF-MOT: the network learns with the rounding it will be run with.
+"""Quantization-aware training with TF-MOT: the network is trained with the rounding of the conversion.
 
 Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
 (arXiv:1712.05877). After pruning or clustering, zeros and shared values are kept while it learns (TF-MOT's
@@ -43,8 +43,8 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
             ``nothing``, or ``auto``: what passes before have made.
         exclude: Regular expressions; layers whose name matches one learn without simulated rounding.
         training: How long and how fast the network is fine-tuned.
-        precision: How it will be converted; ``auto`` takes the recipe's. Other types than int8 need no such
-            training, and the pass then does nothing.
+        precision: Precision of the conversion; ``auto`` takes the recipe's. For other precisions than int8
+            the pass does nothing.
     """
 
     stage: ClassVar = Stage.QAT

@@ -14,9 +14,9 @@ class QuantizeTrees(FloatPass, frozen=True, tag="quantize_trees"):
     """Store thresholds on each feature's own scale, and leaves on one scale.
 
     Attributes:
-        precision: Their type; a wider one is taken where the accuracy demands it. ``float32`` leaves them
-            alone.
-        share: Part of ``max_drop`` that may be lost by now.
+        precision: Their type. A wider one is used if the accuracy drops too much. ``float32`` leaves them
+            unchanged.
+        share: Share of ``max_drop`` that the accuracy may drop by after this pass.
     """
 
     stage: ClassVar = Stage.QUANTIZE
@@ -54,8 +54,7 @@ class QuantizeTrees(FloatPass, frozen=True, tag="quantize_trees"):
             if lost <= scorer.allowed_drop(self.share):
                 if precision == self.precision:
                     return with_forest(model, candidate)
-                text = f"thresholds and leaves are {precision}: {self.precision} loses too much"
+                text = f"thresholds and leaves are {precision}: {self.precision} drops the accuracy too much"
                 return with_forest(model, candidate, Note("wider-type-chosen", text))
-        return model.noting(
-            Note("pass-left-out", f"thresholds and leaves stay float32: {wider[-1]} loses {lost:.4f}")
-        )
+        text = f"thresholds and leaves stay float32: with {wider[-1]} the accuracy drop is {lost:.4f}"
+        return model.noting(Note("pass-left-out", text))

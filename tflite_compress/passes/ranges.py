@@ -20,8 +20,8 @@ class Ranges(Repair, frozen=True, tag="ranges"):
     """Choose activation ranges by percentile, MSE or KL; kept only if the quantized model gets better.
 
     Attributes:
-        method: One of them, or ``auto`` for the best on the calibration samples; see
-            ``conversion.activation_ranges`` for what they are and where they come from.
+        method: The method, or ``auto`` for the best on the calibration samples; see
+            ``conversion.activation_ranges`` for their sources.
     """
 
     automatic: ClassVar = Automatic(order=2, quick=True)

@@ -1,4 +1,4 @@
-"""Slimming the flatbuffer; each step is kept only if every output stays the same bit for bit."""
+"""Slimming the flatbuffer. Each step is kept only if all outputs stay equal bit for bit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHECKED_SAMPLES = 8
-MAX_MICRO_BYTES = 2 << 20  # what no microcontroller holds is not run on TFLite Micro's slow kernels
+MAX_MICRO_BYTES = 2 << 20  # larger files fit no microcontroller; TFLite Micro's kernels are slow
 
 
 @register

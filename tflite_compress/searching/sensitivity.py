@@ -47,7 +47,8 @@ def _widths(start: FloatModel, device: Device, context: Context) -> tuple[Width,
     from tflite_compress.channels.groups import groups
     from tflite_compress.channels.select import choose
     from tflite_compress.models.copying import copied
-    from tflite_compress.passes.prune_channels import PruneChannels, saliency_of, traced
+    from tflite_compress.passes.algorithms.channel_ranking import saliency_of
+    from tflite_compress.passes.prune_channels import PruneChannels, traced
 
     if not start.network.editable:
         return ()

@@ -41,7 +41,7 @@ class Quality:
         return f"{self.score:.4f} and {self.snr_db:.1f} dB"
 
     def better_than(self, other: Quality) -> bool:
-        """More accurate, or as accurate and closer to the original by more than float rounding."""
+        """Return whether this one is more accurate, or as accurate and closer to the original."""
         mine, others = ((round(q.score, 6), min(q.snr_db, NOISELESS_DB)) for q in (self, other))
         return mine > others
 
