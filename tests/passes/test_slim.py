@@ -49,7 +49,7 @@ def test_a_step_that_changes_outputs_is_left_out(
                 tensor.name = b""
 
     steps = (break_scale, slim.shorten_names)
-    monkeypatch.setattr(slim, "steps_of", lambda level: steps)
+    monkeypatch.setattr(slim, "list_slimming_steps", lambda level: steps)
     slimmed = Slim().apply(int8, context)
     assert any("break_scale" in note for note in [n.text for n in slimmed.notes])
     assert slimmed.flatbuffer and int8.flatbuffer and len(slimmed.flatbuffer) < len(int8.flatbuffer)
