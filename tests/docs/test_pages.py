@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -79,15 +79,20 @@ def test_files_to_start_from(run: Callable[..., tuple[int, str, str]], int8_file
                 Path(target).write_text(out)
 
 
-def test_the_example_pass_works(digits: Path, digits_data: Path) -> None:
-    names: dict[str, Any] = {}
-    exec(re.search(r"```python\n(.*?)```", ADDING, re.DOTALL)[1], names)  # type: ignore[index]
+def test_the_example_pass_works(
+    digits: Path, digits_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = re.search(r"```python\n(.*?)```", ADDING, re.DOTALL)
+    assert example is not None
+    (tmp_path / "clip_example.py").write_text(example[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    clip = importlib.import_module("clip_example").Clip
     source = load_model(digits)
     splits = gather(DataSpec(digits_data), source.network, 0)
     context = Context(make_reference(source.network, splits, None, None, None), 0, Silent())
     model = FloatModel(source.network)
     try:
-        clipped = names["Clip"](deviations=2.0).apply(model, context)
+        clipped = clip(deviations=2.0).apply(model, context)
     finally:
         del REGISTERED["clip"]
     [note] = clipped.notes

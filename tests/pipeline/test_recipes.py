@@ -106,6 +106,10 @@ def test_settings_of_training_are_overridden_by_their_own_key() -> None:
 def test_training_that_is_not_given_is_the_pass_s_own() -> None:
     assert Prune(training=Training(epochs=4)) == Prune()
     assert Prune().training != Qat().training
+    with pytest.raises(ValueError, match="epochs and min_steps are both 0"):
+        Qat(training=Training(epochs=0, min_steps=0))
+    with pytest.raises(ConfigError, match="epochs and min_steps are both 0"):
+        override(load_recipe("prune-int8"), {"epochs": 0, "min_steps": 0})
     assert override(load_recipe("qat-int8"), {"min_steps": 7}).passes[0] == Qat(
         training=Training(min_steps=7)
     )

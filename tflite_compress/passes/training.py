@@ -38,13 +38,22 @@ class TrainingPass(FloatPass, frozen=True):
 
     Attributes:
         usual_training: The pass's defaults; all are given.
+        may_skip_training: True for a pass that also works with no training at all.
         training: How long and how fast it trains.
     """
 
     usual_training: ClassVar[Training]
+    may_skip_training: ClassVar[bool] = False
 
     training: Training = Training()
 
     def __post_init__(self) -> None:
-        """Fill in the pass's defaults, so that equal trainings are equal values."""
-        msgspec.structs.force_setattr(self, "training", self.training.filled_from(self.usual_training))
+        """Fill in the pass's defaults, so that equal trainings are equal values.
+
+        Raises:
+            ValueError: Nothing would be trained.
+        """
+        training = self.training.filled_from(self.usual_training)
+        if not (training.epochs or training.min_steps or self.may_skip_training):
+            raise ValueError("training: epochs and min_steps are both 0, expected one of them above 0")
+        msgspec.structs.force_setattr(self, "training", training)

@@ -59,8 +59,8 @@ class Schedule:
         return math.ceil(samples / self.batch_size)
 
     def total_steps(self, samples: int) -> int:
-        """Return the number of batches in the whole training, at least 1."""
-        return max(self.epochs * self.steps_in_epoch(samples), self.min_steps, 1)
+        """Return the number of batches in the whole training."""
+        return max(self.epochs * self.steps_in_epoch(samples), self.min_steps)
 
 
 def finetune(
