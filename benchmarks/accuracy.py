@@ -65,10 +65,10 @@ def measured(folder: Path, seed: int, recipe: str, per_channel: bool) -> dict[st
             )
         report = result.report
         found = {
-            "before": report["accuracy"]["before"],
-            "after": report["attempts"][0]["passes"][-1]["accuracy_after"],
-            "bytes": report["size"]["result"]["bytes"],
-            "seconds": report["seconds"]["passes"],
+            "before": report.accuracy.before,
+            "after": report.candidates[0].passes[-1].accuracy,
+            "bytes": report.size.result.bytes,
+            "seconds": report.seconds["passes"],
         }
         done.write_text(json.dumps(found))
     return dict(json.loads(done.read_text()))
@@ -90,7 +90,7 @@ def beside_others(folder: Path, name: str, seed: int) -> dict[str, float]:
         )
         ours = result.tflite.read_bytes()
         plain, quantizer = converter_alone(folder, name, samples)
-        found = {"float32": result.report["accuracy"]["before"], "steps": len(result.report["attempts"])}
+        found = {"float32": result.report.accuracy.before, "steps": len(result.report.candidates)}
         for tool, content in (("ours", ours), ("converter", plain), ("quantizer", quantizer)):
             found[tool] = top_1(content, x_test.astype(np.float32), y_test)
             found[f"{tool} bytes"] = len(content)
@@ -123,7 +123,7 @@ def repaired(folder: Path, name: str, seed: int) -> dict[str, float]:
             out=folder / "out" / done.stem,
         )
         report = result.report
-        found = {"repaired": report["accuracy"]["after"], "repaired bytes": report["size"]["result"]["bytes"]}
+        found = {"repaired": report.accuracy.after, "repaired bytes": report.size.result.bytes}
         done.write_text(json.dumps(found))
     return dict(json.loads(done.read_text()))
 

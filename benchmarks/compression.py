@@ -7,7 +7,6 @@ Run with: .venv/bin/python benchmarks/compression.py FOLDER
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -15,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import fashion
+import msgspec
 import numpy as np
 from results import write_section
 
 from tflite_compress import compress
 from tflite_compress.models.load import load_model
+from tflite_compress.reporting.figures import Encoding
+from tflite_compress.reporting.model import Report
 from tflite_compress.runtimes.litert import LiteRTModel, predict
 from tflite_compress.timing.machine import machine_name
 from tflite_compress.timing.paired import measure_alternately
@@ -63,43 +65,56 @@ def latency_ratio(file: Path, ports: Ports, plain: tuple[bytes, Ports], image: n
     return after.median_ms / before.median_ms
 
 
-def run(
-    folder: Path, name: str, recipe: str, data: dict[str, Any], plain: tuple[bytes, Ports]
-) -> dict[str, Any]:
-    """One recipe on one model, or what an earlier run of this benchmark found."""
+class Run(msgspec.Struct):
+    """One recipe on one model.
+
+    Attributes:
+        report: Its report.
+        wall_s: Time of the whole run in seconds.
+        against_plain: Latency divided by that of the plain converter's int8 file.
+    """
+
+    report: Report
+    wall_s: float
+    against_plain: float
+
+
+def run(folder: Path, name: str, recipe: str, data: dict[str, Any], plain: tuple[bytes, Ports]) -> Run:
+    """Run one recipe on one model, or read what an earlier run of this benchmark found."""
     out = folder / f"{name}-{recipe}"
     if not (folder / f"{name}-{recipe}.json").exists():
         start = time.perf_counter()
         result = compress(
             folder / f"{name}.keras", RECIPES[recipe], recipe, **data, max_drop=1.0, out=out, resize=False
         )
-        found = {**result.report, "wall_s": time.perf_counter() - start}
-        runs_here = result.tflite.with_name(found.get("plain_file", result.tflite.name))
+        wall_s = time.perf_counter() - start
+        runs_here = result.tflite.with_name(result.report.plain_file or result.tflite.name)
         ports = load_model(folder / f"{name}.keras").network.tensor_names
-        found["against_plain"] = latency_ratio(runs_here, ports, plain, data["evaluate"][0][:1])
-        (folder / f"{name}-{recipe}.json").write_text(json.dumps(found))
-    return json.loads((folder / f"{name}-{recipe}.json").read_text())  # type: ignore[no-any-return]
+        against_plain = latency_ratio(runs_here, ports, plain, data["evaluate"][0][:1])
+        found = msgspec.json.encode(Run(result.report, wall_s, against_plain))
+        (folder / f"{name}-{recipe}.json").write_bytes(found)
+    return msgspec.json.decode((folder / f"{name}-{recipe}.json").read_bytes(), type=Run)
 
 
-def row(name: str, report: dict[str, Any], plain_bytes: int, plain_top1: float) -> str:
-    """One line of the table."""
-    accuracy, size = report["accuracy"], report["size"]["result"]["bytes"]
-    macs = report["macs"]["result"]["value"] / report["macs"]["original"]["value"]
+def row(name: str, found: Run, plain_bytes: int, plain_top1: float) -> str:
+    """Return one line of the table."""
+    report = found.report
+    accuracy, size = report.accuracy, report.size.result.bytes
+    macs = report.macs.result.value / report.macs.baseline.value
     return (
-        f"| {name} | {size:,} | {size / plain_bytes:.2f} | {macs:.2f} | {accuracy['after']:.4f} | "
-        f"{100 * (accuracy['before'] - accuracy['after']):+.2f} | {report['against_plain']:.2f} | "
-        f"{report['wall_s']:.0f} |"
+        f"| {name} | {size:,} | {size / plain_bytes:.2f} | {macs:.2f} | {accuracy.after:.4f} | "
+        f"{100 * (accuracy.before - accuracy.after):+.2f} | {found.against_plain:.2f} | "
+        f"{found.wall_s:.0f} |"
     )
 
 
-def decode_row(name: str, report: dict[str, Any]) -> str:
-    """What decoding costs on the device, as TFLite Micro on this machine shows it."""
-    encoding = report["encoding"]
-    kinds = ", ".join(f"{count} {kind}" for kind, count in encoding["kinds"].items())
-    arena = encoding["arena_bytes"]
+def decode_row(name: str, encoding: Encoding) -> str:
+    """Return what decoding costs in TFLite Micro on this machine."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in encoding.kinds.items())
     return (
-        f"| {name} | {encoding['plain_bytes']:,} | {encoding['bytes']:,} | {kinds} | {arena['plain']:,} | "
-        f"{arena['encoded']:,} | {encoding['time_ratio']['value']:.2f} | {encoding['equal_on_samples']} |"
+        f"| {name} | {encoding.plain_bytes:,} | {encoding.bytes:,} | {kinds} | "
+        f"{encoding.plain_arena_bytes:,} | {encoding.arena_bytes:,} | {encoding.time_ratio:.2f} | "
+        f"{encoding.equal_samples} |"
     )
 
 
@@ -116,16 +131,17 @@ def recipes(folder: Path) -> None:
         accuracy = top1(*plain, data["evaluate"])
         wanted = [recipe for recipe in RECIPES if name == "fashion_cnn" or recipe != "sparse-float32"]
         reports = {recipe: run(folder, name, recipe, data, plain) for recipe in wanted}
-        before = next(iter(reports.values()))["accuracy"]["before"]
+        before = next(iter(reports.values())).report.accuracy.before
         lines.append(
             f"| {name}, plain int8 | {len(plain[0]):,} | 1.00 | 1.00 | {accuracy:.4f} | "
             f"{100 * (before - accuracy):+.2f} | 1.00 | |"
         )
-        for recipe, report in reports.items():
-            lines.append(row(f"{name}, {recipe}", report, len(plain[0]), accuracy))
-            if report["encoding"]:
-                decoding.append(decode_row(f"{name}, {recipe}", report))
-    sparse = json.loads((folder / "fashion_cnn-sparse-float32.json").read_text())
+        for recipe, found in reports.items():
+            lines.append(row(f"{name}, {recipe}", found, len(plain[0]), accuracy))
+            if found.report.encoding:
+                decoding.append(decode_row(f"{name}, {recipe}", found.report.encoding))
+    content = (folder / "fashion_cnn-sparse-float32.json").read_bytes()
+    sparse = msgspec.json.decode(content, type=Run).report.latency.dense_ratio
     write_section(
         "Recipes against the plain converter, Fashion-MNIST",
         [
@@ -146,7 +162,7 @@ def recipes(folder: Path) -> None:
             "|---|---|---|---|---|---|---|---|",
             *decoding,
             "",
-            f"`sparse-float32` on fashion_cnn: latency is {sparse['latency']['sparse_ratio']:.2f}x that of "
+            f"`sparse-float32` on fashion_cnn: latency is {sparse:.2f}x that of "
             "the same weights stored densely, as LiteRT puts the zeros back when it loads the file.",
         ],
     )
@@ -176,12 +192,12 @@ def lossless(folder: Path) -> None:
             max_drop=1.0,
             out=folder / f"{name}-lossless",
         ).report
-        encoding = report["encoding"]
+        encoding = report.encoding
         if encoding is None:
-            lines.append(f"| {name} | no gain | {report['size']['result']['bytes']:,} | | | | | | |")
+            lines.append(f"| {name} | no gain | {report.size.result.bytes:,} | | | | | | |")
             continue
-        saved = 1 - encoding["bytes"] / encoding["plain_bytes"]
-        lines.append(decode_row(name, report).replace(" | ", f" | {saved:.1%} | ", 1))
+        saved = 1 - encoding.bytes / encoding.plain_bytes
+        lines.append(decode_row(name, encoding).replace(" | ", f" | {saved:.1%} | ", 1))
     write_section(
         "Encoding alone",
         [

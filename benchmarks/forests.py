@@ -216,12 +216,14 @@ def contenders(
     light = tflite_compress.compress(
         model, "raspberry-pi-4", **splits(data), out=folder / "light", max_drop=MAX_DROP, details=False
     )
-    export = plain.report["forest"]["export"]
+    facts = plain.report.forest
+    assert facts is not None
+    export = facts.export
     notes = [
-        f"the .tflite agrees with scikit-learn on {export['same']} of {export['samples']} samples "
+        f"the .tflite agrees with scikit-learn on {export.same} of {export.samples} samples "
         "before quantization"
     ]
-    notes.append(f"compressed: {small.report['recipe']['in_short']}")
+    notes.append(f"compressed: {small.report.recipe.summary}")
     code = {
         p.name: p.read_bytes()
         for p in (small.tflite.parent / "bundle" / "c").iterdir()
@@ -304,9 +306,10 @@ def other_splits(folder: Path) -> list[str]:
                 small = tflite_compress.compress(
                     model, "rp2040", **splits(data), out=folder / "other", max_drop=MAX_DROP, details=False
                 ).report
-                code, trees = small["forest"]["c"], small["forest"]["after"]["trees"]
-                ratio = code["table_bytes"] / code["uncompressed_table_bytes"]
-                lost = 100 * small["accuracy"]["drop"]
+                assert small.forest is not None and small.forest.code is not None
+                code, trees = small.forest.code, small.forest.after.trees
+                ratio = code.table_bytes / code.uncompressed_table_bytes
+                lost = 100 * small.accuracy.drop
                 lines.append(f"| {data_name} | {kind} | {seed} | {ratio:.2f} | {lost:+.2f} | {trees} |")
     return lines
 

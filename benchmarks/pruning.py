@@ -18,12 +18,13 @@ import numpy as np
 from results import write_section
 
 from tflite_compress import compress
+from tflite_compress.reporting.model import Report
 
 
 def run(
     model: Path, train: Any, test: Any, recipe: str, sparsity: float | None, folder: str
-) -> dict[str, Any]:
-    """Compress once and return the report with the wall time."""
+) -> tuple[Report, float]:
+    """Compress once and return the report with the wall time in seconds."""
     start = time.perf_counter()
     result = compress(
         model,
@@ -35,15 +36,15 @@ def run(
         max_drop=1.0,
         out=Path(folder) / f"{recipe}-{sparsity}-{isinstance(train, tuple)}",
     )
-    return {**result.report, "wall_s": time.perf_counter() - start}
+    return result.report, time.perf_counter() - start
 
 
-def row(name: str, report: dict[str, Any]) -> str:
+def row(name: str, report: Report, wall_s: float) -> str:
     """One line of the table."""
-    size, accuracy = report["size"]["result"], report["accuracy"]
+    size, accuracy = report.size.result, report.accuracy
     return (
-        f"| {name} | {size['bytes']:,} | {size['gzip_bytes']:,} | {accuracy['after']:.4f} | "
-        f"{100 * accuracy['drop']:+.2f} | {report['latency']['ratio']:.2f} | {report['wall_s']:.0f} |"
+        f"| {name} | {size.bytes:,} | {size.gzip_bytes:,} | {accuracy.after:.4f} | "
+        f"{100 * accuracy.drop:+.2f} | {report.latency.ratio:.2f} | {wall_s:.0f} |"
     )
 
 
@@ -63,19 +64,19 @@ def main() -> None:
             "prune-int8, 80 %": run(model, train, test, "prune-int8", 0.8, folder),
             "prune-int8, 80 %, no labels": run(model, train[0], test, "prune-int8", 0.8, folder),
         }
-    first = reports["int8"]
-    size = first["size"]["original_float32"]
+    first, _ = reports["int8"]
+    size = first.size.baseline
     write_section(
         "Pruning, Fashion-MNIST",
         [
-            f"Written by `benchmarks/pruning.py`. {first['parameters']['original']:,} parameters; "
-            f"top-1 on the {first['accuracy']['samples']:,} test images {first['accuracy']['before']:.4f}; "
-            f"as float32 `.tflite` {size['bytes']:,} bytes, {size['gzip_bytes']:,} gzipped. Without labels: "
+            f"Written by `benchmarks/pruning.py`. {first.parameters.original:,} parameters; "
+            f"top-1 on the {first.accuracy.samples:,} test images {first.accuracy.before:.4f}; "
+            f"as float32 `.tflite` {size.bytes:,} bytes, {size.gzip_bytes:,} gzipped. Without labels: "
             "the training images only, the test labels serve for scoring alone.",
             "",
             "| recipe | bytes | gzip bytes | top-1 | points lost | latency ratio | seconds |",
             "|---|---|---|---|---|---|---|",
-            *(row(name, report) for name, report in reports.items()),
+            *(row(name, *found) for name, found in reports.items()),
             "",
             f"Latency ratio: against the float32 file, {first['latency']['where']}. Pruned weights are "
             "stored as zeros, so the raw file does not shrink; gzip shows what a download saves.",

@@ -11,10 +11,15 @@ import pytest
 
 import tflite_compress
 from tflite_compress.data.gather import DataSpec
+from tflite_compress.reporting.model import Report, decode_report
 from tflite_compress.support.errors import DataError, UsageError
 
 FAST: dict[str, Any] = {"latency_seconds": 0.05}
 PLAIN: dict[str, Any] = {**FAST, "details": False, "bundle": False}
+
+
+def texts(report: Report) -> list[str]:
+    return [note.text for note in report.notes]
 
 
 def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp_path: Path) -> None:
@@ -22,23 +27,22 @@ def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp
         digits, "raspberry-pi-4", data=digits_data, out=tmp_path / "out", **FAST
     )
     assert result.passed and result.tflite == tmp_path / "out" / "digits.tflite"
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["verdict"] == "passed" and report["recipe"]["name"] == "int8"
-    assert report["size"]["result"]["bytes"] == result.tflite.stat().st_size
-    assert report["size"]["ratio"] < 0.4
-    assert report["accuracy"]["metric"] == "top1" and report["accuracy"]["samples"] == 450
-    assert report["accuracy"]["before"] > 0.9 and report["accuracy"]["drop"] <= 0.01
-    assert report["macs"] == {"original": report["macs"]["result"], "result": report["macs"]["result"]}
-    assert (
-        report["macs"]["result"]["value"] == 64 * 9 * 24 + 64 * 9 * 24 * 48 + 16 * 9 * 48 * 32 + 32 * 64 + 640
-    )
-    assert {p["pass"] for p in report["passes"]} == {"convert", "slim"}
-    assert all(p["accuracy_after"] > 0.9 and p["seconds"] >= 0 for p in report["passes"])
-    for latency in (report["latency"]["original_float32"], report["latency"]["result"]):
-        assert 0 < latency["median_ms"] <= latency["p90_ms"] <= latency["p99_ms"]
-    assert report["device_latency"]["kind"] == "unknown"
-    assert {"load", "data", "original", "baseline", "passes", "latency"} <= set(report["seconds"])
-    assert report["peak_memory_bytes"] > 200 << 20
+    report = decode_report((tmp_path / "out" / "report.json").read_bytes())
+    assert report == result.report
+    assert report.verdict == "passed" and report.recipe.name == "int8"
+    assert report.size.result.bytes == result.tflite.stat().st_size
+    assert report.size.ratio < 0.4
+    assert report.accuracy.metric.name == "top1" and report.accuracy.samples == 450
+    assert report.accuracy.before > 0.9 and report.accuracy.drop <= 0.01
+    assert report.macs.baseline == report.macs.result
+    assert report.macs.result.value == 64 * 9 * 24 + 64 * 9 * 24 * 48 + 16 * 9 * 48 * 32 + 32 * 64 + 640
+    assert {p.name for p in report.passes} == {"convert", "slim"}
+    assert all(p.accuracy > 0.9 and p.seconds >= 0 for p in report.passes)
+    for latency in (report.latency.baseline, report.latency.result):
+        assert 0 < latency.median_ms <= latency.p90_ms <= latency.p99_ms
+    assert report.device_latency is None
+    assert {"load", "data", "original", "baseline", "passes", "latency"} <= set(report.seconds)
+    assert report.peak_memory_bytes > 200 << 20
 
 
 def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tmp_path: Path) -> None:
@@ -56,7 +60,7 @@ def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tm
         interpreter.set_tensor(given["index"], (np.round(image[np.newaxis] / scale) + zero).astype(np.int8))
         interpreter.invoke()
         right += int(np.argmax(interpreter.get_tensor(wanted["index"])) == label)
-    assert right / len(y) == pytest.approx(result.report["accuracy"]["after"])
+    assert right / len(y) == pytest.approx(result.report.accuracy.after)
 
 
 @pytest.mark.slow
@@ -84,12 +88,10 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
     assert index["devices"] == devices
     made = [name for name in index["outputs"] if "/bundle/" not in name]
     assert len(made) == 18 and {f"{d}/bundle/README.md" for d in devices} <= set(index["outputs"])
-    sparsity = results[0].report["sparsity_by_layer"]
+    sparsity = results[0].report.sparsity_by_layer
     assert sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
-    assert any("no smaller" in note for note in results[0].report["notes"])
-    assert (
-        results[0].report["size"]["result"]["gzip_bytes"] < 0.6 * results[0].report["size"]["result"]["bytes"]
-    )
+    assert any("no smaller" in note for note in texts(results[0].report))
+    assert results[0].report.size.result.gzip_bytes < 0.6 * results[0].report.size.result.bytes
 
 
 def test_without_labels_the_original_is_the_yardstick(
@@ -97,16 +99,16 @@ def test_without_labels_the_original_is_the_yardstick(
 ) -> None:
     x = digits_arrays["x_train"]
     result = tflite_compress.compress(digits, "raspberry-pi-4", data=x, out=tmp_path / "o", **PLAIN)
-    accuracy = result.report["accuracy"]
-    assert not accuracy["labelled"] and accuracy["before"] == 1.0 and accuracy["after"] > 0.97
-    assert accuracy["metric"] == "top1 agreement with the original"
-    assert any("no labels" in note for note in result.report["notes"])
+    accuracy = result.report.accuracy
+    assert not accuracy.is_labelled and accuracy.before == 1.0 and accuracy.after > 0.97
+    assert accuracy.metric.name == "top1 agreement with the original"
+    assert any("no labels" in note for note in texts(result.report))
 
 
 def test_without_data_float16_is_made_but_accuracy_unknown(digits: Path, tmp_path: Path) -> None:
     result = tflite_compress.compress(digits, "android-gpu", out=tmp_path / "o", **PLAIN)
-    assert result.report["verdict"] == "unverified" and result.passed
-    assert any("accuracy is unknown" in note for note in result.report["notes"])
+    assert result.report.verdict == "unverified" and result.passed
+    assert any("accuracy is unknown" in note for note in texts(result.report))
     with pytest.raises(DataError, match="no data was given"):
         tflite_compress.compress(digits, "raspberry-pi-4", out=tmp_path / "p", **PLAIN)
 
@@ -129,9 +131,9 @@ def test_the_next_gentler_version_is_tried(keras: Any, tmp_path: Path) -> None:
     result = tflite_compress.compress(
         outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2", **PLAIN
     )
-    tried = [(a["in_short"], a["passed"]) for a in result.report["attempts"]]
+    tried = [(c.summary, c.passed) for c in result.report.candidates]
     assert tried[0] == ("int8", False) and tried[-1][1] and len(tried) > 1
-    assert result.passed and result.report["accuracy"]["drop"] <= 0.01
+    assert result.passed and result.report.accuracy.drop <= 0.01
 
 
 def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path) -> None:
@@ -139,8 +141,8 @@ def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path)
     looped = keras.Sequential([keras.Input((8, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])
     x = np.random.default_rng(1).standard_normal((40, 8, 3)).astype(np.float32)
     result = tflite_compress.compress(looped, "raspberry-pi-4", data=x, out=tmp_path / "o", **PLAIN)
-    first, *_, last = result.report["attempts"]
-    assert result.passed and "loop" in first["error"] and not first["passed"] and last["passed"]
+    first, *_, last = result.report.candidates
+    assert result.passed and "loop" in first.error and not first.passed and last.passed
 
 
 def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: P
         outlier_model(keras), "raspberry-pi-4", "only.toml", data=x, out=tmp_path / "o", **PLAIN
     )
     assert not result.passed and result.tflite.name.endswith(".failed.tflite") and result.tflite.is_file()
-    assert result.report["verdict"] == "failed" and result.report["passes"][-1]["drop"] > 0.01
+    assert result.report.verdict == "failed" and result.report.passes[-1].drop > 0.01
 
 
 def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
@@ -169,8 +171,8 @@ def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
     result = tflite_compress.compress(
         model, "raspberry-pi-4", data=(inputs, labels), out=tmp_path / "o", max_drop=0.5, **PLAIN
     )
-    assert set(result.report["accuracy"]["by_output"]) == {"kind", "size"}
-    assert result.report["distance_from_original"]["cosine"] > 0.99
+    assert set(result.report.accuracy.by_output) == {"kind", "size"}
+    assert result.report.distance.cosine > 0.99
 
 
 @pytest.mark.slow
@@ -228,13 +230,13 @@ def test_an_encoded_file_comes_with_the_plain_one(digits: Path, digits_data: Pat
         digits, "rp2040", "tiny-mcu", data=digits_data, overrides=quick, max_drop=1.0, out=tmp_path / "o"
     )
     report = result.report
-    plain = tmp_path / "o" / report["plain_file"]
+    plain = tmp_path / "o" / report.plain_file
     assert plain.name == "digits.plain.tflite" and result.tflite.stat().st_size < plain.stat().st_size
-    assert report["size"]["result"]["bytes"] == report["encoding"]["bytes"] == result.tflite.stat().st_size
-    assert report["encoding"]["equal_on_samples"] >= 100 and report["channels_by_layer"]
-    assert report["operators"]["TFLM_DECODE"] > 0 and report["clusters_by_layer"]
+    assert report.size.result.bytes == report.encoding.bytes == result.tflite.stat().st_size
+    assert report.encoding.equal_samples >= 100 and report.channels_by_layer
+    assert report.operators["TFLM_DECODE"] > 0 and report.clusters_by_layer
     assert set(result.manifest["outputs"]) == {result.tflite.name, plain.name}
-    assert any("DECODE" in note for note in report["notes"])
+    assert any("DECODE" in note for note in texts(report))
     again, same = tflite_compress.repeat(tmp_path / "o" / "manifest.json", tmp_path / "again")
     assert same and again.tflite.read_bytes() == result.tflite.read_bytes()
 
@@ -251,10 +253,10 @@ def test_latency_with_and_without_sparse_storage(digits: Path, digits_data: Path
         max_drop=1.0,
         out=tmp_path / "o",
     ).report
-    latency = report["latency"]
-    dense = latency["result_stored_densely"]["median_ms"]
-    assert latency["sparse_ratio"] == pytest.approx(latency["result"]["median_ms"] / dense)
-    assert report["size"]["ratio"] < 0.7 and any("that of the dense file" in n for n in report["notes"])
+    latency = report.latency
+    dense = latency.dense.median_ms
+    assert latency.dense_ratio == pytest.approx(latency.result.median_ms / dense)
+    assert report.size.ratio < 0.7 and any("that of the dense file" in n for n in texts(report))
 
 
 @pytest.mark.slow
@@ -277,10 +279,10 @@ def test_a_limit_takes_the_cheapest_way_that_keeps_it(
     for kilobytes, tried in ((200, ways[:1]), (95, ways[:2]), (88, ways)):
         result = run(kilobytes)
         assert result.fits and result.passed
-        assert [a["in_short"] for a in result.report["attempts"]] == tried
-        beyond = [n for n in result.report["notes"] if n.startswith("went beyond")]
+        assert [c.summary for c in result.report.candidates] == tried
+        beyond = [n for n in texts(result.report) if "was rejected" in n]
         assert len(beyond) == len(tried) - 1
         assert all("flash" in n and f"limit {kilobytes * 1024:,} bytes" in n for n in beyond)
     hopeless = run(20)
-    assert not hopeless.fits and len(hopeless.report["attempts"]) == 4
-    assert all(a["violation"] or a["drop"] > 0.01 for a in hopeless.report["attempts"])
+    assert not hopeless.fits and len(hopeless.report.candidates) == 4
+    assert all(c.limit_violation or c.drop > 0.01 for c in hopeless.report.candidates)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tflite_compress
+from tflite_compress.reporting.figures import FileSize
 
 pytestmark = pytest.mark.marathon
 
@@ -28,21 +29,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def unpruned(trained: Path) -> dict[str, int]:
+def unpruned(trained: Path) -> FileSize:
     """Size of the int8 file with all its weights."""
     with np.load(trained / "data.npz") as archive:
         test = (archive["x_test"][:2000], archive["y_test"][:2000])
     result = tflite_compress.compress(
         trained / "fashion.keras", "raspberry-pi-4", "int8", data=test, out=trained / "int8"
     )
-    return dict(result.report["size"]["result"])
+    return result.report.size.result
 
 
 @pytest.mark.parametrize(
     ("sparsity", "largest_drop", "labels"), [(0.5, 0.005, True), (0.8, 0.02, True), (0.8, 0.02, False)]
 )
 def test_pruning_keeps_the_accuracy(
-    trained: Path, unpruned: dict[str, int], sparsity: float, largest_drop: float, labels: bool
+    trained: Path, unpruned: FileSize, sparsity: float, largest_drop: float, labels: bool
 ) -> None:
     with np.load(trained / "data.npz") as archive:
         arrays = dict(archive)
@@ -59,10 +60,10 @@ def test_pruning_keeps_the_accuracy(
         out=f"result-{sparsity}-{labels}",
     )
     report = result.report
-    assert len(report["attempts"]) == 1 and report["accuracy"]["samples"] == 10_000
-    assert report["accuracy"]["labelled"] and report["accuracy"]["drop"] <= largest_drop
-    assert all(s == pytest.approx(sparsity, abs=0.01) for s in report["sparsity_by_layer"].values())
+    assert len(report.candidates) == 1 and report.accuracy.samples == 10_000
+    assert report.accuracy.is_labelled and report.accuracy.drop <= largest_drop
+    assert all(s == pytest.approx(sparsity, abs=0.01) for s in report.sparsity_by_layer.values())
     # The file itself is no smaller; what is sent is, by nearly a third of what was pruned or more.
-    size = report["size"]["result"]
-    assert size["bytes"] == pytest.approx(unpruned["bytes"], rel=0.02)
-    assert size["gzip_bytes"] < (1 - 0.3 * sparsity) * unpruned["gzip_bytes"]
+    size = report.size.result
+    assert size.bytes == pytest.approx(unpruned.bytes, rel=0.02)
+    assert size.gzip_bytes < (1 - 0.3 * sparsity) * unpruned.gzip_bytes

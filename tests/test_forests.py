@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,10 +17,15 @@ from sklearn.svm import SVC
 
 import tflite_compress
 from tests.needs import tool
+from tflite_compress.reporting.model import Report, decode_report, encode_report
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.support.errors import CompressError
 
 Run = Callable[..., tuple[int, str, str]]
+
+
+def texts(report: Report) -> list[str]:
+    return [note.text for note in report.notes]
 
 
 def split_data(path: Path, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,14 +61,14 @@ def result(folder: Path) -> tflite_compress.Result:
 def test_it_is_smaller_and_as_good(result: tflite_compress.Result) -> None:
     report = result.report
     assert result.passed and result.fits
-    assert report["accuracy"]["drop"] <= 0.02
-    assert report["size"]["ratio"] < 0.6
-    forest = report["forest"]
-    assert forest["after"]["trees"] < forest["before"]["trees"] == 60
-    assert forest["after"]["thresholds"] == "int8"
-    assert forest["export"]["compared_with"] == "its library"
-    assert forest["export"]["same"] == forest["export"]["samples"] > 400
-    assert forest["c"]["table_bytes"] < 0.3 * forest["c"]["uncompressed_table_bytes"]
+    assert report.accuracy.drop <= 0.02
+    assert report.size.ratio < 0.6
+    forest = report.forest
+    assert forest.after.trees < forest.before.trees == 60
+    assert forest.after.thresholds == "int8"
+    assert forest.export_reference == "its library"
+    assert forest.export.same == forest.export.samples > 400
+    assert forest.code.table_bytes < 0.3 * forest.code.uncompressed_table_bytes
 
 
 def test_the_verdict_is_on_samples_that_chose_nothing(result: tflite_compress.Result, folder: Path) -> None:
@@ -72,7 +76,7 @@ def test_the_verdict_is_on_samples_that_chose_nothing(result: tflite_compress.Re
     with np.load(folder / "digits.npz") as arrays:
         assert data["evaluate"]["samples"] + data["calibrate"]["samples"] == len(arrays["x_test"])
         assert data["train"]["samples"] == len(arrays["x_train"])
-    assert any("the verdict is on the others" in note for note in result.report["notes"])
+    assert any("the verdict is on the others" in note for note in texts(result.report))
 
 
 def test_the_file_answers_with_probabilities(result: tflite_compress.Result, folder: Path) -> None:
@@ -138,7 +142,7 @@ def test_names_of_classes_are_understood(folder: Path) -> None:
     made = tflite_compress.compress(
         folder / "cancer.skops", "raspberry-pi-4", "forest-exact", data=folder / "cancer.npz", details=False
     )
-    assert made.report["accuracy"]["before"] == made.report["accuracy"]["after"] > 0.85
+    assert made.report.accuracy.before == made.report.accuracy.after > 0.85
     with np.load(folder / "cancer.npz") as arrays:
         strange = np.where(arrays["y_test"] == "benign", "harmless", "malignant")
         np.savez("strange.npz", x=arrays["x_test"], y=strange)
@@ -160,8 +164,8 @@ def test_an_estimator_from_memory_and_missing_values() -> None:
     assert made.passed
     found = predict(made.tflite.read_bytes(), (x[300:],), ("features",), ("prediction",))[0]
     assert np.isfinite(found).all()
-    assert made.report["forest"]["c"]["agreement"]["within_rounding"]
-    assert not any("NaN are not looked after" in note for note in made.report["notes"])
+    assert made.report.forest.code.agreement.is_within_rounding
+    assert not any("NaN are not looked after" in note for note in texts(made.report))
 
 
 @pytest.mark.parametrize(
@@ -223,13 +227,13 @@ def test_other_recipes_do_what_they_say(folder: Path) -> None:
         for recipe in ("forest-exact", "forest-int16", "forest-distill")
     }
     exact, narrow, taught = (made[name].report for name in made)
-    assert exact["distance_from_original"]["max_abs"] < 1e-6
-    assert narrow["forest"]["after"]["leaf_values"] == "int16"
-    assert narrow["accuracy"]["drop"] <= 0.005
+    assert exact.distance.max_abs < 1e-6
+    assert narrow.forest.after.leaf_values == "int16"
+    assert narrow.accuracy.drop <= 0.005
     assert all(m.passed for m in made.values())
-    if "distilled" in taught["recipe"]["in_short"] and not any("not distilled" in n for n in taught["notes"]):
-        assert taught["forest"]["after"]["depth"] < taught["forest"]["before"]["depth"]
-    json.dumps([m.report for m in made.values()])
+    if "distilled" in taught.recipe.summary and not any("not distilled" in n for n in texts(taught)):
+        assert taught.forest.after.depth < taught.forest.before.depth
+    assert all(decode_report(encode_report(m.report)) == m.report for m in made.values())
 
 
 def test_limits_are_kept_or_said_to_be_broken(run: Run, folder: Path) -> None:

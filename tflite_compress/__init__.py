@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tflite_compress.compression.compress import Options, Result, compress, compress_many, repeat
+    from tflite_compress.compression.compress import compress, compress_many, repeat
+    from tflite_compress.compression.options import Options, Result
     from tflite_compress.inspection.inspect_file import Inspection, inspect
     from tflite_compress.searching.search import SearchSettings, search
     from tflite_compress.searching.search_result import SearchResult
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "Benchmark": "timing.benchmark",
-    "Options": "compression.compress",
-    "Result": "compression.compress",
+    "Options": "compression.options",
+    "Result": "compression.options",
     "benchmark": "timing.benchmark",
     "Inspection": "inspection.inspect_file",
     "compress": "compression.compress",

@@ -13,7 +13,7 @@ import pytest
 from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.contents import read_contents
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.fit_result import find_ram, find_violation
+from tflite_compress.checking.fit_result import FileChecker
 from tflite_compress.checking.judge import check
 from tflite_compress.checking.latency_estimate import count_cycles, estimate_latency
 from tflite_compress.checking.verdict import Limits
@@ -198,9 +198,10 @@ def test_every_input_of_a_file_with_many_inputs_is_given_to_the_runtime() -> Non
     rng = np.random.default_rng(0)
     values = tuple(rng.normal(size=(20, 4)).astype(np.float32) for _ in range(count))
     samples, device = Samples(values, None, "made up"), load_device("raspberry-pi-4")
-    ram = find_ram(content, device, samples, tuple(inputs))
+    checker = FileChecker(samples, tuple(inputs))
+    ram = checker.check(content, device).measurement("RAM")
     assert ram is not None and ram.name == "process memory"
-    text = find_violation(content, device, samples, tuple(inputs), Limits(ram_bytes=10))
+    text = checker.find_violation(content, device, Limits(ram_bytes=10))
     assert text is not None and text.startswith("RAM") and "limit 10 bytes" in text
 
 
@@ -367,3 +368,24 @@ def test_bundle_from_the_command_line(run: Run, int8_file: Path, tmp_path: Path)
     Path("mine/file").write_text("x")
     code, _, err = run("bundle", int8_file, "--device=esp32", "--out=mine")
     assert code == 2 and "other than a result" in err and Path("mine/file").exists()
+
+
+def test_a_file_runs_on_its_runtime_once(monkeypatch: pytest.MonkeyPatch, int8_file: Path) -> None:
+    """Limits, the report and the bundle all ask the same file."""
+    from tflite_compress.runtimes import tflm_runtime
+
+    calls: list[bytes] = []
+    ask = tflm_runtime.micro_runtime
+
+    def counted(content: bytes, inputs: Any) -> Any:
+        calls.append(content)
+        return ask(content, inputs)
+
+    monkeypatch.setattr(tflm_runtime, "micro_runtime", counted)
+    content, device = int8_file.read_bytes(), load_device("rp2040")
+    samples = Samples((np.zeros((4, 8, 8, 1), np.float32),), None, "zeros")
+    checker = FileChecker(samples, ("image",))
+    assert checker.find_violation(content, device, Limits(ram_bytes=1 << 20)) is None
+    assert checker.check(content, device).fits
+    assert checker.bundle(content, device, "digits", "none")
+    assert len(calls) == 1

@@ -15,7 +15,7 @@ from tflite_compress.conversion.converter import ConverterSettings, convert_netw
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import explain, find_culprits
 from tflite_compress.diagnosis.diagnose import Diagnosis, diagnose
-from tflite_compress.diagnosis.layers import Layer, compare_layers
+from tflite_compress.inspection.layer_errors import Layer, compare_layers
 from tflite_compress.models.load import load_model
 from tflite_compress.support.progress import Silent
 

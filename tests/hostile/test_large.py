@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tflite_compress.reporting.model import Report, decode_report
 
 BYTES_FOR_RESNET50 = 8e9
 DATA_SEGMENT = 3 << 30
@@ -33,8 +34,8 @@ def test_resnet50_takes_less_than_8_gb(keras: Any, tmp_path: Path) -> None:
     report = _compressed(
         [sys.executable, "-m", "tflite_compress"], "resnet50.keras", "images.npz", "--max-drop=1"
     )
-    assert 500e6 < report["peak_memory_bytes"] < BYTES_FOR_RESNET50
-    assert report["size"]["ratio"] < 0.27
+    assert 500e6 < report.peak_memory_bytes < BYTES_FOR_RESNET50
+    assert report.size.ratio < 0.27
 
 
 @pytest.mark.marathon
@@ -57,16 +58,15 @@ def test_data_larger_than_memory_is_streamed(keras: Any, tmp_path: Path) -> None
     np.savez(tmp_path / "data.npz", x_train=x_test[:200], x_test=x_test, y_test=labels)
     code = LIMITED.format(limit=DATA_SEGMENT)
     report = _compressed([sys.executable, "-c", code], "small.keras", "data.npz", "--max-drop=0.2")
-    assert report["accuracy"]["samples"] == SAMPLES and report["accuracy"]["before"] == 1.0
-    assert report["accuracy"]["after"] > 0.8
+    assert report.accuracy.samples == SAMPLES and report.accuracy.before == 1.0
+    assert report.accuracy.after > 0.8
 
 
-def _compressed(command: list[str], model: str, data: str, *more: str) -> dict[str, Any]:
+def _compressed(command: list[str], model: str, data: str, *more: str) -> Report:
     arguments = [
         "compress", model, f"--data={data}", "--device=raspberry-pi-4", "--recipe=int8", "--out=out",
         "--ledger=none", "--bundle=false", "--details=false", *more,
     ]  # fmt: skip
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    report: dict[str, Any] = json.loads(Path("out/report.json").read_text())
-    return report
+    return decode_report(Path("out/report.json").read_bytes())

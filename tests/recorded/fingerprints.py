@@ -106,17 +106,17 @@ def spelled(tag: str) -> str:
 def figures(result: Any) -> dict[str, Any]:
     """The figures of a result's report that do not depend on the machine's speed."""
     report = result.report
-    size, accuracy, macs = report["size"], report["accuracy"], report["macs"]
+    size, accuracy, macs = report.size, report.accuracy, report.macs
     return {
-        "bytes": [size["original_float32"]["bytes"], size["result"]["bytes"]],
-        "gzip_bytes": [size["original_float32"]["gzip_bytes"], size["result"]["gzip_bytes"]],
-        "accuracy": [round(accuracy["before"], 6), round(accuracy["after"], 6)],
-        "macs": [macs["original"]["value"], macs["result"]["value"]],
-        "passes": [[spelled(step["pass"]), round(step["accuracy_after"], 6)] for step in report["passes"]],
-        "sparsity": {name: round(value, 6) for name, value in report["sparsity_by_layer"].items()},
-        "channels": report["channels_by_layer"],
-        "clusters": report["clusters_by_layer"],
-        "fits": report["fit"]["fits"],
+        "bytes": [size.baseline.bytes, size.result.bytes],
+        "gzip_bytes": [size.baseline.gzip_bytes, size.result.gzip_bytes],
+        "accuracy": [round(accuracy.before, 6), round(accuracy.after, 6)],
+        "macs": [macs.baseline.value, macs.result.value],
+        "passes": [[spelled(step.name), round(step.accuracy, 6)] for step in report.passes],
+        "sparsity": {name: round(value, 6) for name, value in report.sparsity_by_layer.items()},
+        "channels": {name: list(pair) for name, pair in report.channels_by_layer.items()},
+        "clusters": report.clusters_by_layer,
+        "fits": report.fit.fits,
     }
 
 

@@ -10,66 +10,73 @@ import numpy as np
 import pytest
 
 import tflite_compress
+from tflite_compress.reporting.detail_figures import LayerBytes
 from tflite_compress.reporting.details import layer_bytes
 from tflite_compress.reporting.histograms import histogram
+from tflite_compress.reporting.model import Report, decode_report
 from tflite_compress.reporting.pictures import are_images
 
 
 @pytest.fixture(scope="module")
-def report(compressed: Path) -> dict[str, Any]:
-    return dict(json.loads((compressed / "arduino-nano-33-ble" / "report.json").read_text()))
+def report(compressed: Path) -> Report:
+    return decode_report((compressed / "arduino-nano-33-ble" / "report.json").read_bytes())
 
 
-def test_weights_by_layer_are_those_of_the_model(report: dict[str, Any]) -> None:
+def test_weights_by_layer_are_those_of_the_model(report: Report) -> None:
     shapes = {"conv_1": 9 * 24, "conv_2": 9 * 24 * 48, "conv_3": 9 * 48 * 32, "hidden": 2048, "digit": 640}
-    rows = {row["layer"]: row for row in report["details"]["layers"]}
+    assert report.details is not None
+    rows = {row.layer: row for row in report.details.layers}
     assert set(rows) == set(shapes)
     for name, weights in shapes.items():
-        assert rows[name] == {"layer": name, "before": 4 * weights, "after": weights}
+        assert rows[name] == LayerBytes(layer=name, before=4 * weights, after=weights)
 
 
 def test_layers_only_one_file_has(compressed: Path) -> None:
     content = (compressed / "arduino-nano-33-ble" / "digits.tflite").read_bytes()
-    assert all(row["before"] == row["after"] for row in layer_bytes(content, content))
+    assert all(row.before == row.after for row in layer_bytes(content, content))
 
 
-def test_operators_have_the_keras_layers_names(report: dict[str, Any]) -> None:
-    times = report["details"]["operator_times"]
-    assert "prefixes" in times["method"] and times["total_ms"] > 0
-    convolutions = [row["layer"] for row in times["rows"] if row["operator"] == "CONV_2D"]
+def test_operators_have_the_keras_layers_names(report: Report) -> None:
+    assert report.details is not None and report.details.operator_times is not None
+    times = report.details.operator_times
+    assert "prefixes" in times.method and times.total_ms > 0
+    convolutions = [row.layer for row in times.rows if row.operator == "CONV_2D"]
     assert convolutions == ["conv_1", "conv_2", "conv_3"]
 
 
-def test_the_worst_layers_hold_what_the_file_holds(report: dict[str, Any]) -> None:
-    worst = report["details"]["worst_layers"]
-    assert len(worst) == 3 and worst == sorted(worst, key=lambda la: -la["added_noise"])
+def test_the_worst_layers_hold_what_the_file_holds(report: Report) -> None:
+    assert report.details is not None
+    worst = report.details.worst_layers
+    assert len(worst) == 3 and list(worst) == sorted(worst, key=lambda la: -la.added_noise)
     for layer in worst:
-        low, high = layer["range"]
-        assert low <= layer["activations"]["low"] + 1e-6 or layer["clipped"] > 0
-        assert layer["activations"]["high"] <= high * 1.01 or layer["clipped"] > 0
-        for kind in ("activations", "weights"):
-            if layer[kind] is not None:
-                assert sum(layer[kind]["before"]) == pytest.approx(1)
-                assert sum(layer[kind]["after"]) == pytest.approx(1)
-    assert any(layer["weights"] is not None for layer in worst)
+        assert layer.range is not None
+        low, high = layer.range
+        assert low <= layer.activations.low + 1e-6 or layer.clipped > 0
+        assert layer.activations.high <= high * 1.01 or layer.clipped > 0
+        for found in (layer.activations, layer.weights):
+            if found is not None:
+                assert sum(found.before) == pytest.approx(1)
+                assert sum(found.after) == pytest.approx(1)
+    assert any(layer.weights is not None for layer in worst)
 
 
 def test_histograms() -> None:
     found = histogram(np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
-    assert (found["low"], found["high"]) == (0, 1)
-    assert found["before"][0] == pytest.approx(2 / 3) and found["after"][-1] == pytest.approx(2 / 3)
+    assert (found.low, found.high) == (0, 1)
+    assert found.before[0] == pytest.approx(2 / 3) and found.after[-1] == pytest.approx(2 / 3)
     constant = histogram(np.full(5, 3.0), np.full(5, 3.0))
-    assert constant["low"] < 3 < constant["high"] and sum(constant["before"]) == 1
+    assert constant.low < 3 < constant.high and sum(constant.before) == 1
 
 
-def test_images_are_those_of_the_data(report: dict[str, Any], digits_arrays: Any) -> None:
+def test_images_are_those_of_the_data(report: Report, digits_arrays: Any) -> None:
     from PIL import Image
 
-    for picture in report["details"]["pictures"]:
-        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture["png"].split(",")[1]))))
-        sample = digits_arrays["x_test"][picture["sample"]][..., 0]
+    assert report.details is not None and report.details.pictures
+    for picture in report.details.pictures:
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.png.split(",")[1]))))
+        sample = digits_arrays["x_test"][picture.sample][..., 0]
         assert np.corrcoef(shown.reshape(-1), sample.reshape(-1))[0, 1] > 0.99
-        assert picture["label"] == str(digits_arrays["y_test"][picture["sample"]])
+        assert picture.label == str(digits_arrays["y_test"][picture.sample])
 
 
 def test_what_counts_as_an_image() -> None:
@@ -77,16 +84,17 @@ def test_what_counts_as_an_image() -> None:
     assert not any(are_images(np.zeros(s)) for s in [(4, 8, 8), (4, 8, 8, 2), (4, 2, 2, 1), (4, 10)])
 
 
-def test_memory_before_and_after(report: dict[str, Any]) -> None:
-    before, after = report["memory"]["original_float32"], report["memory"]["result"]
-    assert before["unit"] == "bytes" and 1.5 * after["value"] < before["value"] < 8 * after["value"]
+def test_memory_before_and_after(report: Report) -> None:
+    before, after = report.memory.baseline, report.memory.result
+    assert before is not None and after is not None
+    assert before.unit == "bytes" and 1.5 * after.value < before.value < 8 * after.value
 
 
 def test_pages_can_be_left_out(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     result = tflite_compress.compress(
         digits, "android-gpu", data=digits_data, out=tmp_path / "o", details=False, latency_seconds=0.05
     )
-    assert "details" not in result.report
+    assert result.report.details is None
     assert not (tmp_path / "o" / "report.html").exists() and (tmp_path / "o" / "report.json").exists()
 
 

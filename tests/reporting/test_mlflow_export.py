@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_ledger import add
+from tests.reporting.test_ledger import add
 from tflite_compress.reporting.ledger import runs
 from tflite_compress.reporting.mlflow_export import export
 

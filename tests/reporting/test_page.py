@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.needs import tool
-from tflite_compress.reporting.markdown import Recorded, read_results
+from tflite_compress.reporting.figures import Fit, Memory
+from tflite_compress.reporting.model import decode_report, encode_report
 from tflite_compress.reporting.page import comparison_page, result_page
+from tflite_compress.reporting.recorded import Recorded, read_results
+from tflite_compress.support.notes import Note
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -83,9 +87,8 @@ def test_several_results_on_one_page(browser: Any, run: Run, compressed: Path, t
 def hostile(found: Recorded) -> Recorded:
     """The same result with names that would be code, were they not escaped."""
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
-    report = json.loads(json.dumps(found.report).replace("conv_2", json.dumps(evil)[1:-1]))
-    report["notes"] = [evil]
-    report["command"] = evil
+    text = encode_report(found.report).decode().replace("conv_2", json.dumps(evil)[1:-1])
+    report = replace(decode_report(text), notes=(Note("x", evil),), command=evil)
     return Recorded(found.folder, report, evil, found.manifest)
 
 
@@ -109,15 +112,16 @@ def test_the_page_is_drawn_again_from_what_lies_there(run: Run, compressed: Path
 
 def test_the_page_of_a_failed_and_of_an_unverified_result(compressed: Path) -> None:
     (found,) = read_results(compressed / "raspberry-pi-4")
-    bare = {k: v for k, v in found.report.items() if k not in ("details", "memory", "command")}
-    failed = result_page(Recorded(found.folder, {**bare, "verdict": "failed"}, "m.keras", {}))
-    assert "loses too much accuracy" in failed and 'class="verdict failed"' in failed
-    accuracy = {**bare["accuracy"], "verified": False}
-    changes = {"verdict": "unverified", "accuracy": accuracy, "fit": None}
-    unknown = result_page(Recorded(found.folder, {**bare, **changes}, "m.keras", {}))
+    bare = replace(found.report, details=None, memory=Memory(), command=None)
+
+    def page(**changes: Any) -> str:
+        return result_page(Recorded(found.folder, replace(bare, **changes), "m.keras", {}))
+
+    failed = page(verdict="failed")
+    assert "does not keep its accuracy" in failed and 'class="verdict failed"' in failed
+    unknown = page(verdict="unverified", accuracy=replace(bare.accuracy, is_verified=False))
     assert "no data was given" in unknown and "Accuracy (top1)" not in unknown
-    violation = {"fit": {"fits": False, "findings": []}}
-    assert "does not fit" in result_page(Recorded(found.folder, {**bare, **violation}, "m.keras", {}))
+    assert "does not fit" in page(fit=Fit(fits=False, findings=()))
 
 
 def test_a_page_that_cannot_be_written(run: Run, compressed: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Verdict, limits and bundle of a file that was just made, with the samples it was evaluated on."""
+"""Check and bundle files that were just made, with the samples they were evaluated on."""
 
 from __future__ import annotations
 
@@ -11,83 +11,75 @@ from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
 from tflite_compress.data.raw import FileData, from_samples, random_data
 from tflite_compress.data.samples import Samples
 from tflite_compress.profiles.devices import Device
-from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
 VECTORS = 8
 
 
-def fit_and_bundle(
-    content: bytes,
-    device: Device,
-    samples: Samples,
-    input_names: tuple[str, ...],
-    name: str,
-    preprocess: object,
-    bundle: bool,
-    limits: Limits = NO_LIMITS,
-) -> tuple[Verdict, dict[str, bytes], str | None]:
-    """Check a file against its device, and make its bundle.
+class FileChecker:
+    """Checks files that were just made from one network, and makes their bundles.
 
-    Args:
-        content: The ``.tflite``.
-        device: The device it was made for.
-        samples: The evaluation samples.
-        input_names: The network's inputs, in the order of the samples.
-        name: Name of the model.
-        preprocess: The user's preprocessing, as given to ``compress``.
-        bundle: False makes no bundle.
-        limits: The user's limits, in addition to the device's own.
-
-    Returns:
-        The verdict; the bundle's files by path; why no bundle could be made, or None.
+    A file runs on the device's runtime once, however often it is checked.
     """
-    data = select_vectors(samples, input_names, read_signature(content))
-    verdict = check(Evidence(content, data.raw), device, limits)
-    if not bundle:
-        return verdict, {}, None
-    try:
+
+    def __init__(self, samples: Samples, input_names: tuple[str, ...]) -> None:
+        """Create a checker.
+
+        Args:
+            samples: The evaluation samples.
+            input_names: The network's inputs, in the order of the samples.
+        """
+        self._samples = samples
+        self._input_names = input_names
+        self._files: dict[bytes, tuple[FileData, Evidence]] = {}
+
+    def check(self, content: bytes, device: Device, limits: Limits = NO_LIMITS) -> Verdict:
+        """Check a file against a device.
+
+        Args:
+            content: The ``.tflite``.
+            device: The profile.
+            limits: The user's limits, in addition to the device's own.
+        """
+        return check(self._file(content)[1], device, limits)
+
+    def find_violation(self, content: bytes, device: Device, limits: Limits) -> str | None:
+        """Describe which of the user's limits a file exceeds; None if it exceeds none.
+
+        Args:
+            content: The ``.tflite``.
+            device: The profile.
+            limits: The user's limits.
+        """
+        blocking = [f for f in self.check(content, device, limits).findings if f.is_blocking]
+        limited = [f for f in blocking if f.subject in ("flash", "RAM", "latency")]
+        return "; ".join(_describe(f) for f in limited) or None
+
+    def bundle(self, content: bytes, device: Device, name: str, preprocess: object) -> dict[str, bytes]:
+        """Make the bundle of a file.
+
+        Args:
+            content: The ``.tflite``.
+            device: The profile.
+            name: Name of the model.
+            preprocess: The user's preprocessing.
+
+        Returns:
+            Contents by path.
+
+        Raises:
+            CompressError: There is no bundle for this device or preprocessing.
+        """
+        data, _ = self._file(content)
         preprocessing = find_preprocessing(str(preprocess))
-        return verdict, make_bundle(content, device, data, name, samples.class_names, preprocessing), None
-    except CompressError as error:
-        return verdict, {}, error.message
+        return make_bundle(content, device, data, name, self._samples.class_names, preprocessing)
 
-
-def find_violation(
-    content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...], limits: Limits
-) -> str | None:
-    """Describe which of the user's limits a file exceeds.
-
-    Args:
-        content: The ``.tflite``.
-        device: The device it was made for.
-        samples: The evaluation samples.
-        input_names: The network's inputs, in the order of the samples.
-        limits: The user's limits.
-
-    Returns:
-        The limit violations as text; None if there are none.
-    """
-    data = select_vectors(samples, input_names, read_signature(content))
-    found = check(Evidence(content, data.raw), device, limits).findings
-    blocking = [f for f in found if f.is_blocking and f.subject in ("flash", "RAM", "latency")]
-    return "; ".join(_describe(f) for f in blocking) or None
-
-
-def find_ram(
-    content: bytes, device: Device, samples: Samples, input_names: tuple[str, ...]
-) -> Measurement | None:
-    """Return the RAM a file needs on a device, as ``check`` finds it; None if it is unknown.
-
-    Args:
-        content: The ``.tflite``.
-        device: The device's profile.
-        samples: The evaluation samples.
-        input_names: The network's inputs, in the order of the samples.
-    """
-    data = select_vectors(samples, input_names, read_signature(content))
-    return check(Evidence(content, data.raw), device, NO_LIMITS).measurement("RAM")
+    def _file(self, content: bytes) -> tuple[FileData, Evidence]:
+        if content not in self._files:
+            data = select_vectors(self._samples, self._input_names, read_signature(content))
+            self._files[content] = data, Evidence(content, data.raw)
+        return self._files[content]
 
 
 def select_vectors(samples: Samples, input_names: tuple[str, ...], signature: Signature) -> FileData:

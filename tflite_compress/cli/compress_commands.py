@@ -79,7 +79,8 @@ def compress(
     if options.dry_run:
         results_table.print_plans(plans)
         return 0
-    from tflite_compress.compression.compress import Options, run_plans
+    from tflite_compress.compression.compress import run_plans
+    from tflite_compress.compression.options import Options
 
     run_options = Options(
         max_drop=accuracy.max_drop,
@@ -109,9 +110,9 @@ def compress(
         )
     )
     if output.json:
-        results_table.print_json(results)
+        results_table.print_json([result.recorded for result in results])
     else:
-        results_table.print_results(results)
+        results_table.print_results([result.recorded for result in results])
     return 0 if all(result.passed and result.fits for result in results) else 1
 
 

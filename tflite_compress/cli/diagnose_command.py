@@ -43,7 +43,7 @@ def diagnose(
 
     Exit code 0: no significant accuracy loss. Exit code 1: accuracy loss, or a suspected problem with data.
     """
-    from tflite_compress.compression.compress import Options
+    from tflite_compress.compression.options import Options
     from tflite_compress.diagnosis.diagnose import diagnose as run
 
     run_options = Options(
@@ -65,7 +65,7 @@ def diagnose(
     if output.json:
         print_json(found.as_json())
     else:
-        from tflite_compress.reporting.diagnosis_table import print_diagnosis
+        from tflite_compress.diagnosis.diagnosis_table import print_diagnosis
 
         print_diagnosis(found)
     return 0 if found.is_harmless and not found.inputs else 1

@@ -182,7 +182,9 @@ class ReportOptions:
 )
 def report(folder: str, *others: str, options: ReportOptions) -> int:
     """Print results as Markdown, or write them as one HTML page."""
-    from tflite_compress.reporting.markdown import one_in_full, read_results, side_by_side
+    from tflite_compress.reporting.comparison import side_by_side
+    from tflite_compress.reporting.markdown import result_markdown
+    from tflite_compress.reporting.recorded import read_results
 
     found = [result for path in (folder, *others) for result in read_results(path)]
     beside = options.compare or (options.html is not None and len(found) > 1)
@@ -193,7 +195,7 @@ def report(folder: str, *others: str, options: ReportOptions) -> int:
         replace_file(Path(options.html), comparison_page(found) if beside else result_page(found[0]))
         print(f"{options.html}: {len(found)} result{'s' if len(found) > 1 else ''}")
         return 0
-    print(side_by_side(found) if beside else "\n".join(map(one_in_full, found)), end="")
+    print(side_by_side(found) if beside else "\n".join(map(result_markdown, found)), end="")
     return 0
 
 

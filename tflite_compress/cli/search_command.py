@@ -114,7 +114,7 @@ def search(
     if output.json:
         print_json(found.record)
     else:
-        from tflite_compress.reporting.search_table import print_search
+        from tflite_compress.searching.search_table import print_search
 
         print_search(found)
     return 0 if found.chosen is not None else 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tflite_compress.compression.options import Options, Result, make_options
 from tflite_compress.pipeline.plan import Plan, make_plan
 from tflite_compress.pipeline.recipes import Overrides
 from tflite_compress.reporting.ledger import remember
@@ -17,73 +18,7 @@ from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from tflite_compress.checking.verdict import Limits
     from tflite_compress.data.gather import DataSpec
-
-
-@dataclass(frozen=True)
-class Options:
-    """Settings of a run besides model, device, recipe and data.
-
-    Attributes:
-        max_drop: Accuracy that may be lost: 0.01 is one point of top-1 (for errors such as ``mae`` the
-            relative rise).
-        metric: Name of the metric, or ``module:function``; None infers it.
-        loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
-        custom_objects: ``module:dict`` or a mapping, for models with custom layers.
-        trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
-        seed: Seed of everything random.
-        latency_seconds: How long to measure latency.
-        max_flash_bytes, max_ram_bytes: Limits besides the device's own; None sets none.
-        bundle: Write what the device's developer needs into the result's folder ``bundle``.
-        details: Also time operators and look at layers, and write ``report.html``, ``report.md`` and
-            ``MODEL_CARD.md``.
-        resume: Go on with trainings that an interrupted run of the same model, data and seed left.
-    """
-
-    max_drop: float = 0.01
-    metric: str | None = None
-    loss: str | None = None
-    custom_objects: str | Mapping[str, Any] | None = None
-    trust_model: bool = False
-    seed: int = 0
-    latency_seconds: float = 1.0
-    max_flash_bytes: int | None = None
-    max_ram_bytes: int | None = None
-    bundle: bool = True
-    details: bool = True
-    resume: bool = True
-
-    @property
-    def limits(self) -> Limits:
-        """Limits on memory besides the device's own."""
-        from tflite_compress.checking.verdict import Limits
-
-        return Limits(self.max_flash_bytes, self.max_ram_bytes)
-
-
-@dataclass(frozen=True)
-class Result:
-    """One device's outcome.
-
-    Attributes:
-        device: Name of the device.
-        passed: True where the accuracy was kept (or no data was given to check it on).
-        tflite: Path of the ``.tflite``; its name ends in ``.failed.tflite`` where it did not pass.
-        report: What ``report.json`` holds.
-        manifest: What ``manifest.json`` holds.
-    """
-
-    device: str
-    passed: bool
-    tflite: Path
-    report: dict[str, Any]
-    manifest: dict[str, Any]
-
-    @property
-    def fits(self) -> bool:
-        """True where nothing stands against running the file on the device; see ``report["fit"]``."""
-        return bool(self.report["fit"]["fits"])
 
 
 def compress(
@@ -129,7 +64,7 @@ def compress(
 
     Examples:
         >>> result = compress("model.keras", "raspberry-pi-4", data="data.npz")  # doctest: +SKIP
-        >>> result.tflite, result.report["accuracy"]["after"]  # doctest: +SKIP
+        >>> result.tflite, result.report.accuracy.after  # doctest: +SKIP
     """
     from tflite_compress.data.gather import DataSpec
 
@@ -167,7 +102,7 @@ def compress_many(
     """
     from tflite_compress.trees.load_forest import is_forest
 
-    settled = settled_options(options)
+    settled = make_options(options)
     limited = settled.max_flash_bytes is not None or settled.max_ram_bytes is not None
     forest = is_forest(model)
     plans = [make_plan(name, recipe, overrides or {}, limited, forest) for name in devices]
@@ -259,7 +194,7 @@ def repeat(
     device = typed(record["device"], Device, f"{path}: device")
     recipe = recipe_from(record["recipe"], f"{path}: recipe")
     arguments = record["arguments"]
-    options = settled_options({**arguments["options"], "seed": record["seed"]})
+    options = make_options({**arguments["options"], "seed": record["seed"]})
     target = (
         out
         if out is not None
@@ -278,25 +213,6 @@ def default_out(model: Any, devices: Sequence[str]) -> Path:
     """``compressed/MODEL-DEVICE``, or ``compressed/MODEL`` for several devices."""
     stem = Path(model).stem if isinstance(model, str | os.PathLike) else str(getattr(model, "name", "model"))
     return Path("compressed") / (f"{stem}-{Path(devices[0]).stem}" if len(devices) == 1 else stem)
-
-
-def settled_options(values: dict[str, Any]) -> Options:
-    """Check option names and values.
-
-    Raises:
-        UsageError: There is no such option, or its value makes no sense.
-    """
-    try:
-        options = Options(**values)
-    except TypeError as error:
-        raise UsageError(str(error).replace("Options.__init__() ", "")) from error
-    if isinstance(options.max_drop, bool) or not isinstance(options.max_drop, int | float):
-        raise UsageError(f"--max-drop={options.max_drop}: expected a number", "For example --max-drop=0.01.")
-    if not options.max_drop >= 0:
-        raise UsageError(f"--max-drop={options.max_drop}: expected 0 or more", "For example --max-drop=0.01.")
-    if isinstance(options.seed, bool) or not isinstance(options.seed, int) or options.seed < 0:
-        raise UsageError(f"--seed={options.seed}: expected a whole number from 0", "For example --seed=1.")
-    return options
 
 
 def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:

@@ -9,15 +9,16 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tflite_compress.checking.fit_result import find_ram, find_violation, fit_and_bundle
+from tflite_compress.checking.fit_result import FileChecker
 from tflite_compress.checking.verdict import NO_LIMITS, Verdict
-from tflite_compress.compression.compress import Options, Result
+from tflite_compress.compression.host_latency import measure_host_latency
+from tflite_compress.compression.options import Options, Result
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
@@ -28,24 +29,27 @@ from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
 from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan
 from tflite_compress.pipeline.plan import Plan
-from tflite_compress.reporting.build_report import build_report, measure
-from tflite_compress.reporting.details import details
-from tflite_compress.reporting.fit_table import verdict_record
+from tflite_compress.reporting.build_report import Findings, accuracy_verdict, build_report
+from tflite_compress.reporting.details import collect_details
+from tflite_compress.reporting.figures import Memory, ModelFacts
 from tflite_compress.reporting.manifest import build_manifest
-from tflite_compress.reporting.pages import written_pages
+from tflite_compress.reporting.model import Report, encode_report
+from tflite_compress.reporting.pages import result_documents
 from tflite_compress.scoring.reference import make_reference
-from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.support.file_manifest import versions
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.references import resolve_reference
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source
-from tflite_compress.trees.forest_report import c_files, forest_record, with_choosing_samples
+from tflite_compress.trees.forest_report import ForestFacts, forest_facts, make_c_files, with_choosing_samples
 from tflite_compress.trees.load_forest import is_forest
 
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE, FOREST_BASELINE = Convert().baseline(), ExportTrees().baseline()
+Files = dict[str, bytes]
 
 
 @dataclass
@@ -72,11 +76,12 @@ class Session:
         source: The loaded model.
         spec: Where the data came from.
         options: The run's settings.
-        context: What passes look at.
-        original: The model as plain float32 ``.tflite``.
-        memo: Results devices share.
+        context: What passes may use.
+        original: The baseline: the model as plain float32 ``.tflite``.
+        memo: Results of passes that devices share.
+        checker: Checks files on devices.
         clock: Time of the shared steps.
-        invocation: The command line that asked for it, if one did.
+        invocation: The command line that asked for it; None from Python.
     """
 
     source: Source
@@ -85,8 +90,9 @@ class Session:
     context: Context
     original: bytes
     memo: Memo
+    checker: FileChecker
     clock: Clock
-    invocation: str = ""
+    invocation: str | None = None
 
     def run(self, plan: Plan, folder: Path) -> Result:
         """Compress for one device and write its files into ``folder``.
@@ -95,51 +101,81 @@ class Session:
             ConversionError: No recipe of the plan gave a file.
         """
         clock = Clock(dict(self.clock.seconds))
-        original = self._original(plan)
-        start = FloatModel(self.source.network)
         with clock.step("passes"):
-            attempts = run_plan(
-                plan,
-                start,
-                self.context,
-                self.memo,
-                self.options.max_drop,
-                self.spec.given,
-                lambda model: self._violation(model, plan),
-            )
+            attempts, chosen = self._compress(plan)
+        report, files, bundle = self._examine(plan, attempts, chosen, clock)
+        return self._write(plan, chosen, report, files, bundle, folder)
+
+    def _compress(self, plan: Plan) -> tuple[list[Attempt], Attempt]:
+        """Try the plan's candidates; returns them and the one to keep."""
+        attempts = run_plan(
+            plan,
+            FloatModel(self.source.network),
+            self.context,
+            self.memo,
+            self.options.max_drop,
+            self.spec.given,
+            lambda model: self._violation(model, plan),
+        )
         chosen = best(attempts, self.options.max_drop)
         if chosen is None:
             raise ConversionError(
                 f"nothing could be made for {plan.device.name}: {attempts[-1].error}",
                 "Choose another recipe or device ('tflite-compress recipes').",
             )
-        with clock.step("latency"), self.context.progress.step("measuring latency"):
-            latency = measure(original, chosen, self.context.reference, self.options.latency_seconds)
-        report = build_report(
-            plan,
-            attempts,
-            chosen,
-            self.context.reference,
-            original,
-            latency,
-            self.options.max_drop,
-            self.spec.given,
-        )
-        with clock.step("fit and bundle"), self.context.progress.step("asking the device's runtime"):
-            bundle = self._fit(plan, chosen, report)
-        if isinstance(self.source.network, ForestNetwork):
-            with clock.step("C code"), self.context.progress.step("compiling and checking the C code"):
-                bundle |= self._forest(plan, chosen, report)
-        if self.options.details:
-            with clock.step("details"):
-                report["details"] = details(original, chosen, self.context.reference, self.context.progress)
-        report["model"] = {"name": self.source.network.name, "format": self.source.format}
-        report["command"] = self.invocation
-        report["seconds"] = clock.seconds
-        report["peak_memory_bytes"] = peak_bytes()
-        return self._write(plan, chosen, report, bundle, folder)
+        return attempts, chosen
 
-    def _original(self, plan: Plan) -> bytes:
+    def _examine(
+        self, plan: Plan, attempts: list[Attempt], chosen: Attempt, clock: Clock
+    ) -> tuple[Report, Files, Files]:
+        """Measure the kept file; returns the report, the model files and the bundle."""
+        progress, options = self.context.progress, self.options
+        content = chosen.model.flatbuffer
+        baseline = self._baseline(plan)
+        verdict_kind = accuracy_verdict(chosen, options.max_drop, self.spec.given)
+        files, plain_file = self._model_files(chosen, verdict_kind == "failed")
+        with clock.step("latency"), progress.step("measuring latency"):
+            latency = measure_host_latency(baseline, chosen, self.context.reference, options.latency_seconds)
+        with clock.step("fit and bundle"), progress.step("checking on the device's runtime"):
+            verdict = self.checker.check(content, plan.device, options.limits)
+            memory = self._memory(plan, verdict)
+            bundle, notes = self._bundle(content, plan) if verdict_kind != "failed" else ({}, ())
+        forest = None
+        if isinstance(self.source.network, ForestNetwork):
+            with clock.step("C code"), progress.step("compiling and checking the C code"):
+                forest, code, more = self._forest(plan, chosen)
+            notes += more
+            bundle |= code if options.bundle and verdict_kind != "failed" else {}
+        details = None
+        if options.details:
+            with clock.step("details"):
+                details = collect_details(baseline, chosen, self.context.reference, progress)
+        report = build_report(
+            Findings(
+                plan=plan,
+                attempts=attempts,
+                chosen=chosen,
+                reference=self.context.reference,
+                baseline=baseline,
+                latency=latency,
+                verdict=verdict,
+                memory=memory,
+                model=ModelFacts(name=self.source.network.name, format=self.source.format),
+                file=next(iter(files)),
+                plain_file=plain_file,
+                max_drop=options.max_drop,
+                is_verified=self.spec.given,
+                forest=forest,
+                details=details,
+                notes=notes,
+                command=self.invocation,
+                seconds=clock.seconds,
+                peak_memory_bytes=peak_bytes(),
+            )
+        )
+        return report, files, bundle
+
+    def _baseline(self, plan: Plan) -> bytes:
         """The original as plain ``.tflite``; a forest's tables have the types the device can look up."""
         baseline = plan.candidates[0].conversion.baseline()
         if baseline in (BASELINE, FOREST_BASELINE):
@@ -147,77 +183,55 @@ class Session:
         return baseline.apply(FloatModel(self.source.network), self.context).flatbuffer
 
     def _violation(self, model: ConvertedModel, plan: Plan) -> str | None:
-        """Which of the user's limits a file exceeds; None if none."""
-        limits = self.options.limits
-        if limits == NO_LIMITS:
+        """Which of the user's limits a file exceeds; None if it exceeds none."""
+        if self.options.limits == NO_LIMITS:
             return None
-        names = tuple(port.name for port in self.source.network.inputs)
-        samples = self.context.reference.splits.evaluate
-        return find_violation(model.flatbuffer, plan.device, samples, names, limits)
+        return self.checker.find_violation(model.flatbuffer, plan.device, self.options.limits)
 
-    def _fit(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
-        """Put the device's verdict into the report; gives the bundle's files."""
-        network, passed = self.source.network, report["verdict"] != "failed"
-        verdict, files, why_none = fit_and_bundle(
-            chosen.model.flatbuffer,
-            plan.device,
-            self.context.reference.splits.evaluate,
-            tuple(port.name for port in network.inputs),
-            network.name,
-            self.spec.preprocess,
-            self.options.bundle and passed,
-            self.options.limits,
-        )
-        report["fit"] = verdict_record(verdict)
-        report["memory"] = self._memory(plan, verdict)
-        latency = verdict.measurement("latency")
-        if latency is not None:
-            report["device_latency"] = latency.as_json()
-        if why_none:
-            report["notes"].append(f"no bundle: {why_none}")
-        return {f"bundle/{name}": content for name, content in files.items()}
+    def _model_files(self, chosen: Attempt, failed: bool) -> tuple[Files, str | None]:
+        """The ``.tflite`` by name and, if weights are encoded, the plain one; and the plain one's name."""
+        encoding = chosen.model.find(Encoding)
+        stem = f"{self.source.network.name}{'.failed' if failed else ''}"
+        files = {f"{stem}.tflite": chosen.model.flatbuffer}
+        if encoding is None:
+            return files, None
+        plain_file = f"{stem}.plain.tflite"
+        return {**files, plain_file: encoding.plain}, plain_file
 
-    def _forest(self, plan: Plan, chosen: Attempt, report: dict[str, Any]) -> dict[str, bytes]:
-        """Put what is special about forests into the report; gives the C code for a microcontroller."""
+    def _bundle(self, content: bytes, plan: Plan) -> tuple[Files, tuple[Note, ...]]:
+        """The bundle, or a note why there is none."""
+        if not self.options.bundle:
+            return {}, ()
+        name = self.source.network.name
+        try:
+            files = self.checker.bundle(content, plan.device, name, self.spec.preprocess)
+        except CompressError as error:
+            return {}, (Note("no-bundle", f"no bundle: {error.message}"),)
+        return {f"bundle/{path}": written for path, written in files.items()}, ()
+
+    def _forest(self, plan: Plan, chosen: Attempt) -> tuple[ForestFacts, Files, tuple[Note, ...]]:
+        """Facts about decision trees, and C code for a microcontroller."""
         before, after = self.source.network, chosen.model.network
         assert isinstance(before, ForestNetwork) and isinstance(after, ForestNetwork)
-        report["forest"] = forest_record(before, after.forest, self.original, self.context.reference)
-        report["notes"] += [note.text for note in before.forest.notes]
+        reference, notes = self.context.reference, before.forest.notes
         if plan.device.kind != "microcontroller":
-            return {}
-        files, record, notes = c_files(before.forest, after, self.context.reference)
-        report["forest"]["c"] = record
-        report["notes"] += notes
-        wanted = self.options.bundle and report["verdict"] != "failed"
-        return {f"bundle/c/{name}": content for name, content in files.items()} if wanted else {}
+            return forest_facts(before, after.forest, self.original, reference), {}, notes
+        files, code, more = make_c_files(before.forest, after, reference)
+        facts = forest_facts(before, after.forest, self.original, reference, code)
+        return facts, {f"bundle/c/{name}": content for name, content in files.items()}, (*notes, *more)
 
-    def _memory(self, plan: Plan, verdict: Verdict) -> dict[str, Any]:
-        """RAM of the original and of the result on the device; None where it is not known."""
+    def _memory(self, plan: Plan, verdict: Verdict) -> Memory:
+        """RAM of the baseline and of the result on the device."""
         before = None
         if self.options.details:
-            names = tuple(port.name for port in self.source.network.inputs)
-            before = find_ram(self.original, plan.device, self.context.reference.splits.evaluate, names)
-        costs = {"original_float32": before, "result": verdict.measurement("RAM")}
-        return {name: None if cost is None else cost.as_json() for name, cost in costs.items()}
+            before = self.checker.check(self.original, plan.device).measurement("RAM")
+        return Memory(baseline=before, result=verdict.measurement("RAM"))
 
     def _write(
-        self,
-        plan: Plan,
-        chosen: Attempt,
-        report: dict[str, Any],
-        bundle: dict[str, bytes],
-        folder: Path,
+        self, plan: Plan, chosen: Attempt, report: Report, files: Files, bundle: Files, folder: Path
     ) -> Result:
         """Write ``.tflite``, report, manifest and bundle."""
-        content, encoding = chosen.model.flatbuffer, chosen.model.find(Encoding)
-        passed = report["verdict"] != "failed"
-        name = f"{self.source.network.name}{'' if passed else '.failed'}.tflite"
-        report["file"] = name
-        files = {name: content}
-        if encoding is not None:
-            report["plain_file"] = f"{Path(name).stem}.plain.tflite"
-            files[report["plain_file"]] = encoding.plain
-        recipe = msgspec.structs.replace(chosen.recipe, fallbacks=())  # settled: no fallbacks any more
+        recipe = msgspec.structs.replace(chosen.recipe, fallbacks=())  # resolved: it needs none any more
         manifest = build_manifest(
             self.source,
             self.context.reference.splits,
@@ -227,15 +241,16 @@ class Session:
             self.options.seed,
             files,
         )
-        pages: dict[str, str | bytes] = {"report.json": json.dumps(report, indent=2) + "\n"}
+        # Reports hold timings, so their hashes are no part of what a repeated run must match.
+        result = Result(plan.device.name, report.verdict != "failed", folder / report.file, report, manifest)
+        pages: dict[str, str | bytes] = {"report.json": encode_report(report)}
         if self.options.details:
-            pages |= written_pages(report, manifest)
+            pages |= result_documents(replace(result.recorded, folder=Path()))
         for file, written in {**files, **bundle, **pages}.items():
             write_file(folder / file, written)
-        # Reports hold timings, so their hashes are no part of what a repeated run must match.
         listed = {**manifest, "files": [*files, *bundle, *pages, MANIFEST]}
         write_file(folder / MANIFEST, json.dumps(listed, indent=2) + "\n")
-        return Result(plan.device.name, passed, folder / name, report, listed)
+        return replace(result, manifest=listed)
 
 
 def open_session(model: Any, spec: DataSpec, options: Options, progress: Progress) -> Session:
@@ -277,7 +292,9 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
         baseline = (FOREST_BASELINE if forest else BASELINE).apply(FloatModel(source.network), context)
         if not forest:
             baseline = Slim().apply(baseline, context)
-    return Session(source, spec, options, context, baseline.flatbuffer, Memo(), clock)
+    names = tuple(tensor.name for tensor in source.network.inputs)
+    checker = FileChecker(splits.evaluate, names)
+    return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock)
 
 
 def _keras_source(model: Any, options: Options) -> Source:

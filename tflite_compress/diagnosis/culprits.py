@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tflite_compress.diagnosis.layers import Layer
+from tflite_compress.inspection.layer_errors import Layer
 
 CLIPPED = 0.005
 POOR_DB = 20.0

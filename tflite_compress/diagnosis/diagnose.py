@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tflite_compress.compression.compress import Options
+from tflite_compress.compression.options import Options
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import Culprit, find_culprits
 from tflite_compress.diagnosis.inputs import InputFinding, check_inputs
-from tflite_compress.diagnosis.layers import Layer, compare_layers, unmatched
+from tflite_compress.inspection.layer_errors import Layer, compare_layers, unmatched
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import Overrides
 from tflite_compress.support.errors import DataError

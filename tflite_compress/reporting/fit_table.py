@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from tflite_compress.checking.verdict import Finding, Verdict
-from tflite_compress.reporting.terminal import console, grid
 from tflite_compress.runtimes.compare import Comparison
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.terminal import console, grid
 
 _MARKS = {True: "[green]yes[/green]", False: "[red]no[/red]", None: "?"}
 

@@ -1,22 +1,22 @@
-"""Weights and activations of the layers that integers hurt most, as histograms."""
+"""Histograms of weights and activations of the most quantization-sensitive layers."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tflite_compress.diagnosis.layers import compare_layers
+from tflite_compress.inspection.layer_errors import compare_layers
 from tflite_compress.models.network import Network
+from tflite_compress.reporting.detail_figures import COMPARED_SAMPLES, Histogram, WorstLayer
 from tflite_compress.runtimes.all_tensors import LoadedModel, LoadedOperator
 
-COMPARED_SAMPLES = 16
 WORST = 3
 BINS = 48
 
 
-def worst_layers(network: Network, quantized: bytes, samples: tuple[np.ndarray, ...]) -> list[dict[str, Any]]:
-    """The layers that add most noise, with histograms of float and quantized values.
+def worst_layers(
+    network: Network, quantized: bytes, samples: tuple[np.ndarray, ...]
+) -> tuple[WorstLayer, ...]:
+    """Find the layers that add most noise, with histograms of float and quantized values.
 
     Args:
         network: The network the file was made from.
@@ -24,7 +24,7 @@ def worst_layers(network: Network, quantized: bytes, samples: tuple[np.ndarray, 
         samples: Real inputs, one array for each input, shape (samples, ...).
 
     Returns:
-        Worst first: name, operator, signal-to-noise ratio, the range its integers hold, and histograms.
+        At most three layers, worst first.
     """
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.unroll import unrolled
@@ -35,29 +35,31 @@ def worst_layers(network: Network, quantized: bytes, samples: tuple[np.ndarray, 
     names = network.tensor_names[0]
     layers = sorted(compare_layers(plain, quantized, few, names), key=lambda a: -a.added_noise)[:WORST]
     if not layers:
-        return []
+        return ()
     float_model, integer_model = LoadedModel(plain), LoadedModel(quantized)
     operators = [op for op in float_model.operators if op.name in integer_model.of_name]
     pairs = {(op.layer, op.kind): op for op in operators}
     wanted = [(la, pairs[la.name, la.operator]) for la in layers if (la.name, la.operator) in pairs]
     values = _values(float_model, integer_model, [op for _, op in wanted], few, names)
-    return [
-        {
-            "layer": layer.name,
-            "operator": layer.operator,
-            "snr_db": layer.snr_db,
-            "added_noise": layer.added_noise,
-            "clipped": layer.clipped,
-            "range": None if layer.range_low is None else [layer.range_low, layer.range_high],
-            "activations": histogram(*pair),
-            "weights": _weights(float_model, integer_model, op),
-        }
+    return tuple(
+        WorstLayer(
+            layer=layer.name,
+            operator=layer.operator,
+            snr_db=layer.snr_db,
+            added_noise=layer.added_noise,
+            clipped=layer.clipped,
+            range=None
+            if layer.range_low is None or layer.range_high is None
+            else (layer.range_low, layer.range_high),
+            activations=histogram(*pair),
+            weights=_weights(float_model, integer_model, op),
+        )
         for (layer, op), pair in zip(wanted, values, strict=True)
-    ]
+    )
 
 
-def histogram(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
-    """Counts of two sets of values over the same bins, as shares of each set.
+def histogram(before: np.ndarray, after: np.ndarray) -> Histogram:
+    """Count two sets of values over the same bins, as shares of each set.
 
     Args:
         before: Float values.
@@ -69,7 +71,7 @@ def histogram(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
     shares = [np.histogram(x, edges)[0] / x.size for x in (before, after)]
-    return {"low": low, "high": high, "before": shares[0].tolist(), "after": shares[1].tolist()}
+    return Histogram(low=low, high=high, before=tuple(shares[0].tolist()), after=tuple(shares[1].tolist()))
 
 
 def _values(
@@ -91,6 +93,6 @@ def _values(
     return [(np.concatenate(before), np.concatenate(after)) for before, after in found]
 
 
-def _weights(plain: LoadedModel, quantized: LoadedModel, op: LoadedOperator) -> dict[str, Any] | None:
+def _weights(plain: LoadedModel, quantized: LoadedModel, op: LoadedOperator) -> Histogram | None:
     real, found = plain.weights(op), quantized.weights(quantized.computing(op.name))
     return None if real is None or found is None else histogram(real[0].reshape(-1), found[0].reshape(-1))

@@ -9,7 +9,7 @@ from typing import Any
 from tflite_compress.inspection.diff import Difference
 from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
-from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.support.terminal import console, grid
 from tflite_compress.tflite.tensor_specs import FileTensorSpec
 
 SCHEMA = 1

@@ -1,9 +1,8 @@
-"""A record of every run, in a local SQLite file."""
+"""The ledger: a record of every run in a local SQLite file."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from tflite_compress.reporting.model import Report, decode_report
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.progress import Progress
 
@@ -34,12 +36,12 @@ class Run:
     Attributes:
         id: Its number in the ledger.
         figures: Column name and value, without the report.
-        report: What its ``report.json`` held.
+        report: Its report; None where another version of this tool wrote it.
     """
 
     id: int
     figures: dict[str, Any]
-    report: dict[str, Any]
+    report: Report | None
 
 
 def ledger_path(given: str | None = None) -> Path | None:
@@ -59,16 +61,14 @@ def ledger_path(given: str | None = None) -> Path | None:
     return Path(data) / "tflite-compress" / "runs.sqlite"
 
 
-def record(
-    path: Path, command: str, file: Path, report: Mapping[str, Any], manifest: Mapping[str, Any]
-) -> int:
+def record(path: Path, command: str, file: Path, report: Report, manifest: Mapping[str, Any]) -> int:
     """Add a run.
 
     Args:
         path: The ledger; made where it does not exist.
         command: ``compress``, ``search`` or ``repeat``.
         file: The resulting ``.tflite``.
-        report: What ``report.json`` holds.
+        report: The report.
         manifest: What ``manifest.json`` holds.
 
     Returns:
@@ -95,7 +95,7 @@ def record(
 def remember(
     given: str | None,
     command: str,
-    results: Sequence[tuple[Path, Mapping[str, Any], Mapping[str, Any]]],
+    results: Sequence[tuple[Path, Report, Mapping[str, Any]]],
     progress: Progress,
 ) -> None:
     """Record finished runs; a ledger that cannot be written is told, and harms no result.
@@ -170,40 +170,46 @@ def _select(
 
 
 def _run(row: dict[str, Any]) -> Run:
-    report = json.loads(row.pop("report") or "{}")
+    content = row.pop("report")
     number = int(row.pop("id"))
     row["fits"] = None if row["fits"] is None else bool(row["fits"])
-    return Run(number, row, report)
+    return Run(number, row, _decoded(content))
 
 
-def _row(command: str, file: Path, report: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
-    accuracy, latency = report["accuracy"], report["latency"]
-    fits = (report.get("fit") or {}).get("fits")
+def _decoded(content: str | None) -> Report | None:
+    try:
+        return decode_report(content or "")
+    except msgspec.MsgspecError:
+        return None
+
+
+def _row(command: str, file: Path, report: Report, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    accuracy, latency = report.accuracy, report.latency
     hashes = {Path(name).name: value["sha256"] for name, value in manifest["outputs"].items()}
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "model": str(manifest["model"].get("path") or ""),
         "model_sha256": manifest["model"].get("sha256"),
-        "device": report["device"]["name"],
-        "recipe": report["recipe"]["name"],
-        "in_short": report["recipe"]["in_short"],
-        "verdict": report["verdict"],
-        "fits": None if fits is None else int(fits),
-        "metric": accuracy["metric"],
-        "accuracy_before": accuracy["before"],
-        "accuracy_after": accuracy["after"],
-        "accuracy_drop": accuracy["drop"],
-        "samples": accuracy["samples"],
-        "bytes_before": report["size"]["original_float32"]["bytes"],
-        "bytes_after": report["size"]["result"]["bytes"],
-        "latency_ratio": latency["ratio"],
-        "latency_ms": latency["result"]["median_ms"],
-        "latency_where": latency["where"],
+        "device": report.device.name,
+        "recipe": report.recipe.name,
+        "in_short": report.recipe.summary,
+        "verdict": report.verdict,
+        "fits": int(report.fit.fits),
+        "metric": accuracy.metric.name,
+        "accuracy_before": accuracy.before,
+        "accuracy_after": accuracy.after,
+        "accuracy_drop": accuracy.drop,
+        "samples": accuracy.samples,
+        "bytes_before": report.size.baseline.bytes,
+        "bytes_after": report.size.result.bytes,
+        "latency_ratio": latency.ratio,
+        "latency_ms": latency.result.median_ms,
+        "latency_where": latency.source,
         "file": str(file.absolute()),
         "file_sha256": hashes.get(file.name),
-        "seconds": sum(report["seconds"].values()),
-        "report": json.dumps(report),
+        "seconds": sum(report.seconds.values()),
+        "report": msgspec.json.encode(report).decode(),
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tflite_compress.reporting.ledger import Run
-from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.support.terminal import console, grid
 
 _KEPT = {"passed": "yes", "failed": "no", "unverified": "?"}
 _COMPARED = {
@@ -53,7 +55,7 @@ def print_compared(found: list[Run]) -> None:
 
 def runs_record(found: list[Run]) -> list[dict[str, Any]]:
     """Plain data, with whole reports."""
-    return [{"id": run.id, **run.figures, "report": run.report} for run in found]
+    return [{"id": run.id, **run.figures, "report": msgspec.to_builtins(run.report)} for run in found]
 
 
 def _text(column: str, figures: dict[str, Any]) -> str:

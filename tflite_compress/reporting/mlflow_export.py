@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tflite_compress.reporting.ledger import Run
 from tflite_compress.support.errors import UsageError
@@ -16,6 +17,7 @@ _METRICS = (
     "accuracy_before accuracy_after accuracy_drop bytes_before bytes_after latency_ratio latency_ms seconds"
 ).split()
 LONGEST = 500  # characters of a parameter every MLflow store takes
+MAX_SETTINGS = 5000  # characters of a tag
 LEDGER_TAG = "tflite_compress.ledger_id"
 HASH_TAG = "tflite_compress.file_sha256"
 
@@ -64,7 +66,15 @@ def _log(client: Any, experiment: str, run: Run) -> int:
         if f[key] is not None:
             client.log_metric(begun, key, float(f[key]))
     client.set_tag(begun, "fits", "unknown" if f["fits"] is None else str(f["fits"]))
-    client.set_tag(begun, "mlflow.note.content", "\n".join(f"- {n}" for n in run.report.get("notes", [])))
-    client.set_tag(begun, "settings", json.dumps(run.report.get("passes", []))[:5000])
+    client.set_tag(begun, "mlflow.note.content", _notes(run))
+    client.set_tag(begun, "settings", _settings(run))
     client.set_terminated(begun)
     return 1
+
+
+def _notes(run: Run) -> str:
+    return "" if run.report is None else "\n".join(f"- {note.text}" for note in run.report.notes)
+
+
+def _settings(run: Run) -> str:
+    return "" if run.report is None else msgspec.json.encode(run.report.passes).decode()[:MAX_SETTINGS]

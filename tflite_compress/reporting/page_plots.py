@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tflite_compress.reporting.detail_figures import Histogram
+from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.plots import svg_text
 
 # Stand-ins for colours that the page's style sheet decides.
@@ -43,7 +45,7 @@ class Point:
         label: What it is.
         bytes: Its size.
         score: Its accuracy, in the metric's own unit.
-        kind: ``before``, ``after`` (kept) or ``bad`` (tried and left).
+        kind: ``before``, ``after`` (kept) or ``bad`` (rejected).
     """
 
     label: str
@@ -53,7 +55,7 @@ class Point:
 
 
 def pareto(points: Sequence[Point], metric: str, higher_is_better: bool = True) -> str:
-    """Files by size and accuracy, with the front none of them betters.
+    """Draw files by size and accuracy, with their Pareto front.
 
     Args:
         points: The files.
@@ -99,52 +101,44 @@ def _front(points: Sequence[Point], higher_is_better: bool) -> list[Point]:
     return found
 
 
-def through_passes(report: dict[str, Any]) -> str:
-    """Accuracy of the original and after each pass of each attempt, the kept one in full colour."""
-    before, kept = report["accuracy"]["before"], report["passes"]
-    attempts = [a["passes"] for a in report["attempts"] if a["passes"] and a["passes"] != kept]
+def through_passes(report: Report) -> str:
+    """Draw accuracy of the original and after each pass of each candidate, the kept one in full colour."""
+    before, kept = report.accuracy.before, report.passes
+    rejected = [c.passes for c in report.candidates if c.passes and c.passes != kept]
     with _drawing() as (figure, axes):
-        for steps in attempts:
-            scores = [before, *(s["accuracy_after"] for s in steps)]
+        for steps in rejected:
+            scores = [before, *(s.accuracy for s in steps)]
             axes.plot(range(len(scores)), scores, "x--", color=BAD, linewidth=1, markersize=5)
-        scores = [before, *(s["accuracy_after"] for s in kept)]
+        scores = [before, *(s.accuracy for s in kept)]
         axes.plot(range(len(scores)), scores, "o-", color=AFTER, label="kept")
-        if attempts:
-            axes.plot([], [], "x--", color=BAD, label="tried before")
-        allowed = _allowed(report["accuracy"])
-        if allowed is not None:
-            axes.axhline(allowed, color=BEFORE, linestyle=":", label="as much as may be lost")
-        axes.set_xticks(range(len(scores)), ["original", *(s["pass"] for s in kept)], rotation=25, ha="right")
-        axes.set_ylabel(report["accuracy"]["metric"])
+        if rejected:
+            axes.plot([], [], "x--", color=BAD, label="rejected")
+        lowest = report.accuracy.lowest_accepted
+        if lowest is not None:
+            axes.axhline(lowest, color=BEFORE, linestyle=":", label="lowest accepted")
+        axes.set_xticks(range(len(scores)), ["original", *(s.name for s in kept)], rotation=25, ha="right")
+        axes.set_ylabel(report.accuracy.metric.name)
         axes.margins(y=0.2)
         figure.legend(loc="outside upper center", ncols=3)
         return _inlined(figure, "Accuracy of the original and after each pass")
 
 
-def _allowed(accuracy: dict[str, Any]) -> float | None:
-    """The lowest accuracy that keeps ``max_drop``; None without data and for errors (a relative drop)."""
-    falls = accuracy["drop"] == 0 or (accuracy["before"] > accuracy["after"]) == (accuracy["drop"] > 0)
-    if not accuracy["verified"] or not falls or accuracy["max_drop"] >= 1:
-        return None
-    return float(accuracy["before"] - accuracy["max_drop"])
-
-
-def histogram_plot(found: dict[str, Any], title: str, bounds: Sequence[float] | None = None) -> str:
-    """Float and quantized values of one tensor over the same bins.
+def histogram_plot(found: Histogram, title: str, bounds: Sequence[float] | None = None) -> str:
+    """Draw float and quantized values of one tensor over the same bins.
 
     Args:
-        found: What ``report.histograms.histogram`` gave.
-        title: What is shown.
+        found: The histogram.
+        title: Label of the horizontal axis.
         bounds: Smallest and largest number the integers hold, drawn as lines.
     """
-    count = len(found["before"])
-    width = (found["high"] - found["low"]) / count
-    edges = [found["low"] + width * i for i in range(count + 1)]
+    count = len(found.before)
+    width = (found.high - found.low) / count
+    edges = [found.low + width * i for i in range(count + 1)]
     with _drawing(height=2.2) as (figure, axes):
-        axes.stairs(found["before"], edges, fill=True, color=BEFORE, alpha=0.5, label="float")
-        axes.stairs(found["after"], edges, color=AFTER, linewidth=1.3, label="quantized")
+        axes.stairs(found.before, edges, fill=True, color=BEFORE, alpha=0.5, label="float")
+        axes.stairs(found.after, edges, color=AFTER, linewidth=1.3, label="quantized")
         axes.set_yscale("log")
-        least = min((s for s in itertools.chain(found["before"], found["after"]) if s > 0), default=1e-3)
+        least = min((s for s in itertools.chain(found.before, found.after) if s > 0), default=1e-3)
         axes.set_ylim(least / 2, 1)
         for number, bound in enumerate(bounds or ()):
             axes.axvline(bound, color=BAD, linestyle="--", label="" if number else "range of the integers")

@@ -1,26 +1,24 @@
-"""What a run writes for people, beside its ``report.json``."""
+"""Files for people that a run writes beside ``report.json``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from tflite_compress.reporting.card import model_card
-from tflite_compress.reporting.markdown import Recorded, one_in_full
+from tflite_compress.reporting.markdown import result_markdown
 from tflite_compress.reporting.page import result_page
+from tflite_compress.reporting.recorded import Recorded
 
 
-def written_pages(report: dict[str, Any], manifest: dict[str, Any]) -> dict[str, str]:
-    """``report.html``, ``report.md`` for a pull request, and the model card.
+def result_documents(found: Recorded) -> dict[str, str]:
+    """Write ``report.html``, ``report.md`` for a pull request, and the model card.
 
     Args:
-        report: What ``report.json`` holds.
-        manifest: What ``manifest.json`` holds.
+        found: The result.
+
+    Returns:
+        Contents by file name.
     """
-    model = Path(str(manifest["model"]["path"] or report["model"]["name"])).name
-    found = Recorded(Path(), report, model, manifest)
     return {
         "report.html": result_page(found),
-        "report.md": one_in_full(found),
+        "report.md": result_markdown(found),
         "MODEL_CARD.md": model_card(found),
     }

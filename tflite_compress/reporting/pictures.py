@@ -1,53 +1,52 @@
-"""Sample images with what the original and the result make of them, where the data are images."""
+"""Evaluation images with the predictions of the original and of the result, where the data are images."""
 
 from __future__ import annotations
 
 import base64
 import io
-from typing import Any
 
 import numpy as np
 
+from tflite_compress.reporting.detail_figures import Picture, Prediction
 from tflite_compress.scoring.reference import Outputs, Reference
 
 MAX_PICTURES = 8
 MIN_SIDE, MAX_SIDE = 6, 96
 
 
-def sample_pictures(reference: Reference, outputs: Outputs) -> list[dict[str, Any]]:
-    """Up to eight evaluation images: first those the result answers differently, then others.
+def sample_pictures(reference: Reference, outputs: Outputs) -> tuple[Picture, ...]:
+    """Choose up to eight evaluation images, first those the result predicts differently.
 
     Args:
         reference: The original model on the data.
         outputs: The result's outputs on the evaluation samples.
 
     Returns:
-        For each image its number, a PNG as ``data:`` address, label, and both answers with their
-        probability (or logit); nothing where inputs are no images or outputs no classes.
+        The images; empty where inputs are no images or outputs no classes.
     """
     inputs = reference.splits.evaluate.inputs
     if len(inputs) != 1 or not are_images(inputs[0]) or reference.heads[0].task != "classification":
-        return []
+        return ()
     names = reference.splits.evaluate.class_names
     before, after = reference.evaluation_outputs[0], outputs[0]
     if before.ndim != 2:
-        return []
+        return ()
     changed = np.flatnonzero(before.argmax(-1) != after.argmax(-1))
     others = np.setdiff1d(np.arange(len(before)), changed)
     chosen = [int(i) for i in [*changed[:MAX_PICTURES], *others[:MAX_PICTURES]]][:MAX_PICTURES]
     labels = reference.targets[0] if reference.labelled else None
     low, high = float(inputs[0][chosen].min()), float(inputs[0][chosen].max())
-    return [
-        {
-            "sample": index,
-            "png": _png(inputs[0][index], low, high),
-            "label": None if labels is None else _name(_class(labels[index]), names),
-            "before": _answer(before[index], names),
-            "after": _answer(after[index], names),
-            "changed": bool(before[index].argmax() != after[index].argmax()),
-        }
+    return tuple(
+        Picture(
+            sample=index,
+            png=_png(inputs[0][index], low, high),
+            label=None if labels is None else _name(_class(labels[index]), names),
+            before=_prediction(before[index], names),
+            after=_prediction(after[index], names),
+            is_changed=bool(before[index].argmax() != after[index].argmax()),
+        )
         for index in chosen
-    ]
+    )
 
 
 def are_images(samples: np.ndarray) -> bool:
@@ -63,9 +62,9 @@ def _name(number: int, names: tuple[str, ...]) -> str:
     return names[number] if number < len(names) else str(number)
 
 
-def _answer(output: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+def _prediction(output: np.ndarray, names: tuple[str, ...]) -> Prediction:
     best = int(output.argmax())
-    return {"class": _name(best, names), "value": float(output[best])}
+    return Prediction(label=_name(best, names), value=float(output[best]))
 
 
 def _png(image: np.ndarray, low: float, high: float) -> str:

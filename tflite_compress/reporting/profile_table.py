@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tflite_compress.reporting.terminal import console, grid
 from tflite_compress.reporting.timing_table import number
+from tflite_compress.support.terminal import console, grid
 from tflite_compress.timing.profile import OperatorTime, Profile
 
 SCHEMA = 1

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tflite_compress.pipeline.recipes import Recipe, describe, settings
-from tflite_compress.reporting.forest_table import forest_lines
-from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.reporting.sections import all_sections
+from tflite_compress.reporting.sections.registry import render_sections
+from tflite_compress.reporting.wording import size_change, time_change
+from tflite_compress.support.terminal import console, grid
 
 if TYPE_CHECKING:
-    from tflite_compress.compression.compress import Result
+    from rich.console import Console
+
     from tflite_compress.pipeline.plan import Plan
     from tflite_compress.profiles.devices import Device
 
 
-WIDE = 100  # columns a table of results needs
+WIDE = 130  # columns a table of results needs
 
 
 def print_devices(devices: list[Device]) -> None:
@@ -86,86 +92,63 @@ def print_plans(plans: list[Plan]) -> None:
     out.print("nothing was run (--dry-run)")
 
 
-def print_results(results: list[Result]) -> None:
-    """Print what came out, one row a device, then what to know about it."""
+def print_results(results: Sequence[Recorded]) -> None:
+    """Print one row per device, then the sections of each result that the terminal shows."""
     out = console()
-    columns = ("device", "result", "bytes", "gzip", "accuracy", "ms here")
+    columns = ("device", "result", "bytes", "size", "accuracy", "ms here", "speed")
     rows = [_result_row(result) for result in results]
     if out.width < WIDE:
         for row in rows:
             out.print("\n".join(f"{name:>8}  {cell}" for name, cell in zip(columns, row, strict=True)) + "\n")
     else:
-        table = grid(*columns, right=(2, 3, 4, 5))
+        table = grid(*columns, right=(2, 3, 4, 5, 6))
         for row in rows:
             table.add_row(*row)
         out.print(table)
     first = results[0].report
     out.print(
-        f"accuracy: {first['accuracy']['metric']} on {first['accuracy']['samples']} samples, LiteRT; "
-        f"before: the original model; sizes and latency against its plain float32 .tflite",
+        f"accuracy: {first.accuracy.metric.name} on {first.accuracy.samples:,} samples, LiteRT; size and "
+        "latency: compared with the plain float32 .tflite",
         markup=False,
     )
-    out.print(f"latency: {first['latency']['where']}; not the device's", markup=False)
+    out.print(f"latency: {first.latency.source}; not the device's", markup=False)
     for result in results:
-        _print_notes(out, result)
-    peak = results[-1].report["peak_memory_bytes"]
+        _print_sections(out, result)
+    peak = results[-1].report.peak_memory_bytes
     if peak is not None:
         out.print(f"peak memory of this run: {peak / 1e9:.1f} GB", markup=False)
 
 
-def _result_row(result: Result) -> tuple[str, ...]:
-    """Device, verdict, bytes, gzipped bytes, accuracy and latency, each before and after."""
+def _result_row(result: Recorded) -> tuple[str, ...]:
+    """Return device, verdict, bytes, accuracy and latency, each before and after."""
     r = result.report
-    size_, accuracy, latency = r["size"], r["accuracy"], r["latency"]
+    before, after = r.size.baseline.bytes, r.size.result.bytes
+    times = r.latency.baseline.median_ms, r.latency.result.median_ms
     return (
-        result.device,
-        f"{r['verdict']}: {r['recipe']['in_short']}",
-        f"{size_['original_float32']['bytes']:,} → {size_['result']['bytes']:,}",
-        f"{size_['original_float32']['gzip_bytes']:,} → {size_['result']['gzip_bytes']:,}",
-        f"{accuracy['before']:.4f} → {accuracy['after']:.4f}" if accuracy["verified"] else "unknown",
-        f"{latency['original_float32']['median_ms']:.3f} → {latency['result']['median_ms']:.3f}",
+        r.device.name,
+        f"{r.verdict}: {r.recipe.summary}",
+        f"{before:,} → {after:,}",
+        size_change(before, after),
+        f"{r.accuracy.before:.4f} → {r.accuracy.after:.4f}" if r.accuracy.is_verified else "unknown",
+        f"{times[0]:.3g} → {times[1]:.3g}",
+        time_change(*times),
     )
 
 
-def print_json(results: list[Result]) -> None:
+def print_json(results: Sequence[Recorded]) -> None:
     """Print the reports as one JSON array."""
-    print(json.dumps([result.report for result in results], indent=2))
+    reports = msgspec.json.encode([result.report for result in results])
+    print(msgspec.json.format(reports, indent=2).decode())
 
 
-def _print_notes(out: Any, result: Result) -> None:
-    for note in result.report["notes"]:
-        out.print(f"{result.device}: {note}", markup=False)
-    for line in forest_lines(result.report):
-        out.print(f"{result.device}: {line}", markup=False)
-    if result.fits:
-        out.print(f"{result.device}: fits: {_memory(result.report['fit']['findings'])}", markup=False)
-    for finding in result.report["fit"]["findings"]:
-        if finding["fits"] is False:
-            out.print(f"{result.device}: does NOT fit: {finding['text']}", markup=False)
-            out.print(f"  {finding.get('do', '')}", markup=False)
-    device_latency = result.report["device_latency"]
-    if device_latency["kind"] != "unknown":
-        out.print(f"{result.device}: {_on_device(device_latency)}", markup=False)
-    if not result.passed:
-        out.print(f"{result.device}: accuracy lost where:", markup=False)
-        for attempt in result.report["attempts"]:
-            steps = ", ".join(f"{p['pass']} {p['accuracy_after']:.4f}" for p in attempt["passes"])
-            problem = f" ({attempt['error']})" if attempt["error"] else ""
-            out.print(f"  {attempt['in_short']}: after {steps or 'nothing'}{problem}", markup=False)
-    bundle = result.tflite.parent / "bundle"
-    beside = f", and for the developer {bundle}/README.md" if bundle.is_dir() else ""
-    out.print(f"{result.device}: {result.tflite}{beside}", markup=False)
-
-
-def _memory(findings: list[dict[str, Any]]) -> str:
-    """Flash and RAM in a few words, each with how it is known."""
-    costs = {f["subject"]: f["cost"] for f in findings if f["subject"] in ("flash", "RAM") and "cost" in f}
-    return ", ".join(f"{name} {c['value'] / 1024:,.0f} KB ({c['kind']})" for name, c in costs.items())
-
-
-def _on_device(latency: dict[str, Any]) -> str:
-    spread = f" ({latency['low']:.3g} to {latency['high']:.3g})" if "low" in latency else ""
-    return f"about {latency['value']:.3g} ms{spread} on the device, {latency['kind']}: {latency['source']}"
+def _print_sections(out: Console, result: Recorded) -> None:
+    device = result.report.device.name
+    for text in render_sections(all_sections(), "terminal", result):
+        for line in text.splitlines():
+            out.print(f"{device}: {line}", markup=False)
+    bundle = result.folder / "bundle"
+    beside = f"; bundle for the device: {bundle}/README.md" if bundle.is_dir() else ""
+    out.print(f"{device}: {result.folder / result.report.file}{beside}", markup=False)
 
 
 def size(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.support.terminal import console, grid
 from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
 from tflite_compress.timing.interleaved import Timing
 from tflite_compress.timing.stats import describe_ratio

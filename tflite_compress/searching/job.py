@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, as_toml, describe
-from tflite_compress.searching.records import Check, Files, Identity, Original, Report, Values
+from tflite_compress.searching.records import Check, Files, Identity, Original, Values
 from tflite_compress.searching.space import Effort, Space, recipe_of
 from tflite_compress.support.errors import CompressError
 
 if TYPE_CHECKING:
-    from tflite_compress.compression.compress import Options
+    from tflite_compress.compression.options import Options
     from tflite_compress.compression.session import Session
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.profiles.devices import Device
+    from tflite_compress.reporting.model import Report
     from tflite_compress.support.progress import Progress
 
 OBJECTIVES = ("size", "gzip", "latency", "ram", "flash", "macs", "drop")
@@ -144,10 +145,10 @@ class Worker:
         absent = [name for name in self._setup.objectives if name not in figures]
         return Outcome(
             figures,
-            report["accuracy"]["drop"],
+            report.accuracy.drop,
             violation_of(report),
             time.perf_counter() - start,
-            report["recipe"]["in_short"],
+            report.recipe.summary,
             f"no figure for {', '.join(absent)}" if absent else None,
             files,
         )
@@ -179,32 +180,30 @@ class Worker:
 
 def figures_of(report: Report) -> dict[str, float]:
     """Return the values of the objectives from a report."""
+    flash, ram = report.fit.measurement("flash"), report.fit.measurement("RAM")
     found = {
-        "size": report["size"]["result"]["bytes"],
-        "gzip": report["size"]["result"]["gzip_bytes"],
-        "macs": report["macs"]["result"].get("value"),
-        "drop": report["accuracy"]["drop"],
+        "size": report.size.result.bytes,
+        "gzip": report.size.result.gzip_bytes,
+        "macs": report.macs.result.exact,
+        "drop": report.accuracy.drop,
         "latency": latency_of(report)[0],
-        "ram": _cost(report, "RAM"),
-        "flash": _cost(report, "flash"),
+        "ram": None if ram is None else ram.value,
+        "flash": None if flash is None else flash.value,
     }
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def latency_of(report: Report) -> tuple[float, str]:
-    """Return latency and unit: in ms if the device's is known, else the ratio measured on this machine."""
-    known = report["device_latency"]
-    if "value" in known and known.get("unit") == "ms":
-        return known["value"], f"ms on the device, {known['kind']}"
-    return report["latency"]["ratio"], "x the float32 baseline on this machine, measured"
+    """Return latency and its unit: that of the device if it is known, else the ratio on this machine."""
+    known = report.device_latency
+    if known is not None and known.unit == "ms":
+        return known.value, f"ms on the device, {known.kind}"
+    return report.latency.ratio, "x the float32 baseline on this machine, measured"
 
 
 def violation_of(report: Report) -> str | None:
     """Return why a file does not fit its device or the user's limits, or None if it does."""
-    stops = [f"{f['subject']}: {f['text']}" for f in report["fit"]["findings"] if f["fits"] is False]
-    return None if report["fit"]["fits"] else "; ".join(stops) or "a limit cannot be checked"
-
-
-def _cost(report: Report, subject: str) -> float | None:
-    findings = report["fit"]["findings"]
-    return next((f["cost"]["value"] for f in findings if f["subject"] == subject and "cost" in f), None)
+    if report.fit.fits:
+        return None
+    stops = [f"{f.subject}: {f.text}" for f in report.fit.findings if f.fits is False]
+    return "; ".join(stops) or "a limit cannot be checked"

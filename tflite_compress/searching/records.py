@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 Files = dict[str, bytes]
-Report = dict[str, Any]  # the content of a report.json
 Values = dict[str, Any]  # a point: a number or a name per parameter
 
 

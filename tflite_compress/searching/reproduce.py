@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tflite_compress.checking.fit_result import fit_and_bundle
+from tflite_compress.reporting.model import Report, decode_report
 from tflite_compress.runtimes.litert import LiteRTModel, predict
-from tflite_compress.searching.records import Check, Files, Report
-from tflite_compress.support.errors import ConversionError
+from tflite_compress.searching.records import Check, Files
+from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.timing.paired import measure_alternately
 
 if TYPE_CHECKING:
@@ -36,13 +35,14 @@ def verify_files(contents: Sequence[Files], session: Session, device: Device) ->
     found: list[tuple[bool, float, float, bool | None]] = []
     runners = [LiteRTModel(session.original, *ports)]
     for files in contents:
-        report = json.loads(files["report.json"])
-        runs_here = files[report.get("plain_file") or report["file"]]
+        report = decode_report(files["report.json"])
+        content = files[report.file]
+        runs_here = files[report.plain_file] if report.plain_file else content
         score = reference.score_of(predict(runs_here, samples, *ports))
         drop = reference.drop_of(score)
-        same = drop == report["accuracy"]["drop"] and _decodes(files, report, session)
-        verdict, _, _ = _fit(files, session, device, False)
-        found.append((same, score.value, drop, verdict.fits))
+        same = drop == report.accuracy.drop and _decodes(files, report, session)
+        fits = session.checker.check(content, device, session.options.limits).fits
+        found.append((same, score.value, drop, fits))
         runners.append(LiteRTModel(runs_here, *ports))
     for runner in runners:
         runner.set_inputs(tuple(x[:1] for x in samples))
@@ -66,33 +66,23 @@ def make_file_bundle(files: Files, session: Session, device: Device) -> tuple[Fi
     Returns:
         The files of the bundle, and why there is none, or an empty string.
     """
-    _, bundle, why_none = _fit(files, session, device, True)
-    return {f"bundle/{name}": content for name, content in bundle.items()}, why_none
-
-
-def _fit(files: Files, session: Session, device: Device, bundle: bool) -> Any:
-    network = session.source.network
-    return fit_and_bundle(
-        files[json.loads(files["report.json"])["file"]],
-        device,
-        session.context.reference.splits.evaluate,
-        tuple(port.name for port in network.inputs),
-        network.name,
-        session.spec.preprocess,
-        bundle,
-        session.options.limits,
-    )
+    content = files[decode_report(files["report.json"]).file]
+    try:
+        bundle = session.checker.bundle(content, device, session.source.network.name, session.spec.preprocess)
+    except CompressError as error:
+        return {}, error.message
+    return {f"bundle/{name}": written for name, written in bundle.items()}, ""
 
 
 def _decodes(files: Files, report: Report, session: Session) -> bool:
     """Return True if no weights are encoded, or if the decoded file has the outputs of the plain file."""
     from tflite_compress.runtimes.tflm import has_same_outputs
 
-    if "plain_file" not in report:
+    if report.plain_file is None:
         return True
     samples = tuple(x[:DECODED_SAMPLES] for x in session.context.reference.splits.evaluate.inputs)
     ports = session.source.network.tensor_names
     try:
-        return has_same_outputs(files[report["plain_file"]], files[report["file"]], samples, ports)
+        return has_same_outputs(files[report.plain_file], files[report.file], samples, ports)
     except ConversionError:
         return False

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from tflite_compress.compression.compress import default_out, settled_options
+from tflite_compress.compression.compress import default_out
+from tflite_compress.compression.options import make_options
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
@@ -133,7 +134,7 @@ def search(
         CompressError: Something the user can mend.
     """
     require_network(model, "search")
-    wanted, settled = settings or SearchSettings(), settled_options(options)
+    wanted, settled = settings or SearchSettings(), make_options(options)
     profile = load_device(device)
     spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
     if not spec.given or spec.only_evaluation:

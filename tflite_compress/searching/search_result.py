@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tflite_compress.reporting.model import decode_report
 from tflite_compress.searching.engine import Slot
 from tflite_compress.searching.job import Setup, latency_of
 from tflite_compress.searching.records import Check, Files, FrontPoint, SearchRecord, TrialRecord
@@ -112,8 +113,8 @@ def _verified(
             )
             continue
         figures = dict(candidate.last.figures)
-        report = json.loads(files[candidate.trial]["report.json"])
-        if latency_of(report)[0] == report["latency"]["ratio"]:
+        report = decode_report(files[candidate.trial]["report.json"])
+        if report.device_latency is None:
             figures["latency"] = check["latency_ratio"]
         outcome = replace(candidate.last, figures=figures)
         kept.append(replace(candidate, outcomes=(*candidate.outcomes[:-1], outcome)))
@@ -128,11 +129,11 @@ def _point(
     pick: Candidate | None,
     goal: Goal,
 ) -> FrontPoint:
-    report = json.loads(files["report.json"])
+    report = decode_report(files["report.json"])
     return {
         "trial": candidate.trial,
         "folder": folder,
-        "file": report["file"],
+        "file": report.file,
         "recipe": f"{folder}/recipe.toml",
         "in_short": candidate.last.in_short,
         "figures": candidate.last.figures,

@@ -5,37 +5,18 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.reporting.sample import MANIFEST, sample_report
 from tflite_compress.reporting.ledger import VARIABLE, ledger_path, record, remember, runs
 from tflite_compress.support.errors import UsageError
 
 Run = Callable[..., tuple[int, str, str]]
 
 
-def report(device: str = "rp2040", drop: float = 0.002) -> dict[str, Any]:
-    return {
-        "verdict": "passed",
-        "device": {"name": device},
-        "recipe": {"name": "int8", "in_short": "int8"},
-        "accuracy": {"metric": "top1", "before": 0.97, "after": 0.97 - drop, "drop": drop, "samples": 450},
-        "size": {"original_float32": {"bytes": 108000}, "result": {"bytes": 33424}},
-        "latency": {"ratio": 0.4, "result": {"median_ms": 0.007}, "where": "this machine"},
-        "fit": {"fits": True},
-        "seconds": {"load": 5.0, "passes": 2.5},
-    }
-
-
-MANIFEST = {
-    "model": {"path": "/models/digits.keras", "sha256": "ab"},
-    "outputs": {"d.tflite": {"sha256": "cd"}},
-}
-
-
 def add(path: Path, device: str = "rp2040") -> int:
-    return record(path, "compress", Path("out/d.tflite"), report(device), MANIFEST)
+    return record(path, "compress", Path("out/d.tflite"), sample_report(device), MANIFEST)
 
 
 def test_what_is_recorded_comes_back(tmp_path: Path) -> None:
@@ -43,7 +24,7 @@ def test_what_is_recorded_comes_back(tmp_path: Path) -> None:
     assert runs(path) == []
     assert [add(path), add(path, "esp32"), add(path)] == [1, 2, 3]
     newest, *_ = found = runs(path)
-    assert [run.id for run in found] == [3, 2, 1] and newest.report == report()
+    assert [run.id for run in found] == [3, 2, 1] and newest.report == sample_report()
     figures = newest.figures
     assert figures["bytes_after"] == 33424 and figures["file_sha256"] == "cd" and figures["fits"] is True
     assert figures["seconds"] == 7.5 and Path(figures["file"]).is_absolute()
@@ -89,10 +70,10 @@ class Listener:
 def test_a_broken_ledger_harms_no_result(tmp_path: Path) -> None:
     broken, listener = tmp_path / "broken.sqlite", Listener()
     broken.write_bytes(b"not a database, but long enough to be taken for one" * 40)
-    remember(str(broken), "compress", [(Path("d.tflite"), report(), MANIFEST)], listener)  # type: ignore[arg-type]
+    remember(str(broken), "compress", [(Path("d.tflite"), sample_report(), MANIFEST)], listener)  # type: ignore[arg-type]
     (tmp_path / "file").write_text("")
     under = str(tmp_path / "file" / "runs.sqlite")
-    remember(under, "compress", [(Path("d.tflite"), report(), MANIFEST)], listener)  # type: ignore[arg-type]
+    remember(under, "compress", [(Path("d.tflite"), sample_report(), MANIFEST)], listener)  # type: ignore[arg-type]
     assert len(listener.said) == 2 and all("not recorded" in text for text in listener.said)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tflite_compress.diagnosis.diagnose import Diagnosis
-from tflite_compress.diagnosis.layers import Layer
-from tflite_compress.reporting.terminal import console, grid
+from tflite_compress.inspection.layer_errors import Layer
+from tflite_compress.support.terminal import console, grid
 
 BAR = 12
 

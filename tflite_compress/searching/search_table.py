@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tflite_compress.reporting.terminal import console, grid
 from tflite_compress.searching.records import FrontPoint
 from tflite_compress.searching.search_result import SearchResult
+from tflite_compress.support.terminal import console, grid
 
 
 def print_search(result: SearchResult) -> None:

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.reporting.sample import MANIFEST, sample_report
+from tflite_compress.reporting import sections
+from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.reporting.sections import all_sections
+from tflite_compress.reporting.sections.registry import NotShown, Section, register, render_sections
+
+FOUND = Recorded(Path("out"), sample_report(), "digits.keras", MANIFEST)
+
+
+def test_every_module_registers_one_section() -> None:
+    modules = {p.stem for p in Path(sections.__file__).parent.glob("*_section.py")}
+    assert len(all_sections()) == len(modules) > 10
+    orders = [section.order for section in all_sections()]
+    assert orders == sorted(set(orders))
+
+
+def test_no_section_is_missing_in_a_medium_without_a_reason() -> None:
+    for section in all_sections():
+        for renderer in (section.to_html, section.to_markdown, section.to_terminal):
+            assert callable(renderer) or len(renderer.reason) > 10
+
+
+@pytest.mark.parametrize("medium", ["html", "markdown", "terminal"])
+def test_memory_is_in_every_medium(medium: str) -> None:
+    text = "\n".join(render_sections(all_sections(), medium, FOUND))
+    assert "RAM" in text and "20,480" in text and "estimated" in text
+
+
+def test_names_and_places_are_unique() -> None:
+    nothing = NotShown("nothing to show")
+    with pytest.raises(ValueError, match="registered twice"):
+        register(Section("fit", 999, nothing, nothing, nothing))

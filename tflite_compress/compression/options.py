@@ -1,0 +1,103 @@
+"""Options and result of a compression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tflite_compress.checking.verdict import Limits
+from tflite_compress.reporting.model import Report
+from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.support.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of a run besides model, device, recipe and data.
+
+    Attributes:
+        max_drop: Largest accepted accuracy drop: 0.01 is one point of top-1 (for errors such as ``mae`` the
+            relative rise).
+        metric: Name of the metric, or ``module:function``; None infers it.
+        loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
+        custom_objects: ``module:dict`` or a mapping, for models with custom layers.
+        trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
+        seed: Seed of everything random.
+        latency_seconds: Time to measure latency in seconds.
+        max_flash_bytes: Limit of flash besides the device's own; None sets none.
+        max_ram_bytes: Limit of RAM besides the device's own; None sets none.
+        bundle: Write what is deployed to the device into the result's folder ``bundle``.
+        details: Also time operators and compare layers, and write ``report.html``, ``report.md`` and
+            ``MODEL_CARD.md``.
+        resume: Continue trainings that an interrupted run of the same model, data and seed left.
+    """
+
+    max_drop: float = 0.01
+    metric: str | None = None
+    loss: str | None = None
+    custom_objects: str | Mapping[str, Any] | None = None
+    trust_model: bool = False
+    seed: int = 0
+    latency_seconds: float = 1.0
+    max_flash_bytes: int | None = None
+    max_ram_bytes: int | None = None
+    bundle: bool = True
+    details: bool = True
+    resume: bool = True
+
+    @property
+    def limits(self) -> Limits:
+        """Limits on memory besides the device's own."""
+        return Limits(self.max_flash_bytes, self.max_ram_bytes)
+
+
+def make_options(values: dict[str, Any]) -> Options:
+    """Check option names and values.
+
+    Raises:
+        UsageError: There is no such option, or its value is invalid.
+    """
+    try:
+        options = Options(**values)
+    except TypeError as error:
+        raise UsageError(str(error).replace("Options.__init__() ", "")) from error
+    drop, seed = options.max_drop, options.seed
+    if isinstance(drop, bool) or not isinstance(drop, int | float):
+        raise UsageError(f"--max-drop={drop}: expected a number", "For example --max-drop=0.01.")
+    if not drop >= 0:
+        raise UsageError(f"--max-drop={drop}: expected 0 or more", "For example --max-drop=0.01.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"--seed={seed}: expected a whole number from 0", "For example --seed=1.")
+    return options
+
+
+@dataclass(frozen=True)
+class Result:
+    """One device's result.
+
+    Attributes:
+        device: Name of the device.
+        passed: True where the accuracy was kept (or no data was given to check it on).
+        tflite: Path of the ``.tflite``; its name ends in ``.failed.tflite`` where it did not pass.
+        report: The report.
+        manifest: What ``manifest.json`` holds.
+    """
+
+    device: str
+    passed: bool
+    tflite: Path
+    report: Report
+    manifest: dict[str, Any]
+
+    @property
+    def fits(self) -> bool:
+        """True if nothing prevents running the file on the device; see ``report.fit``."""
+        return self.report.fit.fits
+
+    @property
+    def recorded(self) -> Recorded:
+        """The result as a folder on disk."""
+        model = Path(str(self.manifest["model"]["path"] or self.report.model.name)).name
+        return Recorded(self.tflite.parent, self.report, model, self.manifest)

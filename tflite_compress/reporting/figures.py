@@ -1,0 +1,300 @@
+"""Figures of the report: accuracy, size, work, latency, memory, fit, and the passes that led to them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from tflite_compress.checking.verdict import Finding
+from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.timing.paired import Latency
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that was compressed.
+
+    Attributes:
+        name: Name of the model.
+        format: Format it was loaded from, for example ``keras``.
+    """
+
+    name: str
+    format: str
+
+
+class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The device the file is for.
+
+    Attributes:
+        name: Name of its profile.
+        title: Name for people.
+    """
+
+    name: str
+    title: str
+
+
+class RecipeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The recipe that made the file.
+
+    Attributes:
+        name: Name of the recipe.
+        summary: Its passes and main settings in a few words.
+        is_for_forests: True for a recipe for decision trees.
+    """
+
+    name: str
+    summary: str
+    is_for_forests: bool
+
+
+class MetricFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The metric accuracy is measured by.
+
+    Attributes:
+        name: Name, with what predictions are compared with if these are not labels.
+        higher_is_better: False for errors such as ``mae``.
+    """
+
+    name: str
+    higher_is_better: bool
+
+
+class BeforeAfter(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of the original model and of the result."""
+
+    before: float
+    after: float
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """Accuracy of the original model and of the written file, both on the evaluation samples.
+
+    Attributes:
+        metric: The metric.
+        is_labelled: True where predictions are compared with labels, else with the original's predictions.
+        is_verified: False where no data was given: outputs were then compared on random inputs.
+        samples: Number of evaluation samples.
+        before: Score of the original model.
+        after: Score of the file.
+        drop: ``before`` minus ``after``; for errors their relative rise.
+        max_drop: Largest accepted drop.
+        by_output: Scores of each output, by name.
+    """
+
+    metric: MetricFacts
+    is_labelled: bool
+    is_verified: bool
+    samples: int
+    before: float
+    after: float
+    drop: float
+    max_drop: float
+    by_output: dict[str, BeforeAfter]
+
+    @property
+    def lowest_accepted(self) -> float | None:
+        """Lowest accepted score; None without data, and for errors, whose drop is relative."""
+        if not self.is_verified or not self.metric.higher_is_better or self.max_drop >= 1:
+            return None
+        return self.before - self.max_drop
+
+
+class Distance(msgspec.Struct, frozen=True, kw_only=True):
+    """Distance of the file's outputs from the original model's.
+
+    Attributes:
+        max_abs: Largest absolute difference.
+        mean_abs: Mean absolute difference.
+        cosine: Cosine similarity.
+        snr_db: Signal-to-noise ratio in dB; 999 where outputs are equal.
+    """
+
+    max_abs: float
+    mean_abs: float
+    cosine: float
+    snr_db: float
+
+
+class FileSize(msgspec.Struct, frozen=True, kw_only=True):
+    """Size of a file.
+
+    Attributes:
+        bytes: Size on disk.
+        gzip_bytes: Size after ``gzip -9``, as app stores and updates transfer it.
+    """
+
+    bytes: int
+    gzip_bytes: int
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """Size of the baseline, which is the plain float32 ``.tflite``, and of the result."""
+
+    baseline: FileSize
+    result: FileSize
+
+    @property
+    def ratio(self) -> float:
+        """Size of the result divided by the baseline's."""
+        return self.result.bytes / self.baseline.bytes
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of parameters.
+
+    Attributes:
+        original: Parameters of the original model.
+        result_weights: Weights in the file.
+        result_zeros: Weights in the file that are zero.
+    """
+
+    original: int
+    result_weights: int
+    result_zeros: int
+
+
+class MacCount(msgspec.Struct, frozen=True, kw_only=True):
+    """Multiply-accumulates of one inference, counted from a file.
+
+    Attributes:
+        value: The count; a lower bound if ``uncounted`` is not empty.
+        uncounted: Operators whose work the file does not tell.
+    """
+
+    value: int
+    uncounted: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> int | None:
+        """The count, or None where some operators cannot be counted."""
+        return None if self.uncounted else self.value
+
+
+class Macs(msgspec.Struct, frozen=True, kw_only=True):
+    """Multiply-accumulates of the baseline and of the result."""
+
+    baseline: MacCount
+    result: MacCount
+
+
+class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+    """Lossless encoding of weights for TFLite Micro's DECODE operator.
+
+    Attributes:
+        kinds: Number of tensors by kind of encoding.
+        tables: Number of tables.
+        plain_bytes: Size of the file without encoding.
+        bytes: Size of the file with it.
+        plain_arena_bytes: Smallest tensor arena without encoding.
+        arena_bytes: Smallest tensor arena with it.
+        arena_source: Runtime the arenas were measured on.
+        time_ratio: Inference time with encoding divided by the time without.
+        time_source: Where the ratio was measured.
+        equal_samples: Number of inputs on which outputs were equal bit for bit.
+    """
+
+    kinds: dict[str, int]
+    tables: int
+    plain_bytes: int
+    bytes: int
+    plain_arena_bytes: int
+    arena_bytes: int
+    arena_source: str
+    time_ratio: float
+    time_source: str
+    equal_samples: int
+
+
+class HostLatency(msgspec.Struct, frozen=True, kw_only=True):
+    """Latency of one inference on the machine that ran the tool, measured interleaved.
+
+    Attributes:
+        source: Machine, runtime, threads and batch.
+        baseline: Times of the plain float32 file.
+        result: Times of the result.
+        dense: Times of the result with sparse weights stored densely, where the result stores them sparsely.
+        kind: Always ``measured``.
+    """
+
+    source: str
+    baseline: Latency
+    result: Latency
+    dense: Latency | None = None
+    kind: Literal["measured"] = "measured"
+
+    @property
+    def ratio(self) -> float:
+        """Median of the result divided by the baseline's."""
+        return self.result.median_ms / self.baseline.median_ms
+
+    @property
+    def dense_ratio(self) -> float | None:
+        """Median of the result divided by that of the densely stored one."""
+        return None if self.dense is None else self.result.median_ms / self.dense.median_ms
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """RAM on the device of the baseline and of the result; None where it is unknown."""
+
+    baseline: Measurement | None = None
+    result: Measurement | None = None
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the file fits the device.
+
+    Attributes:
+        fits: True if no finding prevents it.
+        findings: What was checked.
+    """
+
+    fits: bool
+    findings: tuple[Finding, ...]
+
+    def measurement(self, subject: str) -> Measurement | None:
+        """The figure found for ``subject``, or None."""
+        return next(
+            (f.measurement for f in self.findings if f.subject == subject and f.measurement is not None), None
+        )
+
+
+class PassStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One pass of a candidate.
+
+    Attributes:
+        name: The pass.
+        settings: Its settings.
+        seconds: Time it took in seconds.
+        accuracy: Score after it.
+        drop: Accuracy drop after it.
+        bytes: Size of the file after it; None before conversion.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    seconds: float
+    accuracy: float
+    drop: float
+    bytes: int | None
+
+
+class CandidateFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One recipe that was tried.
+
+    Attributes:
+        summary: Its passes and main settings in a few words.
+        drop: Accuracy drop; None where it gave no file.
+        passed: True if it kept the accuracy and the limits.
+        error: Why it gave no file; None if it gave one.
+        limit_violation: The limit it exceeds; None if none is.
+        passes: Its passes as far as they ran.
+    """
+
+    summary: str
+    drop: float | None
+    passed: bool
+    error: str | None
+    limit_violation: str | None
+    passes: tuple[PassStep, ...]

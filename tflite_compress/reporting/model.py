@@ -1,0 +1,133 @@
+"""The report: everything a run found out about one device's file, as immutable typed values.
+
+``report.json`` is a :class:`Report` in JSON, described by ``report.schema.json``. A report is built once, at
+the end of a run, and never changed.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tflite_compress.reporting.detail_figures import Details
+from tflite_compress.reporting.figures import (
+    Accuracy,
+    CandidateFacts,
+    DeviceFacts,
+    Distance,
+    Encoding,
+    Fit,
+    HostLatency,
+    Macs,
+    Memory,
+    ModelFacts,
+    Parameters,
+    PassStep,
+    RecipeFacts,
+    Size,
+)
+from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.support.notes import Note
+from tflite_compress.tflite.macs import LayerWeights
+from tflite_compress.trees.forest_report import ForestFacts
+
+SCHEMA_VERSION = 2
+SCHEMA_FILE = "report.schema.json"
+VerdictKind = Literal["passed", "failed", "unverified"]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a run found out about one device's file.
+
+    Attributes:
+        schema_version: Version of this structure.
+        verdict: ``passed`` or ``failed`` on accuracy; ``unverified`` where no data was given.
+        model: The model.
+        device: The device.
+        recipe: The recipe that made the file.
+        command: The command line of the run; None from Python.
+        file: Name of the ``.tflite``.
+        plain_file: Name of the ``.tflite`` without encoded weights, if they are encoded.
+        accuracy: Accuracy before and after.
+        distance: Distance of outputs from the original's.
+        size: Bytes before and after.
+        parameters: Counts of parameters.
+        macs: Multiply-accumulates before and after.
+        operators: Number of operators of each kind in the file.
+        sparsity_by_layer: Share of zeros in pruned layers.
+        channels_by_layer: Output channels before and after channel pruning.
+        clusters_by_layer: Number of shared values in clustered layers.
+        encoding: Encoding of weights, or None.
+        weights: Weight tensors of the file that runs on the host.
+        latency: Latency on the host.
+        device_latency: Latency on the device; None where it is unknown.
+        memory: RAM on the device.
+        fit: Whether the file fits the device.
+        candidates: Recipes that were tried, in order.
+        passes: Passes that made the file.
+        forest: Facts about decision trees, or None for a network.
+        details: What the page shows besides figures; None where it was left out.
+        notes: Facts a user should know.
+        seconds: Time of each step in seconds.
+        peak_memory_bytes: Largest memory of the run's process; None where the system does not tell.
+    """
+
+    schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
+    verdict: VerdictKind
+    model: ModelFacts
+    device: DeviceFacts
+    recipe: RecipeFacts
+    command: str | None
+    file: str
+    plain_file: str | None
+    accuracy: Accuracy
+    distance: Distance
+    size: Size
+    parameters: Parameters
+    macs: Macs
+    operators: dict[str, int]
+    sparsity_by_layer: dict[str, float]
+    channels_by_layer: dict[str, tuple[int, int]]
+    clusters_by_layer: dict[str, int]
+    encoding: Encoding | None
+    weights: tuple[LayerWeights, ...]
+    latency: HostLatency
+    device_latency: Measurement | None
+    memory: Memory
+    fit: Fit
+    candidates: tuple[CandidateFacts, ...]
+    passes: tuple[PassStep, ...]
+    forest: ForestFacts | None
+    details: Details | None
+    notes: tuple[Note, ...]
+    seconds: dict[str, float]
+    peak_memory_bytes: int | None
+
+
+def encode_report(report: Report) -> bytes:
+    """Encode a report as the indented JSON of ``report.json``."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def decode_report(content: bytes | str) -> Report:
+    """Decode ``report.json``.
+
+    Raises:
+        msgspec.MsgspecError: It is not JSON, or not a report of this version; the message names the field.
+    """
+    return msgspec.json.decode(content, type=Report)
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of ``report.json``."""
+    schema = msgspec.json.schema(Report)
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, "title": "tflite-compress report", **schema}
+
+
+def shipped_schema() -> bytes:
+    """Return the JSON Schema that is shipped with the package."""
+    return files("tflite_compress.reporting").joinpath(SCHEMA_FILE).read_bytes()
