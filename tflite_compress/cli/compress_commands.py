@@ -106,7 +106,7 @@ def compress(
             None,
             "compress",
             ledger.ledger,
-            asked,
+            str(asked),
         )
     )
     if output.json:

@@ -119,7 +119,7 @@ def run_plans(
     expected_data: dict[str, Any] | None = None,
     command: str = "compress",
     ledger: str | None = None,
-    invocation: str = "",
+    invocation: str | None = None,
 ) -> list[Result]:
     """Run plans that are already settled; see :func:`compress_many`.
 

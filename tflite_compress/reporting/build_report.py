@@ -6,6 +6,7 @@ import gzip
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -250,12 +251,17 @@ def _candidate(attempt: Attempt, max_drop: float) -> CandidateFacts:
 def _step(step: Step) -> PassStep:
     return PassStep(
         name=step.config.tag(),
-        settings={k: v for k, v in msgspec.to_builtins(step.config).items() if k != "pass"},
+        settings=_settings(step),
         seconds=round(step.seconds, 3),
         accuracy=step.score.value,
         drop=step.drop,
         bytes=len(step.model.flatbuffer) if isinstance(step.model, ConvertedModel) else None,
     )
+
+
+def _settings(step: Step) -> dict[str, Any]:
+    settings: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(step.config))  # JSON's own types
+    return {name: value for name, value in settings.items() if name != "pass"}
 
 
 def _data_notes(splits: Splits) -> tuple[Note, ...]:
