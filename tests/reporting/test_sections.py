@@ -8,7 +8,7 @@ from tests.reporting.sample import MANIFEST, sample_report
 from tflite_compress.reporting import sections
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
-from tflite_compress.reporting.sections.registry import NotShown, Section, register, render_sections
+from tflite_compress.reporting.sections.section_registry import NotShown, Section, register, render_sections
 
 FOUND = Recorded(Path("out"), sample_report(), "digits.keras", MANIFEST)
 

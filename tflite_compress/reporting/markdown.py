@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
-from tflite_compress.reporting.sections.registry import render_sections
+from tflite_compress.reporting.sections.section_registry import render_sections
 
 
 def result_markdown(found: Recorded) -> str:

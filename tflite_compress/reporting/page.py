@@ -10,7 +10,7 @@ from tflite_compress.reporting.page_plots import Point, pareto
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
 from tflite_compress.reporting.sections.notes_section import note_line
-from tflite_compress.reporting.sections.registry import render_sections
+from tflite_compress.reporting.sections.section_registry import render_sections
 from tflite_compress.reporting.sections.verdict_section import MARKS, overall, page_title, verdict_detail
 from tflite_compress.reporting.wording import verdict_sentence
 

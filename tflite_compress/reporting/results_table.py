@@ -10,7 +10,7 @@ import msgspec
 from tflite_compress.pipeline.recipes import Recipe, describe, settings
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
-from tflite_compress.reporting.sections.registry import render_sections
+from tflite_compress.reporting.sections.section_registry import render_sections
 from tflite_compress.reporting.wording import size_change, time_change
 from tflite_compress.support.terminal import console, grid
 

@@ -6,7 +6,7 @@ import functools
 import importlib
 import pkgutil
 
-from tflite_compress.reporting.sections.registry import REGISTERED, Section
+from tflite_compress.reporting.sections.section_registry import REGISTERED, Section
 
 
 @functools.cache

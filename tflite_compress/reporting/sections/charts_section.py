@@ -6,7 +6,7 @@ from tflite_compress.reporting.html import markup, render
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.page_plots import Point, pareto, through_passes
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.registry import NotShown, Section, register
+from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
 
 
 def file_points(report: Report) -> list[Point]:

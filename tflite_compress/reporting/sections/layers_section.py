@@ -5,7 +5,7 @@ from __future__ import annotations
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import table
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.registry import NotShown, Section, register
+from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
 
 MAX_HTML_ROWS, MAX_MARKDOWN_ROWS = 25, 10
 

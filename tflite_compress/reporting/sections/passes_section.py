@@ -5,7 +5,7 @@ from __future__ import annotations
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import table
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.registry import Section, register
+from tflite_compress.reporting.sections.section_registry import Section, register
 
 
 def to_html(found: Recorded) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.registry import NotShown, Section, register
+from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
 
 
 def to_html(found: Recorded) -> str:

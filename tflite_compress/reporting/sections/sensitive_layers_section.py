@@ -7,7 +7,7 @@ from tflite_compress.reporting.html import markup, render
 from tflite_compress.reporting.markdown_text import table
 from tflite_compress.reporting.page_plots import histogram_plot
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.registry import NotShown, Section, register
+from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
 
 
 def to_html(found: Recorded) -> str | None:

@@ -9,7 +9,7 @@ from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.registry import Section, register
+from tflite_compress.reporting.sections.section_registry import Section, register
 from tflite_compress.reporting.wording import accuracy_change, size_change, time_change
 from tflite_compress.runtimes.run_result import Measurement
 

@@ -6,7 +6,7 @@ from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import safe
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.registry import NotShown, Section, register
+from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
 from tflite_compress.reporting.wording import verdict_sentence
 
 MARKS = {"passed": "✓", "failed": "✗", "unverified": "?"}
