@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from results import write_section
 
-from tflite_compress import SearchSettings, search
 from tflite_compress.models.load import load_model
 from tflite_compress.pipeline.recipes import describe, load_recipe
 from tflite_compress.runtimes.litert import predict
+from tflite_compress.searching.search import SearchSettings, search
 from tflite_compress.support.progress import Terminal
 
 BUDGET_SECONDS = 600.0

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 import tflite_compress
-from tflite_compress import SearchSettings, search
 from tflite_compress.compression.compress import Options
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.searching.engine import Process, WorkerDiedError
 from tflite_compress.searching.job import Setup
+from tflite_compress.searching.search import SearchSettings, search
 from tflite_compress.support.errors import CompressError, UsageError
 
 Run = Callable[..., tuple[int, str, str]]

@@ -8,6 +8,7 @@ from pathlib import Path
 from tflite_compress.bundling.bundle_registry import make_bundle
 from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.raw import SAMPLES, samples_for
+from tflite_compress.data.sources import DataSource
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.file_manifest import files_manifest
@@ -20,10 +21,10 @@ from tflite_compress.tflite.tensor_specs import read_signature
 def bundle_file(
     path: str | os.PathLike[str],
     device: str,
-    data: str | None = None,
+    data: DataSource | None = None,
     preprocess: str = "none",
-    labels: str | None = None,
-    out: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the bundle of a file for a device.
@@ -62,7 +63,7 @@ def bundle_file(
     return target
 
 
-def _read_labels(path: str) -> tuple[str, ...]:
+def _read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return the lines of a text file that are not empty."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

@@ -13,6 +13,7 @@ from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.judge import check
 from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
 from tflite_compress.data.raw import SAMPLES, FileData, samples_for
+from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import Comparison, compare
@@ -29,8 +30,8 @@ def check_file(
     devices: Sequence[str],
     limits: Limits = NO_LIMITS,
     min_accuracy: float | None = None,
-    data: str | None = None,
-    preprocess: str = "none",
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
     metric: str | None = None,
     on_device: str | None = None,
     remote: Remote = DEFAULTS,
@@ -77,8 +78,8 @@ def check_file(
 def verify_file(
     path: str | os.PathLike[str],
     runtimes: Sequence[str],
-    data: str | None = None,
-    preprocess: str = "none",
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
     samples: int = SAMPLES,
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite_compress.compression.options import Options, Result, make_options
 from tflite_compress.pipeline.plan import Plan, make_plan
-from tflite_compress.pipeline.recipes import Overrides
+from tflite_compress.pipeline.recipes import Overrides, Recipe
 from tflite_compress.reporting.ledger import remember
 from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.progress import Progress, Silent
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def compress(
     model: Any,
     device: str,
-    recipe: str | None = None,
+    recipe: str | Recipe | None = None,
     *,
     data: Any = None,
     train: Any = None,
@@ -77,7 +77,7 @@ def compress(
 def compress_many(
     model: Any,
     devices: Sequence[str],
-    recipe: str | None,
+    recipe: str | Recipe | None,
     spec: Any,
     *,
     out: str | os.PathLike[str] | None = None,

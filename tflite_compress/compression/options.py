@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from tflite_compress.checking.verdict import Limits
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.scoring.metrics import ScoreFunction
+from tflite_compress.scoring.reference import LossFunction
 from tflite_compress.support.errors import UsageError
 
 
@@ -31,12 +35,13 @@ class Options:
         bundle: Write what is deployed to the device into the result's folder ``bundle``.
         details: Also time operators and compare layers, and write ``report.html``, ``report.md`` and
             ``MODEL_CARD.md``.
-        resume: Continue trainings that an interrupted run of the same model, data and seed left.
+        resume: Continue trainings that an interrupted run of the same model, data and seed left: True in
+            the user's cache folder, a path in that folder. False starts anew. None keeps no checkpoints.
     """
 
     max_drop: float = 0.01
-    metric: str | None = None
-    loss: str | None = None
+    metric: str | ScoreFunction | None = None
+    loss: str | LossFunction | None = None
     custom_objects: str | Mapping[str, Any] | None = None
     trust_model: bool = False
     seed: int = 0
@@ -45,7 +50,7 @@ class Options:
     max_ram_bytes: int | None = None
     bundle: bool = True
     details: bool = True
-    resume: bool = True
+    resume: bool | str | os.PathLike[str] | None = True
 
     @property
     def limits(self) -> Limits:
@@ -73,7 +78,7 @@ def make_options(values: dict[str, Any]) -> Options:
     return options
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """One device's result.
 
@@ -101,3 +106,15 @@ class Result:
         """The result as a folder on disk."""
         model = Path(str(self.manifest["model"]["path"] or self.report.model.name)).name
         return Recorded(self.tflite.parent, self.report, model, self.manifest)
+
+    def __repr__(self) -> str:
+        return f"<Result: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        """Return the result as one line of HTML, for notebooks."""
+        return f"<b>{escape(self.tflite.name)}</b>: {escape(self._summary())}"
+
+    def _summary(self) -> str:
+        accuracy = "accuracy kept" if self.passed else "accuracy NOT kept"
+        fits = "fits" if self.fits else "does not fit"
+        return f"{accuracy}, {fits} {self.device}, {self.tflite}"

@@ -40,13 +40,14 @@ from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.support.file_manifest import versions
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
-from tflite_compress.support.references import resolve_reference
+from tflite_compress.support.references import reference_name, resolve_reference
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source
 from tflite_compress.trees.forest_report import ForestFacts, forest_facts, make_c_files, with_choosing_samples
 from tflite_compress.trees.load_forest import is_forest
 
+_MAYBE_FUNCTIONS = ("custom_objects", "metric", "loss")
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE, FOREST_BASELINE = Convert().baseline(), ExportTrees().baseline()
 Files = dict[str, bytes]
@@ -282,11 +283,9 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
         reference = make_reference(source.network, splits, source.loss, options.metric, options.loss)
         _ = reference.score
     fingerprint = json.dumps(
-        [source.sha256, splits.train.sha256(), options.seed, options.loss, versions()], sort_keys=True
+        [source.sha256, splits.train.sha256(), options.seed, _named(options.loss), versions()], sort_keys=True
     )
-    checkpoints = checkpoint_folder() / hashlib.sha256(fingerprint.encode()).hexdigest()[:20]
-    if not options.resume:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+    checkpoints = _checkpoints(options, hashlib.sha256(fingerprint.encode()).hexdigest()[:20])
     context = Context(reference, options.seed, progress, checkpoints, options.max_drop)
     with clock.step("baseline"):
         baseline = (FOREST_BASELINE if forest else BASELINE).apply(FloatModel(source.network), context)
@@ -308,6 +307,22 @@ def _keras_source(model: Any, options: Options) -> Source:
     return load_model(model, dict(objects or {}), options.trust_model, named)
 
 
+def _checkpoints(options: Options, run: str) -> Path | None:
+    """Return the folder of a run's training checkpoints; None to keep none."""
+    if options.resume is None:
+        return None
+    if not isinstance(options.resume, bool):
+        return Path(options.resume) / run
+    folder = checkpoint_folder() / run
+    if not options.resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def _named(function: object) -> object:
+    return reference_name(function) if callable(function) else function
+
+
 def checkpoint_folder() -> Path:
     """Where interrupted trainings leave their state: the user's cache folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -318,7 +333,10 @@ def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict
     """The run's arguments as the manifest keeps them; live Python objects only by mention."""
     from_python = [
         name
-        for name, value in [*vars(spec).items(), ("custom_objects", options.custom_objects)]
+        for name, value in [
+            *vars(spec).items(),
+            *((name, getattr(options, name)) for name in ("custom_objects", "metric", "loss")),
+        ]
         if value is not None and not isinstance(value, str | bool | int | float | os.PathLike)
     ]
     if source.origin.startswith("<"):

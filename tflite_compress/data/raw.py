@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.data.samples import Samples, bind
+from tflite_compress.data.samples import ArrayGroup, RawData, Samples, bind
 from tflite_compress.data.sources import DataSource, Preprocess, ReadOptions, read
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.runtimes.run_result import Arrays
@@ -99,6 +99,23 @@ def file_data(
     found = read(source, ReadOptions(inputs[0], preprocess, resize, MAX_SAMPLES))
     samples = bind(found.get("eval", next(iter(found.values()))), inputs, outputs)
     return from_samples(samples, ports)
+
+
+def bind_inputs(x: ArrayGroup, ports: Signature) -> Arrays:
+    """Check inputs against a file's.
+
+    Args:
+        x: One array, several in order, or a mapping by input name; each has shape (samples, ...).
+        ports: Inputs and outputs of the file.
+
+    Returns:
+        One array of real numbers per input, shape (samples, ...).
+
+    Raises:
+        DataError: The inputs do not fit the file.
+    """
+    inputs = tuple(_tensor_spec(p) for p in ports.inputs)
+    return bind(RawData(x, None, "x"), inputs, ()).inputs
 
 
 def from_samples(samples: Samples, ports: Signature) -> FileData:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tflite_compress.models.keras_types import Config, KerasModel, Layer, Tensor
+from tflite_compress.models.keras_types import Config, KerasModel, KerasModule, Layer, Tensor
 from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import ModelError
 
@@ -41,23 +41,27 @@ def is_functional(model: object) -> bool:
 
 
 def replay(
-    model: object, translate: Translate, shapes: Sequence[tuple[int | None, ...]] | None = None
+    model: object,
+    translate: Translate,
+    shapes: Sequence[tuple[int | None, ...]] | None = None,
+    keras: KerasModule | None = None,
 ) -> KerasModel:
-    """Rebuild ``model`` as a flat functional tf_keras model.
+    """Rebuild ``model`` as a flat functional model.
 
     Args:
         model: A functional or sequential model of Keras 2 (tf_keras) or Keras 3.
         translate: Called once for each layer call; returns that call's output tensors.
         shapes: Shapes of the inputs, batch first. None keeps those of the model with a free batch.
+        keras: The Keras to rebuild it in; tf_keras by default.
 
     Returns:
-        A ``tf_keras.Model`` with the inputs and outputs of ``model`` in their order. Several outputs
+        A model with the inputs and outputs of ``model`` in their order. Several outputs
         are a list.
 
     Raises:
         ModelError: ``model`` is a subclassed model.
     """
-    keras2 = tf_keras()
+    target = tf_keras() if keras is None else keras
     graph = _functional(model)
     if graph is None:
         raise ModelError(
@@ -69,11 +73,11 @@ def replay(
     stateful = any(getattr(layer, "stateful", False) for layer in graph.layers)
     given = shapes or [_free_batch(t.shape, stateful) for t in graph.inputs]
     inputs = [
-        keras2.Input(batch_shape=shape, dtype=_dtype_name(t), name=name)
+        target.Input(batch_shape=shape, dtype=_dtype_name(t), name=name)
         for t, shape, name in zip(graph.inputs, given, names, strict=True)
     ]
     outputs = _walk(graph, inputs, translate, "", _UniqueNames(names))
-    rebuilt: KerasModel = keras2.Model(_one_or_all(inputs), _one_or_all(outputs), name=graph.name)
+    rebuilt: KerasModel = target.Model(_one_or_all(inputs), _one_or_all(outputs), name=graph.name)
     return rebuilt
 
 

@@ -114,4 +114,11 @@ class KerasModel(Layer, Protocol):
     def _nodes_by_depth(self) -> Mapping[int, Sequence[Node]]: ...
 
 
+class KerasModule(Protocol):
+    """``tf_keras`` or ``keras``."""
+
+    Input: Callable[..., Any]
+    Model: Callable[..., Any]
+
+
 ChangeConfig = Callable[[Any], Config]

@@ -33,7 +33,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(usual, **given)
 
 
-class TrainingPass(FloatPass, frozen=True):
+class TrainingPass(FloatPass, frozen=True, kw_only=True):
     """A pass that fine-tunes a network.
 
     Attributes:

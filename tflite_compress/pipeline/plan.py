@@ -52,7 +52,7 @@ FURTHER = ("int4", "channel-prune-int8", "tiny-mcu")
 
 def make_plan(
     device_name: str,
-    recipe_name: str | None,
+    recipe_name: str | Recipe | None,
     overrides: Overrides,
     limited: bool = False,
     forest: bool = False,
@@ -61,7 +61,7 @@ def make_plan(
 
     Args:
         device_name: A bundled profile or a path.
-        recipe_name: A bundled recipe or a path; None takes the profile's.
+        recipe_name: A bundled recipe, a path, or a recipe; None takes the profile's.
         overrides: Settings of the recipe changed by the user.
         limited: The user set limits on memory. Where no recipe is named, recipes that train follow those
             that do not: the first result within the limits counts.
@@ -74,7 +74,7 @@ def make_plan(
     device = load_device(device_name)
     further = _further(device) if limited and recipe_name is None and not forest else []
     default = FOREST_RECIPE if forest else device.default_recipe
-    recipe, *further = _overridden([load_recipe(recipe_name or default), *further], overrides)
+    recipe, *further = _overridden([_recipe(recipe_name or default), *further], overrides)
     _require_kind(recipe, forest, default)
     if not _runs(recipe, device):
         precision = recipe.conversion.precision
@@ -105,6 +105,10 @@ def make_plan(
             Note("recipe-by-profile", f"recipe '{recipe.name}' chosen by the profile of {device.name}")
         )
     return Plan(device, kept, tuple(notes))
+
+
+def _recipe(named: str | Recipe) -> Recipe:
+    return load_recipe(named) if isinstance(named, str) else named
 
 
 def _require_kind(recipe: Recipe, forest: bool, default: str) -> None:

@@ -88,7 +88,7 @@ class SearchSettings:
                     f"--{what}={count}: expected a whole number from 1", f"For example --{what}=2."
                 )
         if not self.budget_seconds > 0:
-            raise UsageError("--budget: expected a time above 0", "For example --budget=30m.")
+            raise UsageError("--budget: expected a time above 0", "For example --budget=1800.")
 
 
 def search(

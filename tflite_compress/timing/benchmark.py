@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from tflite_compress.data.raw import samples_for
+from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError, UsageError, closest
@@ -107,8 +108,8 @@ def benchmark(
     threads: Sequence[int] = (1,),
     runtime: str = "litert",
     kernels: Sequence[str] = ("xnnpack", "no-delegate"),
-    data: str | None = None,
-    preprocess: str = "none",
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
     seconds: float = 2.0,
     batches: Sequence[int] = (),
     remote: Remote = DEFAULTS,
@@ -169,7 +170,7 @@ def describe_contender(contender: Contender) -> str:
     return f"{contender.name}, {contender.kernels}, {threads}"
 
 
-def _inputs(content: bytes, data: str | None, preprocess: str) -> Arrays:
+def _inputs(content: bytes, data: DataSource | None, preprocess: Preprocess) -> Arrays:
     return samples_for(read_signature(content), data, preprocess, 1)[0].first(1).raw
 
 

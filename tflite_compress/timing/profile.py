@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 
 from tflite_compress.data.raw import samples_for
+from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
@@ -122,8 +123,8 @@ def profile(
     model: str | os.PathLike[str],
     threads: int = 1,
     kernels: Kernels = "xnnpack",
-    data: str | None = None,
-    preprocess: str = "none",
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
     seconds: float = 5.0,
     progress: Progress | None = None,
 ) -> Profile:
@@ -153,8 +154,8 @@ def profile_content(
     name: str,
     threads: int = 1,
     kernels: Kernels = "xnnpack",
-    data: str | None = None,
-    preprocess: str = "none",
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
     seconds: float = 5.0,
     progress: Progress | None = None,
     max_operators: int = MAX_OPERATORS,

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tflite_compress as tc
+
+ONCE = {"epochs": 0, "min_steps": 2, "recovery_steps": 0, "rounds": 1, "samples": 64}
+
+
+@pytest.fixture
+def compress(digits: Path, digits_data: Path, tmp_path: Path) -> Callable[..., tc.Result]:
+    def call(**options: Any) -> tc.Result:
+        return tc.compress(
+            digits, "rp2040", "channel-prune-int8", data=digits_data, out=tmp_path / "out", overrides=ONCE,
+            max_drop=1.0, details=False, bundle=False, latency_seconds=0.05, **options,
+        )  # fmt: skip
+
+    return call
+
+
+def test_the_process_and_the_home_folder_stay_as_they_were(
+    keras: Any,
+    keras2: Any,  # imported before: the first import of either Keras writes ~/.keras/keras.json
+    compress: Callable[..., tc.Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import tensorflow as tf
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "TFLITE_COMPRESS_LEDGER"):
+        monkeypatch.delenv(name, raising=False)
+    tf.config.experimental.enable_op_determinism()  # so that the setting can be switched off here
+    from tensorflow.python.framework.config import disable_op_determinism
+
+    disable_op_determinism()
+    tf.random.set_seed(5)
+    expected = (float(tf.random.normal([])), float(tf.random.normal([])))
+    tf.random.set_seed(5)
+    first = float(tf.random.normal([]))
+    python_state, numpy_state = random.getstate(), np.random.get_state()[1].copy()
+    descriptor = os.fstat(2)
+    result = compress()
+    assert len(repr(result)) < 300 and "rp2040" in result._repr_html_()
+    assert random.getstate() == python_state
+    assert np.array_equal(np.random.get_state()[1], numpy_state)
+    assert (first, float(tf.random.normal([]))) == expected
+    assert not is_op_determinism_enabled()
+    assert os.path.samestat(os.fstat(2), descriptor)
+    assert list(home.rglob("*")) == []
+    assert {p.name for p in tmp_path.iterdir()} == {"home", "out"}
+
+
+def test_an_exception_in_the_callback_cancels_at_every_step(
+    compress: Callable[..., tc.Result], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class StopError(Exception):
+        pass
+
+    seen: list[str] = []
+    with caplog.at_level(logging.INFO, "tflite_compress"):
+        compress(progress=lambda update: seen.append(update.title))
+    steps = list(dict.fromkeys(seen))
+    assert "ranking channels" in steps and "converting to int8" in steps
+    assert set(steps) <= {record.message for record in caplog.records}
+    for wanted in ("reading the data", "ranking channels", "converting to int8", "measuring latency"):
+
+        def stop(update: tc.ProgressUpdate, wanted: str = wanted) -> None:
+            if update.title == wanted:
+                raise StopError(wanted)
+
+        result = (tmp_path / "out" / "report.json").read_bytes()
+        with pytest.raises(StopError, match=wanted):
+            compress(progress=stop)
+        assert (tmp_path / "out" / "report.json").read_bytes() == result
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]

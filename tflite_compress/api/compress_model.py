@@ -1,0 +1,129 @@
+"""``compress``: a model, a device and data give a ``.tflite`` with a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tflite_compress.api.library_call import ProgressCallback, library_call
+
+if TYPE_CHECKING:
+    from tflite_compress.compression.options import Result
+    from tflite_compress.data.sources import DataSource, Preprocess
+    from tflite_compress.pipeline.recipes import Recipe
+    from tflite_compress.scoring.metrics import ScoreFunction
+    from tflite_compress.scoring.reference import LossFunction
+
+
+def compress(
+    model: object,
+    device: str,
+    recipe: str | Recipe | None = None,
+    *,
+    data: DataSource | None = None,
+    train: DataSource | None = None,
+    calibrate: DataSource | None = None,
+    evaluate: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    resize: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    max_drop: float = 0.01,
+    metric: str | ScoreFunction | None = None,
+    loss: str | LossFunction | None = None,
+    max_flash_bytes: int | None = None,
+    max_ram_bytes: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    custom_objects: str | Mapping[str, Any] | None = None,
+    trust_model: bool = False,
+    seed: int = 0,
+    latency_seconds: float = 1.0,
+    bundle: bool = True,
+    details: bool = True,
+    resume: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Compress a Keras model, or decision trees, for a device, and report size, accuracy and latency.
+
+    Args:
+        model: A model of Keras 3 or tf_keras; the path of a ``.keras``, ``.h5`` or SavedModel; a fitted
+            forest, or the path of one.
+        device: Name of a device profile, or path of a TOML file.
+        recipe: Name of a recipe, path of a TOML file, or a recipe from :func:`chain`; the device's by
+            default.
+        data: One source that is split for training, calibration and evaluation: ``(x, y)`` or ``x`` with
+            shape (samples, ...), a path, a ``tf.data.Dataset``, or a function that returns one of them.
+        train: Training samples, as a separate source.
+        calibrate: Calibration samples, as a separate source.
+        evaluate: Evaluation samples, as a separate source.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
+        resize: Resize images to the model's input.
+        out: Folder for the result; ``compressed/MODEL-DEVICE`` by default. Nothing is written elsewhere.
+        max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
+        metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
+        max_flash_bytes: Maximum flash in bytes. Stronger recipes follow until the result meets it.
+        max_ram_bytes: Maximum RAM in bytes, likewise.
+        overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
+        custom_objects: Classes of custom layers by name, or ``module:dict``.
+        trust_model: Run code that the model file contains.
+        seed: Seed of everything random. The caller's random state is not changed.
+        latency_seconds: Time to measure latency, in seconds.
+        bundle: Write the source files and test vectors for the device.
+        details: Also measure operators and layers, and write ``report.html``, ``report.md`` and
+            ``MODEL_CARD.md``.
+        resume: Folder for training checkpoints. A call with the same model, data and seed continues from
+            them. None keeps none.
+        ledger: SQLite file that records the run; None records nothing.
+        progress: Called with each :class:`ProgressUpdate`. An exception it raises cancels the run: nothing is
+            written, and the exception reaches the caller.
+
+    Returns:
+        The result. ``passed`` is False if accuracy dropped more than ``max_drop``.
+
+    Raises:
+        UsageError: Arguments contradict each other, or the device does not run what the recipe makes.
+        DataError: The data are missing or do not fit the model.
+        ModelError: The model cannot be loaded or changed.
+        OutputError: ``out`` cannot be written, or holds other files.
+
+    Examples:
+        >>> import tempfile
+        >>> import tflite_compress as tc
+        >>> result = tc.compress(
+        ...     "examples/digits.keras", "rp2040", data="examples/digits.npz", out=tempfile.mkdtemp(),
+        ...     details=False, latency_seconds=0.05,
+        ... )
+        >>> result.passed, result.fits
+        (True, True)
+    """
+    from tflite_compress.compression.compress import run_plans
+    from tflite_compress.compression.options import make_options
+    from tflite_compress.data.gather import DataSpec
+    from tflite_compress.pipeline.plan import make_plan
+    from tflite_compress.reporting.ledger import OFF
+    from tflite_compress.trees.load_forest import is_forest
+
+    with library_call(progress) as reports:
+        options = make_options(
+            {
+                "max_drop": max_drop,
+                "metric": metric,
+                "loss": loss,
+                "custom_objects": custom_objects,
+                "trust_model": trust_model,
+                "seed": seed,
+                "latency_seconds": latency_seconds,
+                "max_flash_bytes": max_flash_bytes,
+                "max_ram_bytes": max_ram_bytes,
+                "bundle": bundle,
+                "details": details,
+                "resume": resume,
+            }
+        )
+        limited = max_flash_bytes is not None or max_ram_bytes is not None
+        plan = make_plan(device, recipe, dict(overrides or {}), limited, is_forest(model))
+        spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
+        record = OFF if ledger is None else os.fspath(ledger)
+        return run_plans(model, [plan], spec, options, out, reports, ledger=record)[0]

@@ -1,0 +1,288 @@
+"""Functions about a ``.tflite``: inspect, check, verify, benchmark, profile, bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tflite_compress.api.library_call import ProgressCallback, library_call
+from tflite_compress.api.tflite_model import TFLiteModel
+
+if TYPE_CHECKING:
+    from tflite_compress.checking.verdict import Verdict
+    from tflite_compress.data.sources import DataSource, Preprocess
+    from tflite_compress.inspection.inspect_file import Inspection
+    from tflite_compress.runtimes.compare import Comparison
+    from tflite_compress.timing.benchmark import Benchmark
+    from tflite_compress.timing.profile import Profile
+
+TFLite = str | os.PathLike[str] | TFLiteModel
+
+
+def inspect(model: TFLite) -> Inspection:
+    """Return what a ``.tflite`` contains: operators, types, weights, and bytes per part. Nothing is run.
+
+    Args:
+        model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
+
+    Returns:
+        Operators with shapes and multiply-accumulates (MACs), weight tensors, and sizes in bytes.
+
+    Raises:
+        ModelError: The file is missing, is not a ``.tflite``, or is damaged.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
+        >>> tc.inspect(lite).bytes == len(lite.content)
+        True
+    """
+    from tflite_compress.inspection.inspect_file import inspect as read
+
+    with library_call(), _file(model) as path:
+        return replace(read(path), path=_name(model))
+
+
+def check(
+    model: TFLite,
+    device: str,
+    *,
+    max_flash_bytes: int | None = None,
+    max_ram_bytes: int | None = None,
+    max_latency_ms: float | None = None,
+    min_accuracy: float | None = None,
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    metric: str | None = None,
+    progress: ProgressCallback | None = None,
+) -> Verdict:
+    """Check whether a ``.tflite`` runs on a device and keeps limits.
+
+    Args:
+        model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
+        device: Name of a device profile, or path of a TOML file.
+        max_flash_bytes: Maximum flash in bytes; the device's own by default.
+        max_ram_bytes: Maximum RAM in bytes; the device's own by default.
+        max_latency_ms: Maximum latency in ms. Of an estimate, the upper end counts.
+        min_accuracy: Minimum accuracy on ``data``, in the metric's unit.
+        data: Samples ``(x, y)`` with shape (samples, ...), a path, a dataset or a function. Random inputs by
+            default.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        metric: Name of a metric, or ``module:function``; inferred by default.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        The verdict: ``fits``, and the findings it follows from.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+        DataError: The data do not fit the file.
+        ConfigError: The device profile cannot be used.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
+        >>> tc.check(lite, "raspberry-pi-4", max_ram_bytes=2**30).fits
+        True
+    """
+    from tflite_compress.checking.check_file import check_file
+    from tflite_compress.checking.verdict import Limits
+
+    limits = Limits(max_flash_bytes, max_ram_bytes, max_latency_ms)
+    with library_call(progress) as reports, _file(model) as path:
+        return check_file(path, [device], limits, min_accuracy, data, preprocess, metric, progress=reports)[0]
+
+
+def verify(
+    model: TFLite,
+    runtimes: Sequence[str] = ("litert", "tflm"),
+    *,
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    samples: int = 16,
+    progress: ProgressCallback | None = None,
+) -> list[Comparison]:
+    """Run a ``.tflite`` on several runtimes and compare their outputs with LiteRT's.
+
+    Args:
+        model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
+        runtimes: Any of ``litert``, ``litert-reference``, ``tflm``, ``vela:NPU``, ``emulate``, ``ssh:HOST``.
+        data: Samples; random inputs by default.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        samples: Maximum number of samples.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        One comparison per runtime, in the order of ``runtimes``.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+        DataError: The data do not fit the file.
+        UsageError: There is no runtime of that name.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
+        >>> [c.is_same for c in tc.verify(lite, ["litert-reference"])]
+        [True]
+    """
+    from tflite_compress.checking.check_file import verify_file
+
+    with library_call(progress) as reports, _file(model) as path:
+        return verify_file(path, runtimes, data, preprocess, samples, progress=reports)
+
+
+def benchmark(
+    *models: TFLite,
+    threads: Sequence[int] = (1,),
+    runtime: str = "litert",
+    kernels: Sequence[str] = ("xnnpack", "no-delegate"),
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    seconds: float = 2.0,
+    batches: Sequence[int] = (),
+    progress: ProgressCallback | None = None,
+) -> Benchmark:
+    """Measure the latency of ``.tflite`` files, interleaved, and compare them with the first.
+
+    Args:
+        models: Paths of ``.tflite`` files, or :class:`TFLiteModel` objects.
+        threads: Numbers of CPU threads.
+        runtime: ``litert`` or ``tflm`` on this machine, or ``ssh:HOST``.
+        kernels: Kernels of ``litert``: any of ``xnnpack``, ``no-delegate``, ``reference``.
+        data: A sample to run; random inputs by default.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        seconds: Approximate time to measure each file with each setting, in seconds.
+        batches: Batch sizes to measure throughput at, in samples.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        Latencies in ms with confidence intervals, and ratios to the first file.
+
+    Raises:
+        ModelError: A file is missing or damaged.
+        UsageError: A setting is unknown, or no model is given.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
+        >>> tc.benchmark(lite, seconds=0.05, kernels=["xnnpack"]).timings[0].summary.median_ms.value > 0
+        True
+    """
+    from tflite_compress.timing.benchmark import benchmark as measure
+
+    with library_call(progress) as reports, contextlib.ExitStack() as stack:
+        paths = [stack.enter_context(_file(model)) for model in models]
+        return measure(
+            *paths,
+            threads=threads,
+            runtime=runtime,
+            kernels=kernels,
+            data=data,
+            preprocess=preprocess,
+            seconds=seconds,
+            batches=batches,
+            progress=reports,
+        )
+
+
+def profile(
+    model: TFLite,
+    *,
+    threads: int = 1,
+    kernels: Literal["xnnpack", "no-delegate", "reference"] = "xnnpack",
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    seconds: float = 5.0,
+    progress: ProgressCallback | None = None,
+) -> Profile:
+    """Measure the latency of each operator of a ``.tflite`` on this machine.
+
+    Args:
+        model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
+        threads: CPU threads.
+        kernels: Kernels of LiteRT.
+        data: A sample to run; random inputs by default.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        seconds: Approximate time to measure, in seconds.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        One row per operator with its time in ms, MACs, and what this machine could reach.
+
+    Raises:
+        ModelError: The file is missing or damaged, the runtime refuses it, or it has too many operators.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
+        >>> found = tc.profile(lite, seconds=0.1)
+        >>> len(found.rows) == len(tc.inspect(lite).operators)
+        True
+    """
+    from tflite_compress.timing.profile import profile as measure
+
+    with library_call(progress) as reports, _file(model) as path:
+        found = measure(path, threads, kernels, data, preprocess, seconds, reports)
+        return replace(found, name=_name(model))
+
+
+def bundle(
+    model: TFLite,
+    device: str,
+    *,
+    out: str | os.PathLike[str],
+    data: DataSource | None = None,
+    preprocess: str = "none",
+    labels: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """Write the source files and test vectors to deploy a ``.tflite`` on a device.
+
+    Args:
+        model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
+        device: Name of a device profile, or path of a TOML file. Microcontrollers get C++, phones Kotlin,
+            Linux boards a Python program.
+        out: Folder to write. An earlier bundle in it is replaced.
+        data: Samples for the test vectors; random inputs by default.
+        preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
+        labels: Text file with one class name per line.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ModelError: The file is missing, damaged, or refused by the runtime.
+        OutputError: The folder cannot be written, or holds other files.
+
+    Examples:
+        >>> import tempfile
+        >>> import tflite_compress as tc
+        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
+        >>> (tc.bundle(lite, "raspberry-pi-4", out=tempfile.mkdtemp()) / "README.md").is_file()
+        True
+    """
+    from tflite_compress.bundling.bundle_file import bundle_file
+
+    with library_call(progress) as reports, _file(model) as path:
+        return bundle_file(path, device, data, preprocess, labels, out, reports)
+
+
+@contextlib.contextmanager
+def _file(model: TFLite) -> Iterator[Path]:
+    """Yield the path of a file; a model in memory is written to a temporary one."""
+    if not isinstance(model, TFLiteModel):
+        yield Path(model)
+        return
+    with tempfile.TemporaryDirectory(prefix="tflite-compress-") as folder:
+        yield model.save(Path(folder) / _name(model))
+
+
+def _name(model: TFLite) -> str:
+    return f"{model.name}.tflite" if isinstance(model, TFLiteModel) else os.fspath(model)

@@ -1,0 +1,145 @@
+"""``diagnose`` and ``search``: why quantization costs accuracy, and the best files for a device."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tflite_compress.api.library_call import ProgressCallback, library_call
+
+if TYPE_CHECKING:
+    from tflite_compress.data.sources import DataSource, Preprocess
+    from tflite_compress.diagnosis.diagnose import Diagnosis
+    from tflite_compress.searching.search_result import SearchResult
+
+
+def diagnose(
+    model: object,
+    device: str,
+    recipe: str | None = None,
+    *,
+    data: DataSource,
+    preprocess: Preprocess = "none",
+    overrides: Mapping[str, Any] | None = None,
+    custom_objects: str | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> Diagnosis:
+    """Quantize a model without training and find what that costs: data, layers, causes.
+
+    Args:
+        model: A model of Keras 3 or tf_keras, or the path of one.
+        device: Name of a device profile, or path of a TOML file.
+        recipe: Name of a recipe; the device's by default. A recipe that keeps floats stands for int8.
+        data: Samples ``(x, y)`` or ``x`` with shape (samples, ...), a path, a dataset or a function.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
+        overrides: Settings of the recipe to change.
+        custom_objects: Classes of custom layers by name, or ``module:dict``.
+        seed: Seed of everything random. The caller's random state is not changed.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        The accuracy drop, suspicious data, and each layer's quantization noise.
+
+    Raises:
+        DataError: The data are missing or do not fit the model.
+        ModelError: The model cannot be loaded, or is a forest.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> found = tc.diagnose("examples/digits.keras", "rp2040", data="examples/digits.npz")
+        >>> found.precision, found.drop < 0.01
+        ('int8', True)
+    """
+    from tflite_compress.compression.options import make_options
+    from tflite_compress.data.gather import DataSpec
+    from tflite_compress.diagnosis.diagnose import diagnose as run
+
+    options = {"custom_objects": custom_objects, "seed": seed, "resume": None}
+    with library_call(progress) as reports:
+        spec = DataSpec(data, preprocess=preprocess)
+        return run(model, device, recipe, spec, make_options(options), dict(overrides or {}), reports)
+
+
+def search(
+    model: object,
+    device: str,
+    *,
+    data: DataSource,
+    evaluate: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    out: str | os.PathLike[str] | None = None,
+    minimize: Sequence[str] = ("size", "latency"),
+    budget_seconds: float = 1800.0,
+    trials: int | None = None,
+    workers: int = 1,
+    max_drop: float = 0.01,
+    max_flash_bytes: int | None = None,
+    max_ram_bytes: int | None = None,
+    seed: int = 0,
+    restart: bool = False,
+    ledger: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> SearchResult:
+    """Search for the best files within an accuracy drop, limits on memory, and a time budget.
+
+    If the search is interrupted, call it again with the same arguments to resume it. Its state is kept in
+    the folder ``OUT.search``.
+
+    Args:
+        model: Path of a model, or a Keras model (then with one worker, in this process).
+        device: Name of a device profile, or path of a TOML file.
+        data: Samples ``(x, y)`` with shape (samples, ...), a path, a dataset or a function.
+        evaluate: Evaluation samples, as a separate source.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
+        out: Folder for the result; ``searched/MODEL-DEVICE`` by default.
+        minimize: Objectives: any of ``size``, ``gzip``, ``latency``, ``ram``, ``flash``, ``macs``, ``drop``.
+        budget_seconds: Time limit in seconds, including earlier calls of an unfinished search.
+        trials: Maximum number of trials; None for no limit.
+        workers: Number of worker processes.
+        max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
+        max_flash_bytes: Maximum flash in bytes.
+        max_ram_bytes: Maximum RAM in bytes.
+        seed: Seed of everything random. The caller's random state is not changed.
+        restart: Delete the state of an earlier search.
+        ledger: SQLite file that records the chosen file; None records nothing.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        The result; ``chosen`` is None if no file keeps accuracy and limits.
+
+    Raises:
+        UsageError: A setting is not valid.
+        DataError: The data are missing or do not fit the model.
+        OutputError: ``out`` cannot be written, or holds other files.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> tc.search("m.keras", "rp2040", data="d.npz", budget_seconds=0)
+        Traceback (most recent call last):
+        tflite_compress.support.errors.UsageError: budget_seconds: expected a time above 0
+        For example budget_seconds=1800.
+    """
+    from tflite_compress.reporting.ledger import OFF
+    from tflite_compress.searching.search import SearchSettings
+    from tflite_compress.searching.search import search as run
+
+    with library_call(progress) as reports:
+        settings = SearchSettings(tuple(minimize), budget_seconds, trials, workers, restart=restart)
+        return run(
+            model,
+            device,
+            data=data,
+            evaluate=evaluate,
+            preprocess=preprocess,
+            settings=settings,
+            out=out,
+            progress=reports,
+            ledger=OFF if ledger is None else os.fspath(ledger),
+            max_drop=max_drop,
+            max_flash_bytes=max_flash_bytes,
+            max_ram_bytes=max_ram_bytes,
+            seed=seed,
+            resume=None,
+        )

@@ -1,0 +1,272 @@
+"""Apply passes to a model, chain them, and convert: ``apply``, ``chain``, ``convert``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tflite_compress.api.conversions import Int8
+from tflite_compress.api.library_call import ProgressCallback, library_call
+from tflite_compress.api.tflite_model import TFLiteModel
+from tflite_compress.passes import (
+    Context,
+    ConvertedModel,
+    Domain,
+    FloatModel,
+    Model,
+    PassConfig,
+    Stage,
+    pass_type,
+)
+from tflite_compress.pipeline.recipes import Recipe, check_recipe
+from tflite_compress.profiles.devices import Device, load_device
+from tflite_compress.profiles.toml_files import typed
+from tflite_compress.support.errors import DataError, UsageError
+from tflite_compress.support.progress import Progress
+
+if TYPE_CHECKING:
+    from tflite_compress.data.gather import DataSpec
+    from tflite_compress.data.sources import DataSource, Preprocess
+    from tflite_compress.models.source import Source
+
+_CHAIN = "chain"
+_WITHOUT_DEVICE = "raspberry-pi-4"  # runs every precision and prefers float32 inputs and outputs
+
+
+def chain(*passes: PassConfig, name: str = _CHAIN) -> Recipe:
+    """Return a recipe of passes, for :func:`compress` and :func:`convert`.
+
+    Args:
+        passes: Passes in the order they run. Exactly one converts, for example ``Int8()``.
+        name: Name of the recipe in reports.
+
+    Returns:
+        The recipe, without fallbacks. Passes that rewrite the file (``Slim``) follow the conversion by
+        themselves.
+
+    Raises:
+        ConfigError: A setting is out of range, the order is wrong, or no pass converts.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> recipe = tc.chain(tc.PruneChannels(0.5), tc.Equalize(), tc.Int8())
+        >>> [step.tag() for step in recipe.passes]
+        ['prune_channels', 'equalize', 'convert', 'slim']
+    """
+    from tflite_compress.passes.slim import Slim
+
+    checked = [_checked(step) for step in passes]
+    is_network = all(step.domain is Domain.NETWORK for step in checked)
+    if is_network and not any(step.stage is Stage.SLIM for step in checked):
+        place = sum(step.stage <= Stage.CONVERT for step in checked)
+        checked.insert(place, Slim())
+    return check_recipe(Recipe(name, "passes chained in Python", tuple(checked)), name)
+
+
+def apply(
+    model: Any,
+    *passes: PassConfig,
+    data: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    device: str | None = None,
+    max_drop: float = 0.01,
+    loss: Any = None,
+    metric: Any = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> Any:
+    """Apply passes to a Keras model and return a Keras model.
+
+    Args:
+        model: A functional or sequential model of Keras 3 or tf_keras, or the path of one.
+        passes: Passes that change the network, for example ``PruneChannels(target_macs=0.5)``.
+        data: Training samples ``(x, y)`` with shape (samples, ...), a path, a ``tf.data.Dataset``, or a
+            function that returns one of them. Without labels, the network is trained to imitate ``model``.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
+        device: Device whose preferences count, such as multiples of channels; None for none in particular.
+        max_drop: Largest accepted accuracy drop, for passes that go as far as it allows: 0.01 is 1 point.
+        loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
+        metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        custom_objects: Classes of custom layers by name, for a model given by its path.
+        seed: Seed of everything random. The caller's random state is not changed.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        A new functional model of the same Keras, not compiled, that can be trained and saved. ``model`` is
+        unchanged. A path gives a Keras 3 model.
+
+    Raises:
+        UsageError: A pass converts or needs a conversion.
+        DataError: The data are missing or do not fit the model.
+        ModelError: The model cannot be changed, or a layer cannot be rebuilt in Keras 3.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> once = tc.Training(epochs=0, min_steps=1)
+        >>> data = "examples/digits.npz"
+        >>> pruning = tc.PruneChannels(0.5, rounds=1, recovery_steps=0, samples=64, training=once)
+        >>> small = tc.apply("examples/digits.keras", pruning, data=data)
+        >>> small.count_params() > 0
+        True
+    """
+    from tflite_compress.data.gather import DataSpec
+    from tflite_compress.models.bridge_back import is_keras3, to_keras3
+    from tflite_compress.support.backend import tf_keras
+
+    steps = tuple(_require_network_pass(_checked(step)) for step in passes)
+    run = _Run(DataSpec(data, preprocess=preprocess), seed, max_drop, loss, metric, custom_objects)
+    with library_call(progress) as reports:
+        _require_data(steps, run.spec)
+        made = run.transform(model, steps, Int8(), device, reports)
+        network = made.network.handle
+        if isinstance(model, tf_keras().Model):
+            return network
+        return to_keras3(network, model if is_keras3(model) else None)
+
+
+def convert(
+    model: Any,
+    conversion: PassConfig | Recipe | None = None,
+    *,
+    calibration: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    device: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> TFLiteModel:
+    """Convert a Keras model to a ``.tflite`` in memory.
+
+    Args:
+        model: A model of Keras 3 or tf_keras, or the path of one.
+        conversion: ``Int8()``, ``Float16()``, ``Int16x8()``, ``Dynamic()``, ``Float32()``, or a recipe from
+            :func:`chain`. ``Int8()`` by default.
+        calibration: Representative samples with shape (samples, ...), a path, a dataset or a function.
+            Needed by ``Int8`` and ``Int16x8``. Some hundred samples are enough.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
+        device: Device whose preferences count, such as integer inputs and outputs; None for float32 ones.
+        custom_objects: Classes of custom layers by name, for a model given by its path.
+        seed: Seed of everything random. The caller's random state is not changed.
+        progress: Called with each :class:`ProgressUpdate`.
+
+    Returns:
+        The model in memory; :meth:`TFLiteModel.save` writes it.
+
+    Raises:
+        DataError: Calibration samples are missing or do not fit the model.
+        ModelError: The model cannot be loaded.
+        ConversionError: The converter refuses the model.
+
+    Examples:
+        >>> import tflite_compress as tc
+        >>> lite = tc.convert("examples/digits.keras", tc.Int8(), calibration="examples/digits.npz")
+        >>> len(lite.content) < 120_000
+        True
+    """
+    from tflite_compress.data.gather import DataSpec
+
+    chosen = Int8() if conversion is None else conversion
+    recipe = chosen if isinstance(chosen, Recipe) else chain(chosen)
+    run = _Run(DataSpec(calibrate=calibration, preprocess=preprocess), seed, custom_objects=custom_objects)
+    with library_call(progress) as reports:
+        _require_data(recipe.passes, run.spec)
+        made = run.transform(model, recipe.passes, recipe.conversion, device, reports)
+    assert isinstance(made, ConvertedModel)  # a recipe has a conversion
+    return TFLiteModel(made.flatbuffer, _model_name(model), made.notes)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Settings of a call that runs passes."""
+
+    spec: DataSpec
+    seed: int
+    max_drop: float = 0.01
+    loss: Any = None
+    metric: Any = None
+    custom_objects: Mapping[str, Any] | None = None
+
+    def transform(
+        self,
+        model: Any,
+        passes: tuple[PassConfig, ...],
+        conversion: Any,
+        device: str | None,
+        progress: Progress,
+    ) -> Model:
+        """Load model and data, and run passes in order."""
+        from tflite_compress.data.gather import gather
+        from tflite_compress.scoring.reference import make_reference
+        from tflite_compress.support.backend import seed_everything
+
+        with progress.step("loading the model"):
+            seed_everything(self.seed)
+            source = self._load(model)
+        with progress.step("reading the data"):
+            splits = gather(self.spec, source.network, self.seed)
+            reference = make_reference(source.network, splits, source.loss, self.metric, self.loss)
+        context = Context(reference, self.seed, progress, max_drop=self.max_drop)
+        made: Model = FloatModel(source.network)
+        for step in _resolved(passes, conversion, _device(device)):
+            made = step.run(made, context)
+        return made
+
+    def _load(self, model: Any) -> Source:
+        from tflite_compress.models.load import load_model
+
+        return load_model(model, dict(self.custom_objects or {}))
+
+
+def _checked(step: PassConfig) -> PassConfig:
+    """Check a pass's settings, which its constructor does not."""
+    if not isinstance(step, PassConfig):
+        raise UsageError(
+            f"a {type(step).__name__} is not a pass", "Give passes, for example PruneChannels(0.5)."
+        )
+    return typed(msgspec.to_builtins(step), pass_type(step.tag()), step.tag())
+
+
+def _require_network_pass(step: PassConfig) -> PassConfig:
+    if step.domain is Domain.NETWORK and step.stage <= Stage.REPAIR:
+        return step
+    raise UsageError(
+        f"pass '{step.tag()}' does not give a Keras model",
+        "Put it into chain(...), and call convert or compress with that.",
+    )
+
+
+def _require_data(passes: tuple[PassConfig, ...], spec: DataSpec) -> None:
+    if spec.given:
+        return
+    for step in passes:
+        if step.needs_training:
+            raise DataError(f"pass '{step.tag()}' trains and no data was given", "Give data=(x, y).")
+        if step.needs_calibration:
+            raise DataError(
+                f"pass '{step.tag()}' needs calibration samples and none were given",
+                "Give representative samples x, or convert with Float16() or Dynamic().",
+            )
+
+
+def _resolved(passes: tuple[PassConfig, ...], conversion: Any, device: Device) -> tuple[PassConfig, ...]:
+    found = (step.resolve(conversion, device) for step in passes)
+    return tuple(step for step in found if step is not None)
+
+
+def _device(name: str | None) -> Device:
+    """Return the device, or one that prefers nothing in particular."""
+    device = load_device(name or _WITHOUT_DEVICE)
+    if name is not None:
+        return device
+    free = msgspec.structs.replace(device.precisions, io="float32", channel_multiple=1)
+    return msgspec.structs.replace(device, precisions=free)
+
+
+def _model_name(model: Any) -> str:
+    return Path(model).stem if isinstance(model, str | os.PathLike) else str(model.name)
