@@ -17,7 +17,9 @@ Run = Callable[..., tuple[int, str, str]]
 def test_one_result(tmp_path: Path) -> None:
     (found,) = read_results(write_result(tmp_path / "r", sample_report()))
     text = result_markdown(found)
-    assert text.startswith("## digits.keras for Board rp2040\n\n**int8 keeps its accuracy, and fits.**")
+    assert text.startswith(
+        "## digits.keras for Board rp2040\n\n**int8 keeps its accuracy and fits the device.**"
+    )
     assert "| Accuracy (top1) | 0.9700 | 0.9680 | -0.20 points |" in text
     assert "| File, bytes | 108,000 | 33,424 | 3.23x smaller |" in text
     assert "| RAM, bytes | ? | 20,480 |  |" in text
@@ -30,7 +32,7 @@ def test_one_result(tmp_path: Path) -> None:
 def test_verdicts(tmp_path: Path) -> None:
     failed = sample_report(verdict="failed", fit=Fit(fits=False, findings=()))
     (lost,) = read_results(write_result(tmp_path / "a", failed))
-    assert "does not keep its accuracy, but does not fit." in result_markdown(lost)
+    assert "does not keep its accuracy and does not fit the device." in result_markdown(lost)
     unverified = sample_report(verdict="unverified", accuracy=accuracy(is_verified=False))
     (unknown,) = read_results(write_result(tmp_path / "b", unverified))
     assert "no data was given" in result_markdown(unknown)

@@ -6,9 +6,12 @@ import pytest
 
 from tests.reporting.sample import MANIFEST, sample_report
 from tflite_compress.reporting import sections
+from tflite_compress.reporting.figures import Memory
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register, render_sections
+from tflite_compress.reporting.sections.summary_section import summary_rows
+from tflite_compress.runtimes.run_result import Measurement
 
 FOUND = Recorded(Path("out"), sample_report(), "digits.keras", MANIFEST)
 
@@ -36,3 +39,10 @@ def test_names_and_places_are_unique() -> None:
     nothing = NotShown("nothing to show")
     with pytest.raises(ValueError, match="registered twice"):
         register(Section("fit", 999, nothing, nothing, nothing))
+
+
+def test_a_change_too_small_to_show_is_neither_better_nor_worse() -> None:
+    before, after = (Measurement("RAM", value, "bytes", "measured", "here") for value in (44.30e6, 44.38e6))
+    rows = summary_rows(sample_report(memory=Memory(baseline=before, result=after)))
+    (ram,) = [row for row in rows if row.name.startswith("RAM")]
+    assert ram.change == "unchanged" and ram.is_better is None

@@ -10,15 +10,17 @@ SHOWN_AS_ONE = 0.005  # relative; would be shown as 1x
 _VERDICTS: dict[VerdictKind, str] = {
     "passed": "keeps its accuracy",
     "failed": "does not keep its accuracy",
-    "unverified": "was not checked for accuracy: no data was given",
+    "unverified": "was not checked for accuracy (no data was given)",
 }
+UNCHANGED = "unchanged"
 YES_NO: dict[bool | None, str] = {True: "yes", False: "no", None: "?"}
 
 
 def verdict_sentence(report: Report) -> str:
     """Say whether the result keeps its accuracy and fits."""
-    fit = "and fits" if report.fit.fits else "but does not fit"
-    return f"{report.recipe.summary} {_VERDICTS[report.verdict]}, {fit}."
+    agree = report.fit.fits == (report.verdict != "failed")
+    fit = f"{'and' if agree else 'but'} {'fits' if report.fit.fits else 'does not fit'} the device"
+    return f"{report.recipe.summary} {_VERDICTS[report.verdict]} {fit}."
 
 
 def size_change(before: float, after: float) -> str:
@@ -34,7 +36,7 @@ def time_change(before: float, after: float) -> str:
 def accuracy_change(accuracy: Accuracy) -> str:
     """Describe a change of accuracy: ``-0.4 points``, for errors ``+3.1 %``, or ``unchanged``."""
     if accuracy.drop == 0:
-        return "unchanged"
+        return UNCHANGED
     if accuracy.metric.higher_is_better:
         return f"{-100 * accuracy.drop:+.2f} points"
     return f"{100 * accuracy.drop:+.2f} %"
@@ -43,5 +45,5 @@ def accuracy_change(accuracy: Accuracy) -> str:
 def _change(before: float, after: float, less: str, more: str, tolerance: float) -> str:
     ratio = max(before, after) / max(min(before, after), 1e-12)
     if ratio - 1 <= max(tolerance, SHOWN_AS_ONE):
-        return "unchanged"
+        return UNCHANGED
     return f"{ratio:.3g}x {less if after < before else more}"

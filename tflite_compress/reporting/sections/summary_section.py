@@ -10,7 +10,7 @@ from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import Section, register
-from tflite_compress.reporting.wording import accuracy_change, size_change, time_change
+from tflite_compress.reporting.wording import UNCHANGED, accuracy_change, size_change, time_change
 from tflite_compress.runtimes.run_result import Measurement
 
 
@@ -53,8 +53,9 @@ def _sizes(report: Report) -> Iterator[Row]:
 
 
 def _bytes_row(name: str, before: float, after: float, source: str) -> Row:
-    better = None if before == after else after < before
-    return Row(name, f"{before:,.0f}", f"{after:,.0f}", size_change(before, after), better, source)
+    change = size_change(before, after)
+    better = None if change == UNCHANGED else after < before
+    return Row(name, f"{before:,.0f}", f"{after:,.0f}", change, better, source)
 
 
 def _accuracy(report: Report) -> Iterator[Row]:
@@ -74,7 +75,7 @@ def _accuracy(report: Report) -> Iterator[Row]:
 def _host_latency(report: Report) -> Iterator[Row]:
     before, after = report.latency.baseline.median_ms, report.latency.result.median_ms
     change = time_change(before, after)
-    better = None if change == "unchanged" else after < before
+    better = None if change == UNCHANGED else after < before
     source = f"measured: {report.latency.source}"
     yield Row("Latency here, ms", f"{before:.3g}", f"{after:.3g}", change, better, source)
 
