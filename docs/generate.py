@@ -152,7 +152,7 @@ def _shown(default: Any) -> str:
 
 
 def _bytes(number: int | None) -> str:
-    from tflite_compress.reporting.results_table import size
+    from tflite_compress.profiles.device_table import format_size as size
 
     return "-" if number is None else size(number)
 

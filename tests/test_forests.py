@@ -76,7 +76,7 @@ def test_the_verdict_is_on_samples_that_chose_nothing(result: tflite_compress.Re
     with np.load(folder / "digits.npz") as arrays:
         assert data["evaluate"]["samples"] + data["calibrate"]["samples"] == len(arrays["x_test"])
         assert data["train"]["samples"] == len(arrays["x_train"])
-    assert any("the verdict is on the others" in note for note in texts(result.report))
+    assert any("held out for choosing settings" in note for note in texts(result.report))
 
 
 def test_the_file_answers_with_probabilities(result: tflite_compress.Result, folder: Path) -> None:
@@ -106,7 +106,7 @@ def test_pages_speak_of_trees(result: tflite_compress.Result) -> None:
     for page in ("report.html", "report.md"):
         text = (out / page).read_text()
         assert "splits and leaves" in text
-        assert "C code" in text and "says the same as its library" in text
+        assert "C code" in text and "agrees with its library" in text
     assert (out / "MODEL_CARD.md").exists()
 
 

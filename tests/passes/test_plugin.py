@@ -59,11 +59,11 @@ pass = "convert"
 precision = "float32"
 """
 RUN = """
-import json, sys
+import msgspec, sys
 from tflite_compress.compression.compress import compress
 result = compress(sys.argv[1], "raspberry-pi-4", "snapped.toml", data=sys.argv[2], out="out", max_drop=1.0,
                   overrides={"threshold": 10.0}, bundle=False, details=False, latency_seconds=0.01)
-print(json.dumps(result.report))
+print(msgspec.json.encode(result.report).decode())
 """
 
 
@@ -89,8 +89,8 @@ def test_a_recipe_runs_a_pass_of_another_distribution(
     done = python(RUN, str(digits), str(digits_data), env=env)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
-    assert report["recipe"]["in_short"] == "weights below 10 cut + float32"
-    assert [step["pass"] for step in report["passes"]] == ["snap", "convert"]
+    assert report["recipe"]["summary"] == "weights below 10 cut + float32"
+    assert [step["name"] for step in report["passes"]] == ["snap", "convert"]
     assert report["accuracy"]["after"] < 0.3 < report["accuracy"]["before"]  # every weight is cut
 
 

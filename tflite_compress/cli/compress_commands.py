@@ -69,6 +69,7 @@ def compress(
 
     Exit code 0: accuracy and limits are met. Exit code 1: they are not.
     """
+    from tflite_compress.pipeline import recipe_table
     from tflite_compress.pipeline.plan import make_plan
     from tflite_compress.reporting import results_table
     from tflite_compress.trees.load_forest import is_forest
@@ -77,7 +78,7 @@ def compress(
     forest = is_forest(model)
     plans = [make_plan(name, options.recipe, settings, limited, forest) for name in options.device]
     if options.dry_run:
-        results_table.print_plans(plans)
+        recipe_table.print_plans(plans)
         return 0
     from tflite_compress.compression.compress import run_plans
     from tflite_compress.compression.options import Options

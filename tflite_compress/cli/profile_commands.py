@@ -27,25 +27,25 @@ class ProfileOptions:
 @command(SECTION, "rp2040", name="A device profile: a name, or the path of a TOML file.")
 def devices(name: str | None = None, *, options: ProfileOptions) -> int:
     """List device profiles, or show one with its sources."""
+    from tflite_compress.profiles import device_table
     from tflite_compress.profiles.devices import all_devices, load_device
-    from tflite_compress.reporting import results_table
 
     if name is None and not options.toml:
-        results_table.print_devices(all_devices())
+        device_table.print_devices(all_devices())
         return 0
-    return _show("devices", name, options.toml, load_device, results_table.print_device)
+    return _show("devices", name, options.toml, load_device, device_table.print_device)
 
 
 @command(SECTION, "int8", name="A recipe: a name, or the path of a TOML file.")
 def recipes(name: str | None = None, *, options: ProfileOptions) -> int:
     """List recipes, or show one with all settings."""
+    from tflite_compress.pipeline import recipe_table
     from tflite_compress.pipeline.recipes import all_recipes, load_recipe
-    from tflite_compress.reporting import results_table
 
     if name is None and not options.toml:
-        results_table.print_recipes(all_recipes())
+        recipe_table.print_recipes(all_recipes())
         return 0
-    return _show("recipes", name, options.toml, load_recipe, results_table.print_recipe)
+    return _show("recipes", name, options.toml, load_recipe, recipe_table.print_recipe)
 
 
 def _show(
