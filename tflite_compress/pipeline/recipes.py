@@ -125,7 +125,7 @@ def override(recipe: Recipe, overrides: Overrides, where: str = "command line") 
             raise UsageError(
                 f"--{key.replace('_', '-')}: recipe '{recipe.name}' has no such setting."
                 f"{closest(name, known)}",
-                f"Its settings are: {', '.join(known)}.",
+                f"Its settings are: {', '.join('--' + name.replace('_', '-') for name in known)}.",
             )
         for table in tables:
             table[name] = _as_wanted(value, table[name])
