@@ -1,4 +1,4 @@
-"""What the command line calls, one to one: ``compress``, ``compress_many`` and ``repeat``."""
+"""Compress models, several devices at a time, and repeat recorded runs."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from tflite_compress.support.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from tflite_compress.data.gather import DataSpec
+    from tflite_compress.data.sources import DataSource
 
 
 def compress(
-    model: Any,
+    model: object,
     device: str,
     recipe: str | Recipe | None = None,
     *,
-    data: Any = None,
-    train: Any = None,
-    calibrate: Any = None,
-    evaluate: Any = None,
+    data: DataSource | None = None,
+    train: DataSource | None = None,
+    calibrate: DataSource | None = None,
+    evaluate: DataSource | None = None,
     preprocess: str = "none",
     resize: bool = False,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     overrides: Overrides | None = None,
-    **options: Any,
+    **options: object,
 ) -> Result:
     """Compress a Keras model, or a forest of decision trees, for one device.
 
@@ -60,7 +61,7 @@ def compress(
         The result; check ``passed``.
 
     Raises:
-        CompressError: Something the user can mend; the message says what and how.
+        CompressError: The user can correct something; the message says what and how.
 
     Examples:
         >>> result = compress("model.keras", "raspberry-pi-4", data="data.npz")  # doctest: +SKIP
@@ -75,17 +76,17 @@ def compress(
 
 
 def compress_many(
-    model: Any,
+    model: object,
     devices: Sequence[str],
     recipe: str | Recipe | None,
-    spec: Any,
+    spec: DataSpec,
     *,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     overrides: Overrides | None = None,
-    **options: Any,
+    **options: object,
 ) -> list[Result]:
-    """Compress a model for several devices, which share the training they have in common.
+    """Compress a model for several devices; the training they have in common runs once.
 
     Args:
         model: See :func:`compress`.
@@ -98,7 +99,7 @@ def compress_many(
         **options: See :class:`Options`.
 
     Raises:
-        CompressError: Something the user can mend.
+        CompressError: The user can correct something.
     """
     from tflite_compress.trees.load_forest import is_forest
 
@@ -110,9 +111,9 @@ def compress_many(
 
 
 def run_plans(
-    model: Any,
+    model: object,
     plans: Sequence[Plan],
-    spec: Any,
+    spec: DataSpec,
     options: Options,
     out: str | os.PathLike[str] | None,
     progress: Progress,
@@ -121,13 +122,13 @@ def run_plans(
     ledger: str | None = None,
     invocation: str | None = None,
 ) -> list[Result]:
-    """Run plans that are already settled; see :func:`compress_many`.
+    """Run resolved plans; see :func:`compress_many`.
 
     Args:
         model: A path or a model, as for :func:`compress`.
         plans: One plan per device.
         spec: Where data comes from.
-        options: Settled options.
+        options: Checked options.
         out: Folder for the result; None for the default.
         progress: Where to report progress.
         expected_data: What a manifest recorded of the data; anything else is refused.
@@ -136,7 +137,7 @@ def run_plans(
         invocation: The command line that asked for it, if one did.
 
     Raises:
-        CompressError: Something the user can mend.
+        CompressError: The user can correct something.
     """
     from tflite_compress.compression.session import Session, open_session
     from tflite_compress.reporting.manifest import data_record
@@ -216,7 +217,7 @@ def default_out(model: Any, devices: Sequence[str]) -> Path:
 
 
 def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
-    """Say before any work that a recipe needs data and there is none.
+    """Raise before any work if a recipe needs data and none was given.
 
     Evaluation data alone is enough if no candidate trains or calibrates: its score may call for each of them.
     """
@@ -242,7 +243,7 @@ def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
 
 
 def _write_index(staging: Path, results: Sequence[Result]) -> None:
-    """The top manifest of a run over several devices: where each one's files are."""
+    """Write the manifest of a run over several devices: where each one's files are."""
     from tflite_compress.support.file_manifest import fingerprint
     from tflite_compress.support.staging import MANIFEST, write_file
 

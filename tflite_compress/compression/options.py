@@ -58,7 +58,7 @@ class Options:
         return Limits(self.max_flash_bytes, self.max_ram_bytes)
 
 
-def make_options(values: dict[str, Any]) -> Options:
+def make_options(values: Mapping[str, Any]) -> Options:
     """Check option names and values.
 
     Raises:
