@@ -21,11 +21,11 @@ def shaken(model: Any) -> Any:
 
 
 def without_share(model: Any, share: float) -> tuple[Any, Dependencies, np.ndarray]:
-    """Remove that share of each group's bundles."""
+    """Remove that share of each family's groups."""
     dependencies = trace(model)
     keep = np.ones(dependencies.count, bool)
-    for group in costs(dependencies, "int8").groups:
-        keep[group[: int(share * len(group))]] = False
+    for family in costs(dependencies, "int8").families:
+        keep[family[: int(share * len(family))]] = False
     return without_channels(model, dependencies, keep), dependencies, keep
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tflite_compress.channels.cost import Costs, costs
 from tflite_compress.channels.dependencies import Dependencies, trace
-from tflite_compress.channels.groups import groups, max_kept, shares_asked
+from tflite_compress.channels.families import families, max_kept, shares_asked
 from tflite_compress.channels.saliency import from_weights, taylor
 from tflite_compress.channels.select import choose
 from tflite_compress.support.errors import ConfigError
@@ -39,17 +39,17 @@ def test_the_target_is_met_with_multiples(
     saliency = np.random.default_rng(0).uniform(size=dependencies.count)
     full = cost.total(what, cost.sizes.astype(float))
     keep = choose(cost, saliency, {what: share * full}, 8, dependencies.count)
-    kept = np.asarray([keep[group].sum() for group in cost.groups])
+    kept = np.asarray([keep[family].sum() for family in cost.families])
     assert cost.total(what, kept) <= share * full
     assert all(count % 8 == 0 and count >= 8 for count in kept)
-    for group in cost.groups:  # the least salient went
-        assert saliency[group][keep[group]].min() >= saliency[group][~keep[group]].max(initial=0)
+    for family in cost.families:  # the least salient went
+        assert saliency[family][keep[family]].min() >= saliency[family][~keep[family]].max(initial=0)
 
 
 def test_an_unreachable_target_leaves_a_network(traced: tuple[Dependencies, Costs]) -> None:
     dependencies, cost = traced
     keep = choose(cost, np.ones(dependencies.count), {"macs": 0.0}, 1, dependencies.count)
-    assert [int(keep[group].sum()) for group in cost.groups] == [3, 4]  # a tenth, rounded up
+    assert [int(keep[family].sum()) for family in cost.families] == [3, 4]  # a tenth, rounded up
 
 
 def test_no_target_removes_nothing(traced: tuple[Dependencies, Costs]) -> None:
@@ -59,12 +59,12 @@ def test_no_target_removes_nothing(traced: tuple[Dependencies, Costs]) -> None:
 
 def test_shares_asked_of_single_layers(traced: tuple[Dependencies, Costs]) -> None:
     dependencies, cost = traced
-    found = groups(dependencies, cost)
+    found = families(dependencies, cost)
     assert [(g.layers, g.size) for g in found] == [(("early",), 24), (("late",), 32)]
     most = max_kept(shares_asked(("^early$=0.5", "l.*=0.3")), found, found)
     assert most.tolist() == [pytest.approx(7.2), pytest.approx(9.6)]  # 'early' also matches 'l.*'
     keep = choose(cost, np.ones(dependencies.count), {}, 8, dependencies.count, most)
-    assert [int(keep[group].sum()) for group in cost.groups] == [8, 8]
+    assert [int(keep[family].sum()) for family in cost.families] == [8, 8]
 
 
 @pytest.mark.parametrize("rule", ["early", "early=2", "early=0", "(=0.5", "early=half"])
@@ -74,7 +74,7 @@ def test_shares_that_make_no_sense(rule: str) -> None:
 
 
 def test_a_share_for_a_layer_that_is_not_there(traced: tuple[Dependencies, Costs]) -> None:
-    found = groups(*traced)
+    found = families(*traced)
     with pytest.raises(ConfigError, match="'nowhere' names no layer") as error:
         max_kept(shares_asked(("nowhere=0.5",)), found, found)
     assert "early, late" in error.value.hint
@@ -99,7 +99,7 @@ def test_taylor_finds_the_channels_that_do_nothing(keras2: Any, model: Any) -> N
     )
     early = next(layer for layer in dependencies.layers if layer.layer.name == "early")
     assert early.width is not None
-    assert np.flatnonzero(saliency[dependencies.bundles(early.width)] < 1e-12).tolist() == [5, 6, 7]
+    assert np.flatnonzero(saliency[dependencies.groups(early.width)] < 1e-12).tolist() == [5, 6, 7]
 
 
 @pytest.mark.parametrize("criterion", ["l1", "l2", "bn_gamma"])
@@ -115,5 +115,5 @@ def test_saliency_from_weights(keras2: Any, model: Any, criterion: Any) -> None:
     dependencies = trace(copy)
     width = next(layer.width for layer in dependencies.layers if layer.layer.name == "early")
     assert width is not None
-    ranking = from_weights(dependencies, criterion)[dependencies.bundles(width)]
+    ranking = from_weights(dependencies, criterion)[dependencies.groups(width)]
     assert int(np.argmin(ranking)) == 4

@@ -1,1 +1,1 @@
-"""Channel pruning: which channels hang together, what they cost, which to remove, and the smaller model."""
+"""Channel pruning: groups of channels, their cost, the choice of what to remove, and the smaller model."""

@@ -1,4 +1,4 @@
-"""What a model costs as a function of how many channels stay, without building it."""
+"""Estimate MACs and bytes of a pruned model from the number of channels left, without building it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from typing import Literal
 import numpy as np
 
 from tflite_compress.channels.dependencies import Dependencies
+from tflite_compress.models.keras_types import Tensor
 
 Quantity = Literal["macs", "bytes"]
 
 WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "dynamic": 1.0, "int8": 1.0, "int16x8": 1.0}
-# For each output channel: the bias, and in integer files the scales of weight and bias.
+# Per output channel: the bias, and in integer files the scales of weight and bias.
 CHANNEL_BYTES = {"float32": 4.0, "float16": 2.0, "dynamic": 8.0, "int8": 12.0, "int16x8": 16.0}
 
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """Multiply-accumulates and bytes as sums of products of axis lengths.
+    """MACs and bytes of a model, as sums of products of axis lengths.
 
-    Bundles that appear in the same axes are alike and form a group: only how many of a group stay matters.
+    A group is a set of channels that must be removed together. A family is the set of all groups that occur
+    in the same axes. The cost depends only on the number of groups left in each family.
 
     Attributes:
-        groups: Bundles of each group.
-        entries: float64, shape (axes, groups): entries of an axis that go with one bundle of a group.
-        fixed: float64, shape (axes,): entries of each axis that always stay.
-        axes_of: For each weight, the axes it has.
-        makes: bool, shape (axes,): the axis is the width of a layer.
-        macs, bytes: float64, shape (weights,): what each combination of entries of its axes costs.
+        families: Group numbers of each family.
+        entries: float64, shape (axes, families): entries that one group of a family has in an axis.
+        fixed: float64, shape (axes,): entries of each axis that cannot be removed.
+        axes_of: The axes of each weight.
+        makes: bool, shape (axes,): True if the axis is the output axis of a layer.
+        macs: float64, shape (weights,): MACs per element of a weight, restricted to its labelled axes.
+        bytes: float64, shape (weights,): bytes per element of a weight, restricted to its labelled axes.
     """
 
-    groups: tuple[np.ndarray, ...]
+    families: tuple[np.ndarray, ...]
     entries: np.ndarray
     fixed: np.ndarray
     axes_of: tuple[tuple[int, ...], ...]
@@ -41,17 +44,17 @@ class Costs:
 
     @property
     def sizes(self) -> np.ndarray:
-        """Number of bundles in each group, int64."""
-        return np.asarray([len(g) for g in self.groups], np.int64)
+        """Number of groups in each family, int64, shape (families,)."""
+        return np.asarray([len(g) for g in self.families], np.int64)
 
     def total(self, what: Quantity, kept: np.ndarray) -> float:
-        """Cost of the model with ``kept`` bundles of each group."""
+        """Return the cost of the model if ``kept`` groups of each family stay."""
         return float(self._products(self.entries @ kept + self.fixed) @ getattr(self, what))
 
-    def saving(self, what: Quantity, kept: np.ndarray, group: int, count: int) -> float:
-        """What removing ``count`` more bundles of a group saves."""
+    def saving(self, what: Quantity, kept: np.ndarray, family: int, count: int) -> float:
+        """Return the cost saved if ``count`` more groups of a family are removed."""
         lengths = self.entries @ kept + self.fixed
-        touched = self.entries[:, group]
+        touched = self.entries[:, family]
         rows = [i for i, own in enumerate(self.axes_of) if any(touched[a] for a in own)]
         price = getattr(self, what)[rows]
         after = self._products(lengths - count * touched, rows)
@@ -63,11 +66,11 @@ class Costs:
 
 
 def costs(dependencies: Dependencies, precision: str) -> Costs:
-    """Set up the cost of a traced model.
+    """Return the costs of a traced model.
 
     Args:
-        dependencies: The model's channels.
-        precision: The type the model will be converted to; decides the bytes.
+        dependencies: The groups of channels of the model.
+        precision: The precision the model will be converted to. It determines the bytes per weight.
     """
     members: dict[int, list[tuple[int, int]]] = {}
     fixed: list[float] = []
@@ -78,38 +81,37 @@ def costs(dependencies: Dependencies, precision: str) -> Costs:
         for weight, axes, reuse in zip(found.layer.weights, found.weights, found.reuse, strict=True):
             own = range(len(fixed), len(fixed) + len(axes))
             for number, axis in zip(own, axes, strict=True):
-                bundles, counts = np.unique(dependencies.bundles(axis.labels), return_counts=True)
-                free = bundles >= 0
+                groups, counts = np.unique(dependencies.groups(axis.labels), return_counts=True)
+                free = groups >= 0
                 fixed.append(float(counts[~free].sum()))
                 makes.append(axis.role == "out")
-                for bundle, count in zip(bundles[free].tolist(), counts[free].tolist(), strict=True):
-                    members.setdefault(bundle, []).append((number, count))
+                for group, count in zip(groups[free].tolist(), counts[free].tolist(), strict=True):
+                    members.setdefault(group, []).append((number, count))
             labelled = {axis.number for axis in axes}
             rest = float(np.prod([d for i, d in enumerate(weight.shape) if i not in labelled]))
             axes_of.append(tuple(own))
             prices.append((rest * reuse, rest * _bytes_of(weight, precision)))
-    groups, entries = _grouped(members, len(fixed))
+    families, entries = _families(members, len(fixed))
     macs, size = (np.asarray(column, np.float64) for column in zip(*prices, strict=True))
-    return Costs(groups, entries, np.asarray(fixed), tuple(axes_of), np.asarray(makes, bool), macs, size)
+    return Costs(families, entries, np.asarray(fixed), tuple(axes_of), np.asarray(makes, bool), macs, size)
 
 
-def _bytes_of(weight: object, precision: str) -> float:
-    """Bytes of one entry; of the vectors of BatchNorm only one stays, as the bias it is folded into."""
-    if len(weight.shape) > 1:  # type: ignore[attr-defined]
+def _bytes_of(weight: Tensor, precision: str) -> float:
+    """Return the bytes of one element. BatchNorm is folded, so only its beta counts, as a bias."""
+    if len(weight.shape) > 1:
         return WEIGHT_BYTES[precision]
-    name = str(weight.name)  # type: ignore[attr-defined]
-    return CHANNEL_BYTES[precision] if "bias" in name or "beta" in name else 0.0
+    return CHANNEL_BYTES[precision] if "bias" in weight.name or "beta" in weight.name else 0.0
 
 
-def _grouped(
+def _families(
     members: dict[int, list[tuple[int, int]]], axes: int
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Bundles with the same axes, and the entries one bundle of each group has in each axis."""
+    """Return the groups of each family, and the entries of one group in each axis, shape (axes, families)."""
     alike: dict[tuple[tuple[int, int], ...], list[int]] = {}
-    for bundle in sorted(members):
-        alike.setdefault(tuple(members[bundle]), []).append(bundle)
+    for group in sorted(members):
+        alike.setdefault(tuple(members[group]), []).append(group)
     entries = np.zeros((axes, len(alike)))
-    for group, signature in enumerate(alike):
+    for family, signature in enumerate(alike):
         for axis, count in signature:
-            entries[axis, group] = count
-    return tuple(np.asarray(bundles) for bundles in alike.values()), entries
+            entries[axis, family] = count
+    return tuple(np.asarray(groups) for groups in alike.values()), entries

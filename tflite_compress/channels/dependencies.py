@@ -1,21 +1,21 @@
-"""Which channels hang together across a graph, and which entries of which weights they are.
+"""Trace channels through a graph: which must be removed together, and which weight elements they own.
 
-Channels joined by an addition, a BatchNorm, a depthwise convolution or a shared layer must be removed
-together; the idea of tracing such groups through the graph is that of Fang et al., "DepGraph: Towards
-Any Structural Pruning" (arXiv:2301.12900). Here each channel carries a label through the graph.
+An addition, a BatchNorm, a depthwise convolution or a shared layer connects channels, which then must be
+removed together. Fang et al., "DepGraph: Towards Any Structural Pruning" (arXiv:2301.12900), trace such
+groups through the graph. This implementation gives each channel a label and follows the labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.channels.labels import FROZEN, LabelBook, Labels
 from tflite_compress.channels.probe import channelwise_by_trial
 from tflite_compress.channels.rules import RULES, Axis, Effect, Visit
+from tflite_compress.models.keras_types import KerasModel, Layer, Node, Tensor
 from tflite_compress.support.errors import ModelError
 
 
@@ -26,11 +26,11 @@ class LayerChannels:
     Attributes:
         layer: The tf_keras layer.
         weights: The labelled axes of each weight, in the order of ``layer.weights``.
-        width: Labels that count the layer's width, where it has one.
-        reuse: How often one inference uses each entry of each weight, over all calls of the layer.
+        width: Labels of the layer's width (``filters``, ``units``), or None if it has none.
+        reuse: How often one inference uses each element of each weight, over all calls of the layer.
     """
 
-    layer: Any
+    layer: Layer
     weights: tuple[tuple[Axis, ...], ...]
     width: Labels | None
     reuse: tuple[int, ...]
@@ -38,46 +38,49 @@ class LayerChannels:
 
 @dataclass(frozen=True, eq=False)
 class Dependencies:
-    """The outcome of tracing a model.
+    """The groups of channels of a traced model.
 
     Attributes:
         layers: Every layer with weights or a width.
-        bundle_of: Bundle of each label, int64; ``FROZEN`` for channels that stay.
-        count: Number of bundles: sets of channels that are removed together.
-        reasons: Why channels stay, by the layer that needs them.
+        group_of: int64, shape (labels,): group of each label; ``FROZEN`` for channels that must stay.
+        count: Number of groups.
+        reasons: Why channels must stay, by the name of the layer that needs them.
     """
 
     layers: tuple[LayerChannels, ...]
-    bundle_of: np.ndarray
+    group_of: np.ndarray
     count: int
     reasons: dict[str, str]
 
-    def bundles(self, labels: Labels) -> np.ndarray:
-        """Bundle of each entry of an axis."""
-        found: np.ndarray = self.bundle_of[labels]
+    def groups(self, labels: Labels) -> np.ndarray:
+        """Return the group of each entry of an axis, int64, shape (channels,)."""
+        found: np.ndarray = self.group_of[labels]
         return found
 
     def kept(self, labels: Labels, keep: np.ndarray) -> np.ndarray:
-        """Indices along an axis that stay.
+        """Return the indices of an axis that stay, int64.
 
         Args:
-            labels: The axis.
-            keep: bool, shape (bundles,).
+            labels: Labels of the axis, shape (channels,).
+            keep: bool, shape (groups,): True for groups that stay.
         """
-        bundles = self.bundle_of[labels]
-        return np.flatnonzero((bundles == FROZEN) | np.append(keep, True)[bundles])
+        groups = self.group_of[labels]
+        return np.flatnonzero((groups == FROZEN) | np.append(keep, True)[groups])
 
 
-def trace(model: Any, untouched: Callable[[str], bool] = lambda name: False) -> Dependencies:
+def trace(model: KerasModel, untouched: Callable[[str], bool] = lambda name: False) -> Dependencies:
     """Trace channels through a flat functional tf_keras model.
 
     Args:
         model: The model; unchanged.
-        untouched: Tells by name whether a layer keeps the channels it makes.
+        untouched: Returns True for the name of a layer that keeps all the channels it produces.
 
     Returns:
-        Its dependencies. Channels of the inputs and outputs stay, and so do those read by a layer that
-        nothing is known about.
+        The groups of channels. Channels of inputs and outputs stay, and so do channels read by a layer
+        without a known rule.
+
+    Raises:
+        ModelError: A shared layer is called on inputs of different widths.
     """
     book = LabelBook()
     labels: dict[int, Labels] = {}
@@ -98,11 +101,11 @@ def trace(model: Any, untouched: Callable[[str], bool] = lambda name: False) -> 
                 book.freeze(effect.width)
     for tensor in model.outputs:
         book.freeze(labels[id(tensor)])
-    bundle_of = book.bundles()
-    return Dependencies(tuple(found.values()), bundle_of, int(bundle_of.max(initial=-1)) + 1, book.reasons)
+    group_of = book.groups()
+    return Dependencies(tuple(found.values()), group_of, int(group_of.max(initial=-1)) + 1, book.reasons)
 
 
-def _visit(node: Any, labels: dict[int, Labels]) -> Visit:
+def _visit(node: Node, labels: dict[int, Labels]) -> Visit:
     inputs = _flatten(node.keras_inputs)
     return Visit(
         node.layer,
@@ -114,7 +117,7 @@ def _visit(node: Any, labels: dict[int, Labels]) -> Visit:
 
 
 def _effect(visit: Visit, book: LabelBook) -> Effect:
-    """Apply the layer's rule; without one, try the layer out; failing that, it needs what it has."""
+    """Return what a layer does to channels: by its rule, else by probing it, else it needs all channels."""
     kind = type(visit.layer).__name__
     rule = RULES.get(kind) if type(visit.layer).__module__.startswith("tf_keras") else None
     effect = rule(visit, book) if rule else channelwise_by_trial(visit, book)
@@ -130,8 +133,8 @@ def _effect(visit: Visit, book: LabelBook) -> Effect:
     return Effect(tuple(outputs), tuple(() for _ in visit.layer.weights), None, reuse)
 
 
-def _remember(layer: Any, effect: Effect, found: dict[int, LayerChannels], book: LabelBook) -> None:
-    """Record the labelled axes; another call of the same layer must read and make the same channels."""
+def _remember(layer: Layer, effect: Effect, found: dict[int, LayerChannels], book: LabelBook) -> None:
+    """Record the labelled axes of a layer. Further calls of the layer unite their channels with these."""
     if not effect.weights and effect.width is None:
         return
     before = found.get(id(layer))
@@ -150,19 +153,19 @@ def _remember(layer: Any, effect: Effect, found: dict[int, LayerChannels], book:
     found[id(layer)] = LayerChannels(layer, before.weights, before.width, total)
 
 
-def _frozen(book: LabelBook, tensor: Any) -> Labels:
+def _frozen(book: LabelBook, tensor: Tensor) -> Labels:
     shape = tuple(tensor.shape)
     labels = book.fresh(shape[-1] or 0 if len(shape) > 1 else 0)
     book.freeze(labels)
     return labels
 
 
-def _kind(layer: Any) -> str:
+def _kind(layer: Layer) -> str:
     inner = getattr(layer, "_operation", None)
     return type(layer if inner is None else inner).__name__
 
 
-def _flatten(structure: Any) -> list[Any]:
+def _flatten(structure: object) -> list[Tensor]:
     from tflite_compress.support.backend import tensorflow
 
     return list(tensorflow().nest.flatten(structure))

@@ -1,4 +1,4 @@
-"""Channel labels: each channel a layer produces gets a number, and numbers that must go together unite."""
+"""Channel labels: a number for each channel, and the labels that must be removed together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FROZEN = -1
 
 
 class LabelBook:
-    """Hands out labels and remembers which belong together (a disjoint-set forest) and which must stay."""
+    """Labels of all channels, the groups they form (a disjoint-set forest), and which of them must stay."""
 
     def __init__(self) -> None:
         self._parents: list[int] = []
@@ -17,14 +17,14 @@ class LabelBook:
         self.reasons: dict[str, str] = {}
 
     def fresh(self, count: int) -> Labels:
-        """Labels nobody has yet."""
+        """Return ``count`` new labels, int64, shape (count,)."""
         start = len(self._parents)
         self._parents.extend(range(start, start + count))
         self._frozen.extend([False] * count)
         return np.arange(start, start + count)
 
     def unite(self, first: Labels, second: Labels) -> None:
-        """Make the channels of two axes of the same length live and die together, one by one."""
+        """Put entry i of both axes into the same group, for every i. The axes have the same length."""
         for a, b in zip(first.tolist(), second.tolist(), strict=True):
             a, b = self._root(a), self._root(b)
             if a != b:
@@ -32,18 +32,24 @@ class LabelBook:
                 self._frozen[a] = self._frozen[a] or self._frozen[b]
 
     def freeze(self, labels: Labels, layer: str = "", why: str = "") -> None:
-        """Make sure channels stay; ``why`` is what the user reads about the layer that needs them."""
+        """Mark channels as not removable.
+
+        Args:
+            labels: Labels of the channels.
+            layer: Name of the layer that needs them.
+            why: The reason shown to the user. Without one, nothing is recorded.
+        """
         free = [root for root in map(self._root, labels.tolist()) if not self._frozen[root]]
         for root in free:
             self._frozen[root] = True
         if free and why:
             self.reasons.setdefault(layer, why)
 
-    def bundles(self) -> np.ndarray:
-        """The bundle each label belongs to, numbered from 0; ``FROZEN`` for those that stay.
+    def groups(self) -> np.ndarray:
+        """Return the group of each label, numbered from 0.
 
         Returns:
-            int64, shape (labels,).
+            int64, shape (labels,); ``FROZEN`` for channels that must stay.
         """
         numbers: dict[int, int] = {}
         found = np.full(len(self._parents), FROZEN)

@@ -1,8 +1,8 @@
-"""How many MACs may remain for a latency: measured on this machine, since MACs are only half the story."""
+"""Find the share of MACs that reaches a latency, by measuring smaller models on this machine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,17 +12,19 @@ from tflite_compress.channels.rebuild import without_channels
 from tflite_compress.channels.select import choose
 
 if TYPE_CHECKING:
+    from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.profiles.devices import Precision
     from tflite_compress.support.progress import Progress
 
 Samples = tuple[np.ndarray, ...]
+File = tuple[bytes, tuple[tuple[str, ...], tuple[str, ...]]]  # a .tflite, names of its inputs and outputs
 STEPS = 5
 SECONDS = 0.5
 CALIBRATION = 16
 
 
 def macs_for_latency(
-    handle: Any,
+    handle: KerasModel,
     dependencies: Dependencies,
     costs: Costs,
     saliency: np.ndarray,
@@ -32,24 +34,24 @@ def macs_for_latency(
     samples: Samples,
     progress: Progress,
 ) -> float:
-    """Find by bisection the share of MACs at which a model takes ``ratio`` of its latency.
+    """Return the share of MACs at which a pruned model takes ``ratio`` of the original latency.
 
-    Each candidate is cut, converted and timed in turns with the whole model; latency does not depend on
-    the values of the weights, so none is trained.
+    The share is found by bisection. Each candidate is pruned, converted and timed interleaved with the
+    original model. Latency does not depend on the values of the weights, so candidates are not trained.
 
     Args:
-        handle: The whole model.
-        dependencies: Its channels.
-        costs: What each channel costs.
-        saliency: How much each channel matters, shape (channels,).
-        ratio: Latency wanted, as a share of the whole model's.
+        handle: The original tf_keras model.
+        dependencies: Its groups of channels.
+        costs: Its costs.
+        saliency: float, shape (groups,): saliency of each group.
+        ratio: Target latency as a share of the original latency.
         multiple: Layers keep a multiple of this many channels.
-        precision: The type to convert to.
-        samples: Calibration inputs, one array for each input.
-        progress: Where to report progress.
+        precision: The precision to convert to.
+        samples: Calibration inputs, one array per input, samples first.
+        progress: Receives the progress.
 
     Returns:
-        Share of MACs; the lowest tried where even that is slower than wanted.
+        Share of MACs between 0.02 and 1; the smallest share tried if no candidate is fast enough.
     """
     whole = _file(handle, precision, samples)
     full = costs.total("macs", costs.sizes.astype(float))
@@ -64,8 +66,8 @@ def macs_for_latency(
     return low
 
 
-def _file(handle: Any, precision: Precision, samples: Samples) -> tuple[bytes, tuple[tuple[str, ...], ...]]:
-    """The model as ``.tflite``, and the names of its ports."""
+def _file(handle: KerasModel, precision: Precision, samples: Samples) -> File:
+    """Return the model as ``.tflite``, and the names of its inputs and outputs."""
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.network import keras_network
 
@@ -75,13 +77,13 @@ def _file(handle: Any, precision: Precision, samples: Samples) -> tuple[bytes, t
     return content, network.tensor_names
 
 
-def _ratio(whole: Any, smaller: Any, samples: Samples) -> float:
+def _ratio(whole: File, smaller: File, samples: Samples) -> float:
     from tflite_compress.runtimes.litert import LiteRTModel
     from tflite_compress.timing.paired import measure_alternately
 
     models = []
-    for content, ports in (whole, smaller):
-        model = LiteRTModel(content, *ports)
+    for content, (inputs, outputs) in (whole, smaller):
+        model = LiteRTModel(content, inputs, outputs)
         model.set_inputs(tuple(x[:1] for x in samples))
         models.append(model)
     before, after = measure_alternately(models, SECONDS)

@@ -1,8 +1,6 @@
-"""Trying out a layer nobody wrote a rule for: does it treat each channel alone?"""
+"""Probe a layer without a rule: run it to find out whether it processes each channel independently."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -14,17 +12,18 @@ FREE_SIZE = 8
 
 
 def channelwise_by_trial(visit: Visit, book: LabelBook) -> Effect | None:
-    """Run a weightless layer on all channels and on every second one.
+    """Return the effect of a layer without weights if it processes each channel independently.
 
-    Where the second answer is every second channel of the first, on random numbers, the layer works on
-    each channel alone, and several inputs are joined entry by entry.
+    The layer runs on random numbers, once with all channels and once with every second channel. It is
+    channelwise if the second output equals every second channel of the first. Several inputs are then joined
+    entry by entry.
 
     Args:
         visit: The layer's call.
-        book: Where joined labels are united.
+        book: Receives the labels that are united.
 
     Returns:
-        The effect, or None where the layer needs all its channels, or cannot be run alone.
+        The effect, or None if the layer needs all its channels or cannot be run on its own.
     """
     width = visit.output_shapes[0][-1]
     widths = {len(labels) for labels in visit.inputs}
@@ -39,7 +38,7 @@ def channelwise_by_trial(visit: Visit, book: LabelBook) -> Effect | None:
     try:
         whole, half = _run(visit, values), _run(visit, halves)
     except Exception:
-        return None  # shapes written into the call's arguments, integer inputs: it needs what it has
+        return None  # fixed shapes in the call's arguments or integer inputs: it needs all its channels
     if whole.ndim < 2 or whole.shape[-1] != width or half.shape != (*whole.shape[:-1], (width + 1) // 2):
         return None
     if not np.allclose(whole[..., ::2], half, rtol=1e-4, atol=1e-5):
@@ -48,11 +47,11 @@ def channelwise_by_trial(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def _run(visit: Visit, values: list[np.ndarray]) -> np.ndarray:
-    """Call the layer with its recorded arguments, graph tensors replaced by arrays in their order."""
+    """Return the output of a layer called with its recorded arguments, with arrays for the graph tensors."""
     tf = tensorflow()
     remaining = iter(values)
 
-    def swap(x: Any) -> Any:
+    def swap(x: object) -> object:
         return tf.constant(next(remaining)) if hasattr(x, "_keras_history") else x
 
     args, kwargs = tf.nest.map_structure(swap, visit.arguments)

@@ -1,33 +1,32 @@
-"""Building the smaller model: every weight cut to the channels that stay."""
+"""Build the smaller model: every weight restricted to the channels that stay."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.channels.dependencies import Dependencies, LayerChannels
 from tflite_compress.models.copying import rebuild
+from tflite_compress.models.keras_types import Config, KerasModel, Layer
 
 
-def without_channels(model: Any, dependencies: Dependencies, keep: np.ndarray) -> Any:
-    """A plain model without the channels of the bundles that go.
+def without_channels(model: KerasModel, dependencies: Dependencies, keep: np.ndarray) -> KerasModel:
+    """Return a copy of a model without the channels of the removed groups.
 
     Args:
         model: The model that was traced; unchanged.
-        dependencies: Its channels.
-        keep: bool, shape (bundles,): False removes.
+        dependencies: Its groups of channels.
+        keep: bool, shape (groups,): False for groups to remove.
 
     Returns:
-        A flat ``tf_keras.Model`` with weights of its own.
+        A flat ``tf_keras.Model`` that shares no weights with ``model``.
     """
     by_layer = {id(found.layer): found for found in dependencies.layers}
-    made: list[tuple[LayerChannels, Any]] = []
+    made: list[tuple[LayerChannels, Layer]] = []
 
-    def smaller(layer: Any) -> Any:
+    def smaller(layer: Layer) -> Layer:
         found = by_layer.get(id(layer))
         if found is None:
-            # A layer used at two widths would have no single output shape any more.
+            # A copy, because a layer used at two widths has no single output shape.
             return (
                 layer if layer.weights or not _plain(layer) else type(layer).from_config(layer.get_config())
             )
@@ -42,7 +41,7 @@ def without_channels(model: Any, dependencies: Dependencies, keep: np.ndarray) -
 
 
 def cut_weights(found: LayerChannels, dependencies: Dependencies, keep: np.ndarray) -> list[np.ndarray]:
-    """A layer's weights with only the channels that stay along every labelled axis."""
+    """Return a layer's weights with only the channels that stay along every labelled axis."""
     weights = found.layer.get_weights()
     for index, axes in enumerate(found.weights):
         for axis in axes:
@@ -50,8 +49,8 @@ def cut_weights(found: LayerChannels, dependencies: Dependencies, keep: np.ndarr
     return list(weights)
 
 
-def _plain(layer: Any) -> bool:
-    """True for tf_keras's own layers, which their configuration describes whole (not functions)."""
+def _plain(layer: Layer) -> bool:
+    """Return True for built-in layers of tf_keras that their configuration describes completely."""
     kind = type(layer).__name__
     return (
         type(layer).__module__.startswith("tf_keras.src.layers")
@@ -60,8 +59,8 @@ def _plain(layer: Any) -> bool:
     )
 
 
-def _changes(found: LayerChannels, dependencies: Dependencies, keep: np.ndarray) -> dict[str, Any]:
-    """Configuration entries that hold the layer's width."""
+def _changes(found: LayerChannels, dependencies: Dependencies, keep: np.ndarray) -> Config:
+    """Return the new configuration entries for the layer's width."""
     if found.width is None:
         return {}
     width = len(dependencies.kept(found.width, keep))

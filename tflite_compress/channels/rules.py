@@ -1,4 +1,7 @@
-"""What each kind of layer does to channels: makes new ones, passes them on, joins them, or needs them all."""
+"""Rules by layer class: which channels a layer produces, passes on, joins or needs.
+
+A rule returns the effect of one call of a layer, or None if it does not apply to that layer.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ class Axis:
     """One axis of a weight whose entries belong to channels.
 
     Attributes:
-        number: Which axis.
+        number: Index of the axis.
         labels: The channel of each entry.
-        role: ``in`` where the weight reads the channels, ``out`` where it makes them, ``along`` where it
-            goes with them one to one (BatchNorm, depthwise).
+        role: ``in`` if the weight reads the channels, ``out`` if it produces them, ``along`` if it has one
+            entry per channel that it passes on (BatchNorm, depthwise convolution).
     """
 
     number: int
@@ -31,13 +34,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class Effect:
-    """What one call of a layer means for channels.
+    """What one call of a layer does to channels.
 
     Attributes:
         outputs: Labels of each output's last axis.
         weights: The labelled axes of each weight, in the order of ``layer.weights``.
-        width: Labels that count the layer's width (``filters``, ``units``), where it has one.
-        reuse: How often one inference uses each entry of each weight: MACs are entries times reuse.
+        width: Labels of the layer's width (``filters``, ``units``), or None if it has none.
+        reuse: How often one inference uses each element of each weight: MACs = elements x reuse.
     """
 
     outputs: tuple[Labels, ...]
@@ -53,35 +56,36 @@ class Visit:
     Attributes:
         layer: The tf_keras layer.
         inputs: Labels of the last axis of each input.
-        input_shapes, output_shapes: Shapes with the batch first.
-        arguments: Positional and keyword arguments of the call, for trying it out.
+        input_shapes: Shape of each input, batch first; None is a free dimension.
+        output_shapes: Shape of each output, batch first; None is a free dimension.
+        arguments: Positional and keyword arguments of the call, for probing the layer.
     """
 
     layer: Any
     inputs: tuple[Labels, ...]
     input_shapes: tuple[tuple[int | None, ...], ...]
     output_shapes: tuple[tuple[int | None, ...], ...]
-    arguments: tuple[tuple[Any, ...], dict[str, Any]] = field(default=((), {}))
+    arguments: tuple[tuple[object, ...], dict[str, object]] = field(default=((), {}))
 
     @property
     def positions(self) -> int:
-        """Entries of the output that each filter computes; free dimensions count as 1."""
+        """Number of output elements each filter computes. Free dimensions count as 1."""
         return _product(self.output_shapes[0][1:-1])
 
 
-Rule = Callable[[Visit, LabelBook], Effect | None]  # None: the rule does not hold for this layer after all
+Rule = Callable[[Visit, LabelBook], Effect | None]  # None: the rule does not apply
 
 
 def _product(dims: tuple[int | None, ...]) -> int:
     return int(np.prod([d or 1 for d in dims], dtype=np.int64))
 
 
-def _channels_last(layer: Any) -> bool:
+def _channels_last(layer: object) -> bool:
     return bool(getattr(layer, "data_format", "channels_last") == "channels_last")
 
 
 def convolution(visit: Visit, book: LabelBook) -> Effect | None:
-    """Kernel (..., in, out) and bias; ``groups`` equal to the filters go along like a depthwise."""
+    """Kernel (..., in, out) and bias. One group per filter is handled as a depthwise convolution."""
     layer, source = visit.layer, visit.inputs[0]
     if not _channels_last(layer):
         return None
@@ -99,7 +103,7 @@ def convolution(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def transposed_convolution(visit: Visit, book: LabelBook) -> Effect | None:
-    """Kernel (..., out, in) and bias; each input position uses the whole kernel."""
+    """Kernel (..., out, in) and bias. Each input position uses the whole kernel."""
     layer, source = visit.layer, visit.inputs[0]
     if not _channels_last(layer):
         return None
@@ -111,7 +115,7 @@ def transposed_convolution(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def depthwise(visit: Visit, book: LabelBook) -> Effect | None:
-    """Kernel (..., in, multiplier): channel ``c`` makes outputs ``c*m`` to ``c*m+m-1``."""
+    """Kernel (..., in, m) with multiplier m. Channel ``c`` produces outputs ``c*m`` to ``c*m+m-1``."""
     if not _channels_last(visit.layer):
         return None
     source = visit.inputs[0]
@@ -121,7 +125,7 @@ def depthwise(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def separable(visit: Visit, book: LabelBook) -> Effect | None:
-    """A depthwise kernel, then a pointwise one."""
+    """A depthwise kernel, a pointwise kernel and a bias."""
     layer, source = visit.layer, visit.inputs[0]
     if not _channels_last(layer):
         return None
@@ -143,7 +147,7 @@ def dense(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def recurrent(visit: Visit, book: LabelBook) -> Effect | None:
-    """Kernel (in, gates*units), recurrent kernel (units, gates*units) and bias, gate after gate."""
+    """Kernel (in, gates*units), recurrent kernel (units, gates*units) and bias, ordered by gate."""
     layer = visit.layer
     if layer.return_state or layer.stateful or len(visit.inputs) > 1:
         return None
@@ -161,7 +165,7 @@ def recurrent(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def bidirectional(visit: Visit, book: LabelBook) -> Effect | None:
-    """Reads any channels; its own units stay."""
+    """Input channels can be removed. The units of the layer stay."""
     count = len(visit.layer.weights)
     if len(visit.inputs) > 1 or len(visit.output_shapes) > 1:
         return None
@@ -174,13 +178,13 @@ def bidirectional(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def embedding(visit: Visit, book: LabelBook) -> Effect | None:
-    """A table (vocabulary, channels)."""
+    """Table (vocabulary, channels)."""
     made = book.fresh(visit.layer.output_dim)
     return Effect((made,), ((Axis(1, made, "out"),),), made, (0,))
 
 
 def normalization(visit: Visit, book: LabelBook) -> Effect | None:
-    """Vectors along the last axis."""
+    """Vectors (channels,), if the last axis is normalized."""
     axis = visit.layer.axis
     rank = len(visit.input_shapes[0])
     if [a % rank for a in (axis if isinstance(axis, list | tuple) else [axis])] != [rank - 1]:
@@ -190,7 +194,7 @@ def normalization(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def prelu(visit: Visit, book: LabelBook) -> Effect | None:
-    """Slopes of the input's shape."""
+    """Slopes (..., channels), or one slope for all channels."""
     alpha, source = visit.layer.weights[0], visit.inputs[0]
     if alpha.shape[-1] != len(source):
         return Effect((source,), ((),))
@@ -198,7 +202,7 @@ def prelu(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def flatten(visit: Visit, book: LabelBook) -> Effect | None:
-    """Each position's channels one after the other."""
+    """The channels of each position in sequence."""
     if not _channels_last(visit.layer):
         return None
     width = visit.output_shapes[0][-1]
@@ -208,7 +212,7 @@ def flatten(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def reshape(visit: Visit, book: LabelBook) -> Effect | None:
-    """Channels stay last, or all positions are flattened into them."""
+    """The last axis stays, or all axes are flattened into one."""
     source, target = visit.inputs[0], visit.output_shapes[0]
     if target[-1] == len(source):
         return Effect((source,), width=source)
@@ -219,7 +223,7 @@ def reshape(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def join(visit: Visit, book: LabelBook) -> Effect | None:
-    """Add, Multiply and the like: entry by entry, an axis of one entry meeting all."""
+    """Elementwise operations such as Add. An axis of one entry is broadcast and stays."""
     widest = max(visit.inputs, key=len)
     for labels in visit.inputs:
         if len(labels) == len(widest):
@@ -232,7 +236,7 @@ def join(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def concatenate(visit: Visit, book: LabelBook) -> Effect | None:
-    """Side by side along the channels; along another axis the channels are the same ones."""
+    """Concatenates channels on the last axis. On another axis it unites the channels of its inputs."""
     rank = len(visit.output_shapes[0])
     if visit.layer.axis % rank == rank - 1:
         return Effect((np.concatenate(visit.inputs),))
@@ -240,13 +244,13 @@ def concatenate(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def permute(visit: Visit, book: LabelBook) -> Effect | None:
-    """Passes on where the last axis stays last."""
+    """Passes channels on if the last axis stays last."""
     stays = visit.layer.dims[-1] == len(visit.layer.dims)
     return Effect((visit.inputs[0],)) if stays else None
 
 
 def activation(visit: Visit, book: LabelBook) -> Effect | None:
-    """Passes on, unless it looks at all channels at once."""
+    """Passes channels on, except softmax, which reads all channels."""
     function = getattr(visit.layer, "activation", None)
     if getattr(function, "__name__", "") in ("softmax", "log_softmax"):
         return None
@@ -254,12 +258,12 @@ def activation(visit: Visit, book: LabelBook) -> Effect | None:
 
 
 def channelwise(visit: Visit, book: LabelBook) -> Effect | None:
-    """Passes on: pooling, padding, dropout and the like work on each channel alone."""
+    """Passes channels on: pooling, padding and dropout process each channel independently."""
     return Effect((visit.inputs[0],)) if _channels_last(visit.layer) else None
 
 
 def _effect(visit: Visit, made: Labels, weights: Sequence[tuple[Axis, ...]], width: Labels | None) -> Effect:
-    """An effect whose last weight is the bias, where the layer has one."""
+    """Return an effect. The last entry of ``weights`` is the bias, dropped if the layer has none."""
     kept = weights if visit.layer.use_bias else weights[:-1]
     reuse = tuple(visit.positions if len(w.shape) > 1 else 0 for w in visit.layer.weights)
     return Effect((made,), tuple(kept), width, reuse)

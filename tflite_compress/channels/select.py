@@ -1,4 +1,4 @@
-"""Choosing how many channels each group keeps: cheapest loss for what is saved, over the whole model."""
+"""Choose which channels to remove: least saliency per unit of cost saved, over the whole model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.channels.cost import Costs, Quantity
 
-MIN_SHARE = 0.1  # of a group's channels always stay: an empty layer would cut the network in two
+MIN_SHARE = 0.1  # of each family that stays: a layer without channels would disconnect the network
 
 
 def choose(
@@ -17,88 +17,90 @@ def choose(
     saliency: np.ndarray,
     targets: Mapping[Quantity, float],
     multiple: int,
-    bundles: int,
-    most: np.ndarray | None = None,
+    groups: int,
+    max_groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Remove channels until every cost has fallen to its target.
+    """Return which groups to keep to reach every target cost.
 
-    Greedy over all groups: the next step is always the one that loses least saliency for each unit of
-    cost it saves. A step takes a group to the next count that is a multiple of ``multiple``.
+    The choice is greedy over all families. Each step removes the groups with the least saliency per unit of
+    cost saved. A step reduces a family to the next smaller multiple of ``multiple``.
 
     Args:
-        costs: The model's cost.
-        saliency: float, shape (bundles,): what is lost with each bundle.
-        targets: Costs to reach, each in its own unit; where one cannot be reached everything removable goes.
-        multiple: Groups keep a multiple of this many channels, or all they have.
-        bundles: Number of bundles.
-        most: float, shape (groups,): how many bundles each group may keep from the start; None limits none.
+        costs: The costs of the model.
+        saliency: float, shape (groups,): saliency of each group.
+        targets: Maximum cost by quantity, in MACs or bytes. If a target cannot be reached, all removable
+            groups are removed.
+        multiple: Each family keeps a multiple of this many groups, or all of them.
+        groups: Number of groups.
+        max_groups: float, shape (families,): maximum number of groups of each family. None sets no maximum.
 
     Returns:
-        bool, shape (bundles,): True stays.
+        bool, shape (groups,): True for groups that stay.
     """
-    ranked = [group[np.argsort(saliency[group], kind="stable")] for group in costs.groups]
-    sums = [np.concatenate([[0.0], np.cumsum(saliency[group])]) for group in ranked]
+    ranked = [family[np.argsort(saliency[family], kind="stable")] for family in costs.families]
+    sums = [np.concatenate([[0.0], np.cumsum(saliency[family])]) for family in ranked]
     kept = costs.sizes.astype(np.float64)
-    if most is not None:
-        kept = np.asarray([_at_most(int(n), m, multiple) for n, m in zip(kept, most, strict=True)], float)
+    if max_groups is not None:
+        pairs = zip(kept, max_groups, strict=True)
+        kept = np.asarray([_limited(int(size), maximum, multiple) for size, maximum in pairs], float)
     for what, target in targets.items():
         kept = _lowered(costs, sums, what, target, multiple, kept)
-    keep = np.ones(bundles, bool)
-    for bundle_order, count in zip(ranked, kept.astype(int), strict=True):
-        keep[bundle_order[: len(bundle_order) - count]] = False
+    keep = np.ones(groups, bool)
+    for group_order, count in zip(ranked, kept.astype(int), strict=True):
+        keep[group_order[: len(group_order) - count]] = False
     return keep
 
 
 def _lowered(
     costs: Costs, sums: list[np.ndarray], what: Quantity, target: float, multiple: int, kept: np.ndarray
 ) -> np.ndarray:
-    """How many bundles each group keeps once the cost is at most ``target``."""
+    """Return the number of groups each family keeps for a cost of at most ``target``, shape (families,)."""
     kept = kept.copy()
     total = costs.total(what, kept)
-    steps = (_step(costs, sums, what, kept, group, multiple) for group in range(len(sums)))
+    steps = (_step(costs, sums, what, kept, family, multiple) for family in range(len(sums)))
     heap = [step for step in steps if step is not None]
     heapq.heapify(heap)
     while heap and total > target:
-        priority, group = heapq.heappop(heap)
-        step = _step(costs, sums, what, kept, group, multiple)
+        priority, family = heapq.heappop(heap)
+        step = _step(costs, sums, what, kept, family, multiple)
         if step is None:
             continue
-        if step[0] > priority * (1 + 1e-9):  # its neighbours shrank since: it saves less now
+        if step[0] > priority * (1 + 1e-9):  # saves less since connected layers shrank
             heapq.heappush(heap, step)
             continue
-        count = _removed(int(kept[group]), len(sums[group]) - 1, multiple)
-        total -= costs.saving(what, kept, group, count)
-        kept[group] -= count
-        following = _step(costs, sums, what, kept, group, multiple)
+        count = _removed(int(kept[family]), len(sums[family]) - 1, multiple)
+        total -= costs.saving(what, kept, family, count)
+        kept[family] -= count
+        following = _step(costs, sums, what, kept, family, multiple)
         if following is not None:
             heapq.heappush(heap, following)
     return kept
 
 
 def _step(
-    costs: Costs, sums: list[np.ndarray], what: Quantity, kept: np.ndarray, group: int, multiple: int
+    costs: Costs, sums: list[np.ndarray], what: Quantity, kept: np.ndarray, family: int, multiple: int
 ) -> tuple[float, int] | None:
-    """(saliency lost for each unit saved, group) of a group's next step; None where it has none left."""
-    size = len(sums[group]) - 1
-    count = _removed(int(kept[group]), size, multiple)
+    """Return (saliency removed per unit saved, family) for a family's next step, or None if there is none."""
+    size = len(sums[family]) - 1
+    count = _removed(int(kept[family]), size, multiple)
     if count == 0:
         return None
-    gone = size - int(kept[group])
-    saved = costs.saving(what, kept, group, count)
-    lost = float(sums[group][gone + count] - sums[group][gone])
-    return (lost / saved, group) if saved > 0 else None
+    gone = size - int(kept[family])
+    saved = costs.saving(what, kept, family, count)
+    lost = float(sums[family][gone + count] - sums[family][gone])
+    return (lost / saved, family) if saved > 0 else None
 
 
-def _at_most(size: int, most: float, multiple: int) -> int:
-    """The multiple nearest to what a group may keep; never none, and never more than it has."""
-    if most >= size:
+def _limited(size: int, maximum: float, multiple: int) -> int:
+    """Return the multiple nearest to ``maximum``, but at least MIN_SHARE of ``size`` and at most ``size``."""
+    if maximum >= size:
         return size
-    least = -(-max(1, int(np.ceil(size * MIN_SHARE))) // multiple) * multiple
-    return min(size, max(least, round(most / multiple) * multiple))
+    minimum = -(-max(1, int(np.ceil(size * MIN_SHARE))) // multiple) * multiple
+    return min(size, max(minimum, round(maximum / multiple) * multiple))
 
 
 def _removed(kept: int, size: int, multiple: int) -> int:
-    """How many channels the next step takes: down to the next multiple, and never to nothing."""
+    """Return the number of groups the next step removes; 0 if fewer than MIN_SHARE would stay."""
     after = (kept - 1) // multiple * multiple
-    least = max(1, int(np.ceil(size * MIN_SHARE)))
-    return kept - after if after >= least else 0
+    minimum = max(1, int(np.ceil(size * MIN_SHARE)))
+    return kept - after if after >= minimum else 0

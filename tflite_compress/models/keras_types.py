@@ -43,6 +43,17 @@ class Tensor(Protocol):
         """Name in the graph."""
 
 
+class Variable(Tensor, Protocol):
+    """A weight of a layer."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Dimensions."""
+
+    def numpy(self) -> np.ndarray:
+        """Return the value as an array."""
+
+
 class Layer(Protocol):
     """A Keras layer or operation."""
 
@@ -51,7 +62,7 @@ class Layer(Protocol):
         """Name in its model."""
 
     @property
-    def weights(self) -> Sequence[Tensor]:
+    def weights(self) -> Sequence[Variable]:
         """All weights, trainable or not."""
 
     @property
@@ -86,6 +97,26 @@ class Node(Protocol):
         """True for the node of a model's input."""
 
     @property
+    def layer(self) -> Layer:
+        """The layer that was called."""
+
+    @property
+    def keras_inputs(self) -> object:
+        """Input tensors, flat or nested."""
+
+    @property
+    def call_args(self) -> Sequence[object]:
+        """Positional arguments of the call."""
+
+    @property
+    def call_kwargs(self) -> Mapping[str, object]:
+        """Keyword arguments of the call."""
+
+    @property
+    def parent_nodes(self) -> Sequence[Node]:
+        """The calls that produced the inputs."""
+
+    @property
     def outputs(self) -> object:
         """Output tensors, nested as the layer returned them."""
 
@@ -112,6 +143,9 @@ class KerasModel(Layer, Protocol):
 
     @property
     def _nodes_by_depth(self) -> Mapping[int, Sequence[Node]]: ...
+
+    @property
+    def _output_layers(self) -> Sequence[Layer]: ...
 
 
 class KerasModule(Protocol):

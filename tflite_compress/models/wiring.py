@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tflite_compress.models.keras_types import KerasModel
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -32,7 +34,7 @@ class Wiring:
         return readers[0] if len(self.sources[readers[0]]) == 1 else None
 
 
-def wiring(model: Any) -> Wiring:
+def wiring(model: KerasModel) -> Wiring:
     """Return the wiring of a functional tf_keras model without nested models."""
     readers: dict[str, list[str]] = {layer.name: [] for layer in model.layers}
     sources: dict[str, list[str]] = {layer.name: [] for layer in model.layers}

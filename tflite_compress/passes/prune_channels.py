@@ -32,7 +32,7 @@ from tflite_compress.support.notes import Note
 if TYPE_CHECKING:
     from tflite_compress.channels.cost import Costs, Quantity
     from tflite_compress.channels.dependencies import Dependencies
-    from tflite_compress.channels.groups import Wanted
+    from tflite_compress.channels.families import Wanted
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.profiles.devices import Device
 
@@ -103,7 +103,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
             ModelError: The network cannot be edited, or all of its channels must stay.
             ConfigError: A regular expression is wrong.
         """
-        from tflite_compress.channels.groups import shares_asked
+        from tflite_compress.channels.families import shares_asked
         from tflite_compress.models.copying import copied
         from tflite_compress.models.network import keras_network
         from tflite_compress.passes.algorithms.finetune import discard_checkpoint, finetune
@@ -217,7 +217,7 @@ def _smaller(
     stays: Callable[[str], bool],
 ) -> Any:
     """One round: rank the channels, remove those that matter least, and mend the statistics."""
-    from tflite_compress.channels.groups import groups, max_kept
+    from tflite_compress.channels.families import families, max_kept
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
     from tflite_compress.passes.algorithms.channel_ranking import saliency_of
@@ -226,7 +226,7 @@ def _smaller(
     saliency = saliency_of(handle, dependencies, config, context)
     everything = original[1].sizes.astype(float)
     targets = {what: share * original[1].total(what, everything) for what, share in shares.items()}
-    most = max_kept(wanted, groups(*original), groups(dependencies, costs)) if wanted else None
+    most = max_kept(wanted, families(*original), families(dependencies, costs)) if wanted else None
     keep = choose(costs, saliency, targets, max(1, config.multiple), dependencies.count, most)
     if keep.all():
         return handle

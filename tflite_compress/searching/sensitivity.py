@@ -44,7 +44,7 @@ def measure_space(start: FloatModel, device: Device, objectives: tuple[str, ...]
 
 def _widths(start: FloatModel, device: Device, context: Context) -> tuple[Width, ...]:
     """Return groups of channels, the largest as parameters of their own; empty if none can be removed."""
-    from tflite_compress.channels.groups import groups
+    from tflite_compress.channels.families import families
     from tflite_compress.channels.select import choose
     from tflite_compress.models.copying import copied
     from tflite_compress.passes.algorithms.channel_ranking import saliency_of
@@ -63,12 +63,12 @@ def _widths(start: FloatModel, device: Device, context: Context) -> tuple[Width,
     shares = []
     for target in TARGETS:
         keep = choose(costs, saliency, {"bytes": target * full}, multiple, dependencies.count)
-        shares.append([float(keep[bundles].mean()) for bundles in costs.groups])
+        shares.append([float(keep[groups].mean()) for groups in costs.families])
     everything = costs.sizes.astype(float)
     saved = [costs.saving("bytes", everything, g, int(n // 2)) for g, n in enumerate(costs.sizes)]
-    found = [g for g, group in enumerate(groups(dependencies, costs)) if group.size >= MIN_CHANNELS]
-    found = sorted((g for g in found if groups(dependencies, costs)[g].layers), key=lambda g: -saved[g])
-    named = groups(dependencies, costs)
+    found = [g for g, family in enumerate(families(dependencies, costs)) if family.size >= MIN_CHANNELS]
+    found = sorted((g for g in found if families(dependencies, costs)[g].layers), key=lambda g: -saved[g])
+    named = families(dependencies, costs)
     widths = [
         Width(named[g].layers[0], named[g].layers, tuple(_on_grid(row[g]) for row in shares))
         for g in found[:MAX_WIDTHS]
