@@ -210,7 +210,7 @@ def repeat(
     return result[0], same
 
 
-def default_out(model: Any, devices: Sequence[str]) -> Path:
+def default_out(model: object, devices: Sequence[str]) -> Path:
     """``compressed/MODEL-DEVICE``, or ``compressed/MODEL`` for several devices."""
     stem = Path(model).stem if isinstance(model, str | os.PathLike) else str(getattr(model, "name", "model"))
     return Path("compressed") / (f"{stem}-{Path(devices[0]).stem}" if len(devices) == 1 else stem)

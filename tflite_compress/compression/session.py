@@ -254,7 +254,7 @@ class Session:
         return replace(result, manifest=listed)
 
 
-def open_session(model: Any, spec: DataSpec, options: Options, progress: Progress) -> Session:
+def open_session(model: object, spec: DataSpec, options: Options, progress: Progress) -> Session:
     """Load model and data, run the original on them, and convert it to float32 for comparison.
 
     Args:
@@ -296,7 +296,7 @@ def open_session(model: Any, spec: DataSpec, options: Options, progress: Progres
     return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock)
 
 
-def _keras_source(model: Any, options: Options) -> Source:
+def _keras_source(model: object, options: Options) -> Source:
     """Load a Keras model, everything random seeded before."""
     from tflite_compress.support.backend import seed_everything
 

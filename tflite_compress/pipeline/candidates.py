@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from tflite_compress.passes import Context, ConvertedModel, FloatModel, Model, PassConfig, Stage
 from tflite_compress.pipeline.plan import Plan
@@ -90,7 +89,9 @@ class Memo:
             self._models[chain] = (result, time.perf_counter() - start)
         return self._models[chain]
 
-    def score(self, chain: tuple[PassConfig, ...], compute: Callable[[], Any]) -> tuple[Score, Outputs]:
+    def score(
+        self, chain: tuple[PassConfig, ...], compute: Callable[[], tuple[Score, Outputs]]
+    ) -> tuple[Score, Outputs]:
         """The score after ``chain``, computed once."""
         if chain not in self._scores:
             self._scores[chain] = compute()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -63,7 +63,7 @@ def read(path: Path, into: type[T]) -> T:
     return typed(read_toml(path), into, str(path))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file into plain values.
 
     Raises:
@@ -85,7 +85,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
 
 
-def typed(values: Any, into: type[T], where: str) -> T:
+def typed(values: object, into: type[T], where: str) -> T:
     """Check plain values against a type.
 
     Raises:

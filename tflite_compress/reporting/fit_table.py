@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from tflite_compress.checking.verdict import Finding, Verdict
 from tflite_compress.runtimes.compare import Comparison
@@ -74,7 +73,7 @@ def verdicts_as_json(verdicts: list[Verdict]) -> str:
     return json.dumps([verdict_record(v) for v in verdicts], indent=2)
 
 
-def verdict_record(verdict: Verdict) -> dict[str, Any]:
+def verdict_record(verdict: Verdict) -> dict[str, object]:
     """One verdict as plain data."""
     return {
         "device": verdict.device.name,
@@ -83,8 +82,8 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _record(finding: Finding) -> dict[str, Any]:
-    record: dict[str, Any] = {"subject": finding.subject, "fits": finding.fits, "text": finding.text}
+def _record(finding: Finding) -> dict[str, object]:
+    record: dict[str, object] = {"subject": finding.subject, "fits": finding.fits, "text": finding.text}
     if finding.hint:
         record["do"] = finding.hint
     if finding.measurement is not None:
@@ -96,7 +95,7 @@ def comparisons_as_json(comparisons: list[Comparison]) -> str:
     """All comparisons as JSON."""
     rows = []
     for c in comparisons:
-        row: dict[str, Any] = {"runtime": c.runtime, "same": c.is_same}
+        row: dict[str, object] = {"runtime": c.runtime, "same": c.is_same}
         if isinstance(c.result, CompressError):
             row["error"] = c.result.message
         else:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.inspection.diff import Difference
 from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
 from tflite_compress.support.terminal import console, grid
 from tflite_compress.tflite.tensor_specs import FileTensorSpec
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 SCHEMA = 1
 
@@ -44,7 +47,7 @@ def print_inspection(found: Inspection) -> None:
         )
 
 
-def _operators(found: Inspection) -> Any:
+def _operators(found: Inspection) -> Table:
     table = grid("operator", "how many", "MACs", "types", right=(1, 2))
     for kind, count in Counter(op.name for op in found.operators).most_common():
         rows = [op for op in found.operators if op.name == kind]
@@ -54,7 +57,7 @@ def _operators(found: Inspection) -> Any:
     return table
 
 
-def _weights(weights: tuple[WeightTensor, ...]) -> Any:
+def _weights(weights: tuple[WeightTensor, ...]) -> Table:
     headings = ("layer", "type", "shape", "bytes", "zeros", "values", "bits a weight", "scales")
     table = grid(*headings, right=(3, 4, 5, 6, 7))
     for w in weights:
@@ -82,7 +85,7 @@ def print_difference(before: Inspection, after: Inspection, found: Difference) -
         out.print("no weights differ in type, shape, zeros or entropy")
 
 
-def inspection_record(found: Inspection) -> dict[str, Any]:
+def inspection_record(found: Inspection) -> dict[str, object]:
     """Everything as plain data."""
     plain = asdict(found)
     for word in ("inputs", "outputs"):
@@ -91,7 +94,7 @@ def inspection_record(found: Inspection) -> dict[str, Any]:
     return {"schema": SCHEMA, **plain, **extra, "activations_kind": "estimated"}
 
 
-def difference_record(before: Inspection, after: Inspection, found: Difference) -> dict[str, Any]:
+def difference_record(before: Inspection, after: Inspection, found: Difference) -> dict[str, object]:
     """A difference as plain data."""
     return {"schema": SCHEMA, "a": before.path, "b": after.path, **asdict(found)}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -53,12 +52,12 @@ def print_compared(found: list[Run]) -> None:
     console().print(table)
 
 
-def runs_record(found: list[Run]) -> list[dict[str, Any]]:
+def runs_record(found: list[Run]) -> list[dict[str, object]]:
     """Plain data, with whole reports."""
     return [{"id": run.id, **run.figures, "report": msgspec.to_builtins(run.report)} for run in found]
 
 
-def _text(column: str, figures: dict[str, Any]) -> str:
+def _text(column: str, figures: dict[str, object]) -> str:
     value = figures[column]
     if value is None:
         return "?"

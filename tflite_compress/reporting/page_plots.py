@@ -9,11 +9,15 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.reporting.detail_figures import Histogram
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.plots import svg_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Stand-ins for colours that the page's style sheet decides.
 _COLORS = {
@@ -149,7 +153,7 @@ def histogram_plot(found: Histogram, title: str, bounds: Sequence[float] | None 
 
 
 @contextmanager
-def _drawing(height: float = HEIGHT) -> Iterator[tuple[Any, Any]]:
+def _drawing(height: float = HEIGHT) -> Iterator[tuple[Figure, Axes]]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -163,7 +167,7 @@ def _drawing(height: float = HEIGHT) -> Iterator[tuple[Any, Any]]:
         yield figure, axes
 
 
-def _inlined(figure: Any, title: str) -> str:
+def _inlined(figure: Figure, title: str) -> str:
     """The figure as an ``<svg>`` element: the page's colours and font, names of its own, a title."""
     text = svg_text(figure)
     text = text[text.index("<svg") :]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _AXES = {
     "size": "file, bytes",
@@ -38,13 +42,16 @@ def pareto_plot(record: dict[str, Any]) -> str:
         rows = [_pair(o, names) for o in lasts if _good(o, record["max_drop"]) is wanted]
         rows = [row for row in rows if all(map(math.isfinite, row))]
         if rows:
-            axes.scatter(*zip(*rows, strict=True), marker=marker, c=color, s=22, label=word)
+            x, y = zip(*rows, strict=True)
+            axes.scatter(x, y, marker=marker, c=color, s=22, label=word)
     points = [(_pair(point, names), point["chosen"]) for point in record["front"]]
     if points:
         line = sorted(pair for pair, _ in points)
         axes.plot(*zip(*line, strict=True), drawstyle="steps-post", color="#c05020", label="Pareto front")
         best = [pair for pair, is_chosen in points if is_chosen]
-        axes.scatter(*zip(*best, strict=True), marker="*", s=160, c="#c05020", zorder=3, label="chosen")
+        if best:
+            x, y = zip(*best, strict=True)
+            axes.scatter(x, y, marker="*", s=160, c="#c05020", zorder=3, label="chosen")
     axes.set_xlabel(_AXES[names[0]])
     axes.set_ylabel(_label(names[1], record))
     if lasts:
@@ -99,7 +106,7 @@ def _good(outcome: dict[str, Any], max_drop: float) -> bool:
     return drop is not None and drop <= max_drop and not outcome["violation"] and not outcome["error"]
 
 
-def _figure(panels: int, height: float = HEIGHT) -> tuple[Any, list[Any]]:
+def _figure(panels: int, height: float = HEIGHT) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -112,7 +119,7 @@ def _figure(panels: int, height: float = HEIGHT) -> tuple[Any, list[Any]]:
     return figure, axes
 
 
-def svg_text(figure: Any) -> str:
+def svg_text(figure: Figure) -> str:
     """A figure as the text of an SVG file that is the same each time, with text as text."""
     from matplotlib import rc_context
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from tflite_compress.reporting.timing_table import number
 from tflite_compress.support.terminal import console, grid
@@ -42,6 +41,6 @@ def _cells(row: OperatorTime, total_ms: float) -> list[str]:
     return [row.layer, row.operator, time, share, macs, f"{row.moved_bytes:,}", speed, reached, limit]
 
 
-def profile_record(found: Profile) -> dict[str, Any]:
+def profile_record(found: Profile) -> dict[str, object]:
     """Everything as plain data."""
     return {"schema": SCHEMA, "kind": "measured", **asdict(found)}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.support.terminal import console, grid
 from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
 from tflite_compress.timing.interleaved import Timing
 from tflite_compress.timing.stats import describe_ratio
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 SCHEMA = 1
 
@@ -43,7 +46,7 @@ def print_benchmark(found: Benchmark) -> None:
         out.print(f"note: {_shortened(note, letters)}", markup=False)
 
 
-def _timings(found: Benchmark, letters: dict[str, str]) -> Any:
+def _timings(found: Benchmark, letters: dict[str, str]) -> Table:
     headings = ("", "median, us", "95 %", "p90", "p99", "mean", "load, ms", "first, us", "memory")
     table = grid(*headings, right=(1, 2, 3, 4, 5, 6, 7, 8))
     for timing in found.timings:
@@ -85,7 +88,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def benchmark_record(found: Benchmark) -> dict[str, Any]:
+def benchmark_record(found: Benchmark) -> dict[str, object]:
     """Everything as plain data, without the single runs."""
     return {
         "schema": SCHEMA,
@@ -126,7 +129,7 @@ def benchmark_record(found: Benchmark) -> dict[str, Any]:
     }
 
 
-def _timing_record(timing: Timing) -> dict[str, Any]:
+def _timing_record(timing: Timing) -> dict[str, object]:
     c = timing.contender
     return {
         "name": c.name,

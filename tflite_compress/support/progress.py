@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 Advance = Callable[[int], None]
 
@@ -50,7 +50,7 @@ class Terminal:
         from rich.progress import Progress as Bars
 
         self._console = Console(file=sys.stderr, highlight=False)
-        self._bars: Any = Bars(
+        self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

@@ -1,26 +1,30 @@
-"""Where tables are printed, apart from what they show, so that quick commands load little."""
+"""Tables on the terminal; rich is imported only when one is printed."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
-def console() -> Any:
-    """Standard output, at least 80 columns wide."""
+def console() -> Console:
+    """Return a console on standard output, at least 80 columns wide."""
     from rich.console import Console
 
     width = shutil.get_terminal_size((120, 24)).columns
     return Console(file=sys.stdout, highlight=False, width=max(80, width))
 
 
-def grid(*columns: str, right: tuple[int, ...] = ()) -> Any:
-    """An empty table.
+def grid(*columns: str, right: tuple[int, ...] = ()) -> Table:
+    """Return a table without rows.
 
     Args:
-        columns: Their headings.
-        right: Numbers of the columns set flush right.
+        columns: Headings.
+        right: Indices of right-aligned columns.
     """
     from rich import box
     from rich.table import Table
