@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -273,7 +273,7 @@ class PassStep(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    settings: dict[str, object]
+    settings: dict[str, Any]
     seconds: float
     accuracy: float
     drop: float
