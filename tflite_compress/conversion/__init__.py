@@ -1,4 +1,4 @@
-"""Quantization finer than the converter's: activation ranges by several methods, a type for each layer."""
+"""Conversion to ``.tflite``, with several calibration methods and a precision per layer."""
 
 from __future__ import annotations
 

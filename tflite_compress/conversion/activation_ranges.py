@@ -1,9 +1,9 @@
-"""Activation ranges other than from the smallest to the largest value seen.
+"""Calibration methods: the range of values over which an activation tensor is quantized.
 
-A few extreme values stretch the range, and all others then share fewer steps. Three ways to give the extremes
-up: a percentile; the least mean squared error (Banner et al., arXiv:1810.05723; Choukroun et al.,
-arXiv:1902.06822, by a grid over thresholds); the least Kullback-Leibler divergence between the values before
-and after (Migacz, "8-bit Inference with TensorRT", GTC 2017).
+With ``minmax``, a few outliers widen the range and leave fewer steps for all other values. Three methods clip
+outliers: a percentile; the minimum mean squared error over a grid of thresholds (Banner et al.,
+arXiv:1810.05723; Choukroun et al., arXiv:1902.06822); the minimum Kullback-Leibler divergence between the
+values before and after quantization (Migacz, "8-bit Inference with TensorRT", GTC 2017).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tflite_compress.conversion.observe import Observed
 
 PERCENTILE = 99.99
 CANDIDATES = 80
-MIN_SHARE = 0.02  # of the whole range, which no threshold goes below
+MIN_SHARE = 0.02  # smallest threshold tried, as a share of the whole range
 FIXED = (
     "SOFTMAX",
     "LOGISTIC",
@@ -31,12 +31,15 @@ Measurement = Callable[[np.ndarray, np.ndarray, float, float, int], float]
 
 
 def chosen_range(observed: Observed, method: Method, levels: int = 256) -> Range:
-    """The range to quantize a tensor over; always holds zero.
+    """Return the range to quantize a tensor over. It always contains zero.
 
     Args:
-        observed: Its values.
-        method: How to choose.
-        levels: Steps of the integer type.
+        observed: The values of the tensor.
+        method: The calibration method.
+        levels: Number of values of the integer type, for example 256 for int8.
+
+    Returns:
+        Lower and upper bound.
     """
     whole = min(observed.low, 0.0), max(observed.high, 0.0)
     if method == "minmax" or not observed.counts.sum() or observed.kind in FIXED:
@@ -47,10 +50,10 @@ def chosen_range(observed: Observed, method: Method, levels: int = 256) -> Range
     centres, counts = _centres(observed), observed.counts.astype(np.float64)
     shares = np.geomspace(MIN_SHARE, 1.0, CANDIDATES)
     candidates = [(whole[0] * share, whole[1] * share) for share in shares]
-    if whole[0] < 0 < whole[1]:  # both sides move: one at a time, then the other
-        high = _least(cost, centres, counts, [(whole[0], whole[1] * s) for s in shares], levels)[1]
+    if whole[0] < 0 < whole[1]:  # choose the upper bound first, then the lower one
+        high = _cheapest(cost, centres, counts, [(whole[0], whole[1] * s) for s in shares], levels)[1]
         candidates = [(whole[0] * share, high) for share in shares]
-    return _least(cost, centres, counts, candidates, levels)
+    return _cheapest(cost, centres, counts, candidates, levels)
 
 
 def _percentile(observed: Observed) -> Range:
@@ -67,7 +70,7 @@ def _centres(observed: Observed) -> np.ndarray:
     return np.asarray((edges[:-1] + edges[1:]) / 2)
 
 
-def _least(
+def _cheapest(
     cost: Measurement, centres: np.ndarray, counts: np.ndarray, candidates: list[Range], levels: int
 ) -> Range:
     costs = [cost(centres, counts, low, high, levels) for low, high in candidates]
@@ -75,7 +78,7 @@ def _least(
 
 
 def _rounded(centres: np.ndarray, low: float, high: float, levels: int) -> np.ndarray:
-    """Values as an integer tensor of this range gives them back."""
+    """Return the values after quantization over this range and dequantization."""
     step = max(high - low, 1e-30) / (levels - 1)
     return np.asarray(np.rint((np.clip(centres, low, high) - low) / step) * step + low)
 
@@ -85,7 +88,10 @@ def _squared_error(centres: np.ndarray, counts: np.ndarray, low: float, high: fl
 
 
 def _divergence(centres: np.ndarray, counts: np.ndarray, low: float, high: float, levels: int) -> float:
-    """KL divergence of the quantized histogram from the clipped one, values outside moved to its ends."""
+    """Return the KL divergence of the quantized histogram from the clipped one.
+
+    Values outside the range count at its ends.
+    """
     counts = np.where(np.abs(centres) <= (centres[1] - centres[0]) / 2, 0.0, counts)  # exact in any range
     inside = (centres >= low) & (centres <= high)
     if inside.sum() < 2:

@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConverterSettings:
-    """What the TFLite converter is asked for.
+    """Settings of the TFLite converter.
 
     Attributes:
-        precision: ``float32``; ``float16`` weights; ``dynamic`` (int8 weights, float activations); ``int8``
-            throughout; ``int16x8`` (int16 activations, int8 weights).
-        integer_io: Give inputs and outputs of an integer model an integer type, else float32.
-        per_channel: One scale for each output channel of a weight rather than one for all.
-        float_fallback: Let operators without an integer kernel stay in float32.
-        has_free_batch: Leave the batch dimension free; otherwise it is 1.
+        precision: ``float32``, ``float16`` (float16 weights), ``dynamic`` (int8 weights, float32
+            activations), ``int8`` (int8 weights and activations) or ``int16x8`` (int16 activations, int8
+            weights).
+        integer_io: True for integer inputs and outputs of an integer model, False for float32.
+        per_channel: True for per-channel scales of weights, False for per-tensor scales.
+        float_fallback: Allow operators without an integer kernel to stay in float32.
+        has_free_batch: True for a free batch dimension, False for batch size 1.
     """
 
     precision: Precision
@@ -42,7 +43,7 @@ class ConverterSettings:
 
     @property
     def needs_calibration(self) -> bool:
-        """True where activation ranges must be measured on representative data."""
+        """True if activation ranges must be measured on calibration samples."""
         return self.precision in ("int8", "int16x8")
 
 
@@ -53,20 +54,23 @@ def convert_network(
     advance: Callable[[int], None],
     sparse: bool = False,
 ) -> tuple[bytes, tuple[Note, ...]]:
-    """Run the converter, without float fallback first.
+    """Convert a network to ``.tflite``.
+
+    The first conversion does not use the float fallback. If it fails and the settings allow the fallback, a
+    second conversion uses it.
 
     Args:
-        network: What to convert.
-        settings: How.
-        samples: Calibration inputs, one array for each input port.
-        advance: Called once for each calibration sample.
-        sparse: Let the converter store mostly-zero weights sparsely.
+        network: The network to convert.
+        settings: Settings of the converter.
+        samples: Calibration inputs, one array per input, shape (samples, ...).
+        advance: Called with 1 for each calibration sample.
+        sparse: Store weights that are mostly zero in the sparse format.
 
     Returns:
-        The flatbuffer, and notes on what did not go as asked.
+        The flatbuffer, and a note if operators stay in float32.
 
     Raises:
-        ConversionError: The converter refuses the model.
+        ConversionError: The converter cannot convert the model.
     """
     from tflite_compress.models.trace import traced
 
@@ -102,7 +106,7 @@ def _converter(
     advance: Callable[[int], None],
     sparse: bool,
 ) -> Any:
-    """A TFLite converter set up as ``settings`` says."""
+    """Return a ``tf.lite.TFLiteConverter`` with these settings."""
     lite = backend.tensorflow().lite
     converter = lite.TFLiteConverter.from_concrete_functions([concrete], owner)
     zeros = [lite.Optimize.EXPERIMENTAL_SPARSITY] if sparse else []
@@ -132,14 +136,14 @@ def _converter(
 def _representative(
     network: Network, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Calibration samples one by one, by input name."""
+    """Yield the calibration samples as dictionaries by input name, batch size 1."""
     for index in range(len(samples[0])):
         advance(1)
         yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
 
 
 def _refuse_loops(concrete: Any, owner: Any, precision: str) -> None:
-    """Refuse models that keep a loop: calibrating one takes the whole process down.
+    """Reject models with a loop, because the converter crashes when it calibrates one.
 
     Raises:
         ConversionError: The converted float model contains a WHILE operator.

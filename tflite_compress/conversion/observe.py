@@ -1,4 +1,4 @@
-"""What values each tensor of a float ``.tflite`` takes on calibration samples."""
+"""Measure the values of each tensor of a float ``.tflite`` on calibration samples."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BINS = 2048
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """The values of one tensor.
+    """Statistics of the values of one tensor.
 
     Attributes:
-        low: The smallest.
-        high: The largest.
-        counts: Histogram over ``BINS`` equal bins from ``low`` to ``high``, int64; empty where not asked for.
+        low: Smallest value.
+        high: Largest value.
+        counts: Histogram over ``BINS`` equal bins from ``low`` to ``high``, int64; empty if not requested.
         rank: Number of the tensor's dimensions.
-        kind: Operator that makes it, as in ``schema.fbs``; empty for an input of the model.
+        kind: Operator that computes the tensor, as in ``schema.fbs``; empty for an input of the model.
     """
 
     low: float
@@ -40,17 +40,17 @@ def observe(
     histograms: bool,
     advance: Callable[[int], None] = lambda n: None,
 ) -> dict[str, Observed]:
-    """Run a float file on samples and look at every float tensor that is not a constant.
+    """Return statistics of every float tensor that is not a constant, measured on samples.
 
     Args:
         content: The float32 ``.tflite``, batch 1.
-        inputs: Samples, one array for each input, shape (samples, ...).
+        inputs: Samples, one array per input, shape (samples, ...).
         names: Signature names of the inputs, in that order.
-        histograms: Also count; takes a second run over the samples.
-        advance: Called once for each sample.
+        histograms: Also compute histograms, in a second run over the samples.
+        advance: Called with 1 for each sample.
 
     Returns:
-        What was seen, by tensor name.
+        Statistics by tensor name.
     """
     model = LoadedModel(content)
     model.run(_samples(inputs)[0], names)
@@ -82,7 +82,7 @@ def observe(
 
 
 def _watched(model: LoadedModel) -> dict[int, str]:
-    """Float inputs of the model and outputs of its operators, with the operator that makes them."""
+    """Return the index of each float input and operator output, with the operator that computes it."""
     found = {int(index): "" for index in model.graph.inputs}
     for operator, loaded in zip(model.graph.operators, model.operators, strict=True):
         found |= {int(index): loaded.kind for index in operator.outputs}

@@ -1,8 +1,8 @@
-"""Post-training quantization with a numeric type for each layer, by litert-quantizer.
+"""Post-training quantization with a precision per layer, by litert-quantizer.
 
-Chosen over the converter's list of operators that stay in float because it also gives int16 activations and
-4-bit weights, takes activation ranges from us, and needs 10 ms where the converter takes seconds, so that
-many variants can be measured. Operators it does not know, LSTM among them, stay in float32.
+The TFLite converter can only keep operators in float32. litert-quantizer also supports int16 activations and
+4-bit weights and accepts activation ranges. It takes about 10 ms, the converter takes seconds. Operators that
+litert-quantizer does not support, such as LSTM, stay in float32.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tflite_compress.models.network import Network
 
 BITS: dict[str, tuple[int, int]] = {"int4": (8, 4), "int8": (8, 8), "int16x8": (16, 8)}
-FOUR_BIT = ("CONV_2D", "FULLY_CONNECTED")  # what litert-quantizer gives 4-bit weights
+FOUR_BIT = ("CONV_2D", "FULLY_CONNECTED")  # operators with 4-bit weights in litert-quantizer
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
@@ -37,11 +37,11 @@ class PlainLayer:
     """A layer of the float file.
 
     Attributes:
-        name: Its name in the Keras model.
-        kinds: Its operators, as in ``schema.fbs``.
-        tensors: Names of their output tensors.
-        weights: Number of weights; 0 where it has none.
-        reads: The layers whose outputs it reads.
+        name: Name of the layer in the Keras model.
+        kinds: Operators of the layer, as in ``schema.fbs``.
+        tensors: Names of the output tensors of the operators.
+        weights: Number of weights.
+        reads: Names of the layers whose outputs the layer reads.
     """
 
     name: str
@@ -53,12 +53,12 @@ class PlainLayer:
 
 @dataclass(frozen=True, eq=False)
 class Plain:
-    """A network as float file, with what its tensors hold on calibration samples.
+    """A network as float32 file, with statistics of its tensors on calibration samples.
 
     Attributes:
         content: The float32 ``.tflite``.
-        observed: Values by tensor name.
-        layers: Its layers, in order of execution.
+        observed: Statistics by tensor name.
+        layers: The layers in order of execution.
     """
 
     content: bytes
@@ -71,8 +71,9 @@ class QuantizedFile:
     """A quantized ``.tflite``.
 
     Attributes:
-        content: Its bytes.
-        float_operators: Operators that stay in float32 unasked, as in ``schema.fbs``.
+        content: The flatbuffer.
+        float_operators: Operators that stay in float32 although integers were requested, as in
+            ``schema.fbs``.
     """
 
     content: bytes
@@ -80,16 +81,16 @@ class QuantizedFile:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """A note on the operators that stay in float32, if there are any."""
+        """A note that names the operators that stay in float32; empty if there are none."""
         if not self.float_operators:
             return ()
         return (Note("operators-stay-float32", self._text, "warning"),)
 
     def require_integers(self) -> None:
-        """Refuse a file in which operators stay in float32 unasked.
+        """Check that no operator stays in float32 although integers were requested.
 
         Raises:
-            ConversionError: There are such operators.
+            ConversionError: Some operators stay in float32.
         """
         if self.float_operators:
             raise ConversionError(
@@ -108,13 +109,13 @@ def prepare(
     histograms: bool,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Plain:
-    """Convert a network to float and observe it.
+    """Return a network as float32 file with statistics of its tensors.
 
     Args:
         network: The network.
-        samples: Calibration inputs, one array for each input port.
-        histograms: Needed for every way of choosing ranges but from smallest to largest.
-        advance: Called once for each sample.
+        samples: Calibration inputs, one array per input, shape (samples, ...).
+        histograms: Also compute histograms, which all calibration methods except ``minmax`` need.
+        advance: Called with 1 for each sample.
 
     Raises:
         ConversionError: The converter refuses the network.
@@ -145,10 +146,14 @@ def _layers(content: bytes) -> tuple[PlainLayer, ...]:
 
 
 def layer_types(rules: tuple[str, ...], layers: tuple[PlainLayer, ...]) -> dict[str, LayerType]:
-    """Types by layer from rules such as ``conv_.*=int4``; later rules win.
+    """Return the precision of each layer that matches a rule. Later rules take precedence.
+
+    Args:
+        rules: Rules of the form ``REGEX=TYPE``, for example ``conv_.*=int4``.
+        layers: The layers of the model.
 
     Raises:
-        ConfigError: A rule is not of that form, or no layer has such a name.
+        ConfigError: A rule does not have that form, or matches no layer.
     """
     found: dict[str, LayerType] = {}
     for rule in _separate(rules):
@@ -171,7 +176,7 @@ def layer_types(rules: tuple[str, ...], layers: tuple[PlainLayer, ...]) -> dict[
 
 
 def _separate(rules: tuple[str, ...]) -> list[str]:
-    """Rules one by one: a command line gives several in one text, with commas between."""
+    """Return single rules. One text from a command line may have several rules, separated by commas."""
     ends = "|".join(LAYER_TYPES)
     return [part for rule in rules for part in re.sub(f"=({ends}),", r"=\1\n", rule).split("\n")]
 
@@ -187,18 +192,18 @@ def quantized(
     """Quantize a float file.
 
     Args:
-        plain: The file, observed.
+        plain: The float32 file with statistics of its tensors.
         default: Type of layers not in ``types``: ``int8`` or ``int16x8``.
-        types: Type by name of layer; 4 bits only where the layer's operators can have them.
-        method: How activation ranges are chosen.
-        integer_io: Give inputs and outputs an integer type.
-        per_channel: One scale for each output channel of a weight rather than one for all.
+        types: Precision by layer name. Only operators that support it get 4-bit weights.
+        method: The calibration method.
+        integer_io: True for integer inputs and outputs, False for float32.
+        per_channel: True for per-channel scales of weights, False for per-tensor scales.
 
     Returns:
-        The file, and the operators that stay in float32 unasked.
+        The quantized file, and the operators that stay in float32 although integers were requested.
 
     Raises:
-        ConversionError: The quantizer refuses the file.
+        ConversionError: litert-quantizer cannot quantize the file.
     """
     from litert_quantizer import qtyping
     from litert_quantizer.quantizer import Quantizer
@@ -226,7 +231,7 @@ def quantized(
 
 
 def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any) -> None:
-    """Enter one layer's type, if it differs from the default."""
+    """Add the type of one layer to the configuration if it differs from the default."""
     if kind == default:
         return
     scope = "|".join(f"(^|;){re.escape(name)}($|;)" for name in layer.tensors)
@@ -240,7 +245,7 @@ def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any
 
 
 def _statistics(seen: Observed, method: Method, steps: int) -> dict[str, np.ndarray]:
-    """A tensor's range in the form the quantizer wants."""
+    """Return the range of a tensor in the format of litert-quantizer."""
     low, high = chosen_range(seen, method, steps)
     shape = (1,) * seen.rank
     return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}

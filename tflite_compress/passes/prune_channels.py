@@ -1,14 +1,15 @@
-"""Channel pruning: remove whole channels, so that dense kernels have less to compute.
+"""Channel pruning: remove whole channels, which reduces the computation of dense kernels.
 
-Saliency by first-order Taylor expansion (Molchanov et al., arXiv:1906.10771), removal in rounds with
-recovery by distillation in between, so that saliency is measured on a network that has adapted.
+The saliency of a group of channels is a first-order Taylor expansion of the loss (Molchanov et al.,
+arXiv:1906.10771). Channels are removed in rounds. The network is fine-tuned by distillation after each round,
+before saliency is measured again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from tflite_compress.channels.cost import Costs, Quantity
     from tflite_compress.channels.dependencies import Dependencies
     from tflite_compress.channels.families import Wanted
+    from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.profiles.devices import Device
 
-WITHIN = 1.02  # a target counts as reached this close: channels go in steps
+WITHIN = 1.02  # tolerance of a target, because channels are removed in steps
 
 
 @register
@@ -44,20 +46,20 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     """Remove whole channels until the targets are met. A target of 1 sets none.
 
     Attributes:
-        target_macs: Multiply-accumulates that may remain, as a share of the original's.
-        target_size: Bytes of weights that may remain, likewise, as they will be converted.
-        target_latency_ratio: Latency on this machine that may remain, likewise, measured.
-        keep: Shares of channels single layers keep, each as ``REGEX=SHARE``; layers whose
-            channels must be removed together keep the smallest of their shares. The targets then remove more
-            if necessary.
+        target_macs: Maximum MACs, as a share of the original MACs.
+        target_size: Maximum bytes of weights after conversion, as a share of the original bytes.
+        target_latency_ratio: Maximum latency measured on this machine, as a share of the original latency.
+        keep: Share of channels that a layer keeps, each as ``REGEX=SHARE``. Layers whose channels must be
+            removed together keep the smallest of their shares. More channels are removed if the targets
+            require it.
         criterion: How channels are ranked: ``taylor`` (on data), ``l1``, ``l2`` or ``bn_gamma``.
-        samples: Training samples the Taylor criterion looks at.
-        rounds: In how many rounds channels go; the network recovers after each.
-        multiple: Layers keep a multiple of this many channels; 0 takes the device's preferred multiple.
-        exclude: Regular expressions; layers whose name matches one keep their channels.
+        samples: Number of training samples for the Taylor criterion.
+        rounds: Number of rounds. The network is fine-tuned after each.
+        multiple: Layers keep a multiple of this many channels. 0 uses the preferred multiple of the device.
+        exclude: Regular expressions. Layers whose name matches one keep all their channels.
         recovery_steps: Batches of fine-tuning between rounds.
-        training: How long and how fast the network is fine-tuned after the last round.
-        precision: The type bytes and latency are counted for; ``auto`` takes the recipe's.
+        training: Fine-tuning after the last round.
+        precision: Precision for which bytes and latency are computed. ``auto`` takes it from the recipe.
     """
 
     stage: ClassVar = Stage.TRAIN
@@ -93,7 +95,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         return msgspec.structs.replace(self, multiple=multiple, precision=precision)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Remove channels in rounds, with recovery after each.
+        """Return a model with fewer channels.
 
         Args:
             model: A model with an editable network; unchanged.
@@ -101,7 +103,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
 
         Raises:
             ModelError: The network cannot be edited, or all of its channels must stay.
-            ConfigError: A regular expression is wrong.
+            ConfigError: A regular expression is invalid.
         """
         from tflite_compress.channels.families import shares_asked
         from tflite_compress.models.copying import copied
@@ -155,14 +157,16 @@ def _schedule(config: PruneChannels, last: bool) -> Schedule:
 Traced = tuple["Dependencies", "Costs"]
 
 
-def traced(handle: Any, context: Context, stays: Callable[[str], bool], config: PruneChannels) -> Traced:
-    """Dependencies and costs; a free input size is taken from the data, as MACs depend on it.
+def traced(
+    handle: KerasModel, context: Context, stays: Callable[[str], bool], config: PruneChannels
+) -> Traced:
+    """Return dependencies and costs. Free input dimensions get the size of the data.
 
     Args:
         handle: A tf_keras model.
-        context: Gives the data.
-        stays: Tells by name which layers keep their channels.
-        config: The type costs are counted for.
+        context: Data.
+        stays: Returns True for the name of a layer that keeps all its channels.
+        config: The precision for which costs are computed.
 
     Raises:
         ModelError: All channels must stay.
@@ -184,15 +188,17 @@ def traced(handle: Any, context: Context, stays: Callable[[str], bool], config: 
     return dependencies, costs(dependencies, "int8" if config.precision == "auto" else config.precision)
 
 
-def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Context) -> dict[Quantity, float]:
-    """Shares of MACs and bytes to come down to."""
+def _targets(
+    config: PruneChannels, handle: KerasModel, traced: Traced, context: Context
+) -> dict[Quantity, float]:
+    """Return the target of each quantity as a share of the original."""
     macs = config.target_macs
     if config.target_latency_ratio < 1:
         from tflite_compress.channels.latency_target import macs_for_latency
         from tflite_compress.passes.algorithms.channel_ranking import saliency_of
 
         saliency = saliency_of(handle, traced[0], config, context)
-        precision: Any = "int8" if config.precision == "auto" else config.precision
+        precision: Precision = "int8" if config.precision == "auto" else config.precision
         found = macs_for_latency(
             handle,
             *traced,
@@ -208,15 +214,15 @@ def _targets(config: PruneChannels, handle: Any, traced: Traced, context: Contex
 
 
 def _smaller(
-    handle: Any,
+    handle: KerasModel,
     original: Traced,
     shares: dict[Quantity, float],
     wanted: Wanted,
     config: PruneChannels,
     context: Context,
     stays: Callable[[str], bool],
-) -> Any:
-    """One round: rank the channels, remove those that matter least, and mend the statistics."""
+) -> KerasModel:
+    """Return the model after one round: without the least salient channels, BatchNorm re-estimated."""
     from tflite_compress.channels.families import families, max_kept
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
@@ -235,15 +241,15 @@ def _smaller(
     return smaller
 
 
-def _reestimate(handle: Any, context: Context) -> None:
+def _reestimate(handle: KerasModel, context: Context) -> None:
     from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 
     with context.progress.step("re-estimating BatchNorm"):
         reestimate_batchnorm(handle, context.reference.splits.train.inputs, context.seed)
 
 
-def _widths(before: Any, after: Any) -> dict[str, tuple[int, int]]:
-    """Output channels before and after, of each layer that has lost some."""
+def _widths(before: KerasModel, after: KerasModel) -> dict[str, tuple[int, int]]:
+    """Return the output channels before and after of each layer that has fewer."""
     keys = ("filters", "units", "output_dim")
     widths = {}
     for a, b in zip(before.layers, after.layers, strict=True):
@@ -253,7 +259,7 @@ def _widths(before: Any, after: Any) -> dict[str, tuple[int, int]]:
 
 
 def _notes(before: Traced, after: Traced, targets: dict[Quantity, float]) -> list[Note]:
-    """What was removed, and which target could not be reached and why."""
+    """Return notes on the removed channels, on targets that were not reached, and on channels that stay."""
     (dependencies, costs), (_, costs_after) = before, after
     text = f"{dependencies.count - after[0].count} of {dependencies.count} removable channels were removed"
     notes = [Note("channels-removed", text)]

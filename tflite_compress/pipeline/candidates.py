@@ -1,4 +1,4 @@
-"""Running recipes: pass after pass, each result checked, until one keeps the accuracy."""
+"""Run the candidates of a plan in order until one keeps the accuracy and the limits."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tflite_compress.support.errors import ConversionError
 
 @dataclass(frozen=True)
 class Step:
-    """One pass, done and checked.
+    """The result of one pass.
 
     Attributes:
-        name: The pass.
-        config: Its settings.
-        seconds: Time it took, checking not included.
-        score: Accuracy after it.
-        drop: How much worse that is than the original.
-        model: The model after it.
+        name: Tag of the pass.
+        config: Settings of the pass.
+        seconds: Run time of the pass in seconds, without the evaluation.
+        score: Accuracy after the pass.
+        drop: Accuracy drop relative to the original model.
+        model: The model after the pass.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One recipe tried on one device.
+    """The result of one candidate on one device.
 
     Attributes:
         recipe: The recipe as run.
-        steps: Its passes as far as they went.
-        outputs: The finished file's outputs on the evaluation samples; None if it got none.
-        error: Why it ended early, or None.
-        violation: Which limit of the user's the file breaks, or None.
+        steps: The passes that finished, in order.
+        outputs: Outputs of the finished file on the evaluation samples; None if the attempt failed.
+        error: Why the attempt failed, or None.
+        violation: Which limit of the user the file exceeds, or None.
     """
 
     recipe: Recipe
@@ -55,7 +55,7 @@ class Attempt:
 
     @property
     def drop(self) -> float:
-        """Accuracy lost by the finished file; infinite where there is none."""
+        """Accuracy drop of the finished file; infinite if there is no file."""
         return self.steps[-1].drop if self.outputs is not None else float("inf")
 
     @property
@@ -73,16 +73,22 @@ class Attempt:
 
 @dataclass
 class Memo:
-    """Results of passes already run, by the chain of passes that led there.
+    """Results of passes that have run, by the chain of passes up to each.
 
-    Several devices, and gentler versions of a recipe, share their first passes this way.
+    Several devices, and the fallbacks of a recipe, share the results of their first passes.
     """
 
     _models: dict[tuple[PassConfig, ...], tuple[Model, float]] = field(default_factory=dict)
     _scores: dict[tuple[PassConfig, ...], tuple[Score, Outputs]] = field(default_factory=dict)
 
     def run(self, chain: tuple[PassConfig, ...], model: Model, context: Context) -> tuple[Model, float]:
-        """The model after ``chain``, of which only the last pass may not have run yet."""
+        """Return the model after ``chain`` and the seconds of its last pass. Run that pass if necessary.
+
+        Args:
+            chain: Passes from the first to this one.
+            model: The model before the last pass.
+            context: Data, teacher, seed and progress.
+        """
         if chain not in self._models:
             start = time.perf_counter()
             result = chain[-1].run(model, context)
@@ -92,7 +98,7 @@ class Memo:
     def score(
         self, chain: tuple[PassConfig, ...], compute: Callable[[], tuple[Score, Outputs]]
     ) -> tuple[Score, Outputs]:
-        """The score after ``chain``, computed once."""
+        """Return the score and the outputs after ``chain``. Call ``compute`` only the first time."""
         if chain not in self._scores:
             self._scores[chain] = compute()
         return self._scores[chain]
@@ -107,19 +113,19 @@ def run_plan(
     check: bool,
     violation: Callable[[ConvertedModel], str | None] = lambda model: None,
 ) -> list[Attempt]:
-    """Try a plan's recipes in order until one loses at most ``max_drop`` and keeps the user's limits.
+    """Run the candidates in order until one has at most ``max_drop`` and exceeds no limit.
 
     Args:
-        plan: Recipes for a device.
+        plan: Candidates for a device.
         start: The original model.
         context: Data, teacher, seed and progress.
-        memo: Results to share with other plans.
-        max_drop: Accuracy that may be lost.
-        check: False where there is no data to check accuracy on; the first recipe then counts.
-        violation: Says which limit a file exceeds; None if none.
+        memo: Results shared with other plans.
+        max_drop: Maximum accuracy drop.
+        check: False if there are no data to measure accuracy; the accuracy drop is then ignored.
+        violation: Returns which limit a file exceeds, or None.
 
     Returns:
-        The attempts; the last one passed if any did.
+        The attempts in order. If any passed, it is the last.
     """
     attempts: list[Attempt] = []
     for index, recipe in enumerate(plan.candidates):
@@ -143,7 +149,7 @@ def run_plan(
 
 
 def _pointless(recipe: Recipe, before: Attempt, max_drop: float, check: bool) -> bool:
-    """True for a recipe that cannot mend what the attempt before it failed on."""
+    """Return True for a candidate that cannot fix the failure of the attempt before."""
     if before.violation:
         return _as_large(recipe, before.recipe)
     if not check or not any(p.stage is Stage.REPAIR for p in recipe.passes):
@@ -154,9 +160,9 @@ def _pointless(recipe: Recipe, before: Attempt, max_drop: float, check: bool) ->
 
 
 def _as_large(recipe: Recipe, before: Recipe) -> bool:
-    """True where a recipe gives a file no smaller: the one before with repairs, or with wider numbers."""
+    """Return True for a candidate whose file is not smaller: it adds repairs or has a wider precision."""
     if recipe.for_forests:
-        return True  # gentler passes for trees cut less
+        return True  # fallbacks of passes for trees remove less
     rest, earlier = (tuple(p for p in r.passes if p.changes_size) for r in (recipe, before))
     wider = ("int8", "int16x8", "dynamic", "float16", "float32")
     types = [wider.index(r.conversion.precision) for r in (recipe, before)]
@@ -165,9 +171,9 @@ def _as_large(recipe: Recipe, before: Recipe) -> bool:
 
 
 def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) -> Attempt:
-    """Run a recipe's passes in order, checking the model after each.
+    """Run the passes of a recipe in order and evaluate the model after each.
 
-    A refusal by the converter or the runtime ends the attempt and is recorded in it.
+    A ConversionError ends the attempt, which records its message.
     """
     model: Model = start
     steps: list[Step] = []
@@ -178,7 +184,7 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
         try:
             model, seconds = memo.run(chain, model, context)
             if config.preserves_outputs and outputs is not None:
-                score = steps[-1].score  # the pass itself made sure that no output changed
+                score = steps[-1].score  # the pass has checked that no output changes
             else:
                 score, outputs = memo.score(chain, lambda m=model: _check(m, context))  # type: ignore[misc]
         except ConversionError as error:
@@ -189,11 +195,14 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
 
 
 def best(attempts: list[Attempt], max_drop: float) -> Attempt | None:
-    """The attempt to keep: the last, if it is accurate enough and fits; else the one that lost least.
+    """Return the last attempt that passed, else the finished one with the smallest accuracy drop.
 
     Args:
-        attempts: What was tried, in order.
-        max_drop: Accuracy that may be lost.
+        attempts: The attempts in order.
+        max_drop: Maximum accuracy drop.
+
+    Returns:
+        The attempt, or None if none finished.
     """
     finished = [a for a in attempts if a.outputs is not None]
     fitting = [a for a in finished if a.drop <= max_drop and not a.violation]
@@ -203,7 +212,7 @@ def best(attempts: list[Attempt], max_drop: float) -> Attempt | None:
 
 
 def _check(model: Model, context: Context) -> tuple[Score, Outputs]:
-    """Run the model on the evaluation samples, in the runtime it is made for, and score it."""
+    """Return the score and the outputs of a model on the evaluation samples."""
     samples = context.reference.splits.evaluate.inputs
     with context.progress.step("evaluating"):
         if isinstance(model, FloatModel):

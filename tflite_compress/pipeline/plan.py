@@ -1,4 +1,4 @@
-"""The plan: which recipe runs for which device, with everything the device settles filled in."""
+"""Make the plan for a device: its candidates, with the settings that depend on the device."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tflite_compress.support.notes import Note
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be tried for one device.
+    """The candidates for one device.
 
     Attributes:
         device: The device.
-        rungs: Recipes to try in order, each gentler than the one before.
-        notes: What was settled on the way.
+        candidates: Recipes to try, in order.
+        notes: Notes on how the candidates were chosen.
     """
 
     device: Device
@@ -36,17 +36,17 @@ class Plan:
 
     @property
     def trains(self) -> bool:
-        """True where some pass needs training data."""
+        """True if some pass needs training data."""
         return any(p.needs_training for recipe in self.candidates for p in recipe.passes)
 
     @property
     def calibrates(self) -> bool:
-        """True where the first choice needs representative data."""
+        """True if the first candidate needs calibration samples."""
         return any(p.needs_calibration for p in self.candidates[0].passes)
 
 
-# What goes further than int8, cheapest first: without training where the runtime has 4-bit kernels, then with
-# training, last what only runtimes that decode weights can run.
+# Recipes with smaller files than int8, fastest first: without training, for runtimes with 4-bit kernels; with
+# training; with encoded weights, for runtimes that decode them.
 FURTHER = ("int4", "channel-prune-int8", "tiny-mcu")
 
 
@@ -57,19 +57,20 @@ def make_plan(
     limited: bool = False,
     forest: bool = False,
 ) -> Plan:
-    """Settle what to do for a device.
+    """Return the plan for a device.
 
     Args:
-        device_name: A bundled profile or a path.
+        device_name: Name of a bundled profile, or a path.
         recipe_name: A bundled recipe, a path, or a recipe; None takes the profile's.
         overrides: Settings of the recipe changed by the user.
-        limited: The user set limits on memory. Where no recipe is named, recipes that train follow those
-            that do not: the first result within the limits counts.
-        forest: The model is one of decision trees.
+        limited: True if the user set limits on memory. If no recipe is named, the plan then has further
+            candidates with smaller files; those without training come first.
+        forest: True for a model of decision trees.
 
     Raises:
-        ConfigError: Device or recipe have a mistake.
-        UsageError: The device cannot run what the recipe makes, or the recipe is for another kind of model.
+        ConfigError: The device or the recipe is invalid.
+        UsageError: The device cannot run the precision of the recipe, or the recipe is for another kind of
+            model.
     """
     device = load_device(device_name)
     further = _further(device) if limited and recipe_name is None and not forest else []
@@ -112,7 +113,7 @@ def _recipe(named: str | Recipe) -> Recipe:
 
 
 def _require_kind(recipe: Recipe, forest: bool, default: str) -> None:
-    """Refuse a recipe for networks with a forest, and the other way round."""
+    """Raise UsageError for a recipe that is for another kind of model."""
     if recipe.for_forests != forest:
         made_for, given = ("neural networks", "decision trees")[:: 1 if forest else -1]
         raise UsageError(
@@ -124,13 +125,13 @@ def _require_kind(recipe: Recipe, forest: bool, default: str) -> None:
 
 
 def _further(device: Device) -> list[Recipe]:
-    """Recipes for a device too small for what int8 alone gives."""
+    """Return the recipes with smaller files than int8 that the device can run."""
     found = [load_recipe(name) for name in FURTHER if name != "int4" or device.runtime.four_bit]
     return [r for r in found if all(p.unsupported(device) is None for p in r.passes)]
 
 
 def _overridden(recipes: list[Recipe], overrides: Overrides) -> list[Recipe]:
-    """Each setting changed in the recipes that have it; one that none has is a mistake."""
+    """Return the recipes with each setting changed where it exists. At least one recipe must have it."""
     for key, value in overrides.items():
         changed, problem = [], None
         for recipe in recipes:

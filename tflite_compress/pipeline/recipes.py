@@ -1,4 +1,4 @@
-"""Recipes: what to do to a model, as a list of passes, and what to try if that loses too much."""
+"""Recipes: lists of passes with their settings, and fallbacks if the accuracy drop is too large."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A chain of passes.
 
     Attributes:
-        name: Its name on the command line.
-        summary: What it gives, in one line.
+        name: Name on the command line.
+        summary: Description in one line.
         passes: The passes in order. Exactly one converts: ``convert``, or ``export_trees`` in recipes for
             forests.
-        fallbacks: What is tried in turn while accuracy drops too much; each is a set of overrides of the
-            recipe itself.
+        fallbacks: Overrides of the recipe to try, in order, if the accuracy drop is too large.
     """
 
     name: Name
@@ -40,12 +39,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def conversion(self) -> ConversionPass:
         """The pass that writes the flatbuffer."""
-        found: Any = next(p for p in self.passes if p.stage is Stage.CONVERT)
-        return cast("ConversionPass", found)
+        return cast("ConversionPass", next(p for p in self.passes if p.stage is Stage.CONVERT))
 
     @property
     def for_forests(self) -> bool:
-        """True for a recipe that decision trees go through, and neural networks do not."""
+        """True for a recipe for decision trees, False for neural networks."""
         return self.conversion.domain is Domain.FOREST
 
 
@@ -98,12 +96,12 @@ class _Tables(msgspec.Struct, frozen=True):
 
 
 def all_recipes() -> list[Recipe]:
-    """All bundled recipes, by name."""
+    """Return all bundled recipes, sorted by name."""
     return [load_recipe(name) for name in bundled_names("recipes")]
 
 
 def override(recipe: Recipe, overrides: Overrides, where: str = "command line") -> Recipe:
-    """Change settings of a recipe's passes.
+    """Return a recipe with changed settings of its passes.
 
     Args:
         recipe: The recipe.
@@ -136,7 +134,7 @@ def override(recipe: Recipe, overrides: Overrides, where: str = "command line") 
 
 
 def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipe followed by its gentler versions; none is harsher than the recipe itself."""
+    """Return the recipe and its fallbacks. No fallback removes more than the recipe itself."""
     found = [recipe]
     for changes in recipe.fallbacks:
         softened = dict(changes)
@@ -146,7 +144,7 @@ def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
                 softened[key] = safer([softened[key], *given])
         candidate = override(recipe, softened, f"recipe {recipe.name}")
         if _GENTLENESS[candidate.conversion.precision] < _GENTLENESS[recipe.conversion.precision]:
-            continue  # the user chose a gentler type than this version would
+            continue  # the recipe already has a wider precision than this fallback
         if all(candidate.passes != earlier.passes for earlier in found):
             found.append(candidate)
     return tuple(found)
@@ -192,7 +190,7 @@ def settings(recipe: Recipe) -> list[tuple[str, str, object, str]]:
 
 
 def as_toml(recipe: Recipe) -> str:
-    """A recipe as the text of a ``.toml`` file; settings at their defaults are left out."""
+    """Return a recipe as TOML text without settings that have their default."""
     import tomli_w
 
     passes = []

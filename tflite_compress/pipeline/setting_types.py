@@ -1,15 +1,13 @@
-"""What a setting accepts, in words for help and reference pages."""
+"""Describe the values a setting accepts, for help and reference pages."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 import msgspec.inspect
 
 
-def type_name(annotation: Any) -> str:
-    """What a setting accepts, in words: ``one of a, b``, ``number 0 to 1``, ``list of text``."""
+def type_name(annotation: object) -> str:
+    """Return the accepted values in words: ``one of a, b``, ``number from 0 to 1``, ``list of text``."""
     return _type_words(msgspec.inspect.type_info(annotation))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,6 +14,7 @@ from tflite_compress.scoring.reference import Reference
 
 if TYPE_CHECKING:
     from tflite_compress.channels.dependencies import Dependencies
+    from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.passes.prune_channels import PruneChannels
 
 
@@ -35,7 +36,7 @@ _RANKED = _Memo()
 
 
 def saliency_of(
-    handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context
+    handle: KerasModel, dependencies: Dependencies, config: PruneChannels, context: Context
 ) -> np.ndarray:
     """Return the saliency of each group of channels. The original model is ranked once for all recipes.
 
@@ -59,7 +60,9 @@ def saliency_of(
     return _RANKED.once(context.reference, key, lambda: _ranked(handle, dependencies, config, context))
 
 
-def _ranked(handle: Any, dependencies: Dependencies, config: PruneChannels, context: Context) -> np.ndarray:
+def _ranked(
+    handle: KerasModel, dependencies: Dependencies, config: PruneChannels, context: Context
+) -> np.ndarray:
     from tflite_compress.channels.saliency import taylor
     from tflite_compress.passes.algorithms.finetune import Schedule, training_losses, training_targets
 
