@@ -1,4 +1,4 @@
-"""What every encoding gives: encoded data, and the ancillary tensor that says how to decode it."""
+"""The result of an encoding: encoded data, and the ancillary tensor with the decoding parameters."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Encoded:
-    """One tensor, encoded.
+    """One encoded tensor.
 
     Attributes:
-        kind: Which encoding.
-        data: What replaces the tensor's values.
-        ancillary: Header and table; tensors with equal ones share them.
+        kind: The encoding.
+        data: The encoded values of the tensor.
+        ancillary: Header and table. Tensors with equal headers and tables share them.
     """
 
     kind: Kind
@@ -30,28 +30,28 @@ class Encoded:
 
     @property
     def size(self) -> int:
-        """Bytes of both together."""
+        """Bytes of data and ancillary tensor."""
         return len(self.data) + len(self.ancillary)
 
 
 def ancillary(kind: Kind, settings: bytes, table: bytes) -> bytes:
-    """The ancillary tensor: a 16-byte header, then the table.
+    """Return the ancillary tensor: a 16-byte header, then the table.
 
     Args:
-        kind: Which encoding.
-        settings: Bytes 5 and following of the header; at most 11.
-        table: What the decoder looks up.
+        kind: The encoding.
+        settings: The header from byte 5 on, at most 11 bytes.
+        table: The table of values or codes.
     """
     head = bytes([_DECODE_TYPE[kind], _VERSION, 0, 0, _VERSION]) + settings
     return head.ljust(HEADER_BYTES, b"\0") + table
 
 
 def packed_bits(codes: np.ndarray, lengths: np.ndarray) -> bytes:
-    """Write codes one after the other, most significant bit first, the last byte filled with zeros.
+    """Return codes as a bit stream, most significant bit first, the last byte padded with zeros.
 
     Args:
         codes: Unsigned integers, shape (n,).
-        lengths: Bits of each, int64, shape (n,).
+        lengths: Number of bits of each code, int64, shape (n,).
     """
     starts = np.concatenate([[0], np.cumsum(lengths)])
     bits = np.zeros(int(starts[-1]), np.uint8)

@@ -1,6 +1,6 @@
-"""Pruning encoding: one bit for each element, and the elements that are not zero.
+"""Pruning encoding: a mask with one bit per element, and the elements that are not zero.
 
-TFLite Micro, DECODE operator, decode type 2. Costs 1 + 8 (1 - sparsity) bits for an int8 weight.
+TFLite Micro, DECODE operator, decode type 2. An int8 weight takes 1 + 8 (1 - sparsity) bits.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from tflite_compress.decode.ancillary import Encoded, ancillary
 
 
 def encode_prune(values: np.ndarray, zero_points: np.ndarray, axis: int) -> Encoded | None:
-    """Encode as bit mask and remaining values.
+    """Encode a tensor as bit mask and remaining values.
 
     Args:
-        values: The tensor's values, in its own shape and element type.
-        zero_points: The value that stands for zero: one for the tensor, or one for each channel.
+        values: Values in the shape and element type of the tensor.
+        zero_points: Zero point of the tensor, shape (1,), or of each channel, shape (channels,).
         axis: The axis of the channels.
 
     Returns:
-        None where the decoder would not know the zero points: they differ along an inner axis, or are
-        not 0 in a type other than int8.
+        The encoded tensor, or None if the decoder cannot represent the zero points: they differ along an
+        inner axis, or are not 0 in a type other than int8.
     """
     if axis not in (0, values.ndim - 1):
         return None
@@ -32,7 +32,7 @@ def encode_prune(values: np.ndarray, zero_points: np.ndarray, axis: int) -> Enco
         zero_points = zero_points.reshape(shape)
     bits = np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
     zeros = np.broadcast_to(zero_points.astype(values.dtype), values.shape)
-    stays = bits != np.ascontiguousarray(zeros).view(bits.dtype)  # by bits: -0.0 must come back as -0.0
+    stays = bits != np.ascontiguousarray(zeros).view(bits.dtype)  # bitwise: -0.0 must decode to -0.0
     return Encoded(
         "prune", np.packbits(stays.reshape(-1)).tobytes(), ancillary("prune", b"", values[stays].tobytes())
     )

@@ -1,4 +1,4 @@
-"""Choosing an encoding for each tensor: bytes saved against decode time, and shared Huffman tables."""
+"""Choose an encoding for each tensor by bytes saved and decode time, with shared Huffman tables."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tflite_compress.decode.lut import encode_lut
 
 Wanted = Literal["auto", "lut", "prune", "huffman"]
 
-# Bytes that decoding one element must save, in proportion to the time it takes: on TFLite Micro's reference
-# kernels 0.5 ns (4-bit indices) to 3 ns for a table, 3 to 6 ns for a mask, 6 to 8 ns for a Huffman code.
+# Minimum bytes saved per decoded element, proportional to the decode time of TFLite Micro's reference
+# kernels: 0.5 ns (4-bit indices) to 3 ns for a table, 3 to 6 ns for a mask, 6 to 8 ns for a Huffman code.
 DECODE_PRICE: dict[Kind, float] = {"lut": 0.008, "prune": 0.015, "huffman": 0.025}
 # A DECODE operator, its tensors and their buffers in the flatbuffer, and the padding around data.
 OPERATOR_BYTES = 190
@@ -28,8 +28,8 @@ class Weights:
     """A constant tensor that may be encoded.
 
     Attributes:
-        values: Its values, in its own shape and element type.
-        zero_points: Of the tensor or of each channel.
+        values: Values in the shape and element type of the tensor.
+        zero_points: Zero point of the tensor, shape (1,), or of each channel, shape (channels,).
         axis: The axis of the channels.
     """
 
@@ -39,24 +39,24 @@ class Weights:
 
     @property
     def channel_axis(self) -> int | None:
-        """The axis of the channels; None for a tensor with one scale or none."""
+        """The axis of the channels; None for a tensor without per-channel scales."""
         return self.axis if len(self.zero_points) > 1 else None
 
     @property
     def huffman_fits(self) -> bool:
-        """True where TFLite Micro has a Huffman decoder for the element type."""
+        """True if TFLite Micro has a Huffman decoder for the element type."""
         return self.values.dtype in (np.int8, np.int16)
 
 
 def choose_encodings(tensors: Mapping[int, Weights], wanted: Wanted) -> dict[int, Encoded]:
-    """The encoding of each tensor for which one pays.
+    """Return the best encoding of each tensor that gets smaller.
 
     Args:
-        tensors: What may be encoded, by tensor index.
-        wanted: One encoding, or ``auto`` for the best of each tensor.
+        tensors: Tensors that may be encoded, by index.
+        wanted: One encoding, or ``auto`` for the best encoding of each tensor.
 
     Returns:
-        Encodings by tensor index; tensors that would not shrink are left out.
+        Encodings by tensor index, without tensors that would not get smaller.
     """
     simple = {index: _best_simple(weights, wanted) for index, weights in tensors.items()}
     costs = {index: _cost(simple[index], weights) for index, weights in tensors.items()}
@@ -69,7 +69,7 @@ def choose_encodings(tensors: Mapping[int, Weights], wanted: Wanted) -> dict[int
 
 
 def _best_simple(weights: Weights, wanted: Wanted) -> Encoded | None:
-    """The cheaper of the encodings that need no other tensor; None where neither pays."""
+    """Return the cheaper encoding without a shared table, or None if none saves bytes."""
     found = []
     if wanted in ("auto", "lut"):
         found.append(encode_lut(weights.values, weights.channel_axis))
@@ -80,7 +80,7 @@ def _best_simple(weights: Weights, wanted: Wanted) -> Encoded | None:
 
 
 def _cost(encoded: Encoded | None, weights: Weights) -> float:
-    """Bytes in the file, and decode time in bytes."""
+    """Return the cost in bytes: bytes in the file plus the price of decoding."""
     if encoded is None:
         return float(weights.values.nbytes)
     price = DECODE_PRICE[encoded.kind] * weights.values.size
@@ -89,11 +89,11 @@ def _cost(encoded: Encoded | None, weights: Weights) -> float:
 
 @dataclass
 class _Group:
-    """Tensors that might share a Huffman table."""
+    """Tensors that may share a Huffman table."""
 
     members: list[int]
     counts: dict[int, int]
-    others: float  # what the members cost without Huffman
+    others: float  # cost of the members without Huffman encoding, in bytes
 
     def merged(self, other: _Group) -> _Group:
         counts = dict(self.counts)
@@ -103,7 +103,7 @@ class _Group:
 
     @property
     def cost(self) -> float:
-        """Estimate: entropy of the data, about 2.3 table entries a symbol, and what decoding costs."""
+        """Estimated bytes: entropy of the data, 2.3 table entries per symbol, and the price of decoding."""
         counts = np.fromiter(self.counts.values(), np.float64)
         total = counts.sum()
         data = float(-(counts * np.log2(counts / total)).sum()) / 8 * 1.01
@@ -112,9 +112,10 @@ class _Group:
 
 
 def _shared_codes(tensors: Mapping[int, Weights], costs: dict[int, float]) -> list[tuple[Code, list[int]]]:
-    """Huffman codes and the tensors each is for.
+    """Return Huffman codes, each with the indices of the tensors that share it.
 
-    Greedy: the largest tensors first, each joins the group where it costs least, or opens one.
+    The choice is greedy, the largest tensors first. Each tensor joins the group where it adds the least cost,
+    or forms a new group.
     """
     groups: list[_Group] = []
     fitting = [i for i, weights in tensors.items() if weights.huffman_fits]
@@ -128,7 +129,7 @@ def _shared_codes(tensors: Mapping[int, Weights], costs: dict[int, float]) -> li
                 options.append((group.merged(single).cost - group.cost, number))
         cost, joined = min(options, key=lambda option: option[0])
         if cost >= costs[index] and joined is not None:
-            continue  # worth no DECODE operator even with a table for nothing
+            continue  # not smaller even with a shared table
         if joined is None:
             groups.append(single)
         else:

@@ -6,17 +6,17 @@ import numpy as np
 
 
 def code_lengths(counts: np.ndarray, limit: int) -> np.ndarray:
-    """Lengths of the best prefix code in which no word is longer than ``limit``.
+    """Return the word lengths of the optimal prefix code with words of at most ``limit`` bits.
 
     Package-merge: Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes",
     Journal of the ACM 37(3), 1990.
 
     Args:
-        counts: How often each symbol occurs, all positive, shape (symbols,).
-        limit: Longest word in bits; at least log2(symbols).
+        counts: Frequency of each symbol, positive, shape (symbols,).
+        limit: Maximum word length in bits, at least log2(symbols).
 
     Returns:
-        int64, shape (symbols,). One symbol alone gets a word of one bit.
+        int64, shape (symbols,), in bits. A single symbol gets a word of one bit.
     """
     count = len(counts)
     if count == 1:
@@ -43,10 +43,10 @@ def code_lengths(counts: np.ndarray, limit: int) -> np.ndarray:
 
 
 def canonical_codes(lengths: np.ndarray) -> np.ndarray:
-    """Code words in the order of length, then symbol.
+    """Return canonical code words, ordered by length and then by symbol.
 
     Args:
-        lengths: Bits of each symbol's word, shape (symbols,).
+        lengths: Word length of each symbol in bits, shape (symbols,).
 
     Returns:
         uint64, shape (symbols,).

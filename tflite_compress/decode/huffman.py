@@ -1,8 +1,8 @@
 """Huffman encoding with the multi-level decode tables of TFLite Micro (DECODE operator, decode type 1).
 
-A table entry either holds a symbol and how many of the bits taken belong to its code, or tells how many bits
-to take next and where the next table lies. Short codes thus cost one look-up and the rare long ones
-several, and the table stays small.
+A table entry contains either a symbol and the number of bits of its code, or the number of bits to read next
+and the offset of the next table. Short codes take one look-up, the rare long codes take several, and the
+table stays small.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from tflite_compress.decode.ancillary import Encoded, ancillary, packed_bits
 from tflite_compress.decode.codes import canonical_codes, code_lengths
 
-LOOKUP_PRICE = 1 / 256  # bytes that one more look-up of one element must save
+LOOKUP_PRICE = 1 / 256  # minimum bytes saved per additional look-up of an element
 MAX_LEVEL_BITS = 12
 LONGEST_CODE = 15
 _READ_AHEAD_BYTES = 4
@@ -26,8 +26,9 @@ class Code:
     """A prefix code and its decode table.
 
     Attributes:
-        symbols: The values that have a code, ascending, int8 or int16.
-        lengths, words: Bits and value of each one's code.
+        symbols: Values with a code, ascending, int8 or int16, shape (symbols,).
+        lengths: Length of each code in bits, shape (symbols,).
+        words: Each code word, uint64, shape (symbols,).
         ancillary: Header and table.
     """
 
@@ -37,12 +38,12 @@ class Code:
     ancillary: bytes
 
     def bits(self, counts: np.ndarray) -> int:
-        """Bits of data in which each symbol occurs ``counts`` times."""
+        """Return the number of bits of data in which each symbol occurs ``counts`` times."""
         return int(self.lengths @ counts)
 
 
 def make_code(tensors: Sequence[np.ndarray]) -> Code:
-    """The code that makes the data of some tensors and one table for all of them smallest.
+    """Return the code with the smallest total of encoded data and table for some tensors.
 
     Args:
         tensors: int8 or int16 arrays of one type.
@@ -64,11 +65,11 @@ def make_code(tensors: Sequence[np.ndarray]) -> Code:
 
 
 def encode_huffman(values: np.ndarray, code: Code) -> Encoded:
-    """Encode one tensor with a code that has all of its values.
+    """Encode one tensor with a code that contains all its values.
 
     Args:
         values: int8 or int16.
-        code: From :func:`make_code` over this tensor and perhaps others.
+        code: A code from :func:`make_code` for tensors that include this one.
     """
     places = np.searchsorted(code.symbols, values.reshape(-1))
     data = packed_bits(code.words[places], code.lengths[places])
@@ -78,12 +79,13 @@ def encode_huffman(values: np.ndarray, code: Code) -> Encoded:
 
 @dataclass(frozen=True)
 class _Node:
-    """An inner node of the code's tree: the codes that share its prefix are ``first`` to ``last``.
+    """An inner node of the code tree: a prefix, and the codes that start with it.
 
     Attributes:
-        depth: Bits of the prefix.
-        first, last: Range of codes in canonical order.
-        prefix: The bits.
+        depth: Length of the prefix in bits.
+        first: Index of the first code in canonical order.
+        last: Index after the last code in canonical order.
+        prefix: The bits of the prefix.
     """
 
     depth: int
@@ -116,13 +118,13 @@ class _Table:
         self._entries = entries
 
     def ancillary(self) -> bytes:
-        """Header and table in the decoder's format."""
+        """Return header and table in the format of the decoder."""
         initial = self._plan(self._root)[1]
         table = np.asarray(self._entries, "<u4" if self.wide else "<u2")
         return ancillary("huffman", bytes([(initial - 1) << 4 | self.wide]), table.tobytes())
 
     def _plan(self, node: _Node) -> tuple[float, int]:
-        """Least cost of a node's table and all below it, and how many bits the table takes."""
+        """Return the minimum cost of the tables from a node down, and the number of bits its table reads."""
         key = (node.depth, node.first)
         if key not in self._best:
             height = self._lengths[node.last - 1] - node.depth
@@ -135,7 +137,7 @@ class _Table:
         return self._best[key]
 
     def _inner(self, node: _Node, bits: int) -> list[_Node]:
-        """The inner nodes ``bits`` below a node, in the order of their prefixes."""
+        """Return the inner nodes ``bits`` below a node, ordered by prefix."""
         depth, found = node.depth + bits, []
         index = node.first
         while index < node.last and self._lengths[index] <= depth:
@@ -150,7 +152,7 @@ class _Table:
         return found
 
     def _filled(self) -> list[int] | None:
-        """All tables one after the other; None where an offset does not fit 16-bit entries."""
+        """Return the entries of all tables, or None if an offset does not fit into an entry."""
         value_bits = 27 if self.wide else 11
         entries: list[int] = []
         pending: list[tuple[_Node, int | None]] = [(self._root, None)]
@@ -169,7 +171,7 @@ class _Table:
         return entries
 
     def _place_symbols(self, entries: list[int], start: int, node: _Node, bits: int, value_bits: int) -> None:
-        """Write the symbols whose codes end within a table, each as often as its free bits allow."""
+        """Write the symbols whose codes end in a table, each into all entries that start with its code."""
         found = 1 << (value_bits + 4)
         mask = 0xFFFF if self._symbols and self.wide else 0xFF
         for index in range(node.first, node.last):

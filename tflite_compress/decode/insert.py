@@ -1,4 +1,4 @@
-"""Putting encoded weights and their DECODE operators into a ``.tflite``."""
+"""Insert encoded weights and their DECODE operators into a ``.tflite``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ MIN_BYTES = 128
 
 
 def encodable(content: bytes) -> dict[int, Weights]:
-    """Constant tensors of the main graph that a DECODE operator may stand in for.
+    """Return the constant tensors of the main graph that can be encoded.
 
-    Left out are small ones, and those a kernel must know when it prepares (shapes, paddings).
+    Tensors under 128 bytes are left out. Tensors that a kernel reads during preparation, such as shapes and
+    paddings, are left out too.
 
     Args:
         content: A ``.tflite``.
+
+    Returns:
+        Weights by tensor index.
     """
     from tflite_micro.tensorflow.lite.micro.compression import constant_inputs, model_editor
 
@@ -45,7 +49,7 @@ def encodable(content: bytes) -> dict[int, Weights]:
 
 
 def with_decode(content: bytes, encodings: Mapping[int, Encoded]) -> bytes:
-    """The same model with some tensors encoded, and a DECODE operator in front of each reader.
+    """Return the model with some tensors encoded, and a DECODE operator before each reader.
 
     Args:
         content: A ``.tflite``.
@@ -63,7 +67,7 @@ def with_decode(content: bytes, encodings: Mapping[int, Encoded]) -> bytes:
 
 
 def decoded_tensors(content: bytes) -> int:
-    """Number of tensors that DECODE operators expand."""
+    """Return the number of tensors that DECODE operators compute."""
     model = unpack(content)
     codes = {
         number
@@ -76,7 +80,7 @@ def decoded_tensors(content: bytes) -> int:
 
 
 def _lean(model: Any) -> Any:
-    """Drop what encoded tensors and tables have no use for: names, and the scales of what they encode."""
+    """Return the model without names of encoded tensors and tables, and without scales of their inputs."""
     bare = schema().QuantizationParametersT()
     for graph in model.subgraphs:
         for op in graph.operators or []:

@@ -1,6 +1,7 @@
-"""Look-up table encoding: an index of 1 to 7 bits for each element, into a table of its values.
+"""Look-up table encoding: an index of 1 to 7 bits per element, and a table of the values.
 
-TFLite Micro, DECODE operator, decode type 0. Pays where weights take few values, as clustering makes them.
+TFLite Micro, DECODE operator, decode type 0. It saves bytes if weights have few values, for example after
+clustering.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ import numpy as np
 from tflite_compress.decode.ancillary import Encoded, ancillary, packed_bits
 
 MAX_BITS = 7
-_ONE_TABLE = 15  # in the place of the axis: one table for the whole tensor
+_ONE_TABLE = 15  # instead of an axis: one table for the whole tensor
 
 
 def encode_lut(values: np.ndarray, channel_axis: int | None) -> Encoded | None:
-    """Encode with one table, or one for each channel: whichever is smaller.
+    """Encode with one table or with one table per channel, whichever is smaller.
 
-    The decoder walks the channels of a tensor quantized per channel and steps from table to table by the
-    stride in the header; with stride 0 all channels read the same table.
+    For a tensor with per-channel scales, the decoder adds the stride in the header to the table offset after
+    each channel. With stride 0, all channels read the same table.
 
     Args:
-        values: The tensor's values, in its own shape and element type.
-        channel_axis: The axis it is quantized along; None where it has one scale or none.
+        values: Values in the shape and element type of the tensor.
+        channel_axis: The quantized axis; None for a tensor without per-channel scales.
 
     Returns:
-        None where the values are too many for 7-bit indices, or the axis is an inner one.
+        The encoded tensor, or None if there are too many values for 7-bit indices or the axis is inner.
     """
     if channel_axis not in (None, 0, values.ndim - 1):
         return None
@@ -35,7 +36,7 @@ def encode_lut(values: np.ndarray, channel_axis: int | None) -> Encoded | None:
 
 
 def _with_tables(rows: np.ndarray, values: np.ndarray, axis: int | None) -> Encoded | None:
-    """One table for each row."""
+    """Encode with one table per row of ``rows``; return None if a table is too long."""
     tables, indices = [], np.empty(rows.shape, np.int64)
     for number, row in enumerate(rows):
         table, positions = np.unique(_as_bits(row), return_inverse=True)
@@ -53,5 +54,5 @@ def _with_tables(rows: np.ndarray, values: np.ndarray, axis: int | None) -> Enco
 
 
 def _as_bits(values: np.ndarray) -> np.ndarray:
-    """Values compared by their bits: -0.0 is not 0.0, and NaN equals itself."""
+    """Return the values as unsigned integers, so that -0.0 differs from 0.0 and NaN equals itself."""
     return np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
