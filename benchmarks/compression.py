@@ -57,7 +57,7 @@ def top1(content: bytes, ports: Ports, data: tuple[np.ndarray, np.ndarray]) -> f
 
 
 def latency_ratio(file: Path, ports: Ports, plain: tuple[bytes, Ports], image: np.ndarray) -> float:
-    """Latency of a file against the plain one's, in turns."""
+    """Latency of a file against the plain one's, interleaved."""
     models = [LiteRTModel(plain[0], *plain[1]), LiteRTModel(file.read_bytes(), *ports)]
     for model in models:
         model.set_inputs((image,))

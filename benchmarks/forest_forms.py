@@ -2,8 +2,8 @@
 
     python benchmarks/forest_forms.py
 
-Forests of 20 to 100 trees, depth 3 to 16, one sample and 16 at a time; both forms in turns, one thread. Fits
-the constants of ``trees/export.py`` to the timings, by least squares on relative errors, and counts how often
+Forests of 20 to 100 trees, depth 3 to 16, one sample and 16 at a time; both forms interleaved, one thread.
+Fits the constants of ``trees/export.py`` to the timings, by least squares on relative errors, and counts how often
 those in the file choose the faster form. Prints; writes nothing.
 """
 
@@ -44,7 +44,7 @@ def forest_of(trees: int, depth: int) -> tuple[Forest, np.ndarray]:
 
 
 def microseconds(forest: Forest, x: np.ndarray, batch: int, forms: Sequence[Form]) -> list[float]:
-    """Median time of one call of each form, in turns."""
+    """Median time of one call of each form, interleaved."""
     ports = TensorNames("features", "value")
     models = [
         LiteRTModel(

@@ -1,4 +1,4 @@
-"""Decision trees: this tool beside scikit-learn, emlearn, m2cgen and hummingbird, in turns, in one run.
+"""Decision trees: this tool beside scikit-learn, emlearn, m2cgen and hummingbird, interleaved, in one run.
 
     python benchmarks/forests.py FOLDER
 
@@ -281,7 +281,7 @@ def shared(load: Callable[..., Any], seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def microseconds(found: list[Contender], x: np.ndarray) -> list[float]:
-    """Median time of one sample, all in turns."""
+    """Median time of one sample, all interleaved."""
     few = x[np.arange(SAMPLES) % len(x)]
     times: list[list[float]] = [[] for _ in found]
     for _ in range(ROUNDS):
@@ -345,8 +345,8 @@ TEXT = [
     "Written by `benchmarks/forests.py`. 100 trees or 100 rounds of boosting, scikit-learn's defaults. "
     "Half of the samples train, a quarter is what passes choose by, accuracy is that of the last quarter "
     "(digits 450 samples, breast cancer 143); at most 0.5 points may be lost. Time: one sample after the "
-    "other, all in turns on this machine; C code from a loop in C, the others from Python. Flash: code and "
-    "constants of the object file, -Os, soft float. emlearn's trees vote for one class each, on int16.",
+    "other, all interleaved on this machine; C code from a loop in C, the others from Python. Flash: code "
+    "and constants of the object file, -Os, soft float. emlearn's trees vote for one class each, on int16.",
 ]
 
 OTHERS = "How much is gained depends on which samples choose and judge; four divisions of the same data:"

@@ -5,7 +5,7 @@
 Models: two CNNs on Fashion-MNIST, a Conv1D-LSTM on spoken words (spoken.py), MobileNetV2 at 96 x 96
 (mobilenet.py). Tools: TFLiteConverter alone, litert-quantizer alone, TF-MOT by hand as in its pruning and
 quantization tutorials, this tool. Each makes its file in a process of its own, one after the other; then all
-files of a model are timed in turns. FOLDER keeps finished models and files, so an interrupted run goes on.
+files of a model are timed interleaved. FOLDER keeps finished models and files, so an interrupted run goes on.
 About an hour on 2 cores. Needs: apt-get install dataset-fashion-mnist espeak-ng
 """
 
@@ -87,7 +87,7 @@ def made(folder: Path, model: str, tool: str) -> dict[str, Any]:
 
 
 def ratios(folder: Path, model: str, tools: list[str]) -> dict[str, str]:
-    """Latency of each file relative to the converter's int8 file, all timed in turns."""
+    """Latency of each file relative to the converter's int8 file, all timed interleaved."""
     from tflite_compress.timing.benchmark import benchmark
 
     paths = {tool: folder / f"{model}-{tool}.tflite" for tool in tools}
@@ -137,8 +137,8 @@ TEXT = [
     "Written by `benchmarks/suite.py`. The same trained model, training data and 256 calibration samples for "
     "each tool. Points lost: against the float32 file, on 10,000 Fashion-MNIST images, 2,560 spoken words or "
     "4,000 enlarged images. Latency: against the converter's int8 file, LiteRT with XNNPACK, 1 thread, all "
-    "files of a model in turns, this machine. Seconds: from the model file to the .tflite, without importing "
-    "TensorFlow, with any training, and for tflite-compress with evaluation and timing of the result. Peak "
+    "files of a model interleaved, this machine. Seconds: from the model file to the .tflite, without "
+    "importing TensorFlow, with any training, and for tflite-compress with evaluation and timing of the result. Peak "
     "memory: of the process, in MiB; TensorFlow, imported, and the training data are part of it.",
     "",
     "TF-MOT refuses Keras 3 models and is given this tool's tf_keras copy; 2 epochs of pruning from 50 to "

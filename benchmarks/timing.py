@@ -1,6 +1,6 @@
 """How far the median of single runs is from a tight loop: python benchmarks/timing.py MODEL.tflite ...
 
-Both are taken in turns in one process; the tight loop is timed as a whole and has nothing else in it.
+Both are timed interleaved in one process; the tight loop is timed as a whole and has nothing else in it.
 """
 
 from __future__ import annotations

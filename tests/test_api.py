@@ -94,7 +94,7 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
     assert results[0].report.size.result.gzip_bytes < 0.6 * results[0].report.size.result.bytes
 
 
-def test_without_labels_the_original_is_the_yardstick(
+def test_without_labels_accuracy_is_agreement_with_the_original(
     digits: Path, digits_arrays: Any, tmp_path: Path
 ) -> None:
     x = digits_arrays["x_train"]
@@ -126,7 +126,7 @@ def outlier_model(keras: Any) -> Any:
     return model
 
 
-def test_the_next_gentler_version_is_tried(keras: Any, tmp_path: Path) -> None:
+def test_the_next_fallback_is_tried(keras: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     result = tflite_compress.compress(
         outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2", **PLAIN

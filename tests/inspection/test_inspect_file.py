@@ -123,7 +123,7 @@ def test_the_command_line(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     code, out, _ = run("inspect", str(converted["int8"]), f"--graph={tmp_path / 'g.svg'}")
-    assert code == 0 and "quantization parameters" in out and "bits a weight" in out
+    assert code == 0 and "quantization parameters" in out and "bits per weight" in out
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
     code, out, _ = run("inspect", str(converted["int8"]), "--json")
     assert json.loads(out)["weight_bytes"] == 72 + 64 + 8 * 36 * 4

@@ -64,7 +64,7 @@ def compress(
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         max_flash_bytes: Maximum flash in bytes. Stronger recipes follow until the result meets it.
-        max_ram_bytes: Maximum RAM in bytes, likewise.
+        max_ram_bytes: Maximum RAM in bytes.
         overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
         custom_objects: Classes of custom layers by name, or ``module:dict``.
         trust_model: Run code that the model file contains.

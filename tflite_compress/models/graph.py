@@ -23,7 +23,7 @@ class Call:
         layer: The Keras 2 or Keras 3 layer or operation.
         name: Its name, unique in the flat graph and prefixed by the models it is nested in.
         args: Positional arguments; graph tensors replaced by the rebuilt graph's tensors.
-        kwargs: Keyword arguments, likewise.
+        kwargs: Keyword arguments.
     """
 
     layer: Layer

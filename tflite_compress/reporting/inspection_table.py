@@ -48,7 +48,7 @@ def print_inspection(found: Inspection) -> None:
 
 
 def _operators(found: Inspection) -> Table:
-    table = grid("operator", "how many", "MACs", "types", right=(1, 2))
+    table = grid("operator", "count", "MACs", "types", right=(1, 2))
     for kind, count in Counter(op.name for op in found.operators).most_common():
         rows = [op for op in found.operators if op.name == kind]
         macs = sum(op.macs or 0 for op in rows)
@@ -58,7 +58,7 @@ def _operators(found: Inspection) -> Table:
 
 
 def _weights(weights: tuple[WeightTensor, ...]) -> Table:
-    headings = ("layer", "type", "shape", "bytes", "zeros", "values", "bits a weight", "scales")
+    headings = ("layer", "type", "shape", "bytes", "zeros", "values", "bits per weight", "scales")
     table = grid(*headings, right=(3, 4, 5, 6, 7))
     for w in weights:
         figures = (f"{w.bytes:,}", f"{w.sparsity:.0%}", f"{w.distinct:,}", f"{w.entropy_bits:.2f}")

@@ -17,7 +17,7 @@ SCHEMA = 1
 
 
 def print_benchmark(found: Benchmark) -> None:
-    """Timings, comparisons in words, throughput, and what to know about them."""
+    """Print timings, comparisons, throughput and notes."""
     out = console()
     out.print(f"measured on {found.where}", markup=False)
     letters = _letters(found)

@@ -49,7 +49,7 @@ class OutputError(CompressError):
 class ConversionError(CompressError):
     """The TensorFlow Lite converter or the runtime refused the model.
 
-    Unlike its siblings it does not end a run at once: the next gentler option of the recipe is
+    Unlike the other errors it does not end a run at once: the next fallback of the recipe is
     tried first.
     """
 

@@ -1,4 +1,4 @@
-"""The child process that times models. It reads one command per line as JSON, and replies likewise.
+"""The child process that times models. It reads one command per line as JSON and replies in JSON.
 
 It is started by path, so that only numpy and the interpreter are in its memory.
 """

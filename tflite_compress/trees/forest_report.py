@@ -25,7 +25,7 @@ TOLERANCE = 1e-5  # of the largest answer: float32 sums in another order
 def with_choosing_samples(splits: Splits, given: bool, seed: int) -> Splits:
     """Keep half of the evaluation samples for passes to choose by; the verdict is on the other half.
 
-    A forest knows its training samples by heart, so that passes can see on others only what they cost.
+    Forests overfit their training samples, so the accuracy drop of a pass shows only on other samples.
 
     Args:
         splits: The data.

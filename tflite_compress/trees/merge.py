@@ -24,7 +24,7 @@ def limit_to_ranges(forest: Forest, lows: np.ndarray, highs: np.ndarray) -> Fore
     Args:
         forest: The forest.
         lows: Minimum of each feature, float64, shape (features,); NaN if it is always missing.
-        highs: Maximum of each feature, likewise.
+        highs: Maximum of each feature.
     """
     known = np.flatnonzero(np.isfinite(lows) & np.isfinite(highs)).tolist()
     under = next_below_float32(lows)
