@@ -3,8 +3,8 @@
     python benchmarks/forest_forms.py
 
 Forests of 20 to 100 trees, depth 3 to 16, one sample and 16 at a time; both forms interleaved, one thread.
-Fits the constants of ``trees/export.py`` to the timings, by least squares on relative errors, and counts how often
-those in the file choose the faster form. Prints; writes nothing.
+Fits the constants of ``trees/export.py`` to the timings, by least squares on relative errors, and counts how
+often those in the file choose the faster form. Prints; writes nothing.
 """
 
 from __future__ import annotations
