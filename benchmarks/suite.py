@@ -138,8 +138,8 @@ TEXT = [
     "each tool. Points lost: against the float32 file, on 10,000 Fashion-MNIST images, 2,560 spoken words or "
     "4,000 enlarged images. Latency: against the converter's int8 file, LiteRT with XNNPACK, 1 thread, all "
     "files of a model interleaved, this machine. Seconds: from the model file to the .tflite, without "
-    "importing TensorFlow, with any training, and for tflite-compress with evaluation and timing of the result. "
-    "Peak memory: of the process, in MiB; TensorFlow, imported, and the training data are part of it.",
+    "importing TensorFlow, with any training, and for tflite-compress with evaluation and timing of the "
+    "result. Peak memory: of the process, in MiB; TensorFlow, imported, and the training data belong to it.",
     "",
     "TF-MOT refuses Keras 3 models and is given this tool's tf_keras copy; 2 epochs of pruning from 50 to "
     "80 %, 1 of quantization-aware training, Adam as compiled by default, as in its tutorials. Whatever "
