@@ -1,4 +1,4 @@
-"""The command that explains why a quantized model loses accuracy: diagnose."""
+"""The `diagnose` command: explains the accuracy drop of a quantized model."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def run_plans(
         out: Folder for the result; None for the default.
         progress: Where to report progress.
         expected_data: What a manifest recorded of the data; anything else is refused.
-        command: As the ledger calls it.
+        command: Name of the command in the ledger.
         ledger: The ledger's file, or ``none``; see :func:`tflite_compress.reporting.ledger.ledger_path`.
         invocation: The command line that asked for it, if one did.
 
@@ -230,9 +230,10 @@ def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
         calibrates = any(step.needs_calibration for candidate in tried for step in candidate.passes)
         if (plan.trains or calibrates) and recipe.for_forests:
             raise DataError(
-                f"recipe '{recipe.name}' for {plan.device.name} goes as far as accuracy allows, and {given} "
-                "was given",
-                "Give --data=FILE.npz or module:function; or --recipe=forest-exact, which loses nothing.",
+                f"recipe '{recipe.name}' for {plan.device.name} chooses its settings by accuracy, but "
+                f"{given} was given",
+                "Give --data=FILE.npz or module:function; or --recipe=forest-exact, which keeps "
+                "every prediction.",
             )
         if plan.trains or calibrates:
             what = "trains" if plan.trains else "calibrates int8 ranges"

@@ -8,7 +8,7 @@ from tflite_compress.support.terminal import console, grid
 
 def print_devices(devices: list[Device]) -> None:
     """Print one profile per line."""
-    table = grid("device", "is", "clock MHz", "flash", "RAM", "runtime", "recipe", right=(2, 3, 4))
+    table = grid("device", "summary", "clock MHz", "flash", "RAM", "runtime", "recipe", right=(2, 3, 4))
     for d in devices:
         flash = "card" if d.memory.flash_bytes is None else format_size(d.memory.flash_bytes)
         clock = str(d.core.clock_mhz or "?")

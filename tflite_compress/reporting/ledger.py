@@ -98,13 +98,13 @@ def remember(
     results: Sequence[tuple[Path, Report, Mapping[str, Any]]],
     progress: Progress,
 ) -> None:
-    """Record finished runs; a ledger that cannot be written is told, and harms no result.
+    """Record finished runs. A ledger that cannot be written is reported as progress and raises no error.
 
     Args:
         given: See :func:`ledger_path`.
         command: ``compress``, ``search`` or ``repeat``.
         results: File, report and manifest of each.
-        progress: Where to tell.
+        progress: Receives the message if the ledger cannot be written.
     """
     path = ledger_path(given)
     if path is None:
@@ -119,7 +119,7 @@ def remember(
 def runs(
     path: Path, model: str | None = None, device: str | None = None, ids: Sequence[int] = (), most: int = 20
 ) -> list[Run]:
-    """The latest runs, newest first.
+    """Return the latest runs, newest first.
 
     Args:
         path: The ledger.

@@ -18,22 +18,22 @@ _COMPARED = {
     "fits": "fits",
     "metric": "metric",
     "accuracy_after": "accuracy",
-    "accuracy_drop": "lost",
+    "accuracy_drop": "accuracy drop",
     "samples": "on samples",
     "bytes_after": "bytes",
-    "latency_ratio": "latency, x the original's",
-    "seconds": "seconds it took",
+    "latency_ratio": "latency, x the baseline's",
+    "seconds": "seconds",
     "time": "when (UTC)",
     "file": "file",
 }
 
 
 def print_runs(found: list[Run], path: Path) -> None:
-    """One run a line, newest first."""
+    """Print one run per line, newest first."""
     if not found:
         console().print(f"no such run in {path}", markup=False)
         return
-    headings = ("run", "model", "done", "kept", "accuracy", "lost", "bytes", "latency", "when (UTC)")
+    headings = ("run", "model", "done", "kept", "accuracy", "drop", "bytes", "latency", "when (UTC)")
     table = grid(*headings, right=(4, 5, 6, 7))
     for run in found:
         f = run.figures
@@ -45,7 +45,7 @@ def print_runs(found: list[Run], path: Path) -> None:
 
 
 def print_compared(found: list[Run]) -> None:
-    """Runs side by side, a figure a line."""
+    """Print runs side by side, one figure per line."""
     table = grid("", *(f"run {run.id}" for run in found), right=tuple(range(1, len(found) + 1)))
     for column, name in _COMPARED.items():
         table.add_row(name, *(_text(column, run.figures) for run in found))
@@ -53,7 +53,7 @@ def print_compared(found: list[Run]) -> None:
 
 
 def runs_record(found: list[Run]) -> list[dict[str, object]]:
-    """Plain data, with whole reports."""
+    """Return the runs as plain data, with whole reports."""
     return [{"id": run.id, **run.figures, "report": msgspec.to_builtins(run.report)} for run in found]
 
 

@@ -17,7 +17,7 @@ _AXES = {
     "ram": "RAM, bytes",
     "flash": "flash, bytes",
     "macs": "MACs",
-    "drop": "accuracy lost",
+    "drop": "accuracy drop",
 }
 WIDTH, HEIGHT = 7.0, 4.2  # inches
 MAX_DB = 80.0  # more is as good as exact
@@ -27,7 +27,7 @@ def pareto_plot(record: dict[str, Any]) -> str:
     """Trials of a search over its first two objectives, with the front; against accuracy if there is one.
 
     Args:
-        record: What ``search.json`` holds.
+        record: The content of ``search.json``.
 
     Returns:
         The text of an SVG file.

@@ -109,8 +109,8 @@ def search(
 ) -> SearchResult:
     """Search for the best files within a drop in accuracy, limits on memory, and a budget of time.
 
-    An unfinished search (killed, or out of budget with trials under way) goes on when called again with
-    the same arguments. Its state lies beside the result, in ``OUT.search``.
+    If the search is interrupted, or the budget ends while trials run, call it again with the same arguments
+    to resume it. Its state is kept next to the result, in ``OUT.search``.
 
     Args:
         model: Path of a model, or a Keras model (then with one worker, in this process).

@@ -10,14 +10,14 @@ from tflite_compress.support.terminal import console, grid
 
 
 def print_search(result: SearchResult) -> None:
-    """The Pareto front, the chosen point, and where the files are."""
+    """Print the Pareto front, the chosen point and the paths of the files."""
     out = console()
     record = result.record
     original = record["original"]
     if not result.front:
         out.print(
-            f"[red]nothing found[/red] for {record['device']['title']} that loses at most "
-            f"{record['max_drop']:g} and keeps the limits, in {record['seconds']:.0f} s"
+            f"[red]nothing found[/red] for {record['device']['title']} with an accuracy drop of at most "
+            f"{record['max_drop']:g} that keeps the limits, in {record['seconds']:.0f} s"
         )
     else:
         metric = original["metric"]
@@ -27,7 +27,7 @@ def print_search(result: SearchResult) -> None:
             .replace("x the float32 baseline on this machine", "x")
         )
         table = grid(
-            "", "point", "bytes", f"latency ({unit})", "RAM", metric, "lost", "recipe", right=(2, 3, 4, 5, 6)
+            "", "point", "bytes", f"latency ({unit})", "RAM", metric, "drop", "recipe", right=(2, 3, 4, 5, 6)
         )
         for point in result.front:
             table.add_row(*_row(point))

@@ -8,18 +8,18 @@ class CompressError(Exception):
 
     Args:
         message: What is wrong, with the value and the place.
-        hint: One thing to do about it that works, as an imperative sentence.
+        hint: One thing to do about it that works, as an imperative sentence; None if nothing helps.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}".strip()
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
 
 
 class UsageError(CompressError):

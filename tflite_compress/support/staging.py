@@ -27,8 +27,8 @@ def result_folder(target: Path) -> Iterator[Path]:
     """Open a hidden folder beside ``target`` to write into; it becomes ``target`` on success.
 
     An earlier result of this tool at ``target`` is replaced. A folder that contains anything else is refused,
-    so that no file of the user is lost. An error or Ctrl-C leaves no files. The next run removes files that a
-    killed run left. Two runs that write into the same folder at the same time are refused.
+    so that no file of the user is deleted. An error or Ctrl-C leaves no files. The next run removes files
+    that a killed run left. Two runs that write into the same folder at the same time are refused.
 
     Args:
         target: The folder of the result.

@@ -35,7 +35,7 @@ def to_markdown(found: Recorded) -> str | None:
 
 
 def to_terminal(found: Recorded) -> str | None:
-    """Render the candidates of a failed result, to show where accuracy was lost."""
+    """Render the candidates of a failed result, to show which pass lowered the accuracy."""
     if found.report.verdict != "failed":
         return None
     lines = ["accuracy after each pass:"]
