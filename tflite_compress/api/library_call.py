@@ -138,5 +138,6 @@ def _name(option: str) -> str:
 
 
 def _speak_python(error: CompressError) -> None:
-    error.message, error.hint = in_python(error.message), in_python(error.hint)
+    error.message = in_python(error.message)
+    error.hint = in_python(error.hint) if error.hint else None
     error.args = (error.message,)

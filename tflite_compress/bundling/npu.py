@@ -25,4 +25,4 @@ def compile_for_device(npu: Npu, content: bytes) -> Compiled | CompressError:
 
 def explain_refusal(error: CompressError) -> str:
     """Return why a model is not compiled, as a sentence for a README."""
-    return f"Not compiled for the NPU: {error.message}. {error.hint}"
+    return f"Not compiled for the NPU: {error.message}." + (f" {error.hint}" if error.hint else "")

@@ -89,7 +89,7 @@ def _reported(error: BaseException) -> int:
     return 2
 
 
-def _print_error(message: str, hint: str) -> None:
+def _print_error(message: str, hint: str | None) -> None:
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)

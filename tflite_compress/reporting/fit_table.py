@@ -59,7 +59,7 @@ def print_comparisons(comparisons: list[Comparison]) -> None:
     table = grid("runtime", "same", "largest difference", "found")
     for c in comparisons:
         if isinstance(c.result, CompressError):
-            table.add_row(c.runtime, _MARKS[False], "", f"{c.result.message}\n{c.result.hint}".strip())
+            table.add_row(c.runtime, _MARKS[False], "", str(c.result))
             continue
         gap = "" if c.difference is None else f"{c.difference.value:g} against {c.difference.baseline}"
         figures = [f"{found.name}: {found}" for found in c.result.measurements]
