@@ -66,6 +66,10 @@ class Layer(Protocol):
         """All weights, trainable or not."""
 
     @property
+    def trainable_weights(self) -> Sequence[Variable]:
+        """The weights that training changes."""
+
+    @property
     def built(self) -> bool:
         """True once the weights exist."""
 
@@ -137,6 +141,9 @@ class KerasModel(Layer, Protocol):
     @property
     def outputs(self) -> Sequence[Tensor]:
         """Symbolic output tensors."""
+
+    def get_layer(self, name: str) -> Any:
+        """Return the layer with this name, with the attributes of its own class."""
 
     def count_params(self) -> int:
         """Return the number of weights."""

@@ -1,4 +1,4 @@
-"""What a pass is: settings that say what the pipeline needs to know, and a method that applies it."""
+"""Base classes of passes: settings, and a method that applies the pass to a model."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class Stage(IntEnum):
-    """Where a pass stands in a recipe. The passes of a recipe are sorted by stage."""
+    """The position of a pass in a recipe. The passes of a recipe are sorted by stage."""
 
     TRAIN = 1  # change the network or the trees by training data
     REPAIR = 2  # prepare the network for integers with calibration samples
-    QUANTIZE = 3  # settle how numbers are stored
+    QUANTIZE = 3  # choose how numbers are stored
     QAT = 4  # train with the rounding of the conversion
     CONVERT = 5  # write the .tflite; once in each recipe
-    SLIM = 6  # remove from the file what no runtime reads
+    SLIM = 6  # remove data that no runtime reads from the file
     ENCODE = 7  # encode the file's weights
 
 
 class Domain(Enum):
-    """What a pass works on. A recipe has passes of one domain."""
+    """The kind of model of a pass. A recipe has passes of one domain."""
 
     NETWORK = "neural networks"
     FOREST = "decision trees"
@@ -86,16 +86,16 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
     @property
     def needs_calibration(self) -> bool:
-        """True for a pass that needs representative samples."""
+        """True for a pass that needs calibration samples."""
         return False
 
     @property
     def allows_repairs(self) -> bool:
-        """True where repairs of int8 may be added to a recipe with this pass."""
+        """True if repairs of int8 may be added to a recipe with this pass."""
         return True
 
     def unsupported(self, device: Device) -> Note | None:
-        """Return why the device cannot run what this pass makes; None if it can."""
+        """Return why the device cannot run the result of this pass, or None if it can."""
         return None
 
     def resolve(self, conversion: ConversionPass, device: Device) -> Self | None:
@@ -103,7 +103,7 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
         Args:
             conversion: The recipe's conversion.
-            device: What the recipe is run for.
+            device: The target device.
 
         Returns:
             The settings, or None if the pass is to be left out for this device.
@@ -118,7 +118,7 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         """Run the pass on a model of either kind.
 
         Args:
-            model: What the pass before gave; stays as it was.
+            model: The result of the pass before; unchanged.
             context: Data, teacher, seed and progress.
 
         Returns:
@@ -134,7 +134,7 @@ class FloatPass(PassConfig, frozen=True):
     """A pass that changes a float model."""
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Return the changed model; ``model`` stays as it was."""
+        """Return the changed model. ``model`` is not changed."""
         raise NotImplementedError
 
     def run(self, model: Model, context: Context) -> Model:
@@ -151,18 +151,18 @@ class ConversionPass(PassConfig, frozen=True):
 
         @property
         def precision(self) -> Precision:
-            """The type it computes in."""
+            """The precision of the computation."""
 
         @property
         def per_channel(self) -> bool:
-            """True where each output channel of a weight has a scale of its own."""
+            """True for per-channel scales of weights."""
 
     def baseline(self) -> ConversionPass:
         """Return the settings that convert the original model to the file that results are compared with."""
         raise NotImplementedError
 
     def apply(self, model: FloatModel, context: Context) -> ConvertedModel:
-        """Return the converted model; ``model`` stays as it was."""
+        """Return the converted model. ``model`` is not changed."""
         raise NotImplementedError
 
     def run(self, model: Model, context: Context) -> Model:
@@ -174,7 +174,7 @@ class FilePass(PassConfig, frozen=True):
     """A pass that rewrites the ``.tflite``."""
 
     def apply(self, model: ConvertedModel, context: Context) -> ConvertedModel:
-        """Return the rewritten model; ``model`` stays as it was."""
+        """Return the rewritten model. ``model`` is not changed."""
         raise NotImplementedError
 
     def run(self, model: Model, context: Context) -> Model:
@@ -199,7 +199,7 @@ REGISTERED: dict[str, type[PassConfig]] = {}
 
 
 def register(cls: P) -> P:
-    """Make a pass known by its tag; a class decorator.
+    """Register a pass by its tag. This is a class decorator.
 
     Raises:
         TypeError: Another class has the tag.
@@ -212,7 +212,7 @@ def register(cls: P) -> P:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What every pass may look at and none may change.
+    """Data and services for passes. Passes do not change them.
 
     Attributes:
         reference: The original model on the data, for distillation and scoring.
@@ -231,11 +231,11 @@ class Context:
 
 
 def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:
-    """Regular expressions over layer names, compiled.
+    """Return compiled regular expressions for layer names.
 
     Args:
-        expressions: What the user gave.
-        key: The setting they come from.
+        expressions: The regular expressions.
+        key: Name of the setting, for messages.
 
     Raises:
         ConfigError: One of them is not a regular expression.
@@ -247,13 +247,13 @@ def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[st
 
 
 def named(layers: Sequence[str], most: int = 3) -> str:
-    """The first few names, and how many more there are."""
+    """Return the first few names, and the number of the others, as text."""
     more = f" and {len(layers) - most} more" if len(layers) > most else ""
     return ", ".join(layers[:most]) + more
 
 
 def editable_network(model: FloatModel, pass_name: str) -> Network:
-    """The network, if a training pass can rebuild it.
+    """Return the network if a training pass can rebuild it.
 
     Raises:
         ModelError: It cannot; says why and what to do instead.

@@ -20,6 +20,8 @@ from tflite_compress.support.notes import Note
 if TYPE_CHECKING:
     import numpy as np
 
+    from tflite_compress.models.keras_types import KerasModel, Layer
+
 MIN_WEIGHTS = 256  # a table for fewer saves nothing
 
 
@@ -86,8 +88,8 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         return replace(model, network=clustered).with_fact(clusters).noting(*notes)
 
 
-def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[str]) -> Any:
-    """A plain copy of the model with the chosen layers clustered and fine-tuned."""
+def _trained(config: Cluster, context: Context, handle: KerasModel, chosen: frozenset[str]) -> Any:
+    """Return a copy of the model with the chosen layers clustered and fine-tuned, without wrappers."""
     from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.passes.algorithms.finetune import Schedule, finetune
 
@@ -95,10 +97,10 @@ def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[s
     copy.trainable = True
     wrappers: dict[str, tuple[Any, list[Any]]] = {}
 
-    def wrapped(layer: Any) -> Any:
+    def wrapped(layer: Layer) -> Any:
         if layer.name not in chosen:
             return layer
-        variables = list(layer.weights)  # before the wrapper puts tensors in their place
+        variables = list(layer.weights)  # before the wrapper replaces them by tensors
         wrappers[layer.name] = (_wrapper(layer, config), variables)
         return wrappers[layer.name][0]
 
@@ -115,11 +117,11 @@ def _trained(config: Cluster, context: Context, handle: Any, chosen: frozenset[s
     return stripped
 
 
-def _wrapper(layer: Any, config: Cluster) -> Any:
-    """The layer in TF-MOT's clustering wrapper.
+def _wrapper(layer: Layer, config: Cluster) -> Any:
+    """Return the layer in TF-MOT's clustering wrapper.
 
-    Made directly: ``cluster_weights`` takes the kernel of a Conv2D without bias for its bias when it counts
-    channels, and then leaves the layer out of per-channel clustering.
+    The public function ``cluster_weights`` mistakes the kernel of a Conv2D without bias for its bias when it
+    counts channels, and does not cluster that layer per channel.
     """
     from tflite_compress.support.backend import tfmot
 
@@ -130,14 +132,14 @@ def _wrapper(layer: Any, config: Cluster) -> Any:
 
 
 def _by_channel(layer: Any, config: Cluster) -> bool:
-    """True where each channel has enough weights for values of its own."""
+    """Return True if the layer is clustered per channel: each channel has more weights than clusters."""
     kernel = layer.trainable_weights[0]
     weights = int(kernel.shape.num_elements()) // int(kernel.shape[-1])
     return config.per_channel and len(kernel.shape) == 4 and weights > config.clusters
 
 
 def _clustered(wrapper: Any, variables: list[Any]) -> list[np.ndarray]:
-    """The layer's weights with clustered ones replaced by their shared values."""
+    """Return the weights of a layer, with shared values in clustered weights."""
     wrapper.update_clustered_weights_associations()
     shared = {}
     for name, original in wrapper.original_clusterable_weights.items():
@@ -147,8 +149,8 @@ def _clustered(wrapper: Any, variables: list[Any]) -> list[np.ndarray]:
     return [shared[id(v)] if id(v) in shared else v.numpy() for v in variables]
 
 
-def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[Note]]:
-    """Layers to cluster, and notes on those that cannot be."""
+def _choose(config: Cluster, model: KerasModel) -> tuple[frozenset[str], list[Note]]:
+    """Return the names of the layers to cluster, and notes on layers that TF-MOT does not support."""
     patterns = layer_patterns(config.exclude, "exclude")
     names, left_out = [], []
     for layer in model.layers:
@@ -169,8 +171,8 @@ def _choose(config: Cluster, model: Any) -> tuple[frozenset[str], list[Note]]:
     return frozenset(names), notes
 
 
-def _supported(layer: Any) -> bool:
-    """True for layers whose kernels TF-MOT clusters one by one; others it wraps whole or not at all."""
+def _supported(layer: Layer) -> bool:
+    """Return True for layers whose single kernels TF-MOT can cluster."""
     from tflite_compress.support.backend import tfmot
 
     tfmot()

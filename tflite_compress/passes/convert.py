@@ -65,12 +65,12 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
 
     @property
     def needs_calibration(self) -> bool:
-        """True where activation ranges must be measured on representative data."""
+        """True if activation ranges must be measured on calibration samples."""
         return self.precision in ("int8", "int16x8")
 
     @property
     def converter_settings(self) -> ConverterSettings:
-        """What the TFLite converter is asked for."""
+        """The settings of the TFLite converter."""
         from tflite_compress.conversion.converter import ConverterSettings
 
         return ConverterSettings(
@@ -103,7 +103,7 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
 
         Args:
             model: A model with a network.
-            context: Gives the representative dataset.
+            context: Calibration samples.
 
         Raises:
             ConversionError: The converter refuses the model.
@@ -124,10 +124,10 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
 def flatbuffer(
     config: Convert, model: FloatModel, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
 ) -> tuple[bytes, tuple[Note, ...]]:
-    """Convert a model's network, with whatever passes before have settled.
+    """Convert the network of a model with the types and calibration method that earlier passes recorded.
 
     Args:
-        config: How.
+        config: Settings of the conversion.
         model: A model with a network.
         samples: Calibration inputs, one array for each input port.
         advance: Called once for each calibration sample.
@@ -149,7 +149,7 @@ def flatbuffer(
 
 
 def _is_finer(config: Convert, model: FloatModel) -> bool:
-    """True where the converter cannot do what is asked, and litert-quantizer can."""
+    """Return True if the settings need litert-quantizer instead of the TFLite converter."""
     return bool(config.layers or model.fact(LayerTypes).by_layer or ranges_of(config, model) != "minmax")
 
 
@@ -165,7 +165,7 @@ def _by_layer(
     samples: tuple[np.ndarray, ...],
     advance: Callable[[int], None],
 ) -> tuple[bytes, tuple[Note, ...]]:
-    """Quantize with a type for each layer or other activation ranges."""
+    """Quantize with a type per layer or another calibration method."""
     from tflite_compress.conversion.per_layer import layer_types, prepare, quantized
 
     method = ranges_of(config, model)
@@ -179,7 +179,7 @@ def _by_layer(
 
 
 def _clustered_kernels(network: Network, clusters: Mapping[str, int]) -> list[np.ndarray]:
-    """Kernels whose values are shared over the whole layer."""
+    """Return the kernels with shared values."""
     import numpy as np
 
     layers = [layer for layer in network.handle.layers if layer.name.removeprefix("quant_") in clusters]
@@ -189,7 +189,7 @@ def _clustered_kernels(network: Network, clusters: Mapping[str, int]) -> list[np
 
 
 def _sparse(config: Convert, dense: ConvertedModel, network: Network, context: Context) -> ConvertedModel:
-    """The model with its zeros left out of the file, or the dense one with a note why not."""
+    """Return the model in the sparse format, or the dense model with a note that gives the reason."""
     import numpy as np
 
     from tflite_compress.conversion.converter import convert_network

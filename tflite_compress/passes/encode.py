@@ -120,9 +120,9 @@ class _Candidate:
 
     Attributes:
         content: The file.
-        encodings: Its encoded tensors.
-        arena: Smallest tensor arena it runs in, in bytes.
-        left_plain: Tensors left as they were to keep the arena small.
+        encodings: Encoded tensors by index.
+        arena: Minimum tensor arena in bytes.
+        left_plain: Number of tensors not encoded because the arena would be too large.
     """
 
     content: bytes
@@ -132,7 +132,7 @@ class _Candidate:
 
 
 def pays(plain_bytes: int, encoded_bytes: int) -> bool:
-    """Return whether an encoding that was not asked for by name is worth its decoding.
+    """Return True if an automatically chosen encoding saves enough bytes.
 
     Decoding costs time in each inference and arena for the decoded weights, so the file must shrink by at
     least 10 %.
@@ -141,7 +141,7 @@ def pays(plain_bytes: int, encoded_bytes: int) -> bool:
 
 
 def _why_not(plain: bytes, found: _Candidate, context: Context, ports: Ports, arena: int) -> Note:
-    """What an encoding would save and cost that does not pay."""
+    """Return a note on the bytes saved, the time and the arena of a rejected encoding."""
     inputs = tuple(x[:1] for x in context.reference.splits.evaluate.inputs)
     saved = 1 - len(found.content) / len(plain)
     ratio = _time_ratio(plain, found.content, inputs, ports)
@@ -156,9 +156,9 @@ def _why_not(plain: bytes, found: _Candidate, context: Context, ports: Ports, ar
 def _largest_within(
     plain: bytes, chosen: dict[int, Encoded], tensors: dict[int, Weights], arena_limit: int
 ) -> _Candidate | None:
-    """The encoded file, with the largest tensors left plain until it runs in the arena allowed.
+    """Return the encoded file that runs within the arena limit, or None if there is none.
 
-    None where no tensor remains.
+    The largest tensors are left plain, one after the other, until the file runs.
     """
     from tflite_compress.decode.insert import with_decode
     from tflite_compress.runtimes.tflm import find_minimal_arena
@@ -176,7 +176,7 @@ def _largest_within(
 def _verified(
     config: Encode, model: ConvertedModel, context: Context, ports: Ports, found: _Candidate, arena: int
 ) -> ConvertedModel:
-    """The encoded model, if its outputs are the plain one's on every sample."""
+    """Return the encoded model if its outputs equal those of the plain model on every sample."""
     from tflite_compress.runtimes.tflm import has_same_outputs
 
     pool = context.reference.splits.evaluate.inputs
@@ -210,7 +210,7 @@ def _verified(
 
 
 def _repeated(pool: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...]:
-    """``count`` samples; a smaller pool is filled up with noisy copies of its own."""
+    """Return ``count`` samples. If the pool has fewer, noisy copies of its samples are added."""
     import numpy as np
 
     have = len(pool[0])
@@ -229,7 +229,7 @@ def _repeated(pool: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...
 
 
 def _time_ratio(plain: bytes, encoded: bytes, inputs: tuple[np.ndarray, ...], ports: Ports) -> float:
-    """Time of one inference with encoded weights, as a share of that without."""
+    """Return the time of one inference with encoded weights divided by the time with plain weights."""
     from tflite_compress.runtimes.tflm import TFLMModel
     from tflite_compress.timing.paired import measure_alternately
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.algorithms.quality import Quality
     from tflite_compress.profiles.devices import Device
 
-MIN_WEIGHTS = 256  # fewer save less than a scale's worth
+MIN_WEIGHTS = 256  # fewer save less than a scale takes
 
 
 @register
@@ -53,11 +53,11 @@ class Int4(Repair, frozen=True, tag="int4"):
         return msgspec.structs.replace(super().resolve(conversion, device), operators=operators)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Settle which layers get 4-bit weights.
+        """Return the model with 4-bit weights for its least sensitive layers.
 
         Args:
             model: A model with a network.
-            context: Gives the calibration samples.
+            context: Calibration samples.
 
         Raises:
             ConfigError: A regular expression is wrong.
@@ -109,19 +109,19 @@ class Int4(Repair, frozen=True, tag="int4"):
 def noise_of_layers(
     plain: Plain, config: Int4, model: FloatModel, context: Context
 ) -> dict[str, tuple[float, int]]:
-    """What 4 bits in one layer alone do to the outputs.
+    """Return the output noise that 4-bit weights in a single layer cause.
 
     Args:
-        plain: The model as float, observed.
-        config: Says which operators can.
-        model: What it was made from.
-        context: Gives the calibration samples.
+        plain: The float32 file of the model with statistics of its tensors.
+        config: Settings with the operators that support 4-bit weights.
+        model: The model of the file.
+        context: Calibration samples.
 
     Returns:
-        By layer, noise as a share of the outputs' power, for each weight; and the number of weights.
+        By layer name: noise power divided by output power, per weight; and the number of weights.
 
     Raises:
-        ConversionError: The quantizer refuses the model.
+        ConversionError: litert-quantizer cannot quantize the model.
     """
     weights = _able(plain, {*config.operators})
     return {
@@ -131,7 +131,7 @@ def noise_of_layers(
 
 
 def _able(plain: Plain, operators: set[str]) -> dict[str, int]:
-    """Weights of each layer that runs with 4 bits and is large enough to gain by it."""
+    """Return the number of weights of each layer that supports 4 bits and has at least MIN_WEIGHTS."""
     return {
         layer.name: layer.weights
         for layer in plain.layers
@@ -151,7 +151,7 @@ def _with_four_bits(model: FloatModel, names: list[str]) -> dict[str, LayerType]
 def _chosen(
     plain: Plain, weights: dict[str, int], config: Int4, model: FloatModel, context: Context
 ) -> tuple[Quality, Quality, list[str]]:
-    """Quality with 8 bits and with 4 where it may be, and the layers that get 4, the best first."""
+    """Return the quality before and after, and the layers with 4-bit weights, least sensitive first."""
 
     def tried(names: list[str]) -> Quality:
         return measure(plain, _with_four_bits(model, names), config, model, context)

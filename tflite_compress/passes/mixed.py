@@ -55,11 +55,11 @@ class Mixed(Repair, frozen=True, tag="mixed"):
         return msgspec.structs.replace(super().resolve(conversion, device), types=types)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Find the worst layers and settle their types.
+        """Return the model with wider types for its most sensitive layers.
 
         Args:
             model: A model with a network.
-            context: Gives the calibration samples.
+            context: Calibration samples.
         """
         from tflite_compress.conversion.per_layer import prepare
         from tflite_compress.models.unroll import unrolled
@@ -95,7 +95,7 @@ class Mixed(Repair, frozen=True, tag="mixed"):
 def _greedy(
     plain: Plain, kind: LayerType, before: Quality, config: Mixed, model: FloatModel, context: Context
 ) -> tuple[Quality, dict[str, LayerType]]:
-    """Add the layer, or layer with its readers, that helps most, until none helps or there are enough."""
+    """Add the layer, alone or with its readers, that helps most, until none helps or ``most`` is reached."""
     fixed = model.fact(LayerTypes).by_layer
     able = [layer for layer in plain.layers if layer.name not in fixed]
     readers = {layer.name: [r.name for r in able if layer.name in r.reads] for layer in able}
@@ -116,7 +116,7 @@ def _greedy(
 
 
 def _worth_it(before: Quality, after: Quality) -> bool:
-    """True where accuracy rises, or stays and the outputs come clearly closer to the original's."""
+    """Return True if the score rises, or stays and the outputs get clearly closer to the original outputs."""
     closer = after.score >= before.score and after.snr_db > before.snr_db + WORTH_DB
     return after.score > before.score + WORTH or closer
 
@@ -124,10 +124,10 @@ def _worth_it(before: Quality, after: Quality) -> bool:
 def measure(
     plain: Plain, types: Mapping[str, LayerType], config: Repair, model: FloatModel, context: Context
 ) -> Quality:
-    """How good a float file is, quantized with these types.
+    """Return the quality of a float32 file after quantization with these types.
 
     Raises:
-        ConversionError: Some operator would stay in float32 unasked, or the quantizer refuses.
+        ConversionError: An operator would stay in float32, or litert-quantizer cannot quantize the file.
     """
     from tflite_compress.conversion.per_layer import quantized
     from tflite_compress.passes.algorithms.quality import quality_of

@@ -32,6 +32,8 @@ from tflite_compress.support.notes import Note
 if TYPE_CHECKING:
     import numpy as np
 
+    from tflite_compress.models.keras_types import KerasModel, Layer
+
 
 @register
 class Prune(TrainingPass, frozen=True, tag="prune"):
@@ -77,7 +79,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         return "2:4 sparsity" if self.pattern == "2:4" else f"{self.sparsity:.0%} sparsity"
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Prune, fine-tune by distillation, strip the wrappers and re-estimate BatchNorm.
+        """Return the pruned model, fine-tuned by distillation.
 
         Args:
             model: A model with an editable network; unchanged.
@@ -101,7 +103,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         options = _tfmot_options(self, schedule.total_steps(len(train)))
         wrapper = tfmot().sparsity.keras.prune_low_magnitude
 
-        def wrapped(layer: Any) -> Any:
+        def wrapped(layer: Layer) -> Any:
             return wrapper(layer, **options) if layer.name in choice.names else layer
 
         copy = copied(network.handle)
@@ -125,7 +127,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
 
 @dataclass(frozen=True)
 class _Choice:
-    """Which layers a pass prunes, and what it says about those it does not."""
+    """The layers to prune, and notes on layers that are not pruned."""
 
     names: frozenset[str]
     notes: tuple[Note, ...]
@@ -135,12 +137,12 @@ def _target(config: Prune) -> float:
     return 0.5 if config.pattern == "2:4" else config.sparsity
 
 
-def _is_wrapped(layer: Any) -> bool:
+def _is_wrapped(layer: Layer) -> bool:
     return type(layer).__name__ == "PruneLowMagnitude"
 
 
 def _tfmot_options(config: Prune, steps: int) -> dict[str, Any]:
-    """Arguments of TF-MOT's ``prune_low_magnitude``."""
+    """Return the arguments of TF-MOT's ``prune_low_magnitude``."""
     from tflite_compress.support.backend import tfmot
 
     sparsity = tfmot().sparsity.keras
@@ -164,8 +166,8 @@ def _tfmot_options(config: Prune, steps: int) -> dict[str, Any]:
     return {"pruning_schedule": schedule, **options}
 
 
-def _choose(config: Prune, model: Any) -> _Choice:
-    """Settle which layers are pruned: what TF-MOT supports, then the user's wishes."""
+def _choose(config: Prune, model: KerasModel) -> _Choice:
+    """Return the layers to prune: those that TF-MOT supports, filtered by the settings."""
     include = layer_patterns(config.include, "include")
     exclude = layer_patterns(config.exclude, "exclude")
     prunable = [layer for layer in model.layers if _kernels(layer)]
@@ -197,8 +199,8 @@ def _choose(config: Prune, model: Any) -> _Choice:
     return _Choice(frozenset(names), tuple(notes))
 
 
-def _left_out(layers: list[Any]) -> list[Note]:
-    """One note for each kind of layer TF-MOT does not prune."""
+def _left_out(layers: list[Layer]) -> list[Note]:
+    """Return one note per kind of layer that TF-MOT does not prune."""
     kinds: dict[str, list[str]] = {}
     for layer in layers:
         kinds.setdefault(_kind(layer), []).append(layer.name)
@@ -217,34 +219,34 @@ def _registry() -> Any:
     return PruneRegistry
 
 
-def _kernels(layer: Any) -> list[Any]:
-    """The weights TF-MOT would prune in a built layer; empty where it supports none."""
+def _kernels(layer: Layer) -> list[Any]:
+    """Return the weights of a built layer that TF-MOT can prune; empty if there are none."""
     registry = _registry()
     if not layer.weights or not registry.supports(layer):
         return []
     return [w for w in registry.make_prunable(layer).get_prunable_weights() if w is not None]
 
 
-def _unsupported(layer: Any) -> bool:
-    """True for a layer with a weight matrix that TF-MOT cannot prune."""
+def _unsupported(layer: Layer) -> bool:
+    """Return True for a layer with a weight matrix that TF-MOT cannot prune."""
     return not _kernels(layer) and any(len(w.shape) > 1 for w in layer.trainable_weights)
 
 
-def _kind(layer: Any) -> str:
+def _kind(layer: Layer) -> str:
     inner = getattr(layer, "_operation", None)
     return type(inner if inner is not None else layer).__name__
 
 
-def _is_matrix(layer: Any) -> bool:
+def _is_matrix(layer: Layer) -> bool:
     return all(sum(d > 1 for d in kernel.shape) <= 2 for kernel in _kernels(layer))
 
 
-def _sparsity(layer: Any) -> float:
-    """Share of zeros in a layer's kernels."""
+def _sparsity(layer: Layer) -> float:
+    """Return the share of zeros in the kernels of a layer, 0 to 1."""
     arrays = list(_arrays(layer))
     return float(sum(int((a == 0).sum()) for a in arrays) / max(1, sum(a.size for a in arrays)))
 
 
-def _arrays(layer: Any) -> Iterator[np.ndarray]:
+def _arrays(layer: Layer) -> Iterator[np.ndarray]:
     for kernel in _kernels(layer):
         yield kernel.numpy()

@@ -31,6 +31,7 @@ LOST = 0.01
 
 
 if TYPE_CHECKING:
+    from tflite_compress.models.keras_types import KerasModel, Layer
     from tflite_compress.profiles.devices import Device
 
 
@@ -63,7 +64,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
 
     @property
     def allows_repairs(self) -> bool:
-        """False: training has settled all rounding."""
+        """False: training has determined all rounding."""
         return False
 
     def resolve(self, conversion: ConversionPass, device: Device) -> Qat:
@@ -117,14 +118,14 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
 
 
 def _kept(config: Qat, model: FloatModel) -> tuple[bool, bool]:
-    """Whether zeros and whether shared values stay."""
+    """Return whether to keep zeros, and whether to keep shared values."""
     if config.preserve == "auto":
         return bool(model.fact(Sparsity).by_layer), bool(model.fact(Clusters).by_layer)
     return config.preserve in ("sparsity", "both"), config.preserve in ("clusters", "both")
 
 
-def _choose(config: Qat, model: Any) -> tuple[frozenset[str], list[Note]]:
-    """Layers to train with rounding, and a note on those with weights that cannot be."""
+def _choose(config: Qat, model: KerasModel) -> tuple[frozenset[str], list[Note]]:
+    """Return the names of the layers to train with rounding, and notes on unsupported layers with weights."""
     registry = _default_registry()
     patterns = layer_patterns(config.exclude, "exclude")
     able = {layer.name for layer in model.layers if registry.supports(layer)}
@@ -148,8 +149,8 @@ def _choose(config: Qat, model: Any) -> tuple[frozenset[str], list[Note]]:
     return frozenset(chosen), notes
 
 
-def _annotated(model: Any, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool) -> Any:
-    """A copy with TF-MOT's wrappers around the chosen layers."""
+def _annotated(model: KerasModel, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool) -> Any:
+    """Return a copy with TF-MOT's wrappers around the chosen layers."""
     from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.support.backend import tfmot
 
@@ -159,7 +160,7 @@ def _annotated(model: Any, chosen: frozenset[str], keep_zeros: bool, keep_cluste
     copy.trainable = True
     gone = {*fused.values()}
 
-    def wrapped(layer: Any) -> Any:
+    def wrapped(layer: Layer) -> Any:
         # What a folded BatchNorm left is a layer that TF-MOT cannot load.
         if layer.name in gone or type(layer).__name__ == "Through":
             return lambda inputs, **_: inputs
@@ -169,10 +170,10 @@ def _annotated(model: Any, chosen: frozenset[str], keep_zeros: bool, keep_cluste
         return quantization.quantize_apply(rebuild(copy, wrapped), _scheme(keep_zeros, keep_clusters))
 
 
-def _fused(model: Any) -> dict[str, str]:
-    """ReLU layers that become the activation of the layer before, by that layer.
+def _fused(model: KerasModel) -> dict[str, str]:
+    """Return the ReLU layers to merge into the layer before, by the name of that layer.
 
-    TF-MOT recognizes the pair as well, and then forgets what the layer's weights had to keep.
+    TF-MOT merges such pairs too, but then does not keep the zeros or shared values of the layer.
     """
     from tflite_compress.models.wiring import wiring
     from tflite_compress.passes.algorithms.bias_correction import rectifies
@@ -224,8 +225,8 @@ def _default_registry() -> Any:
     return default_8bit_quantize_registry.Default8BitQuantizeRegistry()
 
 
-def _without_cluster_variables(model: Any) -> Any:
-    """Put the shared values into the kernels and drop what training them needed."""
+def _without_cluster_variables(model: KerasModel) -> Any:
+    """Return the model with shared values in its kernels, without the variables for training them."""
     from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve import (
         cluster_utils,
     )
@@ -233,8 +234,8 @@ def _without_cluster_variables(model: Any) -> Any:
     return cluster_utils.strip_clustering_cqat(model)
 
 
-def _put_zeros_back(trained: Any, before: Any) -> None:
-    """Make zero again what was: with shared values TF-MOT lets a zero drift along with its value."""
+def _put_zeros_back(trained: KerasModel, before: KerasModel) -> None:
+    """Restore zeros, because TF-MOT changes them together with the shared value they belong to."""
     originals = {layer.name: layer for layer in before.layers if layer.trainable_weights}
     for layer in trained.layers:
         source = originals.get(layer.name.removeprefix("quant_"))
@@ -246,8 +247,8 @@ def _put_zeros_back(trained: Any, before: Any) -> None:
                 weight.assign(weight.numpy() * (original != 0))
 
 
-def _sparsity(model: Any, before: Mapping[str, float]) -> dict[str, float]:
-    """Share of zeros in each pruned layer after training; layers carry TF-MOT's prefix now."""
+def _sparsity(model: KerasModel, before: Mapping[str, float]) -> dict[str, float]:
+    """Return the share of zeros of each pruned layer after training. Layer names have TF-MOT's prefix."""
     import numpy as np
 
     found = dict(before)

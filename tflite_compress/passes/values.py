@@ -1,4 +1,4 @@
-"""What passes hand on: a float model, and the converted model that is made from it."""
+"""The models that passes receive and return: a float model, and a converted model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fact:
-    """What a pass recorded about a model, for passes after it and for the report."""
+    """A fact that a pass recorded about a model, for later passes and for the report."""
 
 
 F = TypeVar("F", bound=Fact)
@@ -46,14 +46,14 @@ class Clusters(Fact):
 
 @dataclass(frozen=True)
 class LayerTypes(Fact):
-    """Numeric type of the layers whose type differs from the recipe's, by layer name."""
+    """Precision of each layer whose precision differs from that of the recipe, by layer name."""
 
     by_layer: Mapping[str, LayerType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class CalibrationMethod(Fact):
-    """How activation ranges are chosen; see ``conversion.activation_ranges``."""
+    """The calibration method; see ``conversion.activation_ranges``."""
 
     method: Method = "minmax"
 
@@ -92,11 +92,11 @@ class Encoding(Fact):
 
 @dataclass(frozen=True)
 class _Value:
-    """What both kinds of models have.
+    """Attributes of both kinds of models.
 
     Attributes:
         network: The float network. A converted model keeps the one it was made from.
-        facts: What passes recorded, by type.
+        facts: Facts that passes recorded, by type.
         notes: What a user should know about how the model was made.
     """
 
@@ -125,7 +125,7 @@ class _Value:
 
 @dataclass(frozen=True)
 class FloatModel(_Value):
-    """A network, or a forest, that is still to be trained, repaired or converted."""
+    """A network or forest before conversion."""
 
     def converted(self, flatbuffer: bytes) -> ConvertedModel:
         """Return the model converted to ``.tflite`` bytes."""
@@ -134,17 +134,17 @@ class FloatModel(_Value):
 
 @dataclass(frozen=True)
 class ConvertedModel(_Value):
-    """A ``.tflite``.
+    """A converted model.
 
     Attributes:
-        flatbuffer: Its bytes.
+        flatbuffer: The ``.tflite`` file.
     """
 
     flatbuffer: bytes = field(kw_only=True)
 
     @property
     def for_litert(self) -> bytes:
-        """The file that LiteRT can run: the plain one where weights are encoded for TFLite Micro."""
+        """The file for LiteRT: the plain file if the weights are encoded for TFLite Micro."""
         encoding = self.find(Encoding)
         return self.flatbuffer if encoding is None else encoding.plain
 

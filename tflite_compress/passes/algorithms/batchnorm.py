@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from tflite_compress.models.keras_types import KerasModel
 from tflite_compress.support.backend import tensorflow, tf_keras
 
 MAX_SAMPLES = 8192
 
 
 def reestimate_batchnorm(
-    model: Any, inputs: tuple[np.ndarray, ...], seed: int, batch_size: int = 256
+    model: KerasModel, inputs: tuple[np.ndarray, ...], seed: int, batch_size: int = 256
 ) -> bool:
     """Replace moving mean and variance by plain averages over batches of real data.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_compress.models.keras_types import Layer
 from tflite_compress.passes.algorithms.fold import FOLDABLE
 
 STEPS = 127
@@ -73,7 +74,7 @@ def _rectified_mean(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     return np.asarray(deviation * density + mean * above)
 
 
-def scale_axes(layer: Any, kernel: np.ndarray, per_channel: bool) -> tuple[int, ...]:
+def scale_axes(layer: Layer, kernel: np.ndarray, per_channel: bool) -> tuple[int, ...]:
     """The axes of a kernel that share one scale."""
     if not per_channel:
         return tuple(range(kernel.ndim))
@@ -81,7 +82,7 @@ def scale_axes(layer: Any, kernel: np.ndarray, per_channel: bool) -> tuple[int, 
     return kinds.get(type(layer).__name__, tuple(range(kernel.ndim - 1)))
 
 
-def rounded(layer: Any, kernel: np.ndarray, per_channel: bool) -> np.ndarray:
+def rounded(layer: Layer, kernel: np.ndarray, per_channel: bool) -> np.ndarray:
     """The kernel as the converter will round it to int8."""
     widest = np.max(np.abs(kernel), axis=scale_axes(layer, kernel, per_channel), keepdims=True)
     scale = np.maximum(widest, 1e-12) / STEPS

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_compress.models.keras_types import KerasModel, Layer
 from tflite_compress.passes.algorithms.fold import scaled_inputs, scaled_outputs
 
 SWEEPS = 4
@@ -79,7 +80,9 @@ def _takes_channels(layer: Any) -> bool:
     return kind != "DepthwiseConv2D" or layer.depth_multiplier == 1
 
 
-def activation_ranges(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+def activation_ranges(
+    model: KerasModel, pairs: list[Pair], inputs: tuple[np.ndarray, ...]
+) -> dict[str, np.ndarray]:
     """Largest absolute value of each channel behind each producer, on the samples."""
     from tflite_compress.support.backend import tf_keras
 
@@ -97,7 +100,7 @@ def activation_ranges(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, .
     return {pair.producer: ranges for pair, ranges in zip(pairs, found, strict=True)}
 
 
-def even_out(model: Any, pair: Pair, activations: np.ndarray | None) -> None:
+def even_out(model: KerasModel, pair: Pair, activations: np.ndarray | None) -> None:
     """Scale one pair so that both sides of each channel are equally wide (equation 11 of the paper)."""
     producer, consumer = model.get_layer(pair.producer), model.get_layer(pair.consumer)
     kernel, *bias = producer.get_weights()
@@ -118,7 +121,7 @@ def even_out(model: Any, pair: Pair, activations: np.ndarray | None) -> None:
     consumer.set_weights([scaled_inputs(consumer, following, factors), *rest])
 
 
-def _output_channels(layer: Any, kernel: np.ndarray) -> int:
+def _output_channels(layer: Layer, kernel: np.ndarray) -> int:
     return int(
         kernel.shape[2]
         if type(layer).__name__ in ("DepthwiseConv2D", "Conv2DTranspose")
@@ -126,7 +129,7 @@ def _output_channels(layer: Any, kernel: np.ndarray) -> int:
     )
 
 
-def _widths(kernel: np.ndarray, layer: Any, depth: int, outputs: bool) -> np.ndarray:
+def _widths(kernel: np.ndarray, layer: Layer, depth: int, outputs: bool) -> np.ndarray:
     """Largest absolute weight of each output or input channel."""
     kind = type(layer).__name__
     values = np.abs(kernel)
@@ -139,7 +142,7 @@ def _widths(kernel: np.ndarray, layer: Any, depth: int, outputs: bool) -> np.nda
     return np.asarray(values.max(axis=tuple(i for i in range(values.ndim) if i != axis)))
 
 
-def absorb(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> None:
+def absorb(model: KerasModel, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> None:
     """High-bias absorption (section 4.1.3): what every value of a channel exceeds goes into the next bias.
 
     Only between layers where it is exact: directly behind a ReLU, into a Dense layer or a convolution without
@@ -166,7 +169,7 @@ def absorb(model: Any, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> Non
         consumer.set_weights([following, after + least @ following.sum(axis=axes)])
 
 
-def _absorbs(model: Any, pair: Pair) -> bool:
+def _absorbs(model: KerasModel, pair: Pair) -> bool:
     producer, consumer = model.get_layer(pair.producer), model.get_layer(pair.consumer)
     if type(consumer).__name__ not in ("Dense", "Conv2D") or not (producer.use_bias and consumer.use_bias):
         return False

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.models.copying import rebuild, weighted_layers
+from tflite_compress.models.keras_types import Layer
 from tflite_compress.models.wiring import wiring
 from tflite_compress.support.backend import tf_keras
 
@@ -100,7 +101,7 @@ def folded_weights(layer: Any, norm: Any) -> list[np.ndarray]:
     return [scaled_outputs(layer, kernel, factor), (start - mean) * factor + beta]
 
 
-def scaled_outputs(layer: Any, kernel: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def scaled_outputs(layer: Layer, kernel: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """The kernel with each output channel multiplied."""
     kind = type(layer).__name__
     if kind == "DepthwiseConv2D":
@@ -110,7 +111,7 @@ def scaled_outputs(layer: Any, kernel: np.ndarray, factor: np.ndarray) -> np.nda
     return np.asarray(kernel * factor)
 
 
-def scaled_inputs(layer: Any, kernel: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def scaled_inputs(layer: Layer, kernel: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """The kernel with each input channel multiplied."""
     kind = type(layer).__name__
     if kind == "Dense":

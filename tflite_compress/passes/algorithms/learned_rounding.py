@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from tflite_compress.models.keras_types import Layer
 from tflite_compress.passes.algorithms.bias_correction import scale_axes
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def _linear(layer: Any) -> Any:
     return copy
 
 
-def learn(layer: Any, grid: Grid, given: np.ndarray, wanted: np.ndarray, config: AdaRound, seed: int) -> None:
+def learn(
+    layer: Layer, grid: Grid, given: np.ndarray, wanted: np.ndarray, config: AdaRound, seed: int
+) -> None:
     """Round one layer's kernel in place.
 
     Args:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tflite_compress.models.keras_types import KerasModel
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.base import Context
 from tflite_compress.passes.convert import flatbuffer
@@ -79,7 +80,7 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     return Quality(float(np.mean(signed)), distance(originals, outputs)["snr_db"])
 
 
-def with_handle(model: FloatModel, handle: Any) -> FloatModel:
+def with_handle(model: FloatModel, handle: KerasModel) -> FloatModel:
     """The model with another tf_keras model of the same inputs and outputs."""
     network = model.network
     changed = keras_network(handle, network.name, True)
@@ -111,7 +112,7 @@ def keep_if_better(
     return changed.noting(Note("repair-helped", f"{name} helped on the calibration samples: {figures}"))
 
 
-def same_function(first: Any, second: Any, context: Context) -> bool:
+def same_function(first: KerasModel, second: KerasModel, context: Context) -> bool:
     """True where two tf_keras models compute the same on the calibration samples, up to rounding."""
     inputs = context.reference.splits.calibrate.inputs
     pairs = [keras_network(m, "m", True).predict(inputs) for m in (first, second)]
