@@ -1,4 +1,4 @@
-"""What all repairs of integer models share."""
+"""Base class of repairs of integer models."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class Repair(FloatPass, frozen=True):
 
     @property
     def conversion(self) -> Convert:
-        """The conversion that repairs are measured with."""
+        """The conversion for measuring a repair."""
         precision: Precision = "int8" if self.precision == "auto" else self.precision
         return Convert(precision=precision, io="float32", per_channel=self.per_channel)
 
     @property
     def allows_repairs(self) -> bool:
-        """False: the recipe has chosen its repairs."""
+        """False: the recipe already has repairs."""
         return False
 
     def resolve(self, conversion: ConversionPass, device: Device) -> Self:
-        """Fill in how the model will be converted."""
+        """Fill in the precision and scales of the conversion."""
         if not isinstance(conversion, Convert):
             return self
         precision = conversion.precision if self.precision == "auto" else self.precision
@@ -65,7 +65,7 @@ class Repair(FloatPass, frozen=True):
 
 
 def automatic_repairs() -> tuple[tuple[Repair, ...], tuple[Repair, ...]]:
-    """Return the repairs that are tried without being asked for: the quick ones, and all of them."""
+    """Return the repairs that are tried automatically: the quick ones, and all of them."""
     from tflite_compress.passes.registry import all_passes
 
     kinds = [kind for kind in all_passes().values() if issubclass(kind, Repair)]

@@ -63,5 +63,5 @@ def reestimate_batchnorm(
 
 
 def _leaves(model: Any) -> list[Any]:
-    """All layers, those inside wrappers and nested models too."""
+    """Return all layers, including those in wrappers and nested models."""
     return [layer for layer in model._flatten_layers(include_self=False)]

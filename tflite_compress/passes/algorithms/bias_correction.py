@@ -17,7 +17,7 @@ _KEEP_MEANS = "ZeroPadding2D ZeroPadding1D Dropout SpatialDropout2D AveragePooli
 
 
 def input_means(model: Any, layers: list[Any], inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
-    """Mean of each input channel of each layer over samples and positions."""
+    """Return the mean of each input channel of each layer over samples and positions."""
     from tflite_compress.support.backend import tf_keras
 
     probe = tf_keras().Model(model.inputs, [layer.input for layer in layers])
@@ -60,7 +60,7 @@ def analytic_means(model: Any) -> dict[str, np.ndarray]:
 
 
 def rectifies(layer: Any) -> bool:
-    """True for a layer that is a plain ReLU."""
+    """Return True for a plain ReLU layer."""
     if type(layer).__name__ == "ReLU":
         return layer.max_value is None and not layer.negative_slope and not layer.threshold
     return type(layer).__name__ == "Activation" and getattr(layer.activation, "__name__", "") == "relu"
@@ -75,7 +75,7 @@ def _rectified_mean(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
 
 
 def scale_axes(layer: Layer, kernel: np.ndarray, per_channel: bool) -> tuple[int, ...]:
-    """The axes of a kernel that share one scale."""
+    """Return the axes of a kernel that share one scale."""
     if not per_channel:
         return tuple(range(kernel.ndim))
     kinds = {"DepthwiseConv2D": (0, 1), "Conv2DTranspose": (0, 1, 3)}
@@ -83,14 +83,14 @@ def scale_axes(layer: Layer, kernel: np.ndarray, per_channel: bool) -> tuple[int
 
 
 def rounded(layer: Layer, kernel: np.ndarray, per_channel: bool) -> np.ndarray:
-    """The kernel as the converter will round it to int8."""
+    """Return the kernel after the converter's int8 rounding."""
     widest = np.max(np.abs(kernel), axis=scale_axes(layer, kernel, per_channel), keepdims=True)
     scale = np.maximum(widest, 1e-12) / STEPS
     return np.asarray(np.rint(kernel / scale) * scale, kernel.dtype)
 
 
 def shift(layer: Any, error: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Mean change of each output channel that an error in the weights makes; borders are taken as inside."""
+    """Return the mean change of each output channel by an error in the weights, ignoring borders."""
     kind = type(layer).__name__
     if kind == "DepthwiseConv2D":
         return np.asarray((error.sum(axis=(0, 1)) * means[:, np.newaxis]).reshape(-1))

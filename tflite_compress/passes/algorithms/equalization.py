@@ -38,7 +38,7 @@ class Pair:
 
 
 def equalizable(model: Any) -> list[Pair]:
-    """Pairs of layers with only positively homogeneous ones between, and nothing else reading them."""
+    """Return the pairs of layers with only positively homogeneous layers in between and no other reader."""
     from tflite_compress.models.wiring import wiring
 
     wires = wiring(model)
@@ -83,7 +83,7 @@ def _takes_channels(layer: Any) -> bool:
 def activation_ranges(
     model: KerasModel, pairs: list[Pair], inputs: tuple[np.ndarray, ...]
 ) -> dict[str, np.ndarray]:
-    """Largest absolute value of each channel behind each producer, on the samples."""
+    """Return the largest absolute value of each channel after each producer, on the samples."""
     from tflite_compress.support.backend import tf_keras
 
     layers = [pair.between[0] if pair.between else pair.producer for pair in pairs]
@@ -101,7 +101,7 @@ def activation_ranges(
 
 
 def even_out(model: KerasModel, pair: Pair, activations: np.ndarray | None) -> None:
-    """Scale one pair so that both sides of each channel are equally wide (equation 11 of the paper)."""
+    """Scale one pair in place to equal ranges on both sides of each channel (equation 11 of the paper)."""
     producer, consumer = model.get_layer(pair.producer), model.get_layer(pair.consumer)
     kernel, *bias = producer.get_weights()
     following, *rest = consumer.get_weights()
@@ -130,7 +130,7 @@ def _output_channels(layer: Layer, kernel: np.ndarray) -> int:
 
 
 def _widths(kernel: np.ndarray, layer: Layer, depth: int, outputs: bool) -> np.ndarray:
-    """Largest absolute weight of each output or input channel."""
+    """Return the largest absolute weight of each output or input channel."""
     kind = type(layer).__name__
     values = np.abs(kernel)
     if kind == "DepthwiseConv2D":

@@ -1,4 +1,4 @@
-"""Fine-tuning by distillation: the changed model learns to answer like the original.
+"""Fine-tuning by distillation: the changed model learns the outputs of the original model.
 
 Hinton et al., "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531). Cross-entropy is
 linear in its target, so mixing the teacher's answer with the label gives the mix of the two losses;
@@ -72,7 +72,7 @@ def finetune(
     key: str,
     keep_checkpoint: bool = False,
 ) -> None:
-    """Train ``model`` in place to answer like the original.
+    """Train ``model`` in place to the outputs of the original model.
 
     After each epoch a checkpoint is written, and an interrupted training with the same key continues
     from it.
@@ -136,7 +136,7 @@ def discard_checkpoint(context: Context, key: str) -> None:
 
 
 def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
-    """What the model should answer on the training samples: teacher and label mixed."""
+    """Return the target outputs on the training samples: a mix of teacher outputs and labels."""
     reference = context.reference
     labels = reference.splits.train.labels
     if reference.loss is not None:
@@ -152,7 +152,7 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
 
 
 def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
-    """Targets for a loss the user named: labels, or the teacher's answers where there are none."""
+    """Return the targets of a user's loss: labels, or the outputs of the teacher if there are none."""
     reference = context.reference
     labels = reference.splits.train.labels or (None,) * len(reference.heads)
     for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
@@ -165,7 +165,7 @@ def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
 
 
 def training_losses(context: Context) -> list[Any]:
-    """One Keras loss for each output: the user's, or the one its head trains with."""
+    """Return one Keras loss per output: the user's loss, or the default loss of the output's head."""
     reference = context.reference
     if reference.loss is not None:
         return [_user_loss(reference.loss)] * len(reference.heads)
@@ -210,14 +210,14 @@ def _probabilities(head: Head, outputs: np.ndarray) -> np.ndarray:
 
 
 def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Labels as targets of the outputs' shape: class numbers become one-hot rows."""
+    """Return labels in the shape of the outputs. Class numbers become one-hot rows."""
     if labels.ndim == outputs.ndim - 1 and outputs.shape[-1] > 1:
         return np.eye(outputs.shape[-1], dtype=np.float32)[labels.astype(np.int64)]
     return labels.reshape(outputs.shape).astype(np.float32)
 
 
 def _ticker(advance: Advance) -> Any:
-    """A Keras callback that advances the progress bar and stops a training gone wrong."""
+    """Return a Keras callback that advances the progress bar and stops a training that diverges."""
 
     class Ticker(tf_keras().callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -238,7 +238,7 @@ def _checkpoint_folder(context: Context, key: str) -> Path | None:
 
 
 class _Checkpoint:
-    """Training state on disk, one folder for each run and pass."""
+    """Training state on disk, in one folder per run and pass."""
 
     def __init__(self, model: Any, context: Context, key: str) -> None:
         tf = tensorflow()
@@ -248,7 +248,7 @@ class _Checkpoint:
         self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, epoch=self._epoch)
 
     def restore(self, title: str) -> int:
-        """Load the last checkpoint, if any, and return how many epochs it has behind it."""
+        """Load the last checkpoint, if any, and return its number of finished epochs."""
         if self._folder is None:
             return 0
         latest = tensorflow().train.latest_checkpoint(str(self._folder))
@@ -265,7 +265,7 @@ class _Checkpoint:
         return done
 
     def save(self, epoch: int) -> None:
-        """Write a checkpoint; without room for it the training goes on without."""
+        """Write a checkpoint. If the disk is full, training continues without it."""
         if self._folder is None:
             return
         self._epoch.assign(epoch)

@@ -46,7 +46,7 @@ def without_batchnorm(model: Any) -> Any:
 
 
 def _copy(layer: Any) -> Any:
-    """A layer of its own for the new model, so that its output there is unambiguous."""
+    """Return a new layer with the same configuration, which has a single output in the new model."""
     if type(layer).__name__ == "Lambda":
         return layer
     try:
@@ -59,7 +59,7 @@ def _copy(layer: Any) -> Any:
 
 @functools.cache
 def _through() -> Any:
-    """A layer in the place of a folded BatchNorm: called the same way, and hands its input on."""
+    """Return a layer that replaces a folded BatchNorm and returns its input."""
 
     class Through(tf_keras().layers.Layer):  # type: ignore[misc]
         def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -69,7 +69,7 @@ def _through() -> Any:
 
 
 def foldable(model: Any) -> dict[str, str]:
-    """BatchNorm layers that can be folded, by the layer they go into."""
+    """Return the BatchNorm layers that can be folded, by the name of the layer they are folded into."""
     wires = wiring(model)
     found = {}
     for name, layer in wires.layers.items():
@@ -90,7 +90,7 @@ def _over_channels(norm: Any) -> bool:
 
 
 def folded_weights(layer: Any, norm: Any) -> list[np.ndarray]:
-    """Kernel and bias that do what layer and BatchNorm do together."""
+    """Return kernel and bias that compute layer and BatchNorm together."""
     kernel, *bias = layer.get_weights()
     width = norm.moving_mean.shape[0]
     gamma = norm.gamma.numpy() if norm.scale else np.ones(width, np.float32)
@@ -102,7 +102,7 @@ def folded_weights(layer: Any, norm: Any) -> list[np.ndarray]:
 
 
 def scaled_outputs(layer: Layer, kernel: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """The kernel with each output channel multiplied."""
+    """Return the kernel with each output channel multiplied by its factor."""
     kind = type(layer).__name__
     if kind == "DepthwiseConv2D":
         return np.asarray(kernel * factor.reshape(kernel.shape[2:]))
@@ -112,7 +112,7 @@ def scaled_outputs(layer: Layer, kernel: np.ndarray, factor: np.ndarray) -> np.n
 
 
 def scaled_inputs(layer: Layer, kernel: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """The kernel with each input channel multiplied."""
+    """Return the kernel with each input channel multiplied by its factor."""
     kind = type(layer).__name__
     if kind == "Dense":
         spread = np.tile(factor, kernel.shape[0] // len(factor))  # behind Flatten, channels come last

@@ -65,7 +65,7 @@ def step_grid(layer: Any, bits: int, per_channel: bool) -> Grid:
 
 
 def values_of(model: Any, layer: Any, inputs: tuple[np.ndarray, ...], outputs: bool) -> np.ndarray:
-    """What a layer reads or gives on the calibration samples; activations left out."""
+    """Return the inputs or outputs of a layer on the calibration samples, without its activation."""
     from tflite_compress.support.backend import tf_keras
 
     source = layer.input
@@ -80,7 +80,7 @@ def values_of(model: Any, layer: Any, inputs: tuple[np.ndarray, ...], outputs: b
 
 
 def _linear(layer: Any) -> Any:
-    """A copy of the layer without its activation."""
+    """Return a copy of the layer without its activation."""
     copy = type(layer).from_config({**layer.get_config(), "activation": "linear"})
     copy.build(layer.input_shape)
     copy.set_weights(layer.get_weights())
@@ -120,7 +120,7 @@ def learn(
 
 
 def _inverse(share: np.ndarray) -> np.ndarray:
-    """The variable whose rectified sigmoid is ``share``."""
+    """Return the variable whose rectified sigmoid is ``share``."""
     inner = (share - ZETA) / STRETCH
     return np.asarray(np.log(inner / (1 - inner)))
 

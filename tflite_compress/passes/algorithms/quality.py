@@ -1,4 +1,4 @@
-"""Whether a repair helped: the quantized model with it and without, measured on the calibration samples."""
+"""Compare the quantized model with and without a repair on the calibration samples."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOISELESS_DB = 90.0
 
 @dataclass(frozen=True)
 class Quality:
-    """How good a quantized model is.
+    """The quality of a quantized model.
 
     Attributes:
         score: Accuracy on the calibration samples; agreement with the original where they have no labels.
@@ -48,7 +48,7 @@ class Quality:
 
 
 def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
-    """Quantize a model and measure it.
+    """Return the quality of a model after quantization.
 
     Raises:
         ConversionError: The converter refuses it.
@@ -59,7 +59,7 @@ def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
 
 
 def quality_of(content: bytes, network: Network, context: Context) -> Quality:
-    """How good a quantized file is, on the calibration samples.
+    """Return the quality of a quantized file on the calibration samples.
 
     Raises:
         ConversionError: The runtime refuses it.
@@ -81,7 +81,7 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
 
 
 def with_handle(model: FloatModel, handle: KerasModel) -> FloatModel:
-    """The model with another tf_keras model of the same inputs and outputs."""
+    """Return the model with another tf_keras model of the same inputs and outputs."""
     network = model.network
     changed = keras_network(handle, network.name, True)
     return replace(model, network=replace(changed, inputs=network.inputs, outputs=network.outputs))
@@ -90,7 +90,7 @@ def with_handle(model: FloatModel, handle: KerasModel) -> FloatModel:
 def keep_if_better(
     name: str, model: FloatModel, changed: FloatModel, config: Repair, context: Context
 ) -> FloatModel:
-    """The repaired model, if quantized it is better than the unrepaired one; else that with a note.
+    """Return the repaired model if it is better after quantization, else the original model with a note.
 
     Args:
         name: The pass.
@@ -113,7 +113,7 @@ def keep_if_better(
 
 
 def same_function(first: KerasModel, second: KerasModel, context: Context) -> bool:
-    """True where two tf_keras models compute the same on the calibration samples, up to rounding."""
+    """Return True if two tf_keras models have equal outputs on the calibration samples, up to rounding."""
     inputs = context.reference.splits.calibrate.inputs
     pairs = [keras_network(m, "m", True).predict(inputs) for m in (first, second)]
     return all(
