@@ -329,7 +329,7 @@ def checkpoint_folder() -> Path:
     return Path(cache) / "tflite-compress" / "training"
 
 
-def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict[str, Any]:
+def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict[str, object]:
     """The run's arguments as the manifest keeps them; live Python objects only by mention."""
     from_python = [
         name

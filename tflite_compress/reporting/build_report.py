@@ -6,7 +6,6 @@ import gzip
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -259,8 +258,8 @@ def _step(step: Step) -> PassStep:
     )
 
 
-def _settings(step: Step) -> dict[str, Any]:
-    settings: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(step.config))  # JSON's own types
+def _settings(step: Step) -> dict[str, object]:
+    settings: dict[str, object] = msgspec.json.decode(msgspec.json.encode(step.config))  # JSON's own types
     return {name: value for name, value in settings.items() if name != "pass"}
 
 

@@ -152,7 +152,7 @@ def _select(
     connection: sqlite3.Connection, model: str | None, device: str | None, ids: Sequence[int], most: int
 ) -> list[Run]:
     wheres = ["1"]
-    values: list[Any] = []
+    values: list[object] = []
     if ids:
         wheres.append(f"id in ({', '.join('?' * len(ids))})")
         values += list(ids)
@@ -183,7 +183,7 @@ def _decoded(content: str | None) -> Report | None:
         return None
 
 
-def _row(command: str, file: Path, report: Report, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _row(command: str, file: Path, report: Report, manifest: Mapping[str, Any]) -> dict[str, object]:
     accuracy, latency = report.accuracy, report.latency
     hashes = {Path(name).name: value["sha256"] for name, value in manifest["outputs"].items()}
     return {

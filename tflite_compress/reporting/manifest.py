@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def build_manifest(
     splits: Splits,
     device: Device,
     recipe: Recipe,
-    arguments: dict[str, Any],
+    arguments: Mapping[str, object],
     seed: int,
     outputs: dict[str, bytes],
 ) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def build_manifest(
     }
 
 
-def data_record(splits: Splits) -> dict[str, dict[str, Any]]:
+def data_record(splits: Splits) -> dict[str, dict[str, object]]:
     """Origin, number and hash of the samples in each role."""
     roles = {"train": splits.train, "calibrate": splits.calibrate, "evaluate": splits.evaluate}
     return {

@@ -7,7 +7,7 @@ the end of a run, and never changed.
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -121,7 +121,7 @@ def decode_report(content: bytes | str) -> Report:
     return msgspec.json.decode(content, type=Report)
 
 
-def report_schema() -> dict[str, Any]:
+def report_schema() -> dict[str, object]:
     """Return the JSON Schema (draft 2020-12) of ``report.json``."""
     schema = msgspec.json.schema(Report)
     draft = "https://json-schema.org/draft/2020-12/schema"

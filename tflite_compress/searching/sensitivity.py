@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tflite_compress.passes import Context, FloatModel
@@ -111,7 +109,7 @@ def _narrow(start: FloatModel, device: Device, context: Context) -> tuple[Narrow
     return tuple(sorted(found, key=lambda n: n.noise))
 
 
-def as_json(space: Space) -> dict[str, Any]:
+def as_json(space: Space) -> dict[str, object]:
     """Return the sensitivities as JSON values."""
     return {
         "channels": [

@@ -237,7 +237,7 @@ def _violations(trial: Trial) -> list[float]:
     return [float(trial.user_attrs.get(VIOLATION, 1.0))]
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def _plain(outcome: Outcome) -> dict[str, object]:
     record = asdict(outcome)
     del record["files"]
     return {**record, "drop": outcome.drop if math.isfinite(outcome.drop) else None}

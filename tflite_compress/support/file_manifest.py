@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import json
 from pathlib import Path
-from typing import Any
 
 from tflite_compress.support.version import tool_version
 
@@ -37,7 +36,7 @@ def versions(with_forests: bool = False) -> dict[str, str]:
     return found
 
 
-def fingerprint(content: bytes) -> dict[str, Any]:
+def fingerprint(content: bytes) -> dict[str, object]:
     """Return the size in bytes and the SHA-256 of a file."""
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
