@@ -1,6 +1,7 @@
 """Fingerprints of what the tool writes, to prove that a change of structure changes no output.
 
-    python -m tests.recorded.fingerprints      writes fingerprints.json again
+    python -m tests.recorded.fingerprints             writes fingerprints.json again
+    python -m tests.recorded.fingerprints NAME ...    prints the conversions of these models
 
 The bytes of a conversion depend on the processor's vector instructions: activation ranges come from float
 sums. Fingerprints are therefore recorded with the processor they were made on.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -144,4 +146,7 @@ def record() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:  # print the conversions of these models
+        print(json.dumps(conversions(tuple(sys.argv[1:]))))
+        sys.exit()
     RECORD.write_text(json.dumps(record(), indent=1) + "\n")

@@ -78,7 +78,7 @@ def test_models_that_live_in_python(keras: Any, tmp_path: Path) -> None:
     assert isinstance(found, tflite_compress.SearchResult)
     assert found.chosen is not None and found.tflite is not None and found.tflite.is_file()
     many = SearchSettings(workers=2, trials=1)
-    with pytest.raises(UsageError, match="live in this process"):
+    with pytest.raises(UsageError, match="exist only in this process"):
         search(model, "rp2040", data=x, settings=many, out="p")
     assert not Path("p").exists()
 

@@ -20,6 +20,7 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.reporting.ledger import remember
+from tflite_compress.reporting.model import decode_report
 from tflite_compress.searching.engine import Slot, open_slots
 from tflite_compress.searching.explore import Budget, explore
 from tflite_compress.searching.job import OBJECTIVES, Outcome, Setup
@@ -156,7 +157,8 @@ def search(
         found = _searched(setup, goal, wanted, slots, (working, staging, target), where)
     if found.tflite is not None:
         kept = found.tflite.parent
-        report, manifest = (json.loads((kept / f"{n}.json").read_text()) for n in ("report", "manifest"))
+        report = decode_report((kept / "report.json").read_bytes())
+        manifest = json.loads((kept / "manifest.json").read_text())
         remember(ledger, "search", [(found.tflite, report, manifest)], where)
     return found
 
