@@ -159,6 +159,7 @@ def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: P
 
 
 def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
     layers = keras.layers
     a, b = keras.Input((8,), name="left"), keras.Input((4,), name="right")
     x = layers.Concatenate()([layers.Dense(16, activation="relu")(a), b])
