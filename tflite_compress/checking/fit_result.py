@@ -34,6 +34,10 @@ class FileChecker:
         self._input_names = input_names
         self._files: dict[bytes, tuple[FileData, Evidence]] = {}
 
+    def fresh(self) -> FileChecker:
+        """Return a checker for the same samples that has run no file yet."""
+        return FileChecker(self._samples, self._input_names)
+
     def check(self, content: bytes, device: Device, limits: Limits = NO_LIMITS) -> Verdict:
         """Check a file against a device.
 

@@ -51,8 +51,8 @@ class LiteRTModel:
 
     Args:
         content: The file's bytes, or its path.
-        input_names: Ports names of the inputs, in the order arrays will come.
-        output_names: Likewise for the outputs.
+        input_names: Names of the inputs, in the order of the arrays.
+        output_names: Names of the outputs, in the order they are returned.
         threads: Threads of one interpreter.
 
     Raises:

@@ -168,7 +168,7 @@ class Worker:
     def _run_recipe(self, recipe: Recipe) -> tuple[Report, Files]:
         from tflite_compress.pipeline.candidates import Memo
 
-        session = replace(self._session, memo=Memo())
+        session = replace(self._session, memo=Memo(), checker=self._session.checker.fresh())
         with tempfile.TemporaryDirectory(prefix="tflite-compress-") as scratch:
             folder = Path(scratch)
             result = session.run(Plan(self._setup.device, (recipe,)), folder)
