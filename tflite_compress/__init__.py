@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.adaround import AdaRound
     from tflite_compress.passes.base import PassConfig
     from tflite_compress.passes.bias_correct import BiasCorrect
+    from tflite_compress.passes.calibration import Calibration
     from tflite_compress.passes.cluster import Cluster
     from tflite_compress.passes.convert import Convert
     from tflite_compress.passes.encode import Encode
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from tflite_compress.passes.prune import Prune
     from tflite_compress.passes.prune_channels import PruneChannels
     from tflite_compress.passes.qat import Qat
-    from tflite_compress.passes.ranges import Ranges
     from tflite_compress.passes.slim import Slim
     from tflite_compress.passes.training import Training
     from tflite_compress.pipeline.recipes import Recipe
@@ -74,6 +74,7 @@ _MODULES = {
     "passes.adaround": "AdaRound",
     "passes.base": "PassConfig",
     "passes.bias_correct": "BiasCorrect",
+    "passes.calibration": "Calibration",
     "passes.cluster": "Cluster",
     "passes.convert": "Convert",
     "passes.encode": "Encode",
@@ -83,7 +84,6 @@ _MODULES = {
     "passes.prune": "Prune",
     "passes.prune_channels": "PruneChannels",
     "passes.qat": "Qat",
-    "passes.ranges": "Ranges",
     "passes.slim": "Slim",
     "passes.training": "Training",
     "pipeline.recipes": "Recipe",
@@ -100,6 +100,7 @@ __all__ = [
     "AdaRound",
     "Benchmark",
     "BiasCorrect",
+    "Calibration",
     "Cluster",
     "Comparison",
     "CompressError",
@@ -131,7 +132,6 @@ __all__ = [
     "Prune",
     "PruneChannels",
     "Qat",
-    "Ranges",
     "Recipe",
     "Result",
     "SearchResult",

@@ -120,7 +120,7 @@ def test_from_the_command_line(
     out = tmp_path / "out"
     rules = f"--layers=^{name}$=int4"
     common = (f"--data={digits_data}", "--device=rp2040", "--recipe=int8", f"--out={out}")
-    code, text, errors = run("compress", digits, *common, rules, "--ranges=percentile")
+    code, text, errors = run("compress", digits, *common, rules, "--calibration-method=percentile")
     assert code == 0, text + errors
     found = weight_types((out / "digits.tflite").read_bytes())
     assert next(iter(found.values())) == "INT4" and "INT8" in found.values(), found

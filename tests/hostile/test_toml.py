@@ -52,7 +52,7 @@ def test_absurd_settings_are_named(tmp_path: Path, setting: str) -> None:
         load_recipe("mine.toml")
 
 
-def test_absurd_gentler_settings_are_named(tmp_path: Path) -> None:
+def test_absurd_settings_of_fallbacks_are_named(tmp_path: Path) -> None:
     for setting in (
         'sparsity = "x"',
         "sparsity = nan",

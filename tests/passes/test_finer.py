@@ -1,4 +1,4 @@
-"""Ranges, mixed precision, 4-bit weights, learned rounding: each helps where it should, or says why not."""
+"""Calibration methods, mixed precision, 4-bit weights and learned rounding improve models or say why not."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tflite_compress.passes.algorithms.fold import without_batchnorm
 from tflite_compress.passes.algorithms.learned_rounding import LEARNED, step_grid
 from tflite_compress.passes.algorithms.quality import quality
 from tflite_compress.passes.bias_correct import BiasCorrect
+from tflite_compress.passes.calibration import Calibration
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.int4 import Int4
 from tflite_compress.passes.mixed import Mixed
-from tflite_compress.passes.ranges import Ranges
 from tflite_compress.passes.values import CalibrationMethod, LayerTypes
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
@@ -52,20 +52,20 @@ def spiked(start: FloatModel, context: Context) -> Context:
 
 
 @pytest.mark.slow
-def test_ranges_leave_a_broken_sample_out(start: FloatModel, spiked: Context) -> None:
+def test_calibration_method_excludes_an_outlier_sample(start: FloatModel, spiked: Context) -> None:
     before, _, _ = score(start, spiked)
-    after, _, model = score(start, spiked, Ranges(precision="int8"))
+    after, _, model = score(start, spiked, Calibration(precision="int8"))
     assert model.fact(CalibrationMethod).method != "minmax" and any(
-        note.startswith("ranges by") for note in [n.text for n in model.notes]
+        note.startswith("calibration method") for note in [n.text for n in model.notes]
     )
     assert after > before + 0.05 and after > spiked.reference.score.value - 0.05
 
 
-def test_ranges_that_do_not_help_stay_out(start: FloatModel, context: Context) -> None:
-    model = Ranges(precision="int8", method="kl").apply(start, context)
-    helped = model.fact(CalibrationMethod).method == "kl"
+def test_calibration_method_that_does_not_help_is_not_used(start: FloatModel, context: Context) -> None:
+    model = Calibration(precision="int8", method="entropy").apply(start, context)
+    helped = model.fact(CalibrationMethod).method == "entropy"
     assert any(
-        note.startswith("ranges by kl" if helped else "ranges left out")
+        note.startswith("calibration method entropy" if helped else "no calibration method")
         for note in [n.text for n in model.notes]
     )
 
@@ -97,7 +97,7 @@ def wide() -> tuple[Model, Context]:
 def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]) -> None:
     model, context = wide
     before, _, _ = score(model, context)
-    after, _, mended = score(model, context, Mixed(precision="int8", most=4))
+    after, _, mended = score(model, context, Mixed(precision="int8", max_layers=4))
     assert {"sum", "differ"} <= {*mended.fact(LayerTypes).by_layer} and {
         *mended.fact(LayerTypes).by_layer.values()
     } == {"int16x8"}
@@ -121,7 +121,7 @@ def test_four_bits_shrink_and_learned_rounding_gives_the_accuracy_back(
     start: FloatModel, context: Context
 ) -> None:
     _, bytes8, _ = score(start, context)
-    four = Int4(precision="int8", max_loss=1.0)
+    four = Int4(precision="int8", max_calibration_drop=1.0)
     _, bytes4, model = score(start, context, four)
     assert bytes4 < bytes8 and "int4" in model.fact(LayerTypes).by_layer.values()
     _, same_bytes, done = score(start, context, four, AdaRound(precision="int8", steps=150))
@@ -141,7 +141,7 @@ def test_four_bits_only_as_far_as_asked(start: FloatModel, context: Context) -> 
         assert not model.fact(LayerTypes).by_layer and any(
             why in note for note in [n.text for n in model.notes]
         ), why
-    allowed = Int4(precision="int8", max_loss=1.0, operators=("CONV_2D",)).apply(start, context)
+    allowed = Int4(precision="int8", max_calibration_drop=1.0, operators=("CONV_2D",)).apply(start, context)
     layers = start.network.handle
     assert allowed.fact(LayerTypes).by_layer
     assert {type(layers.get_layer(name)).__name__ for name in allowed.fact(LayerTypes).by_layer} == {"Conv2D"}
@@ -166,7 +166,7 @@ def test_four_bit_grids_give_extremes_up_where_that_pays(keras2: Any) -> None:
     kernel[0, 0] = 6.0
     layer.set_weights([kernel, np.zeros(2)])
     four, eight = step_grid(layer, 4, True), step_grid(layer, 8, True)
-    assert four.most == 7 and eight.most == 127
+    assert four.max_step == 7 and eight.max_step == 127
     assert np.allclose(eight.scale * 127, np.abs(kernel).max(axis=0))
     assert four.scale[0, 0] * 7 < 0.8 * 6.0
 

@@ -63,7 +63,7 @@ def test_a_users_recipe_by_path(tmp_path: Path) -> None:
     assert recipe.passes[0] == Prune(sparsity=0.6)
 
 
-def test_a_gentler_version_is_never_sparser(tmp_path: Path) -> None:
+def test_a_fallback_is_never_sparser_than_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(GOOD)
     first, second = recipe_candidates(load_recipe("mine.toml"))
     assert isinstance(second.passes[0], Prune) and second.passes[0].sparsity == 0.6
@@ -204,7 +204,7 @@ def test_weights_are_encoded_only_where_the_runtime_decodes_them() -> None:
     assert isinstance(make_plan("rp2040", "int8", {"encode": "huffman"}).candidates[0].passes[-1], Encode)
 
 
-def test_gentler_channel_pruning_never_removes_more_than_the_user_asked_for() -> None:
+def test_a_fallback_never_removes_more_channels_than_the_recipe() -> None:
     recipe = override(load_recipe("channel-prune-int8"), {"target_macs": 0.7})
     shares = [
         p.target_macs for r in recipe_candidates(recipe) for p in r.passes if isinstance(p, PruneChannels)
@@ -217,7 +217,7 @@ def test_a_recipe_the_device_cannot_run_is_refused() -> None:
         make_plan("rp2040", "float16", {})
 
 
-def test_repairs_come_before_anything_gentler_and_only_where_they_fit() -> None:
+def test_repairs_come_before_fallbacks_and_only_where_they_fit() -> None:
     quick, thorough = repaired(load_recipe("prune-int8"))
     assert describe(quick) == "80% sparsity + repaired + int8"
     assert describe(thorough) == "80% sparsity + repaired + learned rounding + mixed precision + int8"

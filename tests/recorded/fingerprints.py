@@ -101,8 +101,9 @@ def example(recipe: str) -> dict[str, Any]:
 
 
 def spelled(tag: str) -> str:
-    """The name of a pass as fingerprints spell it: those recorded have hyphens but for ``prune_channels``."""
-    return tag if tag == "prune_channels" else tag.replace("_", "-")
+    """The name of a pass when fingerprints were recorded."""
+    renamed = {"prune_channels": "prune_channels", "calibration": "ranges"}
+    return renamed.get(tag, tag.replace("_", "-"))
 
 
 def figures(result: Any) -> dict[str, Any]:

@@ -35,7 +35,9 @@ def test_choosing_runs(tmp_path: Path) -> None:
     for device in ("rp2040", "esp32", "rp2040"):
         add(path, device)
     assert [r.id for r in runs(path, device="rp2040")] == [3, 1]
-    assert [r.id for r in runs(path, model="digits", most=2)] == [3, 2] and runs(path, model="lenet") == []
+    assert [r.id for r in runs(path, model="digits", max_runs=2)] == [3, 2] and runs(
+        path, model="lenet"
+    ) == []
     assert [r.id for r in runs(path, ids=[1, 3])] == [1, 3]
     with pytest.raises(UsageError, match="no run 9"):
         runs(path, ids=[1, 9])
@@ -45,7 +47,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
     with ProcessPoolExecutor(4) as pool:
         numbers = list(pool.map(add, [path] * 24))
-    assert sorted(numbers) == list(range(1, 25)) and len(runs(path, most=100)) == 24
+    assert sorted(numbers) == list(range(1, 25)) and len(runs(path, max_runs=100)) == 24
 
 
 def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

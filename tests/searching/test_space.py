@@ -62,7 +62,7 @@ def test_what_a_point_says_is_what_the_recipe_does() -> None:
     assert passes[0].keep == ("^a$=0.5", "^a\\.2$=0.5") and passes[0].training.min_steps == 300
     assert passes[0].multiple == PI.precisions.channel_multiple and passes[0].training.epochs == 0
     four = next(p for p in passes if isinstance(p, Int4))
-    assert four.exclude == ("^c$", "^d$") and four.max_loss == 1 and "CONV_2D" in four.operators
+    assert four.exclude == ("^c$", "^d$") and four.max_calibration_drop == 1 and "CONV_2D" in four.operators
 
 
 def test_the_first_points_come_from_the_sensitivity() -> None:

@@ -52,7 +52,7 @@ def Int8(  # noqa: N802
     io: IoType = "auto",
     per_channel: bool = True,
     float_fallback: bool = True,
-    ranges: Method = "minmax",
+    calibration_method: Method = "minmax",
     layers: Sequence[str] = (),
 ) -> Convert:
     """Return the conversion to int8 weights and activations. It needs calibration data.
@@ -61,28 +61,28 @@ def Int8(  # noqa: N802
         io: Type of inputs and outputs; ``auto`` takes what the device prefers, float32 without a device.
         per_channel: One scale per output channel of a weight rather than one per tensor.
         float_fallback: Keep operators without an int8 kernel in float32.
-        ranges: How activation ranges are chosen from calibration samples.
+        calibration_method: How activation ranges are chosen from calibration samples.
         layers: Types of single layers, each as ``REGEX=TYPE`` with int4, int8, int16x8 or float32.
 
     Examples:
         >>> Int8(io="integer").io
         'integer'
     """
-    return Convert("int8", io, per_channel, float_fallback, False, ranges, tuple(layers))
+    return Convert("int8", io, per_channel, float_fallback, False, calibration_method, tuple(layers))
 
 
 def Int16x8(  # noqa: N802
-    *, io: IoType = "auto", float_fallback: bool = True, ranges: Method = "minmax"
+    *, io: IoType = "auto", float_fallback: bool = True, calibration_method: Method = "minmax"
 ) -> Convert:
     """Return the conversion to int8 weights and int16 activations. It needs calibration data.
 
     Args:
         io: Type of inputs and outputs; ``auto`` takes what the device prefers, float32 without a device.
         float_fallback: Keep operators without an int16x8 kernel in float32.
-        ranges: How activation ranges are chosen from calibration samples.
+        calibration_method: How activation ranges are chosen from calibration samples.
 
     Examples:
         >>> Int16x8().precision
         'int16x8'
     """
-    return Convert("int16x8", io, True, float_fallback, False, ranges)
+    return Convert("int16x8", io, True, float_fallback, False, calibration_method)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Method = Literal["minmax", "percentile", "mse", "kl"]
-METHODS: tuple[Method, ...] = ("minmax", "percentile", "mse", "kl")
+Method = Literal["minmax", "percentile", "mse", "entropy"]
+METHODS: tuple[Method, ...] = ("minmax", "percentile", "mse", "entropy")
 LayerType = Literal["int4", "int8", "int16x8", "float32"]
 LAYER_TYPES: tuple[LayerType, ...] = ("int4", "int8", "int16x8", "float32")

@@ -94,7 +94,7 @@ class QuantizedFile:
         """
         if self.float_operators:
             raise ConversionError(
-                self._text, "Leave out settings 'ranges' and 'layers', or choose another recipe."
+                self._text, "Leave out settings 'calibration_method' and 'layers', or choose another recipe."
             )
 
     @property
@@ -225,7 +225,7 @@ def quantized(
         except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
             raise ConversionError(
                 f"litert-quantizer refuses the model: {' '.join(str(error).split())[:200]}",
-                "Leave out settings 'ranges' and 'layers', or choose another recipe.",
+                "Leave out settings 'calibration_method' and 'layers', or choose another recipe.",
             ) from error
     return QuantizedFile(content, _left_in_float(content, plain, types))
 

@@ -246,10 +246,10 @@ def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[st
         raise ConfigError(f"{key}: '{error.pattern!s}' is not a regular expression ({error.msg})") from error
 
 
-def named(layers: Sequence[str], most: int = 3) -> str:
+def named(layers: Sequence[str], max_names: int = 3) -> str:
     """Return the first few names, and the number of the others, as text."""
-    more = f" and {len(layers) - most} more" if len(layers) > most else ""
-    return ", ".join(layers[:most]) + more
+    more = f" and {len(layers) - max_names} more" if len(layers) > max_names else ""
+    return ", ".join(layers[:max_names]) + more
 
 
 def editable_network(model: FloatModel, pass_name: str) -> Network:

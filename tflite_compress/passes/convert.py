@@ -44,8 +44,8 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         per_channel: One scale for each output channel of a weight rather than one for all.
         float_fallback: Let operators without an integer kernel stay in float32.
         has_free_batch: Leave the batch dimension free; otherwise it is 1.
-        ranges: How activation ranges are chosen from the calibration samples: ``minmax``, ``percentile``,
-            ``mse`` or ``kl`` (see ``conversion.activation_ranges``).
+        calibration_method: How activation ranges are chosen from the calibration samples: ``minmax``,
+            ``percentile``, ``mse`` or ``entropy`` (see ``conversion.activation_ranges``).
         layers: Types of single layers, each as ``REGEX=TYPE`` with ``int4`` (weights), ``int8``, ``int16x8``
             or ``float32``; integer recipes only.
         sparse: Store pruned float weights sparsely (the converter's EXPERIMENTAL_SPARSITY), if the file gets
@@ -59,7 +59,7 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
     per_channel: bool = True
     float_fallback: bool = True
     has_free_batch: bool = False
-    ranges: Method = "minmax"
+    calibration_method: Method = "minmax"
     layers: tuple[str, ...] = ()
     sparse: bool = False
 
@@ -150,12 +150,18 @@ def flatbuffer(
 
 def _is_finer(config: Convert, model: FloatModel) -> bool:
     """Return True if the settings need litert-quantizer instead of the TFLite converter."""
-    return bool(config.layers or model.fact(LayerTypes).by_layer or ranges_of(config, model) != "minmax")
+    return bool(
+        config.layers or model.fact(LayerTypes).by_layer or calibration_method_of(config, model) != "minmax"
+    )
 
 
-def ranges_of(config: Convert, model: FloatModel) -> Method:
+def calibration_method_of(config: Convert, model: FloatModel) -> Method:
     """Return the calibration method: the recipe's, else what an earlier pass found best."""
-    return config.ranges if config.ranges != "minmax" else model.fact(CalibrationMethod).method
+    return (
+        config.calibration_method
+        if config.calibration_method != "minmax"
+        else model.fact(CalibrationMethod).method
+    )
 
 
 def _by_layer(
@@ -168,7 +174,7 @@ def _by_layer(
     """Quantize with a type per layer or another calibration method."""
     from tflite_compress.conversion.per_layer import layer_types, prepare, quantized
 
-    method = ranges_of(config, model)
+    method = calibration_method_of(config, model)
     plain = prepare(network, samples, method != "minmax", advance)
     types = {**model.fact(LayerTypes).by_layer, **layer_types(config.layers, plain.layers)}
     integer_io = config.io == "integer" and all(port.dtype == "float32" for port in network.inputs)

@@ -29,17 +29,17 @@ class Int4(Repair, frozen=True, tag="int4"):
     The accuracy is that on the calibration samples, before rounding is learned (pass ``adaround``).
 
     Attributes:
-        max_loss: Accuracy drop allowed on the calibration samples; with 1 every layer that can gets 4 bits,
-            unmeasured.
+        max_calibration_drop: Accuracy drop allowed on the calibration samples. With 1, every layer that
+            supports 4 bits gets them, and nothing is measured.
         exclude: Regular expressions; layers whose name matches one keep 8 bits.
         operators: Operators that run with 4-bit weights, named as in ``schema.fbs``; filled in from the
             device.
     """
 
     changes_size: ClassVar = True
-    safer_values: ClassVar = {"max_loss": min}
+    safer_values: ClassVar = {"max_calibration_drop": min}
 
-    max_loss: Share = 0.01
+    max_calibration_drop: Share = 0.01
     exclude: tuple[str, ...] = ()
     operators: tuple[str, ...] = ("CONV_2D", "FULLY_CONNECTED")
 
@@ -157,12 +157,12 @@ def _chosen(
         return measure(plain, _with_four_bits(model, names), config, model, context)
 
     before = found = tried([])
-    if config.max_loss == 1:
+    if config.max_calibration_drop == 1:
         return before, tried([*weights]), [*weights]
     noise = {name: _noise(tried([name])) / count for name, count in weights.items()}
     chosen: list[str] = []
     for name in sorted(noise, key=lambda n: noise[n]):
         quality = tried([*chosen, name])
-        if quality.score >= before.score - config.max_loss:
+        if quality.score >= before.score - config.max_calibration_drop:
             chosen, found = [*chosen, name], quality
     return before, found, chosen

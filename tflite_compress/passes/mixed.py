@@ -37,13 +37,13 @@ class Mixed(Repair, frozen=True, tag="mixed"):
 
     Attributes:
         types: Types to try, the cheaper first; types that the device does not run are left out.
-        most: Maximum number of layers.
+        max_layers: Maximum number of layers.
     """
 
     automatic: ClassVar = Automatic(order=5, quick=False)
 
     types: tuple[LayerType, ...] = ("int16x8", "float32")
-    most: Count = 4
+    max_layers: Count = 4
 
     def summary(self) -> str:
         """Return ``mixed precision``."""
@@ -95,7 +95,7 @@ class Mixed(Repair, frozen=True, tag="mixed"):
 def _greedy(
     plain: Plain, kind: LayerType, before: Quality, config: Mixed, model: FloatModel, context: Context
 ) -> tuple[Quality, dict[str, LayerType]]:
-    """Add the layer, alone or with its readers, that helps most, until none helps or ``most`` is reached."""
+    """Add the layer, alone or with its readers, that helps most, up to ``max_layers`` layers."""
     fixed = model.fact(LayerTypes).by_layer
     able = [layer for layer in plain.layers if layer.name not in fixed]
     readers = {layer.name: [r.name for r in able if layer.name in r.reads] for layer in able}
@@ -103,7 +103,7 @@ def _greedy(
     chosen: frozenset[str] = frozenset()
     quality = before
     while True:
-        options = [chosen | g for g in sorted(groups, key=sorted) if len(chosen | g) <= config.most]
+        options = [chosen | g for g in sorted(groups, key=sorted) if len(chosen | g) <= config.max_layers]
         tried = {
             names: measure(plain, {**fixed, **dict.fromkeys(names, kind)}, config, model, context)
             for names in options

@@ -17,7 +17,7 @@ from tflite_compress.support.errors import ConfigError, UsageError, closest
 Overrides = dict[str, Any]
 
 FOREST_RECIPE = "forest"
-_GENTLENESS = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
+_PRECISION_WIDTH = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +143,7 @@ def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
                 given = [getattr(p, key) for p in recipe.passes if key in p.safer_values]
                 softened[key] = safer([softened[key], *given])
         candidate = override(recipe, softened, f"recipe {recipe.name}")
-        if _GENTLENESS[candidate.conversion.precision] < _GENTLENESS[recipe.conversion.precision]:
+        if _PRECISION_WIDTH[candidate.conversion.precision] < _PRECISION_WIDTH[recipe.conversion.precision]:
             continue  # the recipe already has a wider precision than this fallback
         if all(candidate.passes != earlier.passes for earlier in found):
             found.append(candidate)

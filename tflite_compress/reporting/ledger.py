@@ -117,7 +117,11 @@ def remember(
 
 
 def runs(
-    path: Path, model: str | None = None, device: str | None = None, ids: Sequence[int] = (), most: int = 20
+    path: Path,
+    model: str | None = None,
+    device: str | None = None,
+    ids: Sequence[int] = (),
+    max_runs: int = 20,
 ) -> list[Run]:
     """Return the latest runs, newest first.
 
@@ -126,7 +130,7 @@ def runs(
         model: Only those whose model's path contains this.
         device: Only those for this device.
         ids: Only these, in this order; other filters do not count then.
-        most: At most so many.
+        max_runs: Maximum number of runs, the newest first.
 
     Raises:
         UsageError: The ledger cannot be read, or has no run of a number asked for.
@@ -135,7 +139,7 @@ def runs(
         found: list[Run] = []
     else:
         with _opened(path) as connection:
-            found = _select(connection, model, device, ids, most)
+            found = _select(connection, model, device, ids, max_runs)
     if ids:
         by_id = {run.id: run for run in found}
         missing = [str(i) for i in ids if i not in by_id]
@@ -149,7 +153,7 @@ _STEP = "Name another file with --ledger=FILE, or --ledger=none."
 
 
 def _select(
-    connection: sqlite3.Connection, model: str | None, device: str | None, ids: Sequence[int], most: int
+    connection: sqlite3.Connection, model: str | None, device: str | None, ids: Sequence[int], max_runs: int
 ) -> list[Run]:
     wheres = ["1"]
     values: list[object] = []
@@ -164,7 +168,7 @@ def _select(
             wheres.append("device = ?")
             values.append(device)
     query = f"select * from runs where {' and '.join(wheres)} order by id desc limit ?"
-    rows = connection.execute(query, [*values, most if not ids else len(ids)])
+    rows = connection.execute(query, [*values, max_runs if not ids else len(ids)])
     names = [column[0] for column in rows.description]
     return [_run(dict(zip(names, row, strict=True))) for row in rows]
 

@@ -9,6 +9,7 @@ from typing import Any
 from tflite_compress.passes import PassConfig
 from tflite_compress.passes.adaround import AdaRound
 from tflite_compress.passes.bias_correct import BiasCorrect
+from tflite_compress.passes.calibration import Calibration
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.encode import Encode
@@ -16,7 +17,6 @@ from tflite_compress.passes.equalize import Equalize
 from tflite_compress.passes.int4 import Int4
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
-from tflite_compress.passes.ranges import Ranges
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.training import Training
 from tflite_compress.pipeline.plan import settled
@@ -175,9 +175,9 @@ def recipe_of(values: Values, space: Space, effort: Effort, name: str) -> Recipe
     passes: list[PassConfig] = [*_trained(values, space, effort.steps)]
     if four:
         others = (layer for n in space.narrow for layer in n.layers if layer not in four)
-        passes.append(Int4(max_loss=1.0, exclude=tuple(_exactly(layer) for layer in others)))
+        passes.append(Int4(max_calibration_drop=1.0, exclude=tuple(_exactly(layer) for layer in others)))
     if effort.repairs and precision == "int8" and not values.get("clusters"):
-        passes += [AdaRound(), BiasCorrect()] if four else [Equalize(), Ranges(), BiasCorrect()]
+        passes += [AdaRound(), BiasCorrect()] if four else [Equalize(), Calibration(), BiasCorrect()]
     passes += [Convert(precision=precision), Slim(slim="full" if space.encodes else "safe")]
     if space.encodes and not four:
         passes.append(Encode())

@@ -36,32 +36,32 @@ class Grid:
 
     Attributes:
         scale: Distance between them; broadcasts to the kernel.
-        most: They go from ``-most`` to ``most`` steps.
+        max_step: They go from ``-max_step`` to ``max_step`` steps.
     """
 
     scale: np.ndarray
-    most: int
+    max_step: int
 
     def below(self, kernel: np.ndarray) -> np.ndarray:
         """Steps to the number just below each weight."""
         steps = np.floor(kernel / self.scale + 1e-4)
-        return np.asarray(np.clip(steps, -self.most, self.most), np.float32)
+        return np.asarray(np.clip(steps, -self.max_step, self.max_step), np.float32)
 
 
 def step_grid(layer: Any, bits: int, per_channel: bool) -> Grid:
     """Step sizes as the converter will choose them; for 4 bits from weights clipped at least error."""
     kernel = layer.get_weights()[0]
-    axes, most = scale_axes(layer, kernel, per_channel), 2 ** (bits - 1) - 1
+    axes, max_step = scale_axes(layer, kernel, per_channel), 2 ** (bits - 1) - 1
     widest = np.maximum(np.max(np.abs(kernel), axis=axes, keepdims=True), 1e-12)
     if bits == 8:
-        return Grid(widest / most, most)
+        return Grid(widest / max_step, max_step)
     best, least = widest, np.full(widest.shape, np.inf)
     for clip in CLIPS:
-        scale = clip * widest / most
-        rounded = np.clip(np.rint(kernel / scale), -most, most) * scale
+        scale = clip * widest / max_step
+        rounded = np.clip(np.rint(kernel / scale), -max_step, max_step) * scale
         error = np.sum((kernel - rounded) ** 2, axis=axes, keepdims=True)
         best, least = np.where(error < least, clip * widest, best), np.minimum(error, least)
-    return Grid(best / most, most)
+    return Grid(best / max_step, max_step)
 
 
 def values_of(model: Any, layer: Any, inputs: tuple[np.ndarray, ...], outputs: bool) -> np.ndarray:
@@ -115,7 +115,7 @@ def learn(
         beta = 2 + 18 * (1 + np.cos(np.pi * min(1.0, max(0.0, done - FREE_SHARE) / (1 - FREE_SHARE)))) / 2
         step(given[batch], wanted[batch], np.float32(beta), np.float32(done > FREE_SHARE))
     up = np.asarray(_rectified(choice)) >= 0.5
-    steps = np.clip(below + up, -grid.most, grid.most)
+    steps = np.clip(below + up, -grid.max_step, grid.max_step)
     layer.set_weights([(steps * grid.scale).astype(kernel.dtype), *rest])
 
 
@@ -148,7 +148,7 @@ def _step(
     def step(given: Any, wanted: Any, beta: Any, pushed: Any) -> None:
         with tf.GradientTape() as tape:
             up = _rectified(choice)
-            steps = tf.clip_by_value(below + up, -float(grid.most), float(grid.most))
+            steps = tf.clip_by_value(below + up, -float(grid.max_step), float(grid.max_step))
             setattr(linear, name, steps * scale)  # as TF-MOT's wrappers do: a tensor for the variable
             error = tf.reduce_mean(tf.square(linear.call(given) - wanted)) / size
             undecided = tf.reduce_mean(1 - tf.pow(tf.abs(2 * up - 1), beta))

@@ -1,4 +1,4 @@
-"""Activation ranges by another method than from the smallest to the largest value, if that helps."""
+"""Another calibration method than ``minmax``, if it improves the quantized model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 @register
-class Ranges(Repair, frozen=True, tag="ranges"):
-    """Choose activation ranges by percentile, MSE or KL; kept only if the quantized model gets better.
+class Calibration(Repair, frozen=True, tag="calibration"):
+    """Choose the calibration method: percentile, mean squared error or entropy.
+
+    The pass is kept only if the quantized model improves on the calibration samples.
 
     Attributes:
         method: The method, or ``auto`` for the best on the calibration samples; see
@@ -26,14 +28,14 @@ class Ranges(Repair, frozen=True, tag="ranges"):
 
     automatic: ClassVar = Automatic(order=2, quick=True)
 
-    method: Literal["auto", "percentile", "mse", "kl"] = "auto"
+    method: Literal["auto", "percentile", "mse", "entropy"] = "auto"
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Settle how activation ranges are chosen.
+        """Return the model with the calibration method that gives the best quantized model.
 
         Args:
             model: A model with a network.
-            context: Gives the calibration samples.
+            context: Calibration samples.
         """
         from tflite_compress.conversion.per_layer import prepare, quantized
         from tflite_compress.models.unroll import unrolled
@@ -45,7 +47,7 @@ class Ranges(Repair, frozen=True, tag="ranges"):
         types = model.fact(LayerTypes).by_layer
         tried: dict[Method, Quality] = {}
         try:
-            with context.progress.step("ranges: observing activations", len(samples[0])) as advance:
+            with context.progress.step("calibration: observing activations", len(samples[0])) as advance:
                 plain = prepare(network, samples, True, advance)
                 tried["minmax"] = quality(model, self, context)
             for method in METHODS[1:] if self.method == "auto" else (self.method,):
@@ -53,14 +55,15 @@ class Ranges(Repair, frozen=True, tag="ranges"):
                 made.require_integers()
                 tried[method] = quality_of(made.content, network, context)
         except ConversionError as error:
-            return model.noting(Note("pass-left-out", f"ranges left out: {error.message}"))
+            return model.noting(Note("pass-left-out", f"calibration left out: {error.message}"))
         best = max(tried, key=lambda m: (round(tried[m].score, 6), tried[m].snr_db))
         figures = ", ".join(f"{method} {found}" for method, found in tried.items())
         if best == "minmax":
             return model.noting(
                 Note(
-                    "pass-left-out", f"ranges left out, none was better on the calibration samples: {figures}"
+                    "pass-left-out",
+                    f"no calibration method was better than minmax on the calibration samples: {figures}",
                 )
             )
-        text = f"ranges by {best}, on the calibration samples: {figures}"
-        return model.with_fact(CalibrationMethod(best)).noting(Note("ranges-chosen", text))
+        text = f"calibration method {best}, on the calibration samples: {figures}"
+        return model.with_fact(CalibrationMethod(best)).noting(Note("calibration-method-chosen", text))
