@@ -137,7 +137,7 @@ def test_comparison_tells_equal_from_different(content: bytes, inputs: Arrays) -
         return replace(answer, outputs=tuple(y + np.int8(3) for y in answer.outputs))
 
     runtimes = {"tflm": micro_runtime, "spoilt": spoilt, "litert": host_runtime(seconds=0)}
-    found = {c.runtime: c for c in compare(content, inputs, read_signature(content), runtimes)}  # type: ignore[arg-type]
+    found = {c.runtime: c for c in compare(content, inputs, runtimes)}  # type: ignore[arg-type]
     gap = found["tflm"].difference
     assert found["tflm"].is_same is True and gap is not None and gap.value == 0
     assert found["spoilt"].is_same is False

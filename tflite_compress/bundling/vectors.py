@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.data.raw import FileData
-from tflite_compress.runtimes.compare import find_tolerances
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
+from tflite_compress.runtimes.tolerances import find_tolerances
 from tflite_compress.support.errors import ModelError
+from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
 _SCALES = {"none": (0.0, 1.0), "unit": (0.0, 255.0), "symmetric": (127.5, 127.5)}
@@ -84,7 +85,8 @@ def make_vectors(content: bytes, data: FileData, runtime: Runtime, factor: float
     result = runtime(content, data.raw)
     if result.outputs is None:
         raise ModelError(f"{result.runtime} computes no outputs", "Use another runtime.")
-    allowed = tuple(t * factor for t in find_tolerances(result.outputs, signature))
+    tolerances = find_tolerances(unpack(content), result.outputs, same_kernels=True)
+    allowed = tuple(float(t.values.max(initial=0)) * factor for t in tolerances)
     origin = f"{data.origin}; outputs by {result.runtime}"
     return Vectors(signature, data.raw, data.real, result.outputs, allowed, origin, result)
 

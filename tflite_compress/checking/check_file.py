@@ -111,7 +111,7 @@ def verify_file(
     signature = read_signature(content)
     found, _ = samples_for(signature, data, preprocess, samples)
     with progress.step("running"):
-        return compare(content, found.first(samples).raw, signature, chosen)
+        return compare(content, found.first(samples).raw, chosen)
 
 
 def _accuracy(

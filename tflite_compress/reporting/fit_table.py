@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from tflite_compress.checking.verdict import Finding, Verdict
-from tflite_compress.runtimes.compare import Comparison
+from tflite_compress.runtimes.compare import Comparison, OutputDifference
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.terminal import console, grid
@@ -61,11 +63,20 @@ def print_comparisons(comparisons: list[Comparison]) -> None:
         if isinstance(c.result, CompressError):
             table.add_row(c.runtime, _MARKS[False], "", str(c.result))
             continue
-        gap = "" if c.difference is None else f"{c.difference.value:g} against {c.difference.baseline}"
         figures = [f"{found.name}: {found}" for found in c.result.measurements]
         lines = [c.result.runtime, *figures, *c.result.notes]
-        table.add_row(c.runtime, "" if c.difference is None else _MARKS[c.is_same], gap, "\n".join(lines))
+        gaps = "\n".join(_describe_difference(d) for d in c.differences)
+        table.add_row(c.runtime, _MARKS[c.is_same] if c.differences else "", gaps, "\n".join(lines))
     console().print(table)
+
+
+def _describe_difference(found: OutputDifference) -> str:
+    """Return one output's difference with its tolerance, as text."""
+    unit = f" {found.unit}" if found.unit else ""
+    return (
+        f"{found.output}: {found.value:.3g} against {found.baseline}, "
+        f"tolerance {found.tolerance:.3g}{unit} ({found.rule})"
+    )
 
 
 def verdicts_as_json(verdicts: list[Verdict]) -> str:
@@ -104,5 +115,7 @@ def comparisons_as_json(comparisons: list[Comparison]) -> str:
             row["notes"] = list(c.result.notes)
             if c.difference is not None:
                 row["against"], row["largest_difference"] = c.difference.baseline, c.difference.value
+                row["tolerance"] = c.difference.tolerance
+                row["differences"] = [msgspec.to_builtins(d) for d in c.differences]
         rows.append(row)
     return json.dumps(rows, indent=2)

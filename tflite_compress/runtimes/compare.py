@@ -8,27 +8,39 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
+from tflite_compress.runtimes.tolerances import Tolerance, find_tolerances
 from tflite_compress.support.errors import CompressError
-from tflite_compress.tflite.tensor_specs import Signature
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
+from tflite_compress.tflite.tree import ModelTree
 
-INTEGER_STEPS = 1.0
-FLOAT_SHARE = 1e-4
 LITERT, REFERENCE = "litert", "litert-reference"
 
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """The largest difference between a runtime's outputs and the baseline's.
+    """How much an output of a runtime differs from the baseline's, at the element that differs most.
 
     Attributes:
-        baseline: Name of the runtime they are compared with.
-        value: Largest absolute difference, in steps for integer outputs.
-        tolerance: Largest difference that counts as equal.
+        baseline: Name of the runtime it is compared with.
+        output: Name of the output.
+        value: Absolute difference there, in steps for integer outputs. Infinite if the shapes differ.
+        tolerance: Largest difference that counts as equal there, in the same unit.
+        rule: What the tolerance is derived from.
+        unit: ``steps`` for integer outputs, else an empty string.
     """
 
     baseline: str
+    output: str
     value: float
     tolerance: float
+    rule: str
+    unit: str
+
+    @property
+    def is_within(self) -> bool:
+        """True if the difference is within the tolerance."""
+        return self.value <= self.tolerance
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,19 +50,24 @@ class Comparison:
     Attributes:
         runtime: Name of the runtime.
         result: The runtime's result, or the error if it refuses the model.
-        difference: The difference from the baseline; None if there are no outputs to compare.
+        differences: One per output; empty if there are no outputs to compare.
     """
 
     runtime: str
     result: RunResult | CompressError
-    difference: OutputDifference | None = None
+    differences: tuple[OutputDifference, ...] = ()
+
+    @property
+    def difference(self) -> OutputDifference | None:
+        """The difference that is largest in relation to its tolerance; None without differences."""
+        return max(self.differences, key=_excess, default=None)
 
     @property
     def is_same(self) -> bool | None:
         """True if the outputs are equal within the tolerance; None if there is nothing to compare."""
         if isinstance(self.result, CompressError):
             return False
-        return None if self.difference is None else self.difference.value <= self.difference.tolerance
+        return all(d.is_within for d in self.differences) if self.differences else None
 
     def __repr__(self) -> str:
         if isinstance(self.result, CompressError):
@@ -67,45 +84,14 @@ def find_baseline(runtime: str) -> str:
     return REFERENCE if runtime == "tflm" else LITERT
 
 
-def find_tolerances(outputs: Arrays, signature: Signature) -> tuple[float, ...]:
-    """Return the difference per output that rounding explains: 1 step, or 0.01 % of the range.
-
-    Args:
-        outputs: One raw array per output.
-        signature: The file's inputs and outputs.
-    """
-    return tuple(
-        INTEGER_STEPS
-        if spec.dtype.kind in "iu"
-        else FLOAT_SHARE * max(1.0, float(np.max(np.abs(y), initial=0)))
-        for spec, y in zip(signature.outputs, outputs, strict=True)
-    )
-
-
-def measure_differences(first: Arrays, second: Arrays) -> tuple[float, ...]:
-    """Return the largest absolute difference per output; infinite if the sizes differ."""
-    found = []
-    for a, b in zip(first, second, strict=False):
-        if a.size != b.size:
-            found.append(float("inf"))
-        else:
-            gap = np.abs(a.astype(np.float64).reshape(-1) - b.astype(np.float64).reshape(-1))
-            found.append(float(gap.max(initial=0)))
-    return tuple(found)
-
-
-def compare(
-    content: bytes, inputs: Arrays, signature: Signature, runtimes: Mapping[str, Runtime]
-) -> list[Comparison]:
+def compare(content: bytes, inputs: Arrays, runtimes: Mapping[str, Runtime]) -> list[Comparison]:
     """Run a file on several runtimes and compare each with LiteRT on this machine.
 
-    LiteRT's optimized and reference kernels round differently. Their difference is reported, but counts as
-    equal whatever its size.
+    LiteRT's optimized and reference kernels round differently: their tolerance is larger.
 
     Args:
         content: A ``.tflite``.
         inputs: One raw array per input, shape (samples, ...), in the input's dtype.
-        signature: The file's inputs and outputs.
         runtimes: Runtimes by name.
 
     Returns:
@@ -116,19 +102,58 @@ def compare(
     results = {name: _run(runtime, content, inputs) for name, runtime in runtimes.items()}
     for needed in {find_baseline(name) for name in runtimes} - set(results):
         results[needed] = _run(host_runtime(reference=needed == REFERENCE, seconds=0), content, inputs)
-    return [_compare(name, results, signature) for name in runtimes]
+    tree = unpack(content)
+    return [_compare(name, results, tree) for name in runtimes]
 
 
-def _compare(name: str, results: Mapping[str, RunResult | CompressError], signature: Signature) -> Comparison:
-    result, baseline = results[name], results[find_baseline(name)]
-    outputs, expected = _outputs(result), _outputs(baseline)
-    if outputs is None or expected is None or name == LITERT:
+def _compare(name: str, results: Mapping[str, RunResult | CompressError], tree: ModelTree) -> Comparison:
+    baseline = find_baseline(name)
+    result, expected = results[name], _outputs(results[baseline])
+    outputs = _outputs(result)
+    if outputs is None or expected is None or name == baseline:
         return Comparison(name, result)
-    gaps = measure_differences(outputs, expected)
-    tolerances = find_tolerances(expected, signature)
-    worst = max(range(len(gaps)), key=lambda i: gaps[i] / tolerances[i], default=0)
-    limit = float("inf") if name == REFERENCE else tolerances[worst]
-    return Comparison(name, result, OutputDifference(find_baseline(name), gaps[worst], limit))
+    tolerances = find_tolerances(tree, expected, same_kernels=name != REFERENCE)
+    rows = zip(read_signature(tree).outputs, outputs, expected, tolerances, strict=True)
+    return Comparison(name, result, tuple(_measure(baseline, *row) for row in rows))
+
+
+def _measure(
+    baseline: str, spec: FileTensorSpec, found: np.ndarray, expected: np.ndarray, tolerance: Tolerance
+) -> OutputDifference:
+    """Compare one output with the baseline's."""
+    unit = "steps" if spec.is_quantized else ""
+    if found.size != expected.size:
+        return OutputDifference(baseline, spec.name, float("inf"), 0.0, "the sizes must be equal", unit)
+    gaps = measure_gaps(found, expected)
+    allowed = np.asarray(tolerance.values).reshape(-1)
+    if not gaps.size:
+        return OutputDifference(baseline, spec.name, 0.0, 0.0, tolerance.rule, unit)
+    with np.errstate(over="ignore"):
+        worst = int(np.argmax(gaps / np.maximum(allowed, np.finfo(np.float64).tiny)))
+    return OutputDifference(
+        baseline, spec.name, float(gaps[worst]), float(allowed[worst]), tolerance.rule, unit
+    )
+
+
+def measure_gaps(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return the absolute difference per element; 0 for equal infinities and NaN, infinite for one NaN.
+
+    Args:
+        found: Any shape.
+        expected: As many elements.
+
+    Returns:
+        float64, shape (elements,).
+    """
+    a, b = (x.astype(np.float64).reshape(-1) for x in (found, expected))
+    with np.errstate(invalid="ignore"):
+        gaps = np.abs(a - b)
+    gaps = np.where(np.isnan(gaps), np.inf, gaps)
+    return np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gaps)
+
+
+def _excess(difference: OutputDifference) -> float:
+    return difference.value / max(difference.tolerance, float(np.finfo(np.float64).tiny))
 
 
 def _outputs(result: RunResult | CompressError) -> Arrays | None:
