@@ -212,7 +212,7 @@ class _Run:
             splits = gather(self.spec, source.network, self.seed)
             reference = make_reference(source.network, splits, source.loss, self.metric, self.loss)
         context = Context(reference, self.seed, progress, max_drop=self.max_drop)
-        made: Model = FloatModel(source.network)
+        made: Model = FloatModel(source.network, notes=source.notes)
         for step in _resolved(passes, conversion, _device(device)):
             made = step.run(made, context)
         return made

@@ -111,7 +111,7 @@ class Session:
         """Try the plan's candidates; returns them and the one to keep."""
         attempts = run_plan(
             plan,
-            FloatModel(self.source.network),
+            FloatModel(self.source.network, notes=self.source.notes),
             self.context,
             self.memo,
             self.options.max_drop,

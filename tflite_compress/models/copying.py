@@ -8,8 +8,6 @@ from collections.abc import Callable
 from tflite_compress.models.graph import Call, replay
 from tflite_compress.models.keras_types import ChangeConfig, Config, KerasModel, Layer
 
-_HALF = ("float16", "bfloat16")
-
 
 def rebuild(model: KerasModel, stand_in: Callable[[Layer], Layer]) -> KerasModel:
     """Replay a tf_keras model with each layer replaced.
@@ -53,26 +51,6 @@ def copied(model: KerasModel, changes: ChangeConfig = lambda layer: {}) -> Keras
     for source, target in zip(weighted_layers(model), weighted_layers(duplicate), strict=True):
         target.set_weights(source.get_weights())
     return duplicate
-
-
-def in_float32(model: KerasModel) -> KerasModel:
-    """Return the model with float32 computation; mixed-precision models do not convert.
-
-    Mixed-precision models have float32 weights already. Only the rounding of activations to 16 bits is
-    removed.
-    """
-    if not any(getattr(layer, "compute_dtype", "float32") in _HALF for layer in model.layers):
-        return model
-
-    def single(layer: Layer) -> Layer:
-        if getattr(layer, "compute_dtype", "float32") not in _HALF:
-            return layer
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-    converted = rebuild(model, single)
-    for source, target in zip(weighted_layers(model), weighted_layers(converted), strict=True):
-        target.set_weights(source.get_weights())
-    return converted
 
 
 def weighted_layers(model: KerasModel) -> list[Layer]:

@@ -173,5 +173,6 @@ def _free_batch(shape: Sequence[int | None], stateful: bool) -> tuple[int | None
 
 
 def _dtype_name(tensor: Tensor) -> str:
-    dtype = tensor.dtype
-    return str(getattr(dtype, "name", dtype))
+    """Return the type of a rebuilt input: float32 for 16-bit floats, which no ``.tflite`` takes."""
+    name = str(getattr(tensor.dtype, "name", tensor.dtype))
+    return "float32" if name in ("float16", "bfloat16") else name

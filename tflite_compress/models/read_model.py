@@ -54,8 +54,9 @@ def read_model(path: Path, custom_objects: CustomObjects, trust: bool) -> Source
         "saved_model": _load_saved_model,
     }
     handle, version = loaders[kind](path, custom_objects, trust)
-    network, loss = describe_model(handle, path.stem)
-    return Source(network, str(path), f"{kind} ({version})", hash_path(path), loss)
+    found = describe_model(handle, path.stem)
+    file_format = f"{kind} ({version})"
+    return Source(found.network, str(path), file_format, hash_path(path), found.loss, found.notes)
 
 
 def model_format(path: Path) -> str:

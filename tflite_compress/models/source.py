@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from tflite_compress.models.bridge import to_tf_keras
-from tflite_compress.models.copying import in_float32
+from tflite_compress.models.full_precision import float32_note, half_policies, in_float32
 from tflite_compress.models.graph import is_functional, replay
+from tflite_compress.models.graph_precision import graph_in_float32
 from tflite_compress.models.keras_types import KerasModel, Tensor
 from tflite_compress.models.network import Network, TensorSpec, keras_network
-from tflite_compress.support.backend import tf_keras
+from tflite_compress.support.backend import keras3, tf_keras
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 
 
 class Signature(Protocol):
@@ -38,6 +40,7 @@ class Source:
         format: ``keras``, ``h5``, ``saved_model`` or ``object``, with the Keras version if known.
         sha256: Hash of the file or folder, or of the weights of an object.
         loss: Name of the loss the model was compiled with, or None.
+        notes: What was changed while loading.
     """
 
     network: Network
@@ -45,6 +48,22 @@ class Source:
     format: str
     sha256: str
     loss: str | None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a loader returned, as a network.
+
+    Attributes:
+        network: The network, in tf_keras if possible.
+        loss: Name of the loss the model was compiled with, or None.
+        notes: What was changed.
+    """
+
+    network: Network
+    loss: str | None = None
+    notes: tuple[Note, ...] = ()
 
 
 def source_from_object(model: object) -> Source:
@@ -58,36 +77,43 @@ def source_from_object(model: object) -> Source:
             f"a {type(model).__name__} is not a Keras model", "Give a path, or a keras or tf_keras model."
         )
     keras_model = cast(KerasModel, model)
-    network, loss = describe_model(keras_model, keras_model.name)
+    found = describe_model(keras_model, keras_model.name)
     digest = hashlib.sha256()
     for array in keras_model.get_weights():
         digest.update(array.tobytes())
-    return Source(network, "<Keras model object>", "object", digest.hexdigest(), loss)
+    return Source(
+        found.network, "<Keras model object>", "object", digest.hexdigest(), found.loss, found.notes
+    )
 
 
-def describe_model(handle: Any, name: str) -> tuple[Network, str | None]:
+def describe_model(handle: Any, name: str) -> Described:
     """Convert a loaded model to a network, in tf_keras if possible.
 
     Args:
         handle: A Keras 2 or Keras 3 model, or a SavedModel signature.
         name: Name of the network.
-
-    Returns:
-        The network, and the name of the loss it was compiled with or None.
     """
     if not hasattr(handle, "trainable_weights"):
-        return _signature_network(handle, name), None
+        graph, notes = graph_in_float32(_signature_network(handle, name))
+        return Described(graph, notes=notes)
     loss = _loss_name(getattr(handle, "loss", None))
-    if isinstance(handle, tf_keras().Model):
-        if not is_functional(handle):
-            return keras_network(handle, name, False, "a subclassed model has no graph of layers"), loss
+    keras2 = isinstance(handle, tf_keras().Model)
+    if not is_functional(handle):
+        why = "a subclassed model has no graph of layers"
+        subclassed, notes = graph_in_float32(keras_network(handle, name, False, why))
+        return Described(subclassed, loss, notes)
+    notes = ()
+    if policies := half_policies(handle):
+        handle = in_float32(handle, tf_keras() if keras2 else keras3())
+        notes = (float32_note(policies),)
+    if keras2:
         flat = replay(handle, lambda call: call.layer(*call.args, **call.kwargs))
-        return keras_network(in_float32(flat), name, True), loss
+        return Described(keras_network(flat, name, True), loss, notes)
     try:
-        bridged = to_tf_keras(handle)
+        network = keras_network(to_tf_keras(handle), name, True)
     except ModelError as error:
-        return keras_network(handle, name, False, error.message), loss
-    return keras_network(in_float32(bridged), name, True), loss
+        network = keras_network(handle, name, False, error.message)
+    return Described(network, loss, notes)
 
 
 def _signature_network(signature: Signature, name: str) -> Network:

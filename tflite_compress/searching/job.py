@@ -123,7 +123,7 @@ class Worker:
         from tflite_compress.searching.sensitivity import measure_space
 
         if self._space is None:
-            start = FloatModel(self._session.source.network)
+            start = FloatModel(self._session.source.network, notes=self._session.source.notes)
             setup = self._setup
             self._space = measure_space(start, setup.device, setup.objectives, self._session.context)
         return self._space
