@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.custom import micro_custom_operators
 from tests.needs import tool
 from tflite_compress.bundling.kinds.microcontroller import resolver_method
-from tflite_compress.profiles.devices import operator_sets
+from tflite_compress.runtimes.operator_support import micro_has
 from tflite_compress.support.errors import ModelError
-from tflite_compress.tflite.flatbuffer import operator_names
+from tflite_compress.tflite.flatbuffer import builtin_names, operator_names
 
 HERE = Path(__file__).parent
 WARNINGS = ["-std=c++17", "-Wall", "-Wextra", "-Werror"]
@@ -109,10 +110,16 @@ def test_the_npu_gets_a_model_of_its_own(compressed: Path) -> None:
 
 
 def test_every_operator_has_a_method_name() -> None:
-    names = {name: resolver_method(name) for name in operator_sets()["tflm"].names}
+    builtin = [name for name in builtin_names() if micro_has(name)]
+    names = {name: resolver_method(name) for name in (*builtin, *micro_custom_operators(), "ethos-u")}
     assert names["CONV_2D"] == "AddConv2D" and names["BATCH_TO_SPACE_ND"] == "AddBatchToSpaceNd"
     assert names["RESIZE_BILINEAR"] == "AddResizeBilinear" and names["TFLM_DECODE"] == "AddDecode"
     assert names["L2_POOL_2D"] == "AddL2Pool2D" and names["RELU6"] == "AddRelu6"
     assert all(re.fullmatch(r"Add[A-Z]\w+", method) for method in names.values())
-    with pytest.raises(ModelError):
-        resolver_method("FlexErf")
+    assert names["SignalWindow"] == "AddWindow" and names["SignalRfft"] == "AddRfft"
+    assert names["SignalFilterBankLog"] == "AddFilterBankLog" and names["ethos-u"] == "AddEthosU"
+    assert names["CIRCULAR_BUFFER"] == "AddCircularBuffer"
+    assert names["TFLite_Detection_PostProcess"] == "AddDetectionPostprocess"
+    for missing in ("FlexErf", "GELU"):
+        with pytest.raises(ModelError):
+            resolver_method(missing)

@@ -44,9 +44,12 @@ def test_a_users_profile_by_path_and_its_mistakes(tmp_path: Path) -> None:
         load_device("board.toml")
 
 
-@pytest.mark.parametrize(("key", "right"), [("operators", "tflm"), ("cycles", "cortex-m0plus")])
-def test_tables_a_profile_names_must_exist(tmp_path: Path, key: str, right: str) -> None:
-    text = (bundled_folder("devices") / "rp2040.toml").read_text()
+@pytest.mark.parametrize(
+    ("device", "key", "right"),
+    [("coral-edge-tpu", "operators", "edgetpu"), ("rp2040", "cycles", "cortex-m0plus")],
+)
+def test_tables_a_profile_names_must_exist(tmp_path: Path, device: str, key: str, right: str) -> None:
+    text = (bundled_folder("devices") / f"{device}.toml").read_text()
     (tmp_path / "board.toml").write_text(text.replace(f'{key} = "{right}"', f'{key} = "{right}x"'))
     with pytest.raises(ConfigError, match=f"there is no table '{right}x'. Did you mean '{right}'"):
         load_device("board.toml")

@@ -62,8 +62,9 @@ class Contents:
     Attributes:
         operators: In order of execution.
         precisions: Precisions its operators compute in.
-        open_batch: Names of tensors of which only the first dimension, the batch, is left open.
-        open_shapes: Names of tensors with another dimension left open.
+        open_batch: Names of tensors with open dimensions, if the inputs leave only their batch open.
+        open_shapes: Names of tensors with open dimensions, if an input leaves another dimension open.
+        open_inside: Names of tensors with open dimensions, if all inputs are fixed.
         unquantized: Names of integer activations without a scale that need one.
         asymmetric: Layers with int8 weights whose zero point is not 0; optimized kernels refuse them.
         bytes: Size of the file.
@@ -74,6 +75,7 @@ class Contents:
     precisions: frozenset[Precision]
     open_batch: tuple[str, ...]
     open_shapes: tuple[str, ...]
+    open_inside: tuple[str, ...]
     unquantized: tuple[str, ...]
     asymmetric: tuple[str, ...]
     bytes: int
@@ -149,17 +151,21 @@ def _find_decoded(model: ModelTree, graph: Graph) -> set[int]:
     }
 
 
-def _find_open(model: ModelTree) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of tensors with an open batch only, and of tensors with another open dimension."""
-    batch, others = [], []
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            fixed, signature = ([] if s is None else list(s) for s in (tensor.shape, tensor.shapeSignature))
-            if any(d < 0 for d in [*fixed, *signature[1:]]):
-                others.append(tensor_name(tensor))
-            elif any(d < 0 for d in signature):
-                batch.append(tensor_name(tensor))
-    return tuple(dict.fromkeys(batch)), tuple(dict.fromkeys(others))
+def _find_open(model: ModelTree) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Names of tensors with open dimensions, if the inputs leave open the batch, another dimension, none."""
+    inputs = [model.subgraphs[0].tensors[i] for i in model.subgraphs[0].inputs]
+    axes = {axis for tensor in inputs for axis in _open_axes(tensor)}
+    recorded = any(d < 0 for g in model.subgraphs for t in g.tensors for d in shape_of(t))
+    names = [tensor_name(t) for g in model.subgraphs for t in g.tensors if _open_axes(t)]
+    distinct = tuple(dict.fromkeys(names))
+    if axes - {0} or recorded:
+        return (), distinct, ()
+    return (distinct, (), ()) if axes else ((), (), distinct)
+
+
+def _open_axes(tensor: Tensor) -> list[int]:
+    signature = [] if tensor.shapeSignature is None else list(tensor.shapeSignature)
+    return [axis for axis, size in enumerate(signature or shape_of(tensor)) if size < 0]
 
 
 def _find_unquantized(model: ModelTree) -> tuple[str, ...]:

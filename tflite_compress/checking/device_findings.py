@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tflite_compress.checking.compiled_files import find_compiler
 from tflite_compress.checking.contents import Contents
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.latency_estimate import estimate_latency
@@ -19,6 +20,8 @@ def check_npu(evidence: Evidence, device: Device) -> list[Finding]:
     """Check how much of the model the device's NPU runs."""
     if device.npu is None:
         return []
+    if find_compiler({op.name for op in evidence.contents.operators}) is not None:
+        return []  # the operators' finding says it
     compiled = evidence.npu(device.npu)
     if isinstance(compiled, CompressError):
         return [Finding("NPU", None, compiled.message, compiled.hint)]
@@ -34,19 +37,27 @@ def check_npu(evidence: Evidence, device: Device) -> list[Finding]:
 
 def check_execution(evidence: Evidence, device: Device) -> list[Finding]:
     """Check that the device's runtime runs the model here, and on the device if the user named one."""
-    if device.runtime.name == "edgetpu":
-        text = "not tried: edgetpu_compiler, which is not part of this tool, must compile the model first"
-        return [Finding("runs", None, text)]
-    result = evidence.runtime_of(device)
-    if isinstance(result, CompressError):
-        return [Finding("runs", False, result.message, result.hint)]
-    found = [Finding("runs", True, f"in {result.runtime}, on this machine")]
+    found = [_run_here(evidence, device)]
     measured = evidence.measured
     if isinstance(measured, CompressError):
         found.append(Finding("runs", False, f"on the device: {measured.message}", measured.hint))
     elif measured is not None:
         found.append(Finding("runs", True, f"on the device: {measured.runtime}"))
     return found
+
+
+def _run_here(evidence: Evidence, device: Device) -> Finding:
+    """Run the file in the device's runtime on this machine, if it is not compiled for an accelerator."""
+    compiler = find_compiler({op.name for op in evidence.contents.operators})
+    if compiler is not None:
+        return Finding("runs", None, f"not tried: only {compiler.target} runs what {compiler.name} compiled")
+    result = evidence.runtime_of(device)
+    if isinstance(result, CompressError):
+        return Finding("runs", False, result.message, result.hint)
+    if device.runtime.name == "edgetpu":
+        text = f"in {result.runtime} before compilation; on the TPU not tried: it needs edgetpu_compiler"
+        return Finding("runs", None, text)
+    return Finding("runs", True, f"in {result.runtime}, on this machine")
 
 
 def check_flash(contents: Contents, device: Device, limits: Limits) -> list[Finding]:
@@ -72,6 +83,9 @@ def check_ram(evidence: Evidence, device: Device, limits: Limits) -> list[Findin
     is_limited = limits.ram_bytes is not None
     if device.runtime.name == "edgetpu":
         text = "unknown: edgetpu_compiler plans the on-chip memory"
+        return [Finding("RAM", None, text, is_limited=is_limited)]
+    if find_compiler({op.name for op in evidence.contents.operators}) is not None:
+        text = "unknown: the file is compiled for an accelerator"
         return [Finding("RAM", None, text, is_limited=is_limited)]
     result = evidence.runtime_of(device)
     if isinstance(result, CompressError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tflite_compress.checking import device_findings, model_findings
+from tflite_compress.checking.edgetpu_findings import check_edgetpu
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.verdict import NO_LIMITS, Limits, Verdict
+from tflite_compress.checking.operator_findings import check_operators
+from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
 from tflite_compress.profiles.devices import Device
 
 
@@ -21,8 +23,7 @@ def check(evidence: Evidence, device: Device, limits: Limits = NO_LIMITS) -> Ver
     """
     contents = evidence.contents
     findings = [
-        *model_findings.check_operators(contents, device),
-        *model_findings.check_types(contents, device),
+        *_check_operators_and_types(evidence, device),
         *model_findings.check_shapes(contents, device),
         *model_findings.check_quantization(contents, device),
         *device_findings.check_npu(evidence, device),
@@ -32,3 +33,10 @@ def check(evidence: Evidence, device: Device, limits: Limits = NO_LIMITS) -> Ver
         *device_findings.check_latency(evidence, device, limits),
     ]
     return Verdict(device, tuple(findings))
+
+
+def _check_operators_and_types(evidence: Evidence, device: Device) -> list[Finding]:
+    if device.runtime.name == "edgetpu":
+        return check_edgetpu(evidence, device)
+    contents = evidence.contents
+    return [*check_operators(contents, device), *model_findings.check_types(contents, device)]

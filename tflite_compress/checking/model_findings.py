@@ -1,36 +1,12 @@
-"""Checks that need only the file: operators, types, shapes, quantization."""
+"""Checks that need only the file: types, shapes, quantization."""
 
 from __future__ import annotations
 
-from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.contents import Contents
 from tflite_compress.checking.verdict import Finding
-from tflite_compress.profiles.devices import Device, operator_sets
+from tflite_compress.profiles.devices import Device
 
 MAX_NAMED = 4  # names listed per finding
-
-
-def check_operators(contents: Contents, device: Device) -> list[Finding]:
-    """Check that the device's runtime has every operator."""
-    if device.runtime.operators is None:
-        custom = [op for op in contents.operators if op.name.startswith("Flex") or op.name == "TFLM_DECODE"]
-        title, fails, missing = "LiteRT", True, custom
-    else:
-        known = operator_sets()[device.runtime.operators]
-        title, fails = known.title, known.missing_means == "fails"
-        missing = [op for op in contents.operators if op.name not in known.names]
-    kinds = {op.name for op in contents.operators}
-    if not missing:
-        return [Finding("operators", True, f"{title} has all {len(kinds)} operators")]
-    found = []
-    for name in dict.fromkeys(op.name for op in missing):
-        layers = list(dict.fromkeys(op.layer or "?" for op in missing if op.name == name))
-        more = f" and {len(layers) - MAX_NAMED} more" if len(layers) > MAX_NAMED else ""
-        where = f"layer {', '.join(layers[:MAX_NAMED])}{more}"
-        ending = "" if fails else ": it runs on the CPU, and each switch between them takes time"
-        text = f"{title} has no {name} ({where}){ending}"
-        found.append(Finding("operators", False if fails else None, text, suggest_replacement(name)))
-    return found
 
 
 def check_types(contents: Contents, device: Device) -> list[Finding]:
@@ -58,17 +34,31 @@ def check_types(contents: Contents, device: Device) -> list[Finding]:
 
 def check_shapes(contents: Contents, device: Device) -> list[Finding]:
     """Check that the shapes are fixed, if the device needs fixed shapes."""
-    opened = (*contents.open_batch, *contents.open_shapes)
-    if not opened:
-        return [Finding("shapes", True, "all fixed")]
-    if device.runtime.name == "tflm" and not contents.open_shapes:
-        text = f"the batch is left open in {len(opened)} tensors: judged as batch 1, as TFLite Micro runs it"
-        return [Finding("shapes", None, text)]
-    fixed_only = device.runtime.name != "litert" or device.kind == "accelerator" or device.npu is not None
-    text = f"left open in {len(opened)} tensors: {', '.join(opened[:MAX_NAMED])}"
-    if fixed_only:
-        return [Finding("shapes", False, text, "Convert it with fixed sizes and batch 1.")]
-    return [Finding("shapes", None, text, "Delegates need fixed sizes; convert with batch 1.")]
+    compiles = device.runtime.name == "edgetpu" or device.npu is not None
+    if contents.open_shapes:
+        names = contents.open_shapes
+        text = f"left open in {len(names)} tensors: {', '.join(names[:MAX_NAMED])}"
+        if compiles or device.runtime.name != "litert" or device.kind == "accelerator":
+            return [Finding("shapes", False, text, "Convert it with fixed sizes and batch 1.")]
+        return [Finding("shapes", None, text, "Delegates need fixed sizes; convert with batch 1.")]
+    if contents.open_batch:
+        text = f"the batch is left open in {len(contents.open_batch)} tensors"
+        if device.runtime.name == "tflm":
+            return [Finding("shapes", None, f"{text}: judged as batch 1, as TFLite Micro runs it")]
+        ending = (
+            ": not known whether its compiler takes it" if compiles else ": the application may choose it"
+        )
+        return [
+            Finding("shapes", None, f"{text}{ending}", "Delegates need fixed sizes; convert with batch 1.")
+        ]
+    if contents.open_inside:
+        names = contents.open_inside
+        text = (
+            f"the inputs are fixed, but {len(names)} tensors are left open ({', '.join(names[:MAX_NAMED])}): "
+            "their size may depend on the values"
+        )
+        return [Finding("shapes", None, text, "Compare the outputs of several samples with verify.")]
+    return [Finding("shapes", True, "all fixed")]
 
 
 def check_quantization(contents: Contents, device: Device) -> list[Finding]:

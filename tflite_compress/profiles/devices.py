@@ -83,8 +83,8 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: ``litert``, ``tflm`` (TFLite Micro) or ``edgetpu``.
         delegate: Delegate or kernels that compute the operators.
         version: Versions of the runtime that the profile describes.
-        operators: Table in ``tables/operators.toml`` with the supported operators; none for all builtin
-            operators.
+        operators: Table in ``tables/operators.toml`` with the operators of the delegate or accelerator; none
+            if the runtime computes all operators on the processor.
         decodes_weights: Whether the runtime has the DECODE operator of TFLite Micro.
         four_bit: Operators with kernels for 4-bit weights with per-channel scales.
     """
@@ -146,19 +146,19 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperatorSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Operators that a runtime or delegate supports.
+    """Operators that a delegate or accelerator supports.
 
     Attributes:
-        title: Name of the runtime or delegate in messages.
+        title: Name of the delegate or accelerator in messages.
         source: Source of the list.
-        missing_means: What happens to a model that contains another operator.
-        operators: Names as in ``schema.fbs``, separated by white space.
+        operators: Names as in ``schema.fbs``, separated by white space. Others run on the CPU.
+        conditions: What the source also asks of an operator, by its name.
     """
 
     title: str
     source: str
-    missing_means: Literal["fails", "falls back to the CPU"]
     operators: str
+    conditions: dict[str, str] = {}
 
     @property
     def names(self) -> frozenset[str]:

@@ -110,6 +110,16 @@ def operator_name(model: ModelTree, operator: Operator) -> str:
     return _operator_names().get(number, f"BUILTIN_{number}")
 
 
+def is_builtin(name: str) -> bool:
+    """Return True for the name of a builtin operator in ``schema.fbs``; False for a custom operator's."""
+    return name != "CUSTOM" and isinstance(vars(schema().BuiltinOperator).get(name), int)
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Return the names of all builtin operators in ``schema.fbs``."""
+    return tuple(name for name in vars(schema().BuiltinOperator) if is_builtin(name))
+
+
 def operator_names(content: bytes) -> list[str]:
     """Return the names of all operators of all subgraphs, in order of execution."""
     model = unpack(content)

@@ -9,6 +9,7 @@ from tflite_compress.bundling.npu import compile_for_device, explain_refusal
 from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import Vectors, make_vectors
 from tflite_compress.profiles.devices import Npu
+from tflite_compress.runtimes.operator_support import micro_has
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.runtimes.tflm_runtime import ARENA_ROUNDING, micro_runtime
 from tflite_compress.support.errors import CompressError, ModelError
@@ -32,9 +33,9 @@ _METHODS = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
     "TFLM_DECODE": "Decode",
     "ethos-u": "EthosU",
-    "CIRCULAR_BUFFER": "CircularBuffer",
     "TFLite_Detection_PostProcess": "DetectionPostprocess",
 }
+_SIGNAL = "Signal"  # how TFLite Micro's library for audio names its operators; its methods leave it out
 _A_LINE = 16
 
 
@@ -128,8 +129,10 @@ def resolver_method(operator: str) -> str:
     """
     if operator in _METHODS:
         return f"Add{_METHODS[operator]}"
-    if not operator.replace("_", "").isalnum() or operator.upper() != operator:
+    if not micro_has(operator):
         raise ModelError(f"TFLite Micro has no operator {operator}", "Use a built-in Keras layer.")
+    if operator.upper() != operator:  # a custom operator, named as its method is
+        return f"Add{operator.removeprefix(_SIGNAL)}"
     parts = operator.lower().split("_")
     return "Add" + "".join(p[:-1] + "D" if p[0].isdigit() and p[-1] == "d" else p.capitalize() for p in parts)
 
