@@ -83,7 +83,6 @@ def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]
 def compressed(tmp_path_factory: pytest.TempPathFactory, digits: Path, digits_data: Path) -> Path:
     """The example compressed for a board, a phone and two microcontrollers, one of them with an NPU."""
     import tflite_compress
-    from tflite_compress.data.gather import DataSpec
 
     in_worker = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
@@ -93,8 +92,7 @@ def compressed(tmp_path_factory: pytest.TempPathFactory, digits: Path, digits_da
     with open(out.parent / "lock", "w") as lock:  # the processes of one session share it
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not out.exists():
-            spec = DataSpec(digits_data)
-            tflite_compress.compress_many(digits, devices, None, spec, out=out, latency_seconds=0.05)
+            tflite_compress.compress_many(digits, devices, data=digits_data, out=out, latency_seconds=0.05)
     return out
 
 

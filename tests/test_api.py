@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import tflite_compress
-from tflite_compress.data.gather import DataSpec
 from tflite_compress.reporting.model import Report, decode_report
 from tflite_compress.support.errors import DataError, UsageError
 
@@ -67,7 +66,6 @@ def test_the_figures_in_the_report_are_true(digits: Path, digits_arrays: Any, tm
 def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     from tflite_compress.passes.prune import Prune
 
-    spec = DataSpec(data=str(digits_data))
     devices = ["raspberry-pi-4", "android-gpu", "arduino-nano-33-ble"]
     trainings: list[Any] = []
     original = Prune.apply
@@ -79,7 +77,7 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
 
         patch.setattr(Prune, "apply", counting)
         results = tflite_compress.compress_many(
-            digits, devices, "prune-int8", spec, out=tmp_path / "out",
+            digits, devices, "prune-int8", data=str(digits_data), out=tmp_path / "out",
             overrides={"min_steps": 100, "epochs": 1}, max_drop=0.05, **FAST,
         )  # fmt: skip
     assert len(trainings) == 1 and [r.device for r in results] == devices
@@ -238,7 +236,7 @@ def test_an_encoded_file_comes_with_the_plain_one(digits: Path, digits_data: Pat
     assert report.operators["TFLM_DECODE"] > 0 and report.clusters_by_layer
     assert set(result.manifest["outputs"]) == {result.tflite.name, plain.name}
     assert any("DECODE" in note for note in texts(report))
-    again, same = tflite_compress.repeat(tmp_path / "o" / "manifest.json", tmp_path / "again")
+    again, same = tflite_compress.repeat(tmp_path / "o" / "manifest.json", out=tmp_path / "again")
     assert same and again.tflite.read_bytes() == result.tflite.read_bytes()
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import tflite_compress
-from tflite_compress.compression.compress import repeat
 
 POST_TRAINING = "float16 dynamic int8 int16x8 int4 repair-int8 repair-mixed sparse-float32".split()
 PRUNING = "prune-int8 prune-float16 prune-2x4-int8 channel-prune-int8 tiny-mcu deep-compression-int8".split()
@@ -23,7 +22,7 @@ def _twice(digits: Path, data: Path, recipe: str, device: str, training: bool) -
     result = tflite_compress.compress(
         digits, device, recipe, data=data, out=Path("out"), overrides=overrides, **QUICK
     )
-    again, same = repeat(Path("out/manifest.json"))
+    again, same = tflite_compress.repeat(Path("out/manifest.json"))
     assert same == (again.tflite.read_bytes() == result.tflite.read_bytes())
     return same
 

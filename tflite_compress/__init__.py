@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tflite_compress.api.catalog import devices, load_device, load_recipe, recipes
-    from tflite_compress.api.compress_model import compress
+    from tflite_compress.api.compress_model import compress, compress_many
     from tflite_compress.api.conversions import Dynamic, Float16, Float32, Int8, Int16x8
     from tflite_compress.api.file_functions import benchmark, bundle, check, inspect, profile, verify
     from tflite_compress.api.library_call import ProgressUpdate
-    from tflite_compress.api.results import report
+    from tflite_compress.api.results import repeat, report
     from tflite_compress.api.study_model import diagnose, search
     from tflite_compress.api.tflite_model import TFLiteModel
     from tflite_compress.api.transform import apply, chain, convert
     from tflite_compress.checking.verdict import Finding, Verdict
-    from tflite_compress.compression.compress import compress_many, repeat
     from tflite_compress.compression.options import Options, Result
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.diagnosis.diagnose import Diagnosis
@@ -57,16 +56,15 @@ if TYPE_CHECKING:
 # Module of each public name. Modules are imported on first use, so that importing the package stays fast.
 _MODULES = {
     "api.catalog": "devices load_device load_recipe recipes",
-    "api.compress_model": "compress",
+    "api.compress_model": "compress compress_many",
     "api.conversions": "Dynamic Float16 Float32 Int16x8 Int8",
     "api.file_functions": "benchmark bundle check inspect profile verify",
     "api.library_call": "ProgressUpdate",
-    "api.results": "report",
+    "api.results": "repeat report",
     "api.study_model": "diagnose search",
     "api.tflite_model": "TFLiteModel",
     "api.transform": "apply chain convert",
     "checking.verdict": "Finding Verdict",
-    "compression.compress": "compress_many repeat",
     "compression.options": "Options Result",
     "data.gather": "DataSpec",
     "diagnosis.diagnose": "Diagnosis",

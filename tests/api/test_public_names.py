@@ -6,8 +6,8 @@ import sys
 import tflite_compress as tc
 
 FUNCTIONS = (
-    "apply benchmark bundle chain check compress convert devices diagnose inspect load_device load_recipe "
-    "profile recipes report search verify"
+    "apply benchmark bundle chain check compress compress_many convert devices diagnose inspect load_device "
+    "load_recipe profile recipes repeat report search verify"
 ).split()
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import logging
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,3 +87,38 @@ def test_an_exception_in_the_callback_cancels_at_every_step(
             compress(progress=stop)
         assert (tmp_path / "out" / "report.json").read_bytes() == result
         assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+CHILD = """
+import logging, os, sys, warnings
+import numpy
+import tflite_compress as tc
+
+def settings():
+    levels = {name: logging.getLogger(name).level for name in logging.root.manager.loggerDict}
+    return dict(os.environ), list(warnings.filters), list(logging.root.handlers), levels
+
+environment, filters, handlers, levels = settings()
+tc.compress(
+    sys.argv[1], "android-gpu", "prune-float16", data=sys.argv[2], out="out", max_drop=1.0,
+    overrides={"epochs": 0, "min_steps": 2}, details=False, bundle=False, latency_seconds=0.01,
+)
+assert settings()[:3] == (environment, filters, handlers), settings()[:3]
+after = settings()[3]
+assert {name: after[name] for name in levels} == levels
+assert {after["tensorflow"], after["absl"]} <= {logging.NOTSET, logging.WARNING}, after
+import tensorflow
+print(tensorflow.keras.__version__[0])
+"""
+
+
+@pytest.mark.slow
+def test_the_first_import_of_tensorflow_leaves_the_settings_of_the_process(
+    digits: Path, digits_data: Path
+) -> None:
+    command = [sys.executable, "-c", CHILD, str(digits), str(digits_data)]
+    environment = {name: v for name, v in os.environ.items() if not name.startswith(("TF_", "KERAS_"))}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "3"  # tf.keras is Keras 3, although TF-MOT was imported
+    assert "oneDNN" not in done.stderr

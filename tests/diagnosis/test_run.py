@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tflite_compress.compression.compress import Options
+from tflite_compress.compression.options import Options
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import explain, find_culprits

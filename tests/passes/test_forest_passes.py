@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
-from tflite_compress.compression.compress import Options
+from tflite_compress.compression.options import Options
 from tflite_compress.compression.session import Session, open_session
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.passes import FloatModel, PassConfig

@@ -60,7 +60,7 @@ precision = "float32"
 """
 RUN = """
 import msgspec, sys
-from tflite_compress.compression.compress import compress
+from tflite_compress import compress
 result = compress(sys.argv[1], "raspberry-pi-4", "snapped.toml", data=sys.argv[2], out="out", max_drop=1.0,
                   overrides={"threshold": 10.0}, bundle=False, details=False, latency_seconds=0.01)
 print(msgspec.json.encode(result.report).decode())

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tflite_compress
-from tflite_compress.compression.compress import Options
+from tflite_compress.compression.options import Options
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.litert import predict

@@ -1,12 +1,13 @@
-"""``compress``: a model, a device and data give a ``.tflite`` with a report."""
+"""``compress`` and ``compress_many``: a model, devices and data give ``.tflite`` files with reports."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.api.library_call import ProgressCallback, library_call
+from tflite_compress.support.errors import UsageError
 
 if TYPE_CHECKING:
     from tflite_compress.compression.options import Result
@@ -98,6 +99,115 @@ def compress(
         >>> result.passed, result.fits
         (True, True)
     """
+    return compress_many(
+        model,
+        [device],
+        recipe,
+        data=data,
+        train=train,
+        calibrate=calibrate,
+        evaluate=evaluate,
+        preprocess=preprocess,
+        resize=resize,
+        out=out,
+        max_drop=max_drop,
+        metric=metric,
+        loss=loss,
+        max_flash_bytes=max_flash_bytes,
+        max_ram_bytes=max_ram_bytes,
+        overrides=overrides,
+        custom_objects=custom_objects,
+        trust_model=trust_model,
+        seed=seed,
+        latency_seconds=latency_seconds,
+        bundle=bundle,
+        details=details,
+        resume=resume,
+        ledger=ledger,
+        progress=progress,
+    )[0]
+
+
+def compress_many(
+    model: object,
+    devices: Sequence[str],
+    recipe: str | Recipe | None = None,
+    *,
+    data: DataSource | None = None,
+    train: DataSource | None = None,
+    calibrate: DataSource | None = None,
+    evaluate: DataSource | None = None,
+    preprocess: Preprocess = "none",
+    resize: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    max_drop: float = 0.01,
+    metric: str | ScoreFunction | None = None,
+    loss: str | LossFunction | None = None,
+    max_flash_bytes: int | None = None,
+    max_ram_bytes: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    custom_objects: str | Mapping[str, Any] | None = None,
+    trust_model: bool = False,
+    seed: int = 0,
+    latency_seconds: float = 1.0,
+    bundle: bool = True,
+    details: bool = True,
+    resume: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> list[Result]:
+    """Compress a model for several devices. Training that they have in common runs once.
+
+    Args:
+        model: A model of Keras 3 or tf_keras, a fitted forest, or the path of one.
+        devices: Names of device profiles, or paths of TOML files.
+        recipe: Recipe for all devices; each device's own by default.
+        data: One source for training, calibration and evaluation, as for :func:`compress`.
+        train: Training samples, as a separate source.
+        calibrate: Calibration samples, as a separate source.
+        evaluate: Evaluation samples, as a separate source.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
+        resize: Resize images to the model's input.
+        out: Folder for the results, with one subfolder per device; ``compressed/MODEL`` by default. Nothing
+            is written elsewhere.
+        max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
+        metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
+        max_flash_bytes: Maximum flash in bytes.
+        max_ram_bytes: Maximum RAM in bytes.
+        overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
+        custom_objects: Classes of custom layers by name, or ``module:dict``.
+        trust_model: Run code that the model file contains.
+        seed: Seed of everything random. The caller's random state is not changed.
+        latency_seconds: Time to measure latency per device, in seconds.
+        bundle: Write the source files and test vectors for each device.
+        details: Also measure operators and layers, and write ``report.html``, ``report.md`` and
+            ``MODEL_CARD.md``.
+        resume: Folder for training checkpoints. None keeps none.
+        ledger: SQLite file that records the runs; None records nothing.
+        progress: Called with each :class:`ProgressUpdate`. An exception it raises cancels the run: nothing is
+            written, and the exception reaches the caller.
+
+    Returns:
+        One result per device, in the order of ``devices``.
+
+    Raises:
+        UsageError: Arguments contradict each other, no device is named, or a device does not run what the
+            recipe makes.
+        DataError: The data are missing or do not fit the model.
+        ModelError: The model cannot be loaded or changed.
+        OutputError: ``out`` cannot be written, or holds other files.
+
+    Examples:
+        >>> import tempfile
+        >>> import tflite_compress as tc
+        >>> results = tc.compress_many(
+        ...     "examples/digits.keras", ["android-gpu", "raspberry-pi-4"], "float16",
+        ...     out=tempfile.mkdtemp(), details=False, bundle=False, latency_seconds=0.01,
+        ... )
+        >>> [(result.device, result.fits) for result in results]
+        [('android-gpu', True), ('raspberry-pi-4', True)]
+    """
     from tflite_compress.compression.compress import run_plans
     from tflite_compress.compression.options import make_options
     from tflite_compress.data.gather import DataSpec
@@ -106,6 +216,9 @@ def compress(
     from tflite_compress.trees.load_forest import is_forest
 
     with library_call(progress) as reports:
+        if not devices or isinstance(devices, str):
+            hint = "For example devices=['rp2040', 'raspberry-pi-4']."
+            raise UsageError(f"devices={devices!r}: expected a list with at least one device", hint)
         options = make_options(
             {
                 "max_drop": max_drop,
@@ -123,7 +236,8 @@ def compress(
             }
         )
         limited = max_flash_bytes is not None or max_ram_bytes is not None
-        plan = make_plan(device, recipe, dict(overrides or {}), limited, is_forest(model))
+        forest = is_forest(model)
+        plans = [make_plan(name, recipe, dict(overrides or {}), limited, forest) for name in devices]
         spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
         record = OFF if ledger is None else os.fspath(ledger)
-        return run_plans(model, [plan], spec, options, out, reports, ledger=record)[0]
+        return run_plans(model, plans, spec, options, out, reports, ledger=record)

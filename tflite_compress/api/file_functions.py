@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tflite_compress.data.sources import DataSource, Preprocess
     from tflite_compress.inspection.inspect_file import Inspection
     from tflite_compress.runtimes.compare import Comparison
+    from tflite_compress.scoring.metrics import ScoreFunction
     from tflite_compress.timing.benchmark import Benchmark
     from tflite_compress.timing.profile import Profile
 
@@ -58,7 +59,7 @@ def check(
     min_accuracy: float | None = None,
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
-    metric: str | None = None,
+    metric: str | ScoreFunction | None = None,
     progress: ProgressCallback | None = None,
 ) -> Verdict:
     """Check whether a ``.tflite`` runs on a device and keeps limits.
@@ -73,7 +74,7 @@ def check(
         data: Samples ``(x, y)`` with shape (samples, ...), a path, a dataset or a function. Random inputs by
             default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
-        metric: Name of a metric, or ``module:function``; inferred by default.
+        metric: Name of a metric, or a function ``(targets, predictions)``; inferred by default.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -238,7 +239,7 @@ def bundle(
     *,
     out: str | os.PathLike[str],
     data: DataSource | None = None,
-    preprocess: str = "none",
+    preprocess: Preprocess = "none",
     labels: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> Path:
@@ -250,7 +251,8 @@ def bundle(
             Linux boards a Python program.
         out: Folder to write. An earlier bundle in it is replaced.
         data: Samples for the test vectors; random inputs by default.
-        preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function. The bundle names the function, which you
+            port to the device.
         labels: Text file with one class name per line.
         progress: Called with each :class:`ProgressUpdate`.
 

@@ -8,24 +8,27 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from tflite_compress.support.process_settings import process_settings_kept
+
 
 @contextlib.contextmanager
 def process_state_kept() -> Iterator[None]:
-    """Restore random states and TensorFlow's determinism setting at the end.
+    """Restore random states, TensorFlow's determinism setting and the settings of imports at the end.
 
     Passes seed Python, NumPy and TensorFlow so that results repeat. The caller's own random numbers continue
-    as if the call had not been made.
+    as if the call had not been made. See :func:`process_settings_kept` for environment, warnings and logs.
     """
     import numpy as np
 
     python_state, numpy_state = random.getstate(), np.random.get_state()
     tensorflow_state = _tensorflow_state()
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        _restore_tensorflow(tensorflow_state)
+    with process_settings_kept():
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+            _restore_tensorflow(tensorflow_state)
 
 
 def _tensorflow_state() -> tuple[Any, Any, bool] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tflite_compress.bundling.bundle_registry import make_bundle
 from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.raw import SAMPLES, samples_for
-from tflite_compress.data.sources import DataSource
+from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.file_manifest import files_manifest
@@ -22,7 +22,7 @@ def bundle_file(
     path: str | os.PathLike[str],
     device: str,
     data: DataSource | None = None,
-    preprocess: str = "none",
+    preprocess: Preprocess = "none",
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -33,7 +33,7 @@ def bundle_file(
         path: A ``.tflite``.
         device: Name or path of a device profile.
         data: Samples for the test vectors; seeded random ones by default.
-        preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function, also as ``module:function``.
         labels: Text file with one class name per line.
         out: Folder to write; ``bundle-DEVICE`` by default.
         progress: Where to report progress.

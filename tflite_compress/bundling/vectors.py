@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.data.raw import FileData
+from tflite_compress.data.sources import Preprocess
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.runtimes.tolerances import find_tolerances
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.references import reference_name
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
@@ -38,8 +40,13 @@ class Preprocessing:
         return self.name in _SCALES
 
 
-def find_preprocessing(name: str) -> Preprocessing:
-    """Return the preprocessing of that name: ``none``, ``unit``, ``symmetric``, or ``module:function``."""
+def find_preprocessing(preprocess: Preprocess) -> Preprocessing:
+    """Return the preprocessing that a setting names.
+
+    Args:
+        preprocess: ``none``, ``unit``, ``symmetric``, or a function, also as ``module:function``.
+    """
+    name = reference_name(preprocess)
     return Preprocessing(name, *_SCALES.get(name, (0.0, 1.0)))
 
 

@@ -6,13 +6,19 @@ import numpy as np
 
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import Measurement, RunResult
-from tflite_compress.scoring.metrics import apply_metric, default_metric, infer_head, resolve_metric
+from tflite_compress.scoring.metrics import (
+    ScoreFunction,
+    apply_metric,
+    default_metric,
+    infer_head,
+    resolve_metric,
+)
 from tflite_compress.support.errors import DataError
 from tflite_compress.tflite.tensor_specs import Signature
 
 
 def measure_accuracy(
-    result: RunResult, data: FileData, signature: Signature, metric: str | None = None
+    result: RunResult, data: FileData, signature: Signature, metric: str | ScoreFunction | None = None
 ) -> Measurement:
     """Score a runtime's outputs against labels.
 
@@ -20,7 +26,7 @@ def measure_accuracy(
         result: A runtime's outputs for ``data``.
         data: Inputs and labels.
         signature: The file's inputs and outputs.
-        metric: Name of a metric or ``module:function``; inferred by default.
+        metric: Name of a metric, or a function, also as ``module:function``; inferred by default.
 
     Returns:
         The mean of the metric over the outputs.
@@ -35,7 +41,7 @@ def measure_accuracy(
         real = spec.to_real(raw[:, 0] if raw.ndim == len(spec.shape) + 1 else raw)
         chosen = (
             resolve_metric(metric)
-            if metric
+            if metric is not None
             else default_metric(infer_head(real, target, _loss_of(real, target)))
         )
         values.append(apply_metric(chosen, target, real))

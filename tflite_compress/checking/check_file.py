@@ -17,6 +17,7 @@ from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import Comparison, compare
+from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.integrity import read_validated
@@ -32,7 +33,7 @@ def check_file(
     min_accuracy: float | None = None,
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
-    metric: str | None = None,
+    metric: str | ScoreFunction | None = None,
     on_device: str | None = None,
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
@@ -46,7 +47,7 @@ def check_file(
         min_accuracy: Minimum accuracy on ``data``, in the metric's unit.
         data: Labelled data; needed for ``min_accuracy``.
         preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
-        metric: Name of a metric or ``module:function``; inferred by default.
+        metric: Name of a metric, or a function, also as ``module:function``; inferred by default.
         on_device: ``ssh:HOST`` or ``adb``, to measure on the device itself.
         remote: How to reach the device.
         progress: Where to report progress.
@@ -115,7 +116,7 @@ def verify_file(
 
 
 def _accuracy(
-    content: bytes, data: FileData, signature: Signature, metric: str | None, minimum: float
+    content: bytes, data: FileData, signature: Signature, metric: str | ScoreFunction | None, minimum: float
 ) -> Finding:
     """Score the file in LiteRT, or in TFLite Micro if LiteRT refuses it."""
     try:

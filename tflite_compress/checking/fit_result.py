@@ -10,6 +10,7 @@ from tflite_compress.checking.judge import check
 from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
 from tflite_compress.data.raw import FileData, from_samples, random_data
 from tflite_compress.data.samples import Samples
+from tflite_compress.data.sources import Preprocess
 from tflite_compress.profiles.devices import Device
 from tflite_compress.support.errors import CompressError
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
@@ -60,7 +61,7 @@ class FileChecker:
         limited = [f for f in blocking if f.subject in ("flash", "RAM", "latency")]
         return "; ".join(_describe(f) for f in limited) or None
 
-    def bundle(self, content: bytes, device: Device, name: str, preprocess: object) -> dict[str, bytes]:
+    def bundle(self, content: bytes, device: Device, name: str, preprocess: Preprocess) -> dict[str, bytes]:
         """Make the bundle of a file.
 
         Args:
@@ -76,7 +77,7 @@ class FileChecker:
             CompressError: There is no bundle for this device or preprocessing.
         """
         data, _ = self._file(content)
-        preprocessing = find_preprocessing(str(preprocess))
+        preprocessing = find_preprocessing(preprocess)
         return make_bundle(content, device, data, name, self._samples.class_names, preprocessing)
 
     def _file(self, content: bytes) -> tuple[FileData, Evidence]:

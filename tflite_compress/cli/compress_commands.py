@@ -136,8 +136,8 @@ def repeat(manifest: str, options: RepeatOptions) -> int:
 
     Exit code 0: the bytes are equal. Exit code 1: they differ.
     """
-    from tflite_compress.compression.compress import repeat as run
+    from tflite_compress.compression.compress import repeat_run
 
-    result, same = with_progress(lambda progress: run(manifest, options.out, progress))
+    result, same = with_progress(lambda progress: repeat_run(manifest, options.out, progress))
     print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
     return 0 if same else 1

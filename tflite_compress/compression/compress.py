@@ -1,4 +1,4 @@
-"""Compress models, several devices at a time, and repeat recorded runs."""
+"""Run the plans of one or several devices, and repeat recorded runs."""
 
 from __future__ import annotations
 
@@ -11,103 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.compression.options import Options, Result, make_options
-from tflite_compress.pipeline.plan import Plan, make_plan
-from tflite_compress.pipeline.recipes import Overrides, Recipe
+from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.ledger import remember
 from tflite_compress.support.errors import DataError, UsageError
-from tflite_compress.support.progress import Progress, Silent
+from tflite_compress.support.progress import Progress
 
 if TYPE_CHECKING:
     from tflite_compress.data.gather import DataSpec
-    from tflite_compress.data.sources import DataSource
-
-
-def compress(
-    model: object,
-    device: str,
-    recipe: str | Recipe | None = None,
-    *,
-    data: DataSource | None = None,
-    train: DataSource | None = None,
-    calibrate: DataSource | None = None,
-    evaluate: DataSource | None = None,
-    preprocess: str = "none",
-    resize: bool = False,
-    out: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-    overrides: Overrides | None = None,
-    **options: object,
-) -> Result:
-    """Compress a Keras model, or a forest of decision trees, for one device.
-
-    Args:
-        model: Path of a ``.keras``, ``.h5`` or SavedModel, or a keras or tf_keras model; or a forest as
-            ``trees.load`` reads it: a skops, joblib, XGBoost or LightGBM file, or a fitted estimator.
-        device: Name of a device profile, or path of your own.
-        recipe: Name or path of a recipe; None takes the device's.
-        data: One source for training, calibration and evaluation: a path, ``module:function``, arrays
-            ``(x, y)`` or ``x``, or a ``tf.data.Dataset``.
-        train: Training data, if it comes separately.
-        calibrate: Calibration data, if it comes separately.
-        evaluate: Evaluation data, if it comes separately.
-        preprocess: ``none``, ``unit``, ``symmetric`` or ``module:function``.
-        resize: Resize images to the model's input.
-        out: Folder for the result; ``compressed/MODEL-DEVICE`` by default.
-        progress: Where to report progress; silent by default.
-        overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
-        **options: See :class:`Options`.
-
-    Returns:
-        The result; check ``passed``.
-
-    Raises:
-        CompressError: The user can correct something; the message says what and how.
-
-    Examples:
-        >>> result = compress("model.keras", "raspberry-pi-4", data="data.npz")  # doctest: +SKIP
-        >>> result.tflite, result.report.accuracy.after  # doctest: +SKIP
-    """
-    from tflite_compress.data.gather import DataSpec
-
-    spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
-    return compress_many(
-        model, [device], recipe, spec, out=out, progress=progress, overrides=overrides, **options
-    )[0]
-
-
-def compress_many(
-    model: object,
-    devices: Sequence[str],
-    recipe: str | Recipe | None,
-    spec: DataSpec,
-    *,
-    out: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-    overrides: Overrides | None = None,
-    **options: object,
-) -> list[Result]:
-    """Compress a model for several devices; the training they have in common runs once.
-
-    Args:
-        model: See :func:`compress`.
-        devices: Names or paths of device profiles.
-        recipe: See :func:`compress`.
-        spec: A ``DataSpec``.
-        out: Folder for the result, with one subfolder for each device if there are several.
-        progress: Where to report progress.
-        overrides: Settings of the recipe to change.
-        **options: See :class:`Options`.
-
-    Raises:
-        CompressError: The user can correct something.
-    """
-    from tflite_compress.trees.load_forest import is_forest
-
-    settled = make_options(options)
-    limited = settled.max_flash_bytes is not None or settled.max_ram_bytes is not None
-    forest = is_forest(model)
-    plans = [make_plan(name, recipe, overrides or {}, limited, forest) for name in devices]
-    return run_plans(model, plans, spec, settled, out, progress or Silent())
 
 
 def run_plans(
@@ -122,19 +32,24 @@ def run_plans(
     ledger: str | None = None,
     invocation: str | None = None,
 ) -> list[Result]:
-    """Run resolved plans; see :func:`compress_many`.
+    """Compress a model by one plan per device. Training that plans have in common runs once.
 
     Args:
-        model: A path or a model, as for :func:`compress`.
+        model: Path of a ``.keras``, ``.h5`` or SavedModel, or a Keras model; or a forest: a file, or a fitted
+            estimator.
         plans: One plan per device.
         spec: Where data comes from.
         options: Checked options.
-        out: Folder for the result; None for the default.
+        out: Folder for the result, with one subfolder per device if there are several;
+            ``compressed/MODEL-DEVICE`` by default.
         progress: Where to report progress.
         expected_data: What a manifest recorded of the data; anything else is refused.
         command: Name of the command in the ledger.
         ledger: The ledger's file, or ``none``; see :func:`tflite_compress.reporting.ledger.ledger_path`.
         invocation: The command line that asked for it, if one did.
+
+    Returns:
+        One result per plan.
 
     Raises:
         CompressError: The user can correct something.
@@ -160,10 +75,12 @@ def run_plans(
     return results
 
 
-def repeat(
+def repeat_run(
     manifest: str | os.PathLike[str],
-    out: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    out: str | os.PathLike[str] | None,
+    progress: Progress,
+    resume: bool | None = True,
+    ledger: str | None = None,
 ) -> tuple[Result, bool]:
     """Run again what a manifest records.
 
@@ -171,6 +88,8 @@ def repeat(
         manifest: Path of a ``manifest.json``.
         out: Folder for the result; the manifest's folder with ``-repeated`` by default.
         progress: Where to report progress.
+        resume: See :class:`Options`.
+        ledger: The ledger's file, or ``none``; see :func:`tflite_compress.reporting.ledger.ledger_path`.
 
     Returns:
         The result, and True where its ``.tflite`` equals the recorded one byte for byte.
@@ -195,7 +114,7 @@ def repeat(
     device = typed(record["device"], Device, f"{path}: device")
     recipe = recipe_from(record["recipe"], f"{path}: recipe")
     arguments = record["arguments"]
-    options = make_options({**arguments["options"], "seed": record["seed"]})
+    options = make_options({**arguments["options"], "seed": record["seed"], "resume": resume})
     target = (
         out
         if out is not None
@@ -203,9 +122,7 @@ def repeat(
     )
     plan = Plan(device, (recipe,))
     spec = DataSpec(**arguments["data"])
-    result = run_plans(
-        str(model), [plan], spec, options, target, progress or Silent(), record["data"], "repeat"
-    )
+    result = run_plans(str(model), [plan], spec, options, target, progress, record["data"], "repeat", ledger)
     same = result[0].manifest["outputs"] == record["outputs"]
     return result[0], same
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from html import escape
 
 import numpy as np
 
@@ -22,7 +23,7 @@ COMPARED_SAMPLES = 64
 QUIET_DROP = 0.003
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """The accuracy drop of quantization and its reasons.
 
@@ -55,6 +56,23 @@ class Diagnosis:
     def as_json(self) -> dict[str, object]:
         """Return the diagnosis as JSON values."""
         return {**asdict(self), "notes": [note.text for note in self.notes]}
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        """Return the diagnosis as a line of HTML and a table of the worst layers, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{escape(c.layer)}</td><td>{escape(c.why)}</td><td>{escape(c.do)}</td></tr>"
+            for c in self.culprits
+        )
+        return f"<p>{escape(self._summary())}</p><table>{rows}</table>"
+
+    def _summary(self) -> str:
+        problems = f", {len(self.inputs)} suspected problems with the data" if self.inputs else ""
+        worst = f", most noise from {self.culprits[0].layer}" if self.culprits else ""
+        figures = f"{self.metric} {self.before:.3g} before, {self.after:.3g} after"
+        return f"{self.precision}, {figures}{problems}{worst}"
 
 
 def diagnose(

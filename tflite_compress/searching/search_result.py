@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 
 from tflite_compress.reporting.model import decode_report
@@ -21,7 +22,7 @@ from tflite_compress.support.staging import MANIFEST, write_file
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
     """The result of a search.
 
@@ -47,6 +48,25 @@ class SearchResult:
     def tflite(self) -> Path | None:
         """Path of the chosen file, or None."""
         return None if self.chosen is None else self.folder / "chosen" / self.chosen["file"]
+
+    def __repr__(self) -> str:
+        return f"<SearchResult: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        """Return the result as a line of HTML and a table of the front, for notebooks."""
+        objectives = self.record["minimize"]
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("trial", "recipe", *objectives))
+        rows = "".join(self._row(point) for point in self.front)
+        return f"<p>{escape(self._summary())}</p><table><tr>{head}</tr>{rows}</table>"
+
+    def _row(self, point: FrontPoint) -> str:
+        figures = [f"{point['figures'][name]:,.6g}" for name in self.record["minimize"]]
+        cells = (str(point["trial"]), point["in_short"], *figures)
+        return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+    def _summary(self) -> str:
+        chosen = "none chosen" if self.chosen is None else f"chosen: {self.chosen['in_short']}"
+        return f"{len(self.front)} files from {len(self.record['trials'])} trials, {chosen}, {self.folder}"
 
 
 def conclude(

@@ -15,6 +15,7 @@ from tflite_compress.searching.records import TrialRecord, Values
 from tflite_compress.searching.space import Space, Trial, suggest
 from tflite_compress.searching.stages import Candidate, Goal
 from tflite_compress.support.errors import UsageError
+from tflite_compress.support.process_settings import quieten
 
 Storage = Any  # an Optuna storage
 Sampler = Any  # an Optuna sampler
@@ -42,7 +43,7 @@ class Study:
     def __init__(self, storage: Storage, name: str, goal: Goal, owner: str) -> None:
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        quieten("optuna")
         directions = ["minimize"] * len(goal.objectives)
         self._study = optuna.create_study(
             storage=storage, study_name=name, directions=directions, load_if_exists=True

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import random
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 from tflite_compress.support.packages import missing_package
+from tflite_compress.support.process_settings import ignore_warnings, quieten
+
+_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "KERAS_BACKEND": "tensorflow",
+}
 
 
 def tensorflow() -> Any:
@@ -24,22 +29,17 @@ def tensorflow() -> Any:
     Raises:
         MissingPackageError: Only the core is installed.
     """
-    if "tensorflow" not in sys.modules:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        warnings.filterwarnings("ignore", module=r"(tensorflow|tf_keras|keras|tensorflow_model_opt).*")
-        warnings.filterwarnings("ignore", message=r".*(In the future `np\.|HDF5 file|statistics).*")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    ignore_warnings(module=r"(tensorflow|tf_keras|keras|tensorflow_model_opt).*")
+    ignore_warnings(message=r".*(In the future `np\.|HDF5 file|statistics).*")
     try:
-        import tensorflow as tf
+        with contextlib.nullcontext() if "tensorflow" in sys.modules else native_noise_captured():
+            import tensorflow as tf
     except ModuleNotFoundError as error:
         raise missing_package(error) or error from error
-
-    tf.get_logger().setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    import absl.logging
-
-    absl.logging.set_verbosity(absl.logging.ERROR)
+    quieten("tensorflow")
+    quieten("absl")
     return tf
 
 
@@ -69,7 +69,9 @@ def keras3() -> Any:
 
 def tfmot() -> Any:
     """Import TF-MOT, the TensorFlow Model Optimization toolkit."""
-    tensorflow()
+    tf = tensorflow()
+    # TF-MOT selects Keras 2 for ``tf.keras``, unless ``tf.keras`` was used before: the user's stays as it is.
+    getattr(tf.keras, "version", None)
     import tensorflow_model_optimization as module
 
     return module
