@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tflite_compress.api.library_call import ProgressCallback, library_call
+from tflite_compress.api.python_terms import in_python
 from tflite_compress.api.tflite_model import TFLiteModel
 
 if TYPE_CHECKING:
@@ -96,7 +97,10 @@ def check(
 
     limits = Limits(max_flash_bytes, max_ram_bytes, max_latency_ms)
     with library_call(progress) as reports, _file(model) as path:
-        return check_file(path, [device], limits, min_accuracy, data, preprocess, metric, progress=reports)[0]
+        settings = (min_accuracy, data, preprocess, metric)
+        found = check_file(path, [device], limits, *settings, progress=reports)[0]
+        findings = (replace(f, hint=in_python(f.hint) if f.hint else None) for f in found.findings)
+        return replace(found, findings=tuple(findings))
 
 
 def verify(

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tflite_compress.api.process_state import process_state_kept
+from tflite_compress.api.python_terms import speak_python
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.progress import Advance, Progress
 
 LOGGER = logging.getLogger("tflite_compress")
 LOGGER.addHandler(logging.NullHandler())
-
-# Options whose Python parameter has another name. All others differ in hyphens only.
-_PARAMETERS = {
-    "eval": "evaluate",
-    "max-flash": "max_flash_bytes",
-    "max-ram": "max_ram_bytes",
-    "budget": "budget_seconds",
-}
 
 
 @dataclass(frozen=True)
@@ -107,37 +99,5 @@ def library_call(progress: ProgressCallback | None = None) -> Iterator[Progress]
             if reports.cancelled is not None and error is not reports.cancelled:
                 raise reports.cancelled from None
             if isinstance(error, CompressError):
-                _speak_python(error)
+                speak_python(error)
             raise
-
-
-def in_python(text: str) -> str:
-    """Return a message with command-line options written as Python parameters.
-
-    Examples:
-        >>> in_python("--max-drop=-1: expected 0 or more")
-        'max_drop=-1: expected 0 or more'
-        >>> in_python("Give --data=FILE.npz, or --no-bundle.")
-        'Give data="FILE.npz", or bundle=False.'
-    """
-    return re.sub(r"(?<![\w-])--([a-z][a-z0-9-]*)(=[^\s,;:)]*[^\s,;:.)])?", _parameter, text)
-
-
-def _parameter(match: re.Match[str]) -> str:
-    option, value = match[1], (match[2] or "")[1:]
-    if option.startswith("no-") and not value:
-        return f"{_name(option[3:])}=False"
-    if not value:
-        return _name(option)
-    is_literal = re.fullmatch(r"[-+]?[\d._e]+|True|False|None", value)
-    return f"{_name(option)}={value}" if is_literal else f'{_name(option)}="{value}"'
-
-
-def _name(option: str) -> str:
-    return _PARAMETERS.get(option, option.replace("-", "_"))
-
-
-def _speak_python(error: CompressError) -> None:
-    error.message = in_python(error.message)
-    error.hint = in_python(error.hint) if error.hint else None
-    error.args = (error.message,)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.api.library_call import ProgressCallback, library_call
+from tflite_compress.api.python_terms import in_python
 
 if TYPE_CHECKING:
     from tflite_compress.data.sources import DataSource, Preprocess
@@ -59,7 +61,10 @@ def diagnose(
     options = {"custom_objects": custom_objects, "seed": seed, "resume": None}
     with library_call(progress) as reports:
         spec = DataSpec(data, preprocess=preprocess)
-        return run(model, device, recipe, spec, make_options(options), dict(overrides or {}), reports)
+        found = run(model, device, recipe, spec, make_options(options), dict(overrides or {}), reports)
+        inputs = tuple(replace(finding, do=in_python(finding.do)) for finding in found.inputs)
+        culprits = tuple(replace(culprit, do=in_python(culprit.do)) for culprit in found.culprits)
+        return replace(found, inputs=inputs, culprits=culprits)
 
 
 def search(
