@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import pack, schema
@@ -12,7 +14,7 @@ def dense(width: int, layers: int = 2) -> bytes:
     g = schema()
     generator = np.random.default_rng(0)
     graph, buffers = g.SubGraphT(), [g.BufferT()]
-    graph.tensors = [_tensor("x", (1, width), 0)]
+    graph.tensors = [tensor("x", (1, width), 0)]
     graph.operators = []
     for number in range(layers):
         buffer = g.BufferT()
@@ -20,8 +22,8 @@ def dense(width: int, layers: int = 2) -> bytes:
         buffer.data = np.frombuffer(values.tobytes(), np.uint8)
         buffers.append(buffer)
         weights, output = len(graph.tensors), len(graph.tensors) + 1
-        graph.tensors += [_tensor(f"w{number}", (width, width), len(buffers) - 1)]
-        graph.tensors += [_tensor(f"layer_{number}", (1, width), 0)]
+        graph.tensors += [tensor(f"w{number}", (width, width), len(buffers) - 1)]
+        graph.tensors += [tensor(f"layer_{number}", (1, width), 0)]
         op = g.OperatorT()
         op.opcodeIndex, op.inputs, op.outputs = 0, [output - 2 if number else 0, weights, -1], [output]
         op.builtinOptionsType = g.BuiltinOptions.FullyConnectedOptions
@@ -35,9 +37,10 @@ def dense(width: int, layers: int = 2) -> bytes:
     return pack(model)
 
 
-def _tensor(name: str, shape: tuple[int, ...], buffer: int) -> object:
+def tensor(name: str, shape: tuple[int, ...], buffer: int) -> Any:
+    """Return a float32 tensor."""
     g = schema()
-    tensor = g.TensorT()
-    tensor.name, tensor.shape, tensor.buffer = name.encode(), list(shape), buffer
-    tensor.type = g.TensorType.FLOAT32
-    return tensor
+    made = g.TensorT()
+    made.name, made.shape, made.buffer = name.encode(), list(shape), buffer
+    made.type = g.TensorType.FLOAT32
+    return made

@@ -59,7 +59,7 @@ def test_tflite_micro_predicts_what_the_forest_predicts(name: str, precision: An
     forms: list[Form] = ["traversal", "matrix"] if forest.depth <= 6 else ["traversal"]
     for form in forms:
         content = exported(forest, micro=True, form=form)
-        outputs, _ = run_micro(content, (few[:, np.newaxis],))
+        outputs = run_micro(content, (few[:, np.newaxis],)).outputs
         assert_same(outputs[0].reshape(len(few), -1), forest, few)
         assert_same(predict(content, (x,), ("features",), ("out",))[0], forest, x)
 

@@ -58,7 +58,10 @@ class Vectors:
         signature: The file's inputs and outputs.
         inputs: One raw array per input, shape (vectors, ...), in the input's dtype.
         real: The inputs as real numbers, shape (vectors, ...).
-        expected: One raw array per output, shape (vectors, ...), in the output's dtype.
+        expected: One raw array per output, shape (vectors, ...), in the output's dtype. Each vector starts
+            from a fresh state.
+        sequence: Outputs of the vectors as one sequence, with the state kept from one to the next. None if
+            the model keeps no state.
         tolerance: Maximum accepted difference per output; in steps for integer outputs.
         origin: Where inputs and outputs come from.
         result: The result of the runtime that computed the outputs.
@@ -68,6 +71,7 @@ class Vectors:
     inputs: Arrays
     real: Arrays
     expected: Arrays
+    sequence: Arrays | None
     tolerance: tuple[float, ...]
     origin: str
     result: RunResult
@@ -95,13 +99,22 @@ def make_vectors(content: bytes, data: FileData, runtime: Runtime, factor: float
     tolerances = find_tolerances(unpack(content), result.outputs, same_kernels=True)
     allowed = tuple(float(t.values.max(initial=0)) * factor for t in tolerances)
     origin = f"{data.origin}; outputs by {result.runtime}"
-    return Vectors(signature, data.raw, data.real, result.outputs, allowed, origin, result)
+    sequence = _select_sequence(result.outputs, result.sequence)
+    return Vectors(signature, data.raw, data.real, result.outputs, sequence, allowed, origin, result)
+
+
+def _select_sequence(fresh: Arrays, sequence: Arrays | None) -> Arrays | None:
+    """Return the outputs of the sequence, or None if they equal those from a fresh state."""
+    if sequence is None or all(np.array_equal(a, b) for a, b in zip(fresh, sequence, strict=True)):
+        return None
+    return sequence
 
 
 def encode_npz(vectors: Vectors) -> bytes:
     """Return the vectors as the ``.npz`` that the single-file runner reads."""
     arrays = {f"input_{i}": x for i, x in enumerate(vectors.inputs)}
     arrays |= {f"expected_{i}": y for i, y in enumerate(vectors.expected)}
+    arrays |= {f"sequence_{i}": y for i, y in enumerate(vectors.sequence or ())}
     arrays |= {f"tolerance_{i}": np.asarray(t) for i, t in enumerate(vectors.tolerance)}
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
@@ -109,15 +122,26 @@ def encode_npz(vectors: Vectors) -> bytes:
 
 
 def encode_json(vectors: Vectors) -> str:
-    """Return the vectors as JSON with flat lists, for Kotlin."""
+    """Return the vectors as JSON with flat lists, for Kotlin.
+
+    LiteRT's ``CompiledModel`` keeps the state between runs: for models with a state the outputs are those of
+    the vectors as one sequence.
+    """
+    expected = vectors.expected if vectors.sequence is None else vectors.sequence
     rows = [
         {
             "inputs": [x[i].reshape(-1).tolist() for x in vectors.inputs],
-            "expected": [y[i].reshape(-1).tolist() for y in vectors.expected],
+            "expected": [y[i].reshape(-1).tolist() for y in expected],
         }
         for i in range(len(vectors))
     ]
-    record = {"origin": vectors.origin, "tolerance": list(vectors.tolerance), "vectors": rows}
+    state = "fresh" if vectors.sequence is None else "sequence"
+    record = {
+        "origin": vectors.origin,
+        "state": state,
+        "tolerance": list(vectors.tolerance),
+        "vectors": rows,
+    }
     return json.dumps(record) + "\n"
 
 

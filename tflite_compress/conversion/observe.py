@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.runtimes.all_tensors import LoadedModel
-from tflite_compress.tflite.flatbuffer import tensor_name, type_name
+from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name
 from tflite_compress.tflite.tree import shape_of
 
 BINS = 2048
@@ -84,8 +84,9 @@ def observe(
 def _watched(model: LoadedModel) -> dict[int, str]:
     """Return the index of each float input and operator output, with the operator that computes it."""
     found = {int(index): "" for index in model.graph.inputs}
-    for operator, loaded in zip(model.graph.operators, model.operators, strict=True):
-        found |= {int(index): loaded.kind for index in operator.outputs}
+    for operator in model.graph.operators:
+        kind = operator_name(model.tree, operator)
+        found |= {int(index): kind for index in operator.outputs}
     return {i: kind for i, kind in found.items() if type_name(model.graph.tensors[i].type) == "FLOAT32"}
 
 

@@ -73,8 +73,9 @@ def print_comparisons(comparisons: list[Comparison]) -> None:
 def _describe_difference(found: OutputDifference) -> str:
     """Return one output's difference with its tolerance, as text."""
     unit = f" {found.unit}" if found.unit else ""
+    over = " over the sequence" if found.state == "sequence" else ""
     return (
-        f"{found.output}: {found.value:.3g} against {found.baseline}, "
+        f"{found.output}{over}: {found.value:.3g} against {found.baseline}, "
         f"tolerance {found.tolerance:.3g}{unit} ({found.rule})"
     )
 

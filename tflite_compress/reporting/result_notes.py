@@ -66,7 +66,13 @@ def _storage_notes(report: Report) -> Iterator[Note]:
 
 
 def _state_notes(report: Report) -> Iterator[Note]:
-    if any("SEQUENCE" in name for name in report.operators):
+    if "VAR_HANDLE" in report.operators:
+        text = (
+            "the model keeps a state in resource variables between inferences: create a new interpreter "
+            "(Reset() in TFLite Micro) before each new sequence"
+        )
+        yield Note("state-kept", text)
+    elif any("SEQUENCE" in name for name in report.operators):
         text = (
             "recurrent operators keep their state between inferences: call reset_all_variables() (Reset() in "
             "TFLite Micro) before each new sequence"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, unpack
 from tflite_compress.tflite.macs import constant
 from tflite_compress.tflite.slim_file import WEIGHTED, own_name
+from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tree import Operator
 
 _MOVES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "PAD")
@@ -40,7 +42,7 @@ class LoadedOperator:
 
 
 class LoadedModel:
-    """A ``.tflite`` loaded with all its tensors kept.
+    """A ``.tflite`` loaded with all its tensors kept. Operators without outputs are left out.
 
     Args:
         content: The file's bytes.
@@ -53,19 +55,26 @@ class LoadedModel:
         self.graph = self.tree.subgraphs[0]
         ends = [e for s in self.tree.signatureDefs or [] for e in s.outputs or []]
         self._ends = {int(entry.tensorIndex): text_of(entry.name) for entry in ends}
-        self.operators = [self._operator(op) for op in self.graph.operators]
+        self.operators = [self._operator(op) for op in self.graph.operators if len(op.outputs)]
         self.of_name = {op.name: op for op in self.operators}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns that all tensors are kept
-            self._interpreter = Interpreter(
-                model_content=content,
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )
-        self._interpreter.allocate_tensors()
+        self._make = functools.partial(
+            Interpreter,
+            model_content=content,
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        self._has_resources = find_state(self.tree).has_resources
+        self._load()
         self._details = {d["index"]: d for d in self._interpreter.get_tensor_details()}
         signatures = self._interpreter._get_full_signature_list()
         self._inputs = next(iter(signatures.values()))["inputs"]
+
+    def _load(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns that all tensors are kept
+            self._interpreter = self._make()
+        self._interpreter.allocate_tensors()
+        self._is_fresh = True
 
     def _operator(self, op: Operator) -> LoadedOperator:
         output = int(op.outputs[0])
@@ -87,7 +96,10 @@ class LoadedModel:
         """Run once from a fresh state."""
         from tflite_compress.runtimes.litert import quantize_array
 
+        if self._has_resources and not self._is_fresh:
+            self._load()  # only a new interpreter resets resource variables
         self._interpreter.reset_all_variables()
+        self._is_fresh = False
         for name, array in zip(names, sample, strict=True):
             index = self._inputs[name]
             self._interpreter.set_tensor(index, quantize_array(array, self._details[index]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
 from tflite_compress.tflite.tree import ModelTree
 
 LITERT, REFERENCE = "litert", "litert-reference"
+_State = Literal["fresh", "sequence"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class OutputDifference:
         value: Absolute difference there, in steps for integer outputs. Infinite if the shapes differ.
         tolerance: Largest difference that counts as equal there, in the same unit.
         rule: What the tolerance is derived from.
+        state: ``fresh`` if every sample started from a fresh state, ``sequence`` if the state was kept.
         unit: ``steps`` for integer outputs, else an empty string.
     """
 
@@ -35,6 +38,7 @@ class OutputDifference:
     value: float
     tolerance: float
     rule: str
+    state: _State
     unit: str
 
     @property
@@ -50,7 +54,8 @@ class Comparison:
     Attributes:
         runtime: Name of the runtime.
         result: The runtime's result, or the error if it refuses the model.
-        differences: One per output; empty if there are no outputs to compare.
+        differences: One per output; for models that keep a state one more per output, over a sequence. Empty
+            if there are no outputs to compare.
     """
 
     runtime: str
@@ -108,31 +113,43 @@ def compare(content: bytes, inputs: Arrays, runtimes: Mapping[str, Runtime]) -> 
 
 def _compare(name: str, results: Mapping[str, RunResult | CompressError], tree: ModelTree) -> Comparison:
     baseline = find_baseline(name)
-    result, expected = results[name], _outputs(results[baseline])
-    outputs = _outputs(result)
-    if outputs is None or expected is None or name == baseline:
+    result, expected = results[name], results[baseline]
+    if isinstance(result, CompressError) or isinstance(expected, CompressError) or name == baseline:
         return Comparison(name, result)
-    tolerances = find_tolerances(tree, expected, same_kernels=name != REFERENCE)
-    rows = zip(read_signature(tree).outputs, outputs, expected, tolerances, strict=True)
-    return Comparison(name, result, tuple(_measure(baseline, *row) for row in rows))
+    found: list[OutputDifference] = []
+    states: list[tuple[_State, Arrays | None, Arrays | None]] = [
+        ("fresh", result.outputs, expected.outputs),
+        ("sequence", result.sequence, expected.sequence),
+    ]
+    for state, mine, its in states:
+        if mine is None or its is None:
+            continue
+        tolerances = find_tolerances(tree, its, same_kernels=name != REFERENCE)
+        rows = zip(read_signature(tree).outputs, mine, its, tolerances, strict=True)
+        found += [_measure(spec, pair, tolerance, baseline, state) for spec, *pair, tolerance in rows]
+    return Comparison(name, result, tuple(found))
 
 
 def _measure(
-    baseline: str, spec: FileTensorSpec, found: np.ndarray, expected: np.ndarray, tolerance: Tolerance
+    spec: FileTensorSpec,
+    pair: Sequence[np.ndarray],
+    tolerance: Tolerance,
+    baseline: str,
+    state: _State,
 ) -> OutputDifference:
-    """Compare one output with the baseline's."""
+    """Compare an output with the baseline's."""
     unit = "steps" if spec.is_quantized else ""
-    if found.size != expected.size:
-        return OutputDifference(baseline, spec.name, float("inf"), 0.0, "the sizes must be equal", unit)
-    gaps = measure_gaps(found, expected)
+    if pair[0].size != pair[1].size:
+        rule = "the sizes must be equal"
+        return OutputDifference(baseline, spec.name, float("inf"), 0.0, rule, state, unit)
+    gaps = measure_gaps(*pair)
     allowed = np.asarray(tolerance.values).reshape(-1)
     if not gaps.size:
-        return OutputDifference(baseline, spec.name, 0.0, 0.0, tolerance.rule, unit)
+        return OutputDifference(baseline, spec.name, 0.0, 0.0, tolerance.rule, state, unit)
     with np.errstate(over="ignore"):
         worst = int(np.argmax(gaps / np.maximum(allowed, np.finfo(np.float64).tiny)))
-    return OutputDifference(
-        baseline, spec.name, float(gaps[worst]), float(allowed[worst]), tolerance.rule, unit
-    )
+    value, limit = float(gaps[worst]), float(allowed[worst])
+    return OutputDifference(baseline, spec.name, value, limit, tolerance.rule, state, unit)
 
 
 def measure_gaps(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -154,10 +171,6 @@ def measure_gaps(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 def _excess(difference: OutputDifference) -> float:
     return difference.value / max(difference.tolerance, float(np.finfo(np.float64).tiny))
-
-
-def _outputs(result: RunResult | CompressError) -> Arrays | None:
-    return None if isinstance(result, CompressError) else result.outputs
 
 
 def _run(runtime: Runtime, content: bytes, inputs: Arrays) -> RunResult | CompressError:

@@ -18,7 +18,14 @@ import zipfile
 from pathlib import Path
 
 from tflite_compress.runtimes.by_name import Remote, register_runtime
-from tflite_compress.runtimes.isolated import RUNNER, job_folder, last_line, read_runner_reply, run_child
+from tflite_compress.runtimes.isolated import (
+    RUNNER,
+    job_folder,
+    last_line,
+    read_runner_reply,
+    run_child,
+    sequence_flags,
+)
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.progress import Progress, Silent
@@ -92,13 +99,14 @@ def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
     """
     with job_folder(content, inputs) as job:
         arguments = [f"--vectors={job / 'inputs.npz'}", "--seconds=0", "--json"]
+        arguments += sequence_flags(content)
         command = python_command(RUNNER, str(job / "model.tflite"), *arguments)
         done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
-        reply, outputs = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
+        reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
     where = reply.where
     note = f"emulated {CPU} ({where.machine}); its time says nothing about a device"
     cost = Measurement("load", reply.load_ms, "ms", "simulated", "emulated, not the device's")
-    return RunResult(f"{where.runtime} on {where.machine}", outputs, (cost,), (note,))
+    return RunResult(f"{where.runtime} on {where.machine}", outputs, (cost,), (note,), sequence)
 
 
 @register_runtime("emulate", "tflite-compress setup-emulator (Debian or Ubuntu)")

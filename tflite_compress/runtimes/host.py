@@ -6,7 +6,13 @@ import os
 import sys
 
 from tflite_compress.runtimes.by_name import Remote, register_runtime
-from tflite_compress.runtimes.isolated import RUNNER, job_folder, read_runner_reply, run_child
+from tflite_compress.runtimes.isolated import (
+    RUNNER,
+    job_folder,
+    read_runner_reply,
+    run_child,
+    sequence_flags,
+)
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 
 
@@ -21,14 +27,14 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
 
     def run(content: bytes, inputs: Arrays) -> RunResult:
         options = [f"--threads={threads}", f"--seconds={seconds}", "--json"]
-        options += ["--reference"] if reference else []
+        options += [*sequence_flags(content), *(["--reference"] if reference else [])]
         kernels = "reference kernels" if reference else "XNNPACK"
         with job_folder(content, inputs) as folder:
             command = [sys.executable, str(RUNNER), str(folder / "model.tflite")]
             command += [f"--vectors={folder / 'inputs.npz'}", *options]
             environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
             done = run_child(command, "LiteRT", environment=environment)
-            reply, outputs = read_runner_reply(done.stdout, done.stderr, "LiteRT")
+            reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "LiteRT")
         where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
         costs = (
             Measurement("latency", reply.latency.median_ms, "ms", "measured", where),
@@ -40,7 +46,7 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
                 f"peak of the process, {where}",
             ),
         )
-        return RunResult(f"{reply.where.runtime} ({kernels})", outputs, costs)
+        return RunResult(f"{reply.where.runtime} ({kernels})", outputs, costs, sequence=sequence)
 
     return run
 

@@ -17,6 +17,8 @@ import numpy as np
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.child_process import limit_child
 from tflite_compress.support.errors import ModelError
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.state import find_state
 
 RUNNER = Path(__file__).with_name("runner.py")
 TIME_LIMIT_S = 300
@@ -38,6 +40,11 @@ def pack_inputs(inputs: Arrays) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **{f"input_{i}": x for i, x in enumerate(inputs)})  # type: ignore[arg-type]
     return stream.getvalue()
+
+
+def sequence_flags(content: bytes) -> list[str]:
+    """Return the runner's options for a file: models that may keep a state also run a sequence."""
+    return ["--sequence"] if find_state(unpack(content)).may_exist else []
 
 
 def run_child(
@@ -137,6 +144,7 @@ class RunnerReply(msgspec.Struct):
     """The runner's JSON; see ``runner.as_json``."""
 
     outputs: list[EncodedArray]
+    sequence: list[EncodedArray] | None
     latency: RunnerLatency
     load_ms: float
     peak_kb: int
@@ -145,7 +153,7 @@ class RunnerReply(msgspec.Struct):
 
 def read_runner_reply(
     text: str, complaints: str, what: str, expected: Callable[[str], str] | None = None
-) -> tuple[RunnerReply, Arrays]:
+) -> tuple[RunnerReply, Arrays, Arrays | None]:
     """Read the runner's JSON.
 
     Args:
@@ -155,7 +163,8 @@ def read_runner_reply(
         expected: Turns complaints into a hint; None for a general hint.
 
     Returns:
-        The reply, and one raw array per output, shape (samples, ...).
+        The reply; one raw array per output, shape (samples, ...); the same of the samples as one sequence, or
+        None if it was not asked for.
 
     Raises:
         ModelError: There is no valid JSON.
@@ -163,12 +172,22 @@ def read_runner_reply(
     lines = [line for line in text.splitlines() if line.startswith("{")]
     try:
         reply = msgspec.json.decode(lines[-1], type=RunnerReply)
-        outputs = tuple(decode_array(entry) for entry in reply.outputs)
+        outputs = decode_arrays(reply.outputs)
+        sequence = None if reply.sequence is None else decode_arrays(reply.sequence)
     except (IndexError, ValueError, TypeError) as error:
         last = last_line(complaints) or "it printed nothing"
         hint = expected(complaints) if expected else "Choose another recipe for this model."
         raise ModelError(f"{what} refuses the model: {last}", hint) from error
-    return reply, outputs
+    return reply, outputs, sequence
+
+
+def decode_arrays(entries: Sequence[EncodedArray]) -> Arrays:
+    """Decode arrays of a child's JSON.
+
+    Raises:
+        ValueError: Bytes do not match dtype and shape.
+    """
+    return tuple(decode_array(entry) for entry in entries)
 
 
 def decode_array(entry: EncodedArray) -> np.ndarray:

@@ -59,15 +59,18 @@ class RunResult:
     Attributes:
         runtime: The runtime with its version.
         outputs: One raw array per output, shape (samples, ...), in the output's dtype. None if the
-            runtime computes no outputs.
+            runtime computes no outputs. Every sample starts from a fresh state.
         measurements: Latency, memory and other figures.
         notes: Facts about the run that a user should know.
+        sequence: Outputs of the same samples as one sequence, with the state kept in between. None if the
+            model keeps no state.
     """
 
     runtime: str
     outputs: Arrays | None
     measurements: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
+    sequence: Arrays | None = None
 
     def measurement(self, name: str) -> Measurement | None:
         """Return the measurement of that name, or None."""

@@ -4,17 +4,22 @@
     python3 runner.py MODEL.tflite --vectors=vectors.npz            check against expected outputs
     python3 runner.py MODEL.tflite --vectors=inputs.npz --json      outputs and timings as JSON
 
-The .npz holds input_0, input_1, ... of shape (samples, ...) in the model's own types, and for a check also
-expected_0, ... and tolerance_0, ... (largest difference, in steps for integers). From Python:
+The .npz holds input_0, input_1, ... of shape (samples, ...) in the model's own types. For a check it also
+holds tolerance_0, ... (largest difference, in steps for integers), expected_0, ... (outputs of each sample
+from a fresh state) and, for models that keep a state, sequence_0, ... (outputs of the samples as one
+sequence). From Python:
 
     model = Model("model.tflite", threads=4)
-    outputs = model.run(image)          # real numbers in, real numbers out
+    outputs = model.run(image)          # real numbers in, real numbers out; from a fresh state
+    outputs = model.stream(frame)       # goes on from the state of the last call
+    model.reset()                       # the next call starts a new sequence
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import json
 import os
 import platform
@@ -32,6 +37,8 @@ import numpy as np
 STDIN_CLOSED = 75
 DIFFERENT = 1
 UNUSABLE = 3
+# Subgraphs may hold VAR_HANDLE, and the interpreter lists only the operators of the main graph.
+MAY_HOLD_RESOURCES = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE", "WHILE", "IF"}
 
 
 class Details(TypedDict):
@@ -69,19 +76,55 @@ class Model:
     def __init__(self, path: str | Path, threads: int = 1, reference: bool = False) -> None:
         module, self.runtime = _litert()
         extra = {"experimental_op_resolver_type": module.OpResolverType.BUILTIN_REF} if reference else {}
-        self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads, **extra)
-        self._interpreter.allocate_tensors()
+        self._make = functools.partial(module.Interpreter, model_path=str(path), num_threads=threads, **extra)
+        self._load()
         self.inputs: list[Details] = self._interpreter.get_input_details()
         self.outputs: list[Details] = self._interpreter.get_output_details()
 
+    def _load(self) -> None:
+        self._interpreter = self._make()
+        self._interpreter.allocate_tensors()
+        self._is_fresh = True
+
     def run(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        """Run once on real numbers, one array per input; return real numbers, one array per output."""
+        """Run one sample from a fresh state.
+
+        Takes real numbers, one array per input, and returns real numbers, one array per output.
+        """
+        self.reset()
+        return self.stream(*arrays)
+
+    def stream(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Run the next sample of a sequence: the state of earlier calls is kept. See reset() and run()."""
         raw = [_quantized(a, d) for a, d in zip(arrays, self.inputs)]
-        return [_dequantized(y, d) for y, d in zip(self.run_raw(*raw), self.outputs)]
+        return [_dequantized(y, d) for y, d in zip(self.stream_raw(*raw), self.outputs)]
+
+    def reset(self) -> None:
+        """Go back to a fresh state, as after loading."""
+        if self._is_fresh:
+            return
+        if self._needs_new_interpreter():
+            self._load()
+        else:
+            self._interpreter.reset_all_variables()
+        self._is_fresh = True
+
+    def _needs_new_interpreter(self) -> bool:
+        """Return True for resource variables: reset_all_variables() does not reset them."""
+        try:
+            names = {op["op_name"] for op in self._interpreter._get_ops_details()}
+        except AttributeError:
+            return True
+        return bool(names & MAY_HOLD_RESOURCES)
 
     def run_raw(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        """Run once on raw values (int8, ...), one array per input; return raw values."""
-        self._interpreter.reset_all_variables()  # recurrent layers start from a fresh state
+        """Run one sample of raw values (int8, ...) from a fresh state; return raw values."""
+        self.reset()
+        return self.stream_raw(*arrays)
+
+    def stream_raw(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Run the next sample of a sequence on raw values; return raw values."""
+        self._is_fresh = False
         for detail, array in zip(self.inputs, arrays):
             array = np.asarray(array, detail["dtype"]).reshape(detail["shape"])
             self._interpreter.set_tensor(detail["index"], array)
@@ -90,6 +133,7 @@ class Model:
 
     def invoke(self) -> None:
         """Run again on the inputs that are set."""
+        self._is_fresh = False
         self._interpreter.invoke()
 
 
@@ -108,10 +152,17 @@ def _dequantized(array: np.ndarray, detail: Details) -> np.ndarray:
     return array
 
 
-def run_samples(model: Model, vectors: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Run all samples; return one raw array per output, shape (samples, ...)."""
+def run_samples(
+    model: Model, vectors: Mapping[str, np.ndarray], as_sequence: bool = False
+) -> list[np.ndarray]:
+    """Run all samples, each from a fresh state or as one sequence.
+
+    Returns one raw array per output, shape (samples, ...).
+    """
     inputs = [vectors[f"input_{i}"] for i in range(len(model.inputs))]
-    rows = [model.run_raw(*(x[i] for x in inputs)) for i in range(len(inputs[0]) if inputs else 0)]
+    model.reset()
+    run = model.stream_raw if as_sequence else model.run_raw
+    rows = [run(*(x[i] for x in inputs)) for i in range(len(inputs[0]) if inputs else 0)]
     return [np.stack(column) for column in zip(*rows)]
 
 
@@ -130,19 +181,18 @@ def timings(model: Model, seconds: float) -> list[float]:
 
 
 def differences(
-    outputs: list[np.ndarray], vectors: Mapping[str, np.ndarray]
+    outputs: list[np.ndarray], vectors: Mapping[str, np.ndarray], name: str
 ) -> Iterator[tuple[float, float]]:
-    """Yield the largest difference from the expected output and the tolerance, per output."""
+    """Yield the largest difference from the output expected under a name and the tolerance, per output."""
     for index, found in enumerate(outputs):
-        expected = vectors[f"expected_{index}"]
+        expected = vectors[f"{name}_{index}"]
         gap = np.abs(found.astype(np.float64) - expected.astype(np.float64))
         allowed = float(vectors[f"tolerance_{index}"]) if f"tolerance_{index}" in vectors else 0.0
         yield (float(gap.max()) if gap.size else 0.0), allowed
 
 
-def as_json(model: Model, outputs: list[np.ndarray], load_ms: float, times: list[float]) -> dict[str, object]:
-    """Return outputs, timings and machine as plain data."""
-    encoded = [
+def _encoded(outputs: list[np.ndarray]) -> list[dict[str, object]]:
+    return [
         {
             "dtype": y.dtype.str,
             "shape": list(y.shape),
@@ -150,6 +200,16 @@ def as_json(model: Model, outputs: list[np.ndarray], load_ms: float, times: list
         }
         for y in outputs
     ]
+
+
+def as_json(
+    model: Model,
+    outputs: list[np.ndarray],
+    sequence: list[np.ndarray] | None,
+    load_ms: float,
+    times: list[float],
+) -> dict[str, object]:
+    """Return outputs, timings and machine as plain data."""
     ordered = sorted(times)
     latency = {
         "median_ms": statistics.median(ordered),
@@ -164,7 +224,14 @@ def as_json(model: Model, outputs: list[np.ndarray], load_ms: float, times: list
         "runtime": model.runtime,
         "numpy": np.__version__,
     }
-    return {"outputs": encoded, "latency": latency, "load_ms": load_ms, "peak_kb": _peak_kb(), "where": where}
+    return {
+        "outputs": _encoded(outputs),
+        "sequence": None if sequence is None else _encoded(sequence),
+        "latency": latency,
+        "load_ms": load_ms,
+        "peak_kb": _peak_kb(),
+        "where": where,
+    }
 
 
 def _board() -> str:
@@ -194,6 +261,17 @@ def _leave_when_stdin_closes() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _check(what: str, gaps: Iterator[tuple[float, float]]) -> bool:
+    """Print the largest difference per output; return True if all are within the tolerance."""
+    right = True
+    for index, (gap, allowed) in enumerate(gaps):
+        good = gap <= allowed
+        right = right and good
+        verdict = "ok" if good else "DIFFERENT"
+        print(f"output {index}{what}: largest difference {gap:g}, allowed {allowed:g}: {verdict}")
+    return right
+
+
 def main() -> int:
     """Run the command line. Exit code 0: correct outputs; 1: wrong outputs; 3: the model cannot run."""
     parser = argparse.ArgumentParser(description="Run a .tflite and check or print its outputs.")
@@ -203,6 +281,7 @@ def main() -> int:
     parser.add_argument("--reference", action="store_true", help="reference kernels instead of XNNPACK")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure latency")
     parser.add_argument("--json", action="store_true", help="print outputs and timings as JSON")
+    parser.add_argument("--sequence", action="store_true", help="run the samples as one sequence too")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when standard input closes")
     options = parser.parse_args()
     if options.watch_stdin:
@@ -214,21 +293,21 @@ def main() -> int:
         with np.load(options.vectors) as archive:
             vectors = dict(archive)
         outputs = run_samples(model, vectors)
+        as_sequence = options.sequence or "sequence_0" in vectors
+        sequence = run_samples(model, vectors, True) if as_sequence else None
     except (ImportError, OSError, RuntimeError, ValueError, KeyError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return UNUSABLE
     times = timings(model, options.seconds)
     if options.json:
-        print(json.dumps(as_json(model, outputs, load_ms, times)))
+        print(json.dumps(as_json(model, outputs, sequence, load_ms, times)))
         return 0
-    wrong = False
-    for index, (gap, allowed) in enumerate(differences(outputs, vectors)):
-        good = gap <= allowed
-        wrong = wrong or not good
-        verdict = "ok" if good else "DIFFERENT"
-        print(f"output {index}: largest difference {gap:g}, allowed {allowed:g}: {verdict}")
+    fresh = ", each sample from a fresh state" if "sequence_0" in vectors else ""
+    right = _check(fresh, differences(outputs, vectors, "expected"))
+    if sequence is not None and "sequence_0" in vectors:
+        right &= _check(", samples as one sequence", differences(sequence, vectors, "sequence"))
     print(f"latency: median {statistics.median(times):.3f} ms over {len(times)} runs")
-    return DIFFERENT if wrong else 0
+    return 0 if right else DIFFERENT
 
 
 if __name__ == "__main__":

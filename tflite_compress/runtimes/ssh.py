@@ -15,7 +15,13 @@ import threading
 from dataclasses import dataclass
 
 from tflite_compress.runtimes.by_name import Remote, register_runtime
-from tflite_compress.runtimes.isolated import RUNNER, last_line, pack_inputs, read_runner_reply
+from tflite_compress.runtimes.isolated import (
+    RUNNER,
+    last_line,
+    pack_inputs,
+    read_runner_reply,
+    sequence_flags,
+)
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import CompressError, UsageError
 
@@ -101,9 +107,10 @@ def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: flo
 
     def run(content: bytes, inputs: Arrays) -> RunResult:
         flags = f"--threads={int(threads)} --seconds={float(seconds)} --json --watch-stdin"
+        flags = " ".join([flags, *sequence_flags(content)])
         archive = _archive(content, inputs)
         out, err = _converse(host, _remote_script(host, len(archive), flags), archive, limit_s)
-        reply, outputs = read_runner_reply(out, err, f"LiteRT on {host.name}")
+        reply, outputs, sequence = read_runner_reply(out, err, f"LiteRT on {host.name}")
         where, latency = reply.where, reply.latency
         how = f"on {where.model or host.name} ({where.machine}), threads: {threads}"
         costs = (
@@ -116,7 +123,7 @@ def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: flo
                 "process memory", reply.peak_kb * 1024.0, "bytes", "measured", f"peak of the process {how}"
             ),
         )
-        return RunResult(f"{where.runtime} over SSH", outputs, costs)
+        return RunResult(f"{where.runtime} over SSH", outputs, costs, sequence=sequence)
 
     return run
 

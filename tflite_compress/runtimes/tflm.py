@@ -116,7 +116,7 @@ def predict_raw(
     by_place = dict(zip(places, inputs, strict=True))
     raw = tuple(port.to_raw(by_place[i])[:, np.newaxis] for i, port in enumerate(file_ports.inputs))
     try:
-        outputs, _ = run_micro(content, raw)
+        outputs = run_micro(content, raw).outputs
     except ModelError as error:
         raise ConversionError(error.message, error.hint) from error
     return [tuple(outputs[place][index] for place in wanted) for index in range(len(inputs[0]))]

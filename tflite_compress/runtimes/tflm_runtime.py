@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +21,12 @@ from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
 from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import (
     EncodedArray,
-    decode_array,
+    decode_arrays,
     encode_array,
     job_folder,
     last_line,
     run_child,
+    sequence_flags,
 )
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
@@ -35,10 +37,29 @@ ARENA_ROUNDING = 1024
 
 class _Reply(msgspec.Struct):
     outputs: list[EncodedArray]
+    sequence: list[EncodedArray] | None
+
+
+@dataclass(frozen=True)
+class MicroRun:
+    """What TFLite Micro computed.
+
+    Attributes:
+        outputs: One raw array per output, shape (samples, ...), each sample from a fresh state.
+        sequence: Outputs of the samples as one sequence; None if the file keeps no state.
+        log: The interpreter's log.
+    """
+
+    outputs: Arrays
+    sequence: Arrays | None
+    log: str
 
 
 class _Interpreter(Protocol):
     def get_output(self, index: int) -> np.ndarray: ...
+    def set_input(self, array: np.ndarray, index: int) -> None: ...
+    def invoke(self) -> None: ...
+    def reset(self) -> None: ...
 
 
 @register_runtime("tflm", "tflite-micro")
@@ -62,29 +83,28 @@ def micro_runtime(content: bytes, inputs: Arrays) -> RunResult:
     """
     with ThreadPoolExecutor(1) as pool:  # both wait for child processes, so they wait at the same time
         search = pool.submit(find_smallest_arena, content, estimate_arena(content))
-        outputs, log = run_micro(content, inputs)
+        run = run_micro(content, inputs)
         smallest = search.result()
     if smallest is None:
         raise ModelError("TFLite Micro does not allocate the model's tensors", "Try a smaller model.")
     name = f"tflite-micro {version('tflite-micro')} (reference kernels)"
-    return RunResult(name, outputs, measure_arena(content, smallest, read_allocations(log)))
+    costs = measure_arena(content, smallest, read_allocations(run.log))
+    return RunResult(name, run.outputs, costs, sequence=run.sequence)
 
 
-def run_micro(content: bytes, inputs: Arrays) -> tuple[Arrays, str]:
+def run_micro(content: bytes, inputs: Arrays) -> MicroRun:
     """Run a file in a child process, with an arena that is larger than needed.
 
     Args:
         content: A ``.tflite``.
         inputs: One raw array per input in the file's order, shape (samples, ...).
 
-    Returns:
-        One raw array per output, shape (samples, ...), and the interpreter's log.
-
     Raises:
         ModelError: TFLite Micro refuses the model, or crashes on it.
     """
     with job_folder(content, inputs) as folder:
         command = [sys.executable, "-m", __name__, str(folder), str(estimate_arena(content))]
+        command += sequence_flags(content)
         done = run_child(command, "TFLite Micro", environment={**os.environ, "PYTHONPATH": _search_path()})
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
@@ -92,7 +112,8 @@ def run_micro(content: bytes, inputs: Arrays) -> tuple[Arrays, str]:
             f"TFLite Micro refuses the model: {find_complaint(done.stderr)}", "Try --recipe=int8."
         )
     reply = msgspec.json.decode(lines[-1], type=_Reply)
-    return tuple(decode_array(entry) for entry in reply.outputs), done.stderr
+    sequence = None if reply.sequence is None else decode_arrays(reply.sequence)
+    return MicroRun(decode_arrays(reply.outputs), sequence, done.stderr)
 
 
 def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[Measurement, ...]:
@@ -142,24 +163,31 @@ def _search_path() -> str:
     return os.pathsep.join(path for path in sys.path if path)
 
 
-def _answer(folder: Path, arena_bytes: int) -> None:
-    """Run every sample from a fresh state in the child; print allocations and outputs."""
+def _answer(folder: Path, arena_bytes: int, as_sequence: bool) -> None:
+    """Run all samples in the child; print allocations and outputs."""
     from tflite_micro.python.tflite_micro import runtime
 
     content = (folder / "model.tflite").read_bytes()
     with np.load(folder / "inputs.npz") as archive:
         inputs = [archive[f"input_{i}"] for i in range(len(archive.files))]
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena_bytes)
+    outputs = _run_all(interpreter, inputs, keep_state=False)
+    sequence = _run_all(interpreter, inputs, keep_state=True) if as_sequence else None
+    interpreter.print_allocations()
+    print(msgspec.json.encode(_Reply(outputs, sequence)).decode())
+
+
+def _run_all(interpreter: _Interpreter, inputs: list[np.ndarray], keep_state: bool) -> list[EncodedArray]:
+    """Run all samples, each from a fresh state or as one sequence."""
     rows = []
     for index in range(len(inputs[0])):
-        interpreter.reset()
+        if index == 0 or not keep_state:
+            interpreter.reset()
         for place, array in enumerate(inputs):
             interpreter.set_input(np.ascontiguousarray(array[index]), place)
         interpreter.invoke()
         rows.append(_outputs(interpreter))
-    interpreter.print_allocations()
-    columns = [np.stack(column) for column in zip(*rows, strict=True)]
-    print(msgspec.json.encode(_Reply([encode_array(y) for y in columns])).decode())
+    return [encode_array(np.stack(column)) for column in zip(*rows, strict=True)]
 
 
 def _outputs(interpreter: _Interpreter) -> list[np.ndarray]:
@@ -172,4 +200,4 @@ def _outputs(interpreter: _Interpreter) -> list[np.ndarray]:
 
 
 if __name__ == "__main__":
-    _answer(Path(sys.argv[1]), int(sys.argv[2]))
+    _answer(Path(sys.argv[1]), int(sys.argv[2]), "--sequence" in sys.argv[3:])

@@ -12,6 +12,17 @@ from tflite_compress.runtimes.isolated import RUNNER
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.source_text import identifier
 
+_STATEFUL = """
+The model keeps a state from one call to the next. `run` starts from a fresh state. `stream` goes on from the
+last call:
+
+    model.reset()
+    for frame in frames:
+        outputs = model.stream(frame)
+
+The test vectors check both: each vector from a fresh state, and all vectors as one sequence.
+"""
+
 
 @register_bundle("linux-board", "accelerator")
 def make_linux_bundle(job: BundleJob) -> dict[str, bytes]:
@@ -31,6 +42,7 @@ def make_linux_bundle(job: BundleJob) -> dict[str, bytes]:
         "origin": vectors.origin,
         "tolerance": ", ".join(f"{t:g}" for t in vectors.tolerance),
         "npu": "",
+        "states": _STATEFUL if vectors.sequence is not None else "",
     }
     files = {
         f"{name}.tflite": job.content,

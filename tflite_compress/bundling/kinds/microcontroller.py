@@ -37,6 +37,10 @@ _METHODS = {
 }
 _SIGNAL = "Signal"  # how TFLite Micro's library for audio names its operators; its methods leave it out
 _A_LINE = 16
+_STATEFUL = """
+The model keeps a state from one `Invoke` to the next. Call `interpreter.Reset()` before each new sequence.
+The vectors check both: each vector from a fresh state, and all vectors as one sequence.
+"""
 
 
 @register_bundle("microcontroller")
@@ -62,6 +66,7 @@ def make_microcontroller_bundle(job: BundleJob) -> dict[str, bytes]:
         "vectors": len(vectors),
         "origin": vectors.origin,
         "decode": _decode_note(content),
+        "states": _STATEFUL if vectors.sequence is not None else "",
         "npu": "",
     }
     if device.npu is not None:
@@ -88,7 +93,11 @@ def _sources(
             labels=_labels(labels),
         ),
         f"src/{name}_vectors.h": render(
-            "micro_vectors.h", **header, count=len(vectors), **_vector_tables(vectors, declare=True)
+            "micro_vectors.h",
+            **header,
+            count=len(vectors),
+            has_sequence="false" if vectors.sequence is None else "true",
+            **_vector_tables(vectors, declare=True),
         ),
         f"src/{name}_vectors.cc": render(
             "micro_vectors.cc", **header, **_vector_tables(vectors, declare=False)
@@ -179,14 +188,19 @@ def _labels(labels: tuple[str, ...]) -> str:
 
 def _vector_tables(vectors: Vectors, declare: bool) -> dict[str, str]:
     """Return the test vectors' arrays, declared or defined, and tables of pointers to them."""
+    signature = vectors.signature
     sides = (
-        ("Input", vectors.signature.inputs, vectors.inputs),
-        ("Expected", vectors.signature.outputs, vectors.expected),
+        ("Input", signature.inputs, vectors.inputs),
+        ("Expected", signature.outputs, vectors.expected),
+        ("Sequence", signature.outputs, vectors.sequence or (None,) * len(signature.outputs)),
     )
     arrays, tables = [], []
     for side, ports, values in sides:
         names = []
         for index, (spec, array) in enumerate(zip(ports, values, strict=True)):
+            if array is None:
+                names.append("nullptr")
+                continue
             kind, name, size = _cpp_type(spec), f"kVector{side}{index}", int(array[0].size)
             names.append(name)
             head = (

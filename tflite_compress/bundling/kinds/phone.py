@@ -23,6 +23,11 @@ _KOTLIN = {
 _FLOAT16_TOLERANCE = 200.0  # factor: 2 % of the range, as the GPU computes in float16
 _ACCELERATORS = {"android-gpu": "GPU", "android-npu": "NPU"}
 
+_STATEFUL = """
+The model keeps a state from one `run` to the next: `run` goes on from the last call. Load the model again to
+start a new sequence. The test vectors are one sequence.
+"""
+
 
 @register_bundle("phone")
 def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
@@ -46,6 +51,7 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
         "origin": vectors.origin,
         "tolerance": ", ".join(f"{t:g}" for t in vectors.tolerance),
         "preprocessing": _describe(job.preprocessing),
+        "states": _STATEFUL if vectors.sequence is not None else "",
         **_kotlin_parts(signature, job.preprocessing),
     }
     package = f"java/tflitecompress/{name}"

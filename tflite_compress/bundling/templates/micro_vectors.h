@@ -8,6 +8,9 @@ namespace @@name {
 
 constexpr int kVectors = @@count;
 
+// True if the model keeps a state from one run to the next: then the vectors are also one sequence.
+constexpr bool kHasSequence = @@has_sequence;
+
 @@arrays
 
 // Maximum difference per output, in steps for integer outputs.
@@ -15,7 +18,8 @@ extern const float kTolerance[kOutputs];
 
 // One entry per input and output: its values in all vectors, one after the other.
 extern const void* const kInputVectors[kInputs];
-extern const void* const kExpectedVectors[kOutputs];
+extern const void* const kExpectedVectors[kOutputs];  // each vector from a fresh state
+extern const void* const kSequenceVectors[kOutputs];  // all vectors as one sequence; null without a state
 
 }  // namespace @@name
 
