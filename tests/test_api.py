@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,9 +127,12 @@ def outlier_model(keras: Any) -> Any:
 
 def test_the_next_fallback_is_tried(keras: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
+    said: list[str] = []
     result = tflite_compress.compress(
-        outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2", **PLAIN
-    )
+        outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2",
+        progress=lambda update: said.append(update.title), **PLAIN,
+    )  # fmt: skip
+    assert any(re.search(r"int8: accuracy drop [\d.e+]+ points, accepted: 1 point; trying", s) for s in said)
     tried = [(c.summary, c.passed) for c in result.report.candidates]
     assert tried[0] == ("int8", False) and tried[-1][1] and len(tried) > 1
     assert result.passed and result.report.accuracy.drop <= 0.01

@@ -195,5 +195,5 @@ def test_analytic_means_are_near_the_measured_ones(keras: Any) -> None:
 
 def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: FloatModel, context: Context) -> None:
     done = BiasCorrect(precision="int8", means="analytic").apply(start, context)
-    note = next(n for n in [n.text for n in done.notes] if n.startswith("bias-correct"))
+    note = next(n for n in [n.text for n in done.notes] if n.startswith("bias_correct"))
     assert ("helped" in note) == (done.network is not start.network)

@@ -246,7 +246,7 @@ def test_rounding_is_the_converters(uneven: Network) -> None:
 
 def test_bias_correction_is_kept_only_if_it_helps(uneven: Network, context: Context) -> None:
     done = BiasCorrect(precision="int8").apply(FloatModel(uneven), context)
-    note = next(n for n in [n.text for n in done.notes] if n.startswith("bias-correct"))
+    note = next(n for n in [n.text for n in done.notes] if n.startswith("bias_correct"))
     assert ("helped" in note) == (done.network is not uneven)
 
 
@@ -261,4 +261,4 @@ def test_better_means_more_accurate_then_closer() -> None:
 def test_the_recipe(run: Callable[..., tuple[int, str, str]], digits: Path, digits_data: Path) -> None:
     arguments = (f"--data={digits_data}", "--device=rp2040", "--recipe=repair-int8", "--bundle=false")
     code, out, _ = run("compress", digits, *arguments)
-    assert code == 0 and "passed: repaired + int8" in out and "equalize" in out and "bias-correct" in out
+    assert code == 0 and "passed: repaired + int8" in out and "equalize" in out and "bias_correct" in out

@@ -50,6 +50,9 @@ def test_r2_is_one_when_exact_and_zero_for_the_mean() -> None:
 def test_drop_is_a_difference_for_scores_and_relative_for_errors() -> None:
     assert METRICS["top1"].drop(0.9, 0.88) == pytest.approx(0.02)
     assert METRICS["mae"].drop(2.0, 2.1) == pytest.approx(0.05)
+    assert METRICS["top1"].drop_in_words(0.01234) == "1.23 points"
+    assert METRICS["top1"].drop_in_words(0.01) == "1 point"
+    assert METRICS["mae"].drop_in_words(0.05) == "5 % more"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_front_holds_what_is_good_and_not_dominated() -> None:
             candidate(0, outcome(10, 10, 0.0)),
             candidate(1, outcome(5, 20, 0.009)),
             candidate(2, outcome(11, 11, 0.0)),  # dominated by 0
-            candidate(3, outcome(1, 1, 0.02)),  # loses too much
+            candidate(3, outcome(1, 1, 0.02)),  # accuracy drop too large
             candidate(4, outcome(1, 1, 0.0, violation="flash")),
             candidate(5, outcome(10, 10, -0.1)),  # the same figures as 0
             candidate(6),
@@ -62,7 +62,7 @@ def test_the_front_holds_what_is_good_and_not_dominated() -> None:
         ((outcome(40, 40, 0.5),), "dominated"),
         ((outcome(10, 10, 0.0, violation="flash"),), "does not fit"),
         ((outcome(10, 10, 0.0, error="no"),), "failed"),
-        ((outcome(10, 10, 0.9), *[outcome(10, 10, 0.02)] * 3), "loses too much"),
+        ((outcome(10, 10, 0.9), *[outcome(10, 10, 0.02)] * 3), "accuracy drop too large"),
     ],
 )
 def test_when_a_candidate_is_done(outcomes: tuple[Outcome, ...], why: str | None) -> None:
@@ -74,7 +74,10 @@ def test_without_training_there_are_two_rungs() -> None:
     bits = {"bits:a": 4}
     first = candidate(1, outcome(10, 10, 0.02), values=bits)
     assert len(first.stages()) == 2 and end_reason(GOAL, first, []) is None
-    assert end_reason(GOAL, candidate(1, *[outcome(10, 10, 0.02)] * 2, values=bits), []) == "loses too much"
+    assert (
+        end_reason(GOAL, candidate(1, *[outcome(10, 10, 0.02)] * 2, values=bits), [])
+        == "accuracy drop too large"
+    )
 
 
 def test_where_accuracy_is_an_objective_a_good_point_may_get_better() -> None:

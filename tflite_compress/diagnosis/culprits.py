@@ -81,7 +81,7 @@ def explain(layer: Layer, sources: Sequence[Layer] = ()) -> tuple[str, str]:
     if poor_weights:
         return (
             f"its weights keep only {layer.weights_snr_db:.0f} dB",
-            "Correct what rounding shifts: pass 'bias-correct'; or leave it out of pruning and clustering.",
+            "Use the pass 'bias_correct', or leave the layer out of pruning and clustering.",
         )
     if layer.own_snr_db < POOR_DB:
         return (

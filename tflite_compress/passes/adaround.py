@@ -1,9 +1,9 @@
-"""Adaptive rounding: for each weight, learn whether to round it up or down.
+"""Adaptive rounding: learn for each weight whether to round it up or down.
 
-Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization" (arXiv:2004.10568): layer
-by layer, the rounding of all weights is chosen so that the layer's outputs come closest to the float
-ones, with inputs from the layers rounded before it. The step sizes are the converter's; 4-bit weights
-are clipped first where that lowers the squared error.
+Layers are rounded in order of execution. Rounding is learned so that the outputs of a layer come close to
+those of the float model, with inputs from the layers that are already rounded (Nagel et al., "Up or Down?
+Adaptive Rounding for Post-Training Quantization", arXiv:2004.10568). Step sizes equal the converter's. 4-bit
+weights are first clipped at the threshold with the smallest squared error.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from tflite_compress.support.notes import Note
 
 @register
 class AdaRound(Repair, frozen=True, tag="adaround"):
-    """Learn the rounding of weights from calibration inputs; kept only if the quantized model gets better.
+    """Learn the rounding of weights from calibration samples.
+
+    The pass is kept only if the quantized model improves on the calibration samples.
 
     Attributes:
         steps: Gradient steps per layer.
-        batch_size: Samples in a step.
-        learning_rate: Adam's learning rate.
+        batch_size: Samples per step.
+        learning_rate: Learning rate of Adam.
     """
 
     automatic: ClassVar = Automatic(order=3, quick=False)
@@ -37,11 +39,14 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         return "learned rounding"
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Round a model's weights.
+        """Return the model with rounded weights.
 
         Args:
-            model: A model; one whose network cannot be edited stays as it is, with a note.
-            context: Gives the calibration samples and the seed.
+            model: A model with a network.
+            context: Calibration samples and seed.
+
+        Returns:
+            The rounded model; the given one with a note if it cannot be edited or does not improve.
         """
         from tflite_compress.passes.algorithms.fold import without_batchnorm
         from tflite_compress.passes.algorithms.learned_rounding import LEARNED, learn, step_grid, values_of
@@ -60,7 +65,7 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
             if type(layer).__name__ in LEARNED and types.get(layer.name, "int8") in ("int8", "int4")
         ]
         if not layers:
-            return model.noting(Note("pass-left-out", "adaround found no layer to round"))
+            return model.noting(Note("pass-left-out", "adaround left out: no layer can be rounded"))
         inputs = context.reference.splits.calibrate.inputs
         with context.progress.step("learning to round", len(layers)) as advance:
             for layer in layers:

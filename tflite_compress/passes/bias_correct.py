@@ -1,10 +1,10 @@
-"""Bias correction: take back what rounding the weights shifts each channel by on average.
+"""Bias correction: subtract the mean error that rounded weights add to each output channel.
 
-With W the weights, W' the rounded ones and E[x] the mean of a layer's inputs, its outputs shift by
-(W' - W) E[x]; the bias is corrected by that. Source: Nagel et al., arXiv:1906.04721, section 4.2: E[x]
-measured on calibration samples ("empirical"), or computed from the BatchNorm before the layer
-("analytic", for Gaussian pre-activations, appendix C). Rounding is the converter's: symmetric, the
-largest weight of a channel (or kernel) at 127.
+Let W be the weights of a layer, W' the rounded weights and E[x] the mean of its inputs. Rounding shifts the
+mean of the outputs by (W' - W) E[x], which is subtracted from the bias (Nagel et al., arXiv:1906.04721,
+section 4.2). E[x] is measured on calibration samples ("empirical"), or computed from the BatchNorm before the
+layer under the assumption of Gaussian pre-activations ("analytic", appendix C). Weights are rounded as the
+converter does: symmetrically, with 127 for the largest weight of a channel or kernel.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from tflite_compress.support.notes import Note
 
 @register
 class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
-    """Correct biases for the mean error of rounded weights; kept only if the quantized model gets better.
+    """Correct biases for the mean error of rounded weights.
+
+    The pass is kept only if the quantized model improves on the calibration samples.
 
     Attributes:
-        means: Means of each layer's inputs: ``empirical``, measured on calibration samples, or ``analytic``,
-            computed from the BatchNorm before it; layers without one keep their biases.
+        means: How the means of a layer's inputs are found: ``empirical`` measures them on calibration
+            samples, ``analytic`` computes them from the BatchNorm before the layer. With ``analytic``, layers
+            without such a BatchNorm keep their biases.
     """
 
     automatic: ClassVar = Automatic(order=4, quick=True)
@@ -31,11 +34,14 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
     means: Literal["empirical", "analytic"] = "empirical"
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Correct a model's biases.
+        """Return the model with corrected biases.
 
         Args:
-            model: A model; one whose network cannot be edited stays as it is, with a note.
-            context: Gives the calibration samples.
+            model: A model with a network.
+            context: Calibration samples.
+
+        Returns:
+            The corrected model; the given one with a note if it cannot be edited or does not improve.
         """
         from tflite_compress.passes.algorithms.bias_correction import (
             analytic_means,
@@ -48,7 +54,7 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
 
         network = model.network
         if not network.editable:
-            return model.noting(Note("pass-left-out", f"bias-correct left out: {network.why_not_editable}"))
+            return model.noting(Note("pass-left-out", f"bias_correct left out: {network.why_not_editable}"))
         folded = without_batchnorm(network.handle)
         layers = [layer for layer in folded.layers if type(layer).__name__ in FOLDABLE and layer.use_bias]
         analytic = analytic_means(network.handle) if self.means == "analytic" else {}
@@ -56,7 +62,7 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
             layers = [layer for layer in layers if layer.name in analytic]
         if not layers:
             return model.noting(
-                Note("pass-left-out", f"bias-correct found no layer with a bias and {self.means} means")
+                Note("pass-left-out", f"bias_correct left out: no layer has a bias and {self.means} means")
             )
         with context.progress.step("correcting biases"):
             means = analytic or input_means(folded, layers, context.reference.splits.calibrate.inputs)
@@ -64,4 +70,4 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
                 kernel, bias = layer.get_weights()
                 error = rounded(layer, kernel, self.per_channel) - kernel
                 layer.set_weights([kernel, bias - shift(layer, error, means[layer.name])])
-        return keep_if_better("bias-correct", model, with_handle(model, folded), self, context)
+        return keep_if_better("bias_correct", model, with_handle(model, folded), self, context)

@@ -1,8 +1,8 @@
-"""Train fewer, shallower trees to give the outputs of a forest.
+"""Train fewer and shallower trees to reproduce the outputs of a forest.
 
-Each new tree learns what the ones before leave of the teacher's sums, on training samples and on mixtures of
-pairs of them (gradient boosting on squared error, Friedman 2001, with the teacher's numbers as targets;
-Bucila et al., "FloatModel Compression", KDD 2006, for made-up samples that the teacher labels).
+The trees are trained by gradient boosting on squared error (Friedman, 2001) with the forest's outputs as
+targets, on training samples and on synthetic ones: mixtures of pairs of training samples, which the forest
+labels (Bucila et al., "Model Compression", KDD 2006).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ PATIENCE = 3
 
 @register
 class DistillTrees(FloatPass, frozen=True, tag="distill_trees"):
-    """Replace the forest by the fewest shallow trees that keep the accuracy.
+    """Replace the forest by the smallest number of shallow trees that keeps the accuracy.
 
     Attributes:
-        depth: Maximum number of splits from the root to a leaf of the new trees.
-        max_trees: Trees tried before the forest is kept unchanged.
+        depth: Maximum depth of the new trees.
+        max_trees: Maximum number of new trees. If they do not keep the accuracy, the forest stays unchanged.
         learning_rate: Share of the remaining error that each tree corrects.
         mixtures: Synthetic samples for each training sample.
         share: Share of ``max_drop`` that the accuracy may drop by after this pass; 0 leaves the pass out.
@@ -63,7 +63,16 @@ class DistillTrees(FloatPass, frozen=True, tag="distill_trees"):
         return share_in_words("distilled trees", self.share)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Grow trees until the accuracy is kept."""
+        """Return the smallest distilled forest that keeps the accuracy.
+
+        Args:
+            model: A forest.
+            context: Training samples, samples to measure accuracy on, the allowed accuracy drop and the
+                seed.
+
+        Returns:
+            The distilled forest; the given one with a note if none is smaller and keeps the accuracy.
+        """
         from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
         from tflite_compress.trees.mixtures import add_mixtures
         from tflite_compress.trees.subtrees import estimate_bytes, find_subtrees
@@ -78,7 +87,7 @@ class DistillTrees(FloatPass, frozen=True, tag="distill_trees"):
         student = replace(teacher, trees=(), scale=1.0, base=missing.mean(axis=0), grid=None, leaf_step=None)
         missing = missing - student.base
         most = estimate_bytes(find_subtrees(teacher))
-        good: list[Forest] = []  # the last ones in a row that keep the budget: one alone may do so by chance
+        good: list[Forest] = []  # several in a row must keep the accuracy: a single one may do so by chance
         with context.progress.step("distilling", self.max_trees) as advance:
             for number in range(self.max_trees):
                 tree = _fitted(x, missing, self, context.seed + number)
@@ -119,7 +128,7 @@ def _fitted(x: np.ndarray, wanted: np.ndarray, config: DistillTrees, seed: int) 
 
 
 def _tree(grown: object) -> Tree:
-    """A regression tree with all its outputs in each leaf."""
+    """Return a fitted regression tree as a tree with all outputs in each leaf."""
     from tflite_compress.trees.from_sklearn import read_tree
 
     return read_tree(grown.tree_, grown.n_features_in_)  # type: ignore[attr-defined]

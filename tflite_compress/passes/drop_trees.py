@@ -1,9 +1,9 @@
-"""Dropping trees of a forest, and weighting those that stay.
+"""Keep some trees of a forest and fit a weight for each.
 
-Trees are taken one by one, always the one that explains most of what is still missing from the original's
-answers, and all weights are fitted again after each: orthogonal matching pursuit (Pati et al., 1993), as
-ordered aggregation does for bagging (Martinez-Munoz and Suarez, "Pruning in Ordered Bagging Ensembles",
-ICML 2006).
+Trees are selected one by one by orthogonal matching pursuit (Pati et al., 1993). Each step selects the tree
+that reduces the remaining difference to the forest's outputs most, and fits all weights again. Ordered
+aggregation does the same for bagging (Martinez-Munoz and Suarez, "Pruning in Ordered Bagging Ensembles", ICML
+2006).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tflite_compress.support.notes import Note
 
 @register
 class DropTrees(FloatPass, frozen=True, tag="drop_trees"):
-    """Keep the fewest trees whose weighted sum keeps the accuracy.
+    """Keep the smallest number of trees whose weighted sum keeps the accuracy.
 
     Attributes:
         share: Share of ``max_drop`` that the accuracy may drop by after this pass; 0 leaves the pass out.
-        keep: Share of the trees to keep at least.
-        strict: Require every larger number of trees to keep the accuracy too, not only the next ones on
-            average.
+        keep: Minimum share of the trees to keep.
+        strict: True if every larger number of trees must keep the accuracy too; False if only the mean over
+            the next larger numbers must.
     """
 
     stage: ClassVar = Stage.TRAIN
@@ -41,7 +41,13 @@ class DropTrees(FloatPass, frozen=True, tag="drop_trees"):
         return share_in_words("fewer trees", self.share)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Order the trees by marginal gain on samples and mixtures of them, keep the fewest that will do."""
+        """Return the forest with the smallest number of trees that keeps the accuracy.
+
+        Args:
+            model: A forest.
+            context: Training samples to fit weights on, samples to measure accuracy on, and the allowed
+                accuracy drop.
+        """
         import numpy as np
 
         from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
@@ -70,7 +76,9 @@ class DropTrees(FloatPass, frozen=True, tag="drop_trees"):
         least = max(1, math.ceil(self.keep * count))
         fewest = max(least, fewest_trees(losses, scorer.allowed_drop(self.share), self.strict))
         if fewest == count:
-            return model.noting(Note("pass-left-out", "no tree could be dropped within the accuracy allowed"))
+            return model.noting(
+                Note("pass-left-out", "no tree can be dropped within the allowed accuracy drop")
+            )
         chosen = zip(order[:fewest], weights[fewest - 1], strict=True)
         trees = tuple(replace(forest.trees[n], value=forest.trees[n].value * w) for n, w in chosen)
         return with_forest(model, forest.with_trees(trees))

@@ -1,10 +1,10 @@
-"""Cross-layer equalization: bring the channels between two layers to one range without changing the function.
+"""Cross-layer equalization: give the channels between two layers equal ranges and keep the function.
 
-A channel behind a positively homogeneous activation can be divided by any positive number if the next layer's
-weights for it are multiplied by the same. Source: Nagel et al., "Data-Free Quantization Through Weight
-Equalization and Bias Correction" (arXiv:1906.04721), sections 4.1 and 4.2. Where each channel has a scale of
-its own, the converter evens out the weights, so ranges of activations are used instead of the producer's
-weights.
+The output channel of a layer with a positively homogeneous activation, such as ReLU, can be divided by a
+positive factor if the next layer's weights for that channel are multiplied by it (Nagel et al., "Data-Free
+Quantization Through Weight Equalization and Bias Correction", arXiv:1906.04721, sections 4.1 and 4.2). With
+per-channel scales, differences between the weights of channels do no harm, so the ranges of activations are
+equalized instead.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from tflite_compress.support.notes import Note
 
 @register
 class Equalize(Repair, frozen=True, tag="equalize"):
-    """Bring channels to one range before quantization; kept only if the quantized model gets better.
+    """Equalize the ranges of channels before quantization.
+
+    The pass is kept only if the quantized model improves on the calibration samples.
 
     Attributes:
-        balance: What to even out: ranges of ``activations`` on calibration data, of the ``weights`` as in
-            the paper, or ``auto``: weights where one scale holds all of a kernel, else activations.
-        absorb_bias: Move what all samples of a channel have in common into the next layer's bias.
+        balance: Ranges to equalize: those of ``activations`` on calibration samples, or those of ``weights``
+            as in the paper. ``auto`` takes weights for per-tensor scales, activations for per-channel scales.
+        absorb_bias: Subtract the smallest value of each channel from its bias and add its effect to the next
+            layer's bias.
     """
 
     automatic: ClassVar = Automatic(order=1, quick=True)
@@ -37,11 +40,14 @@ class Equalize(Repair, frozen=True, tag="equalize"):
         return "repaired"
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Equalize a model's network.
+        """Return the model with equalized channels.
 
         Args:
-            model: A model; one whose network cannot be edited stays as it is, with a note.
-            context: Gives the calibration samples.
+            model: A model with a network.
+            context: Calibration samples.
+
+        Returns:
+            The equalized model; the given one with a note if it cannot be edited or does not improve.
         """
         from tflite_compress.passes.algorithms.equalization import (
             SWEEPS,
@@ -59,7 +65,7 @@ class Equalize(Repair, frozen=True, tag="equalize"):
         folded = without_batchnorm(network.handle)
         pairs = equalizable(folded)
         if not pairs:
-            return model.noting(Note("pass-left-out", "equalize found no two layers it could even out"))
+            return model.noting(Note("pass-left-out", "equalize left out: no two layers can be equalized"))
         with context.progress.step("equalizing", SWEEPS) as advance:
             inputs = context.reference.splits.calibrate.inputs
             by_weights = self.balance == "weights" or (self.balance == "auto" and not self.per_channel)
@@ -74,7 +80,7 @@ class Equalize(Repair, frozen=True, tag="equalize"):
             return model.noting(
                 Note(
                     "pass-left-out",
-                    "equalize left out: the function would have changed by more than rounding",
+                    "equalize left out: outputs of the float model would change by more than rounding",
                 )
             )
         return keep_if_better("equalize", model, with_handle(model, folded), self, context)

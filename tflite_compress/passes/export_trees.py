@@ -1,4 +1,4 @@
-"""Writing a forest as ``.tflite``; see ``trees.export``."""
+"""Convert a forest to ``.tflite``; see ``trees.export``."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @register
 class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
-    """Write the forest as a ``.tflite`` of builtin operators.
+    """Convert the forest to a ``.tflite`` of builtin operators.
 
     Attributes:
-        form: ``traversal`` walks down the trees, ``matrix`` evaluates all splits at once; ``auto`` chooses
-            the form with the lower estimated time.
-        tables: The runtime that tables are stored for; ``auto`` takes the device's.
-        missing: Handling of missing values (NaN): ``keep`` as in the source, ``none`` not at all, ``auto`` as
-            in the source if the data contain some.
-        batch: Samples at a time.
+        form: ``traversal`` follows each tree from root to leaf, ``matrix`` evaluates all splits at once.
+            ``auto`` chooses the form with the lower estimated latency.
+        tables: Runtime whose lookup operators read the tables; ``auto`` takes the device's.
+        missing: Missing values (NaN): ``keep`` handles them as the original forest does, ``none`` does not
+            handle them, ``auto`` handles them if the data contain some.
+        batch: Batch size of the file.
     """
 
     stage: ClassVar = Stage.CONVERT
@@ -37,7 +37,7 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
 
     @property
     def precision(self) -> Literal["float32"]:
-        """The type it computes in; tables may be narrower."""
+        """The type of the arithmetic; tables may be narrower."""
         return "float32"
 
     @property
@@ -47,21 +47,26 @@ class ExportTrees(ConversionPass, frozen=True, tag="export_trees"):
 
     @property
     def per_channel(self) -> bool:
-        """True: each feature has a scale of its own."""
+        """True: each feature has its own scale."""
         return True
 
     def resolve(self, conversion: ConversionPass, device: Device) -> ExportTrees:
-        """Fill in the runtime that tables are stored for."""
+        """Fill in the runtime whose operators read the tables."""
         if self.tables != "auto":
             return self
         return msgspec.structs.replace(self, tables="tflm" if device.runtime.name == "tflm" else "litert")
 
     def baseline(self) -> ExportTrees:
-        """Return the settings of the file that results are compared with: the same tables, all trees."""
+        """Return the settings of the baseline: the same tables, all trees."""
         return ExportTrees(tables="tflm" if self.tables == "tflm" else "litert")
 
     def apply(self, model: FloatModel, context: Context) -> ConvertedModel:
-        """Write the file in the form asked for."""
+        """Return the forest as a ``.tflite``.
+
+        Args:
+            model: A forest.
+            context: Samples that show whether missing values occur.
+        """
         from tflite_compress.passes.algorithms.forest_score import network_of
         from tflite_compress.trees.export import TensorNames, cheaper_form, export_forest
 

@@ -1,4 +1,4 @@
-"""Storing equal subtrees of a forest once, without splits that decide nothing; see ``trees.merge``."""
+"""Store equal subtrees of a forest once; see ``trees.merge``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from tflite_compress.passes.values import FloatModel
 
 @register
 class MergeSubtrees(FloatPass, frozen=True, tag="merge_subtrees"):
-    """Store equal subtrees once and remove splits that decide nothing. Outputs do not change."""
+    """Store equal subtrees once and remove splits that separate no samples. Outputs do not change."""
 
     stage: ClassVar = Stage.QUANTIZE
     domain: ClassVar = Domain.FOREST
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Mark the forest for sharing, after taking out what decides nothing."""
+        """Return the forest with shared subtrees.
+
+        Args:
+            model: A forest.
+            context: Progress of the run.
+        """
         from tflite_compress.passes.algorithms.forest_score import network_of, with_forest
         from tflite_compress.trees.merge import merge_subtrees
 

@@ -1,4 +1,4 @@
-"""Cutting splits that matter little out of all trees of a forest; see ``trees.cost_complexity``."""
+"""Remove splits of trees that contribute little; see ``trees.cost_complexity``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tflite_compress.support.notes import Note
 
 @register
 class PruneTrees(FloatPass, frozen=True, tag="prune_trees"):
-    """Cost-complexity pruning of a forest, as far as accuracy allows.
+    """Remove splits by cost-complexity pruning, as many as the accuracy drop allows.
 
     Attributes:
         share: Share of ``max_drop`` that the accuracy may drop by after this pass; 0 leaves the pass out.
@@ -28,7 +28,12 @@ class PruneTrees(FloatPass, frozen=True, tag="prune_trees"):
         return share_in_words("pruned trees", self.share)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Prune at the largest complexity parameter that keeps the budget, found by bisection."""
+        """Return the forest pruned at the largest complexity parameter that keeps the accuracy.
+
+        Args:
+            model: A forest.
+            context: Samples to measure accuracy on, and the allowed accuracy drop.
+        """
         import numpy as np
 
         from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
@@ -43,7 +48,7 @@ class PruneTrees(FloatPass, frozen=True, tag="prune_trees"):
                 found.append(pruning_order(tree))
                 advance(1)
         alphas = np.unique(np.concatenate([w.alpha[np.isfinite(w.alpha)] for w in found] or [np.zeros(0)]))
-        low, high = 0, len(alphas)  # of the alphas, the first ``low`` are known to be within the budget
+        low, high = 0, len(alphas)  # bisection: the first ``low`` alphas keep the accuracy
         kept = forest
         while low < high:
             middle = (low + high + 1) // 2
@@ -53,5 +58,7 @@ class PruneTrees(FloatPass, frozen=True, tag="prune_trees"):
             else:
                 high = middle - 1
         if kept is forest:
-            return model.noting(Note("pass-left-out", "no split could be cut within the accuracy allowed"))
+            return model.noting(
+                Note("pass-left-out", "no split can be removed within the allowed accuracy drop")
+            )
         return with_forest(model, kept)

@@ -1,4 +1,4 @@
-"""Thresholds and leaves of a forest as int8 or int16; see ``trees.quantize``."""
+"""Quantize thresholds and leaves of a forest to int8 or int16; see ``trees.quantize``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tflite_compress.support.notes import Note
 
 @register
 class QuantizeTrees(FloatPass, frozen=True, tag="quantize_trees"):
-    """Store thresholds on each feature's own scale, and leaves on one scale.
+    """Quantize thresholds with one scale per feature, and leaves with one scale.
 
     Attributes:
-        precision: Their type. A wider one is used if the accuracy drops too much. ``float32`` leaves them
-            unchanged.
+        precision: Type of thresholds and leaves. If the accuracy drops too much, a wider type is used.
+            ``float32`` leaves them unchanged.
         share: Share of ``max_drop`` that the accuracy may drop by after this pass.
     """
 
@@ -32,11 +32,16 @@ class QuantizeTrees(FloatPass, frozen=True, tag="quantize_trees"):
 
     @property
     def needs_calibration(self) -> bool:
-        """True where thresholds are quantized on each feature's range."""
+        """True if the ranges of features are measured on samples."""
         return self.precision != "float32"
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
-        """Quantize as narrowly as asked, or as accuracy allows."""
+        """Return the forest with the narrowest type that keeps the accuracy, from ``precision`` on.
+
+        Args:
+            model: A forest.
+            context: Samples to measure ranges and accuracy on, and the allowed accuracy drop.
+        """
         from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of, with_forest
         from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
@@ -56,5 +61,6 @@ class QuantizeTrees(FloatPass, frozen=True, tag="quantize_trees"):
                     return with_forest(model, candidate)
                 text = f"thresholds and leaves are {precision}: {self.precision} drops the accuracy too much"
                 return with_forest(model, candidate, Note("wider-type-chosen", text))
-        text = f"thresholds and leaves stay float32: with {wider[-1]} the accuracy drop is {lost:.4f}"
+        drop = context.reference.metrics[0].drop_in_words(lost)
+        text = f"thresholds and leaves stay float32: with {wider[-1]} the accuracy drop is {drop}"
         return model.noting(Note("pass-left-out", text))

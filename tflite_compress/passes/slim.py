@@ -1,4 +1,4 @@
-"""Slimming the flatbuffer. Each step is kept only if all outputs stay equal bit for bit."""
+"""Remove parts of the flatbuffer that no runtime reads."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ MAX_MICRO_BYTES = 2 << 20  # larger files fit no microcontroller; TFLite Micro's
 
 @register
 class Slim(FilePass, frozen=True, tag="slim"):
-    """Take out of the file what no runtime reads.
+    """Remove parts of the file that no runtime reads.
+
+    Each step is kept only if all outputs stay equal bit for bit.
 
     Attributes:
-        slim: ``safe`` shortens inner names, drops ranges and the converter's notes, and stores equal data
-            once; ``full`` also drops signatures and all metadata, which firmware has no use for and apps
-            have; ``none`` leaves the file as it is.
+        slim: ``safe`` shortens the names of inner tensors, removes recorded ranges and the converter's
+            metadata, and stores equal buffers once. ``full`` also removes signatures and all metadata, which
+            apps read and firmware does not. ``none`` leaves the file unchanged.
     """
 
     stage: ClassVar = Stage.SLIM
@@ -34,14 +36,14 @@ class Slim(FilePass, frozen=True, tag="slim"):
     slim: Literal["none", "safe", "full"] = "safe"
 
     def apply(self, model: ConvertedModel, context: Context) -> ConvertedModel:
-        """Slim a converted model.
+        """Return the model with a smaller file and the same outputs.
 
         Args:
             model: A converted model.
-            context: Gives the samples outputs are compared on.
+            context: Calibration samples, on which outputs are compared.
 
-        Raises:
-            ConversionError: The model is not converted yet.
+        Returns:
+            The model. A note names each step that is left out because it would change an output.
         """
         from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
@@ -69,7 +71,10 @@ class Slim(FilePass, frozen=True, tag="slim"):
 
 
 def _comparison(model: ConvertedModel, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes], bool]:
-    """A test whether a file gives the model's outputs, in LiteRT and, where it runs there, TFLite Micro."""
+    """Return a function that compares a file's outputs with the model's, in LiteRT and TFLite Micro.
+
+    TFLite Micro is left out if it cannot run the model.
+    """
     import numpy as np
 
     from tflite_compress.runtimes.litert import predict
@@ -82,7 +87,7 @@ def _comparison(model: ConvertedModel, inputs: tuple[np.ndarray, ...]) -> Callab
         try:
             micro_before = predict_raw(model.flatbuffer, inputs, ports)
         except ConversionError:
-            micro_before = None  # an operator or type TFLite Micro does not have
+            micro_before = None  # TFLite Micro lacks an operator or a type
 
     def same(content: bytes) -> bool:
         try:

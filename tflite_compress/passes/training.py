@@ -10,15 +10,15 @@ from tflite_compress.passes.base import Count, FloatPass, Rate, Share, Whole
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long and how fast a pass trains. What is None is taken from the pass's own defaults.
+    """Settings of fine-tuning. A setting that is None takes the default of the pass.
 
     Attributes:
-        epochs: Passes over the training data; 0 leaves it to ``min_steps``, which may be part of one.
-        min_steps: Train at least this many batches, so that small data sets get enough.
-        batch_size: Samples in a batch.
-        learning_rate: Adam's first learning rate. It falls to 2 % of that along a cosine.
-        distill: Weight of the original model's output in the target, from 0 to 1. The label has the rest;
-            1 where there are no labels.
+        epochs: Number of passes over the training data. With 0, only ``min_steps`` counts.
+        min_steps: Minimum number of batches, for small data sets.
+        batch_size: Samples per batch.
+        learning_rate: Initial learning rate of Adam. It decays to 2 % of this value along a cosine.
+        distill: Weight of the original model's output in the training target, from 0 to 1. The label has the
+            remaining weight. Without labels, the weight is 1.
     """
 
     epochs: Whole | None = None
@@ -28,7 +28,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     distill: Share | None = None
 
     def filled_from(self, usual: Training) -> Training:
-        """Return these settings with what is None taken from ``usual``."""
+        """Return these settings with the values of ``usual`` for those that are None."""
         given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
         return msgspec.structs.replace(usual, **given)
 
@@ -37,9 +37,9 @@ class TrainingPass(FloatPass, frozen=True, kw_only=True):
     """A pass that fine-tunes a network.
 
     Attributes:
-        usual_training: The pass's defaults; all are given.
-        may_skip_training: True for a pass that also works with no training at all.
-        training: How long and how fast it trains.
+        usual_training: Defaults of the pass. None of them is None.
+        may_skip_training: True if the pass also works without training.
+        training: Settings of fine-tuning.
     """
 
     usual_training: ClassVar[Training]
@@ -48,7 +48,7 @@ class TrainingPass(FloatPass, frozen=True, kw_only=True):
     training: Training = Training()
 
     def __post_init__(self) -> None:
-        """Fill in the pass's defaults, so that equal trainings are equal values.
+        """Fill in the defaults of the pass, so that equal trainings compare as equal.
 
         Raises:
             ValueError: Nothing would be trained.

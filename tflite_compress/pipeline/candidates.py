@@ -140,7 +140,9 @@ def run_plan(
             break
         left = [r for r in plan.candidates[index + 1 :] if not _pointless(r, attempt, max_drop, check)]
         if left:
-            lost = f"loses {attempt.drop:.4f}, more than {max_drop:g}"
+            metric = context.reference.metrics[0]
+            drop, accepted = metric.drop_in_words(attempt.drop), metric.drop_in_words(max_drop)
+            lost = f"accuracy drop {drop}, accepted: {accepted}"
             reason = attempt.error or attempt.violation or lost
             context.progress.say(
                 f"{plan.device.name}: {describe(recipe)}: {reason}; trying {describe(left[0])}"

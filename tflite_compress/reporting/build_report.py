@@ -161,7 +161,7 @@ def build_report(found: Findings) -> Report:
 
 def _notes(found: Findings, report: Report) -> tuple[Note, ...]:
     further = tuple(
-        Note("candidate-rejected", f"{describe(a.recipe)} was rejected: {_rejection(a)}")
+        Note("candidate-rejected", f"{describe(a.recipe)} was rejected: {_rejection(a, found.reference)}")
         for a in itertools.takewhile(lambda a: a is not found.chosen, found.attempts)
     )
     return unique_notes(
@@ -174,8 +174,9 @@ def _notes(found: Findings, report: Report) -> tuple[Note, ...]:
     )
 
 
-def _rejection(attempt: Attempt) -> str:
-    return attempt.error or attempt.violation or f"accuracy drop {attempt.drop:.4f}"
+def _rejection(attempt: Attempt, reference: Reference) -> str:
+    drop = reference.metrics[0].drop_in_words(attempt.drop)
+    return attempt.error or attempt.violation or f"accuracy drop {drop}"
 
 
 def _summary(chosen: Attempt) -> str:

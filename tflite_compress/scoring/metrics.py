@@ -38,6 +38,13 @@ class Metric:
             return before - after
         return (after - before) / max(abs(before), 1e-12)
 
+    def drop_in_words(self, drop: float) -> str:
+        """Return an accuracy drop with its unit: ``1.23 points``, for errors ``12.3 % more``."""
+        figure = f"{100 * drop:.3g}"
+        if not self.higher_is_better:
+            return f"{figure} % more"
+        return f"{figure} point" if figure == "1" else f"{figure} points"
+
 
 @dataclass(frozen=True)
 class Head:

@@ -109,7 +109,7 @@ def end_reason(goal: Goal, candidate: Candidate, best: Sequence[Candidate]) -> s
     if goal.is_feasible(outcome) and "drop" not in goal.objectives:
         return "good"
     if len(candidate.outcomes) >= len(candidate.stages(goal.efforts)):
-        return "good" if goal.is_feasible(outcome) else "loses too much"
+        return "good" if goal.is_feasible(outcome) else "accuracy drop too large"
     if is_beaten(goal, candidate, best):
         return "dominated"
     if stage and outcome.drop > PATIENCE[min(stage, len(PATIENCE) - 1)] * max(goal.max_drop, MIN_ALLOWED):

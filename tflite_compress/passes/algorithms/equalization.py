@@ -143,10 +143,10 @@ def _widths(kernel: np.ndarray, layer: Layer, depth: int, outputs: bool) -> np.n
 
 
 def absorb(model: KerasModel, pairs: list[Pair], inputs: tuple[np.ndarray, ...]) -> None:
-    """High-bias absorption (section 4.1.3): what every value of a channel exceeds goes into the next bias.
+    """Subtract the smallest value of each channel from its bias and add its effect to the next layer's bias.
 
-    Only between layers where it is exact: directly behind a ReLU, into a Dense layer or a convolution without
-    padding, and by no more than the smallest value the samples show.
+    This is the paper's high-bias absorption (section 4.1.3), in place. It is done only where outputs on the
+    samples stay equal: behind a ReLU, before a Dense layer or a convolution without padding.
     """
     from tflite_compress.support.backend import tf_keras
 

@@ -24,32 +24,33 @@ STRETCH, ZETA = 1.2, -0.1  # the rectified sigmoid of equation 23
 REGULARIZATION = 0.01
 
 
-FREE_SHARE = 0.2  # of the steps, before roundings are pushed to up or down
-
-
+FREE_SHARE = 0.2  # of the steps, before the regularizer pushes each rounding up or down
 CLIPS = np.linspace(0.5, 1.0, 26)
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The numbers a kernel can be rounded to.
+    """The values that the weights of a kernel can be rounded to.
 
     Attributes:
-        scale: Distance between them; broadcasts to the kernel.
-        max_step: They go from ``-max_step`` to ``max_step`` steps.
+        scale: Step size; broadcasts to the kernel.
+        max_step: Largest number of steps from zero, in either direction.
     """
 
     scale: np.ndarray
     max_step: int
 
     def below(self, kernel: np.ndarray) -> np.ndarray:
-        """Steps to the number just below each weight."""
+        """Return the number of steps to the value just below each weight."""
         steps = np.floor(kernel / self.scale + 1e-4)
         return np.asarray(np.clip(steps, -self.max_step, self.max_step), np.float32)
 
 
 def step_grid(layer: Any, bits: int, per_channel: bool) -> Grid:
-    """Step sizes as the converter will choose them; for 4 bits from weights clipped at least error."""
+    """Return the grid of a layer's kernel.
+
+    Step sizes equal the converter's. 4-bit weights are clipped at the threshold with the smallest error.
+    """
     kernel = layer.get_weights()[0]
     axes, max_step = scale_axes(layer, kernel, per_channel), 2 ** (bits - 1) - 1
     widest = np.maximum(np.max(np.abs(kernel), axis=axes, keepdims=True), 1e-12)

@@ -1,4 +1,4 @@
-"""Ordering trees by what each adds, and choosing how many to keep; see pass ``drop_trees``."""
+"""Order the trees of a forest and choose how many to keep; see pass ``drop_trees``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import numpy as np
 
 from tflite_compress.passes.base import Context
 
-MAX_CELLS = 40_000_000  # numbers in the table of what each tree adds for each sample
-
-
+MAX_CELLS = 40_000_000  # of the table with the value of each tree for each sample
 RIDGE = 1e-4
-
-
 WINDOW = 5
-
-
 MIXTURES = 3
 
 
 def fewest_trees(losses: list[float], budget: float, strict: bool) -> int:
-    """The fewest trees that keep the budget, and so do those with some more on the average.
+    """Return the smallest number of trees that keeps the accuracy.
 
-    A few trees may do well by chance where more did not; the verdict would then come out otherwise.
+    A small number may keep it by chance on the samples held out for choosing. So larger numbers must keep it
+    too.
+
+    Args:
+        losses: Accuracy drop with 1, 2, ... trees.
+        budget: Allowed accuracy drop.
+        strict: True if each larger number must keep the accuracy; False if the mean over the next ones must.
+
+    Returns:
+        The number of trees; ``len(losses) + 1`` if none keeps the accuracy.
     """
     for kept in range(1, len(losses) + 1):
         further = losses[kept - 1 :]
@@ -34,7 +37,15 @@ def fewest_trees(losses: list[float], budget: float, strict: bool) -> int:
 
 
 def fitting_samples(context: Context, width: int) -> np.ndarray:
-    """Training and choosing samples and mixtures of them, as many as memory bears; answers need no labels."""
+    """Return samples to fit weights on: training samples, those held out for choosing, and mixtures of them.
+
+    Args:
+        context: The samples and the seed.
+        width: Number of values per sample in the table of tree values; bounds the number of samples.
+
+    Returns:
+        Samples without labels, shape (samples, features).
+    """
     from tflite_compress.trees.mixtures import add_mixtures
 
     splits = context.reference.splits
@@ -43,17 +54,22 @@ def fitting_samples(context: Context, width: int) -> np.ndarray:
 
 
 def by_tree(values: np.ndarray) -> np.ndarray:
-    """(samples, trees, columns) as (trees, samples times columns)."""
+    """Return values of shape (samples, trees, columns) with shape (trees, samples * columns)."""
     return values.transpose(1, 0, 2).reshape(values.shape[1], -1)
 
 
 def pursuit(
     table: np.ndarray, target: np.ndarray, advance: Callable[[int], None]
 ) -> tuple[list[int], list[np.ndarray]]:
-    """Orthogonal matching pursuit on rows of ``table``.
+    """Select rows of a table by orthogonal matching pursuit.
+
+    Args:
+        table: Values, shape (rows, values).
+        target: Values that the weighted sum of rows approximates, shape (values,).
+        advance: Called with 1 for each selected row.
 
     Returns:
-        The rows in the order taken, and after each the weights of all taken so far.
+        The rows in the order of selection, and after each selection the weights of all rows selected so far.
     """
     gram, wanted = table @ table.T, table @ target
     norms = np.sqrt(np.maximum(np.diag(gram), 1e-30))
