@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 
 from tests.inspection.test_inspect_file import converted  # noqa: F401
+from tests.runtimes.stateful import accumulator
 from tests.timing.models import dense
 from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes.litert import LiteRTModel
-from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import operator_names, unpack
 from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.tensor_specs import read_signature
-from tflite_compress.timing.prefixes import cut_model, find_cuts
+from tflite_compress.timing import cut_timing
+from tflite_compress.timing.cut_timing import CutPlan, CutSettings, time_cuts
+from tflite_compress.timing.interleaved import Contender
+from tflite_compress.timing.prefixes import CutModel, find_cuts
 from tflite_compress.timing.profile import profile, profile_content
 from tflite_compress.timing.roofline import measure_roofline
+from tflite_compress.timing.timed_process import Child
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -27,15 +31,16 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.mark.parametrize("name", ["float32", "float16", "int8"])
 def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> None:  # noqa: F811
     content = converted[name].read_bytes()
-    cuts = list(cut_model(content))
-    assert [cut.index for cut in cuts] == find_cuts(unpack(content))
-    kinds = [len([k for k in operator_names(c.content) if k != "DEQUANTIZE"]) for c in cuts]
-    assert kinds == sorted(kinds) and all(len(a.content) <= len(content) for a in cuts)
+    model = CutModel(content)
+    assert model.cuts == find_cuts(unpack(content))
+    cuts = [model.cut(place) for place in model.cuts]
+    kinds = [len([k for k in operator_names(c) if k != "DEQUANTIZE"]) for c in cuts]
+    assert kinds == sorted(kinds) and all(len(a) <= len(content) for a in cuts)
     for cut in cuts:
-        Path("cut.tflite").write_bytes(cut.content)
-        assert read_validated("cut.tflite") == cut.content
+        Path("cut.tflite").write_bytes(cut)
+        assert read_validated("cut.tflite") == cut
     outputs = []
-    for file in (content, cuts[-1].content):
+    for file in (content, cuts[-1]):
         ports = read_signature(file)
         samples = random_data(ports, 1)
         named = LiteRTModel(file, tuple(p.name for p in ports.inputs), tuple(p.name for p in ports.outputs))
@@ -47,8 +52,8 @@ def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> 
 
 def test_a_branch_stays_alive(converted: dict[str, Path]) -> None:  # noqa: F811
     """Behind the branch the cut gives both what goes round it and the branch itself."""
-    cuts = list(cut_model(converted["float32"].read_bytes()))
-    assert [len(read_signature(c.content).outputs) for c in cuts][:3] == [1, 2, 1]
+    model = CutModel(converted["float32"].read_bytes())
+    assert [len(read_signature(model.cut(place)).outputs) for place in model.cuts[:3]] == [1, 2, 1]
 
 
 @pytest.mark.parametrize("kernels", ["xnnpack", "no-delegate"])
@@ -61,16 +66,65 @@ def test_every_operator_gets_its_row(converted: dict[str, Path], name: str, kern
     assert found.total_ms > 0 and "growing prefixes" in found.method
 
 
-def test_many_operators_are_refused_before_anything_is_cut() -> None:
-    """All cuts of a large model together take gigabytes."""
+def test_many_operators_are_timed_in_groups() -> None:
+    """The rows cover all operators, memory stays bounded, and the note says how many cuts were timed."""
     content = dense(256, 60)
-    tracemalloc.start()
-    try:
-        with pytest.raises(ModelError, match="60 operators; 1 to 20"):
-            profile_content(content, "dense", max_operators=20)
-        assert tracemalloc.get_traced_memory()[1] < 6 * len(content)
-    finally:
-        tracemalloc.stop()
+    start = time.perf_counter()
+    found = profile_content(content, "dense", seconds=0.1)
+    assert time.perf_counter() - start < 15
+    assert sum(1 + len(row.joined) for row in found.rows) == 60 and found.rows[-1].index == 59
+    assert sum(row.macs or 0 for row in found.rows) == 60 * 256**2
+    limited = [note for note in found.notes if note.code == "cuts-limited"]
+    assert bool(limited) == (len(found.rows) < 60)
+
+
+def test_few_cuts_are_loaded_at_once() -> None:
+    """Batches share one cut, so that every operator's time is the difference of two cuts in one process."""
+    model = CutModel(dense(64, 7))
+    inputs = random_data(read_signature(dense(64, 7)), 1).raw
+    done: list[int] = []
+    plan = CutPlan(tuple(model.cuts), at_once=3)
+    found = time_cuts(model, plan, CutSettings(inputs, "xnnpack", 1, 0.2), done.append)
+    assert done == [3, 2, 2] and found.places == model.cuts and len(found.own_ms) == 7
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_refused_cut_joins_the_next_operator(monkeypatch: pytest.MonkeyPatch, crash: bool) -> None:
+    content = dense(64, 4)
+    bad = content[:8] + b"\xff" * 64 if not crash else content
+    cut = CutModel.cut
+    monkeypatch.setattr(
+        CutModel, "cut", lambda self, last: bad if last == 1 and not crash else cut(self, last)
+    )
+    if crash:
+        real = cut_timing.load_into
+
+        def load(child: Child, contender: Contender, folder: Path) -> object:
+            if len(read_signature(contender.content).outputs) and contender.content == cut(
+                CutModel(content), 1
+            ):
+                child._process.kill()
+            return real(child, contender, folder)
+
+        monkeypatch.setattr(cut_timing, "load_into", load)
+    found = profile_content(content, "dense", seconds=0.5)
+    assert [(row.index, row.joined) for row in found.rows] == [
+        (0, ()),
+        (2, ("FULLY_CONNECTED",)),
+        (3, ()),
+    ]
+    (note,) = found.notes
+    assert note.code == "cuts-refused" and "behind operator 1, FULLY_CONNECTED" in note.text
+    assert found.rows[1].kinds == "2 FULLY_CONNECTED"
+
+
+def test_operators_without_outputs_belong_to_the_next(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "stream.tflite"
+    path.write_bytes(accumulator())
+    code, out, _ = run("profile", path, "--seconds=0.2", "--json")
+    rows = json.loads(out)["rows"]
+    assert code == 0 and [row["operator"] for row in rows] == ["READ_VARIABLE", "ASSIGN_VARIABLE"]
+    assert [row["joined"] for row in rows] == [["CALL_ONCE", "VAR_HANDLE"], ["ADD"]]
 
 
 def test_the_heavy_operator_takes_the_time(run: Run, tmp_path: Path) -> None:

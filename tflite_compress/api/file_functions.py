@@ -214,14 +214,15 @@ def profile(
         kernels: Kernels of LiteRT.
         data: A sample to run; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
-        seconds: Approximate time to measure, in seconds.
+        seconds: Approximate time for everything, in seconds. Models with many operators, or slow ones, are
+            timed in groups of operators.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
-        One row per operator with its time in ms, MACs, and what this machine could reach.
+        One row per operator or group with its time in ms, MACs, and what this machine could reach.
 
     Raises:
-        ModelError: The file is missing or damaged, the runtime refuses it, or it has too many operators.
+        ModelError: The file is missing or damaged, or the runtime refuses it.
 
     Examples:
         >>> import tflite_compress as tc

@@ -87,7 +87,7 @@ class ProfileOptions:
 
     Attributes:
         kernels: Kernels of LiteRT.
-        seconds: Approximate time to measure.
+        seconds: Approximate time for everything. Large models are timed in groups of operators.
     """
 
     kernels: Literal["xnnpack", "no-delegate", "reference"] = "xnnpack"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import msgspec
+
 from tflite_compress.reporting.timing_table import number
 from tflite_compress.support.terminal import console, grid
 from tflite_compress.timing.profile import OperatorTime, Profile
@@ -18,6 +20,8 @@ def print_profile(found: Profile) -> None:
     out.print(f"{found.name}: {number(found.total_ms * 1e3)} us, {found.kernels}, {threads}", markup=False)
     out.print(f"measured on {found.where} by {found.method}", markup=False)
     headings = ("layer", "operator", "us", "share", "MACs", "bytes", "GMAC/s", "of the best", "limit")
+    for note in found.notes:
+        out.print(f"note: {note.text}", markup=False)
     table = grid(*headings, right=(2, 3, 4, 5, 6, 7))
     for row in found.rows:
         table.add_row(*_cells(row, found.total_ms))
@@ -38,9 +42,10 @@ def _cells(row: OperatorTime, total_ms: float) -> list[str]:
     reached = f"{row.gmacs_per_s / row.attainable:.0%}" if row.gmacs_per_s and row.attainable else ""
     macs = "?" if row.macs is None else f"{row.macs:,}" if row.macs else ""
     limit = row.bound or "" if reached else ""
-    return [row.layer, row.operator, time, share, macs, f"{row.moved_bytes:,}", speed, reached, limit]
+    return [row.layer, row.kinds, time, share, macs, f"{row.moved_bytes:,}", speed, reached, limit]
 
 
 def profile_record(found: Profile) -> dict[str, object]:
     """Everything as plain data."""
-    return {"schema": SCHEMA, "kind": "measured", **asdict(found)}
+    notes = [msgspec.to_builtins(note) for note in found.notes]
+    return {"schema": SCHEMA, "kind": "measured", **asdict(found), "notes": notes}

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tflite_compress.inspection.weights import find_unpacked_constants
-from tflite_compress.tflite.flatbuffer import pack, unpack
-from tflite_compress.tflite.tree import Buffer, ModelTree, Operator
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """A model up to and including one of its operators.
-
-    Attributes:
-        index: Index of the last operator in the main graph.
-        content: The file.
-    """
-
-    index: int
-    content: bytes
+from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.tree import Buffer, Graph, ModelTree, Operator
 
 
 def find_cuts(model: ModelTree) -> list[int]:
-    """Return the indices of the operators that a decoded file can be cut behind, in order of execution."""
+    """Return the indices of the operators that a decoded file can be cut behind, in order of execution.
+
+    Operators that give no values (CALL_ONCE, VAR_HANDLE, ASSIGN_VARIABLE) belong to the next operator. The
+    last cut is the whole main graph.
+    """
     graph = model.subgraphs[0]
     unpacked = find_unpacked_constants(model, graph)
-    return [i for i, op in enumerate(graph.operators or []) if int(op.outputs[0]) not in unpacked]
+    operators = list(graph.operators or [])
+    found = [i for i, op in enumerate(operators) if any(j not in unpacked for j in _values(graph, op))]
+    return [*found[:-1], len(operators) - 1] if found else []
 
 
-def cut_model(content: bytes) -> Iterator[Prefix]:
-    """Cut the main graph behind its first operator, its second, and so on.
+def _values(graph: Graph, op: Operator) -> list[int]:
+    """Return the outputs of an operator that hold values, not references to a resource."""
+    references = (schema().TensorType.RESOURCE, schema().TensorType.VARIANT)
+    return [int(i) for i in op.outputs if graph.tensors[int(i)].type not in references]
+
+
+class CutModel:
+    """A model that can be cut behind its operators.
 
     The outputs of a cut are all tensors that the rest would have read, so that no runtime skips work with an
     unused result. Weights of later operators are dropped. Operators that unpack a constant (float16 weights)
@@ -40,16 +37,22 @@ def cut_model(content: bytes) -> Iterator[Prefix]:
 
     Args:
         content: A valid ``.tflite``.
-
-    Yields:
-        One prefix per index of ``find_cuts``, one at a time; the last is the whole main graph.
     """
-    model = unpack(content)
-    model.signatureDefs, model.metadata, model.metadataBuffer = [], [], None
-    graph = model.subgraphs[0]
-    unpacked = find_unpacked_constants(model, graph)
-    for last in find_cuts(model):
-        yield Prefix(last, pack(_cut(model, last, unpacked)))
+
+    def __init__(self, content: bytes) -> None:
+        self.tree = unpack(content)
+        self.cuts = find_cuts(self.tree)
+        self._bare = copy.copy(self.tree)
+        self._bare.signatureDefs, self._bare.metadata, self._bare.metadataBuffer = [], [], None
+        self._unpacked = find_unpacked_constants(self.tree, self.tree.subgraphs[0])
+
+    def cut(self, last: int) -> bytes:
+        """Return the model up to and including an operator.
+
+        Args:
+            last: One of ``cuts``.
+        """
+        return pack(_cut(self._bare, last, self._unpacked))
 
 
 def _cut(model: ModelTree, last: int, unpacked: dict[int, int]) -> ModelTree:
@@ -57,11 +60,11 @@ def _cut(model: ModelTree, last: int, unpacked: dict[int, int]) -> ModelTree:
     rest = graph.operators[last + 1 :]
     read = {int(i) for op in graph.operators[: last + 1] for i in op.inputs}
     kept = [op for op in graph.operators[: last + 1] if not _needless(op, unpacked, read)]
-    made = [int(i) for op in kept for i in op.outputs if int(i) not in unpacked]
+    made = [i for op in kept for i in _values(graph, op) if i not in unpacked]
     wanted = {int(i) for op in rest for i in op.inputs} | {int(i) for i in graph.outputs}
     part, short = copy.copy(model), copy.copy(graph)
     short.operators = kept
-    short.outputs = [i for i in made if i in wanted] or [int(i) for i in kept[-1].outputs]
+    short.outputs = [i for i in made if i in wanted] or made[-1:]
     part.subgraphs = [short, *model.subgraphs[1:]]
     used = {int(i) for op in kept for i in [*op.inputs, *op.outputs] if i >= 0}
     needed = {graph.tensors[i].buffer for i in used | {int(i) for i in graph.inputs}}
@@ -72,8 +75,8 @@ def _cut(model: ModelTree, last: int, unpacked: dict[int, int]) -> ModelTree:
 
 def _needless(op: Operator, unpacked: dict[int, int], read: set[int]) -> bool:
     """Return True for the unpacking of a constant that no kept operator reads."""
-    output = int(op.outputs[0])
-    return output in unpacked and output not in read
+    outputs = [int(i) for i in op.outputs]
+    return any(i in unpacked for i in outputs) and not any(i in read for i in outputs)
 
 
 def _empty(buffer: Buffer) -> Buffer:

@@ -1,17 +1,18 @@
 """Profile a model: the time of each operator.
 
 LiteRT's Python interpreter has no timer for single operators. The model is therefore cut behind each
-operator, all cuts are timed interleaved in one process, and an operator's time is the difference between two
-neighbouring cuts in the same round.
+operator, neighbouring cuts are timed interleaved in one process, and an operator's time is the difference
+between two neighbouring cuts in the same round. Where the time is too short for all cuts, or LiteRT refuses
+one, several operators are timed together.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Literal
@@ -20,34 +21,36 @@ import numpy as np
 
 from tflite_compress.data.raw import samples_for
 from tflite_compress.data.sources import DataSource, Preprocess
+from tflite_compress.inspection.weights import find_unpacked_constants
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
-from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
 from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import operator_macs
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.tflite.tree import ModelTree, Tensor, shape_of
-from tflite_compress.timing.interleaved import BLOCK_MS, Contender, Kernels, load_into
+from tflite_compress.timing.cut_timing import CutPlan, CutSettings, CutTimes, plan_cuts, time_cuts
+from tflite_compress.timing.interleaved import Kernels
 from tflite_compress.timing.machine import machine_name
-from tflite_compress.timing.prefixes import cut_model, find_cuts
+from tflite_compress.timing.prefixes import CutModel
 from tflite_compress.timing.roofline import Roofline, measure_roofline
-from tflite_compress.timing.timed_process import Child
 
 METHOD = "growing prefixes: the model cut behind each operator, neighbouring cuts timed interleaved"
-MAX_OPERATORS = 400
 MAX_IN_REPR = 5
-MIN_ROUNDS, MAX_ROUNDS = 15, 400
+MAX_REFUSALS = 3
 
 
 @dataclass(frozen=True)
 class OperatorTime:
-    """The time of one operator.
+    """The time of one operator, or of several that were timed together.
 
     Attributes:
-        index: Index in the order of execution.
+        index: Index in the order of execution; of the last one of several.
         operator: Its name in ``schema.fbs``.
         layer: The Keras layer it came from, if the tensor names tell; else an empty string.
+        joined: Names of the operators before it that were timed together with it.
         type: Type of its first input in ``schema.fbs``; None if it has no input.
         ms: Median time in ms; below the measurement noise it may be slightly negative.
         low_ms: Lower end of its 95 % interval.
@@ -62,6 +65,7 @@ class OperatorTime:
     index: int
     operator: str
     layer: str
+    joined: tuple[str, ...]
     type: str | None
     ms: float
     low_ms: float
@@ -77,6 +81,12 @@ class OperatorTime:
         """True if the time is above the measurement noise."""
         return self.low_ms > 0
 
+    @property
+    def kinds(self) -> str:
+        """The operator, or all that were timed together with their counts, as text."""
+        counts = Counter([*self.joined, self.operator])
+        return ", ".join(f"{n} {kind}" if len(self.joined) else kind for kind, n in counts.items())
+
 
 @dataclass(frozen=True, repr=False)
 class Profile:
@@ -88,8 +98,11 @@ class Profile:
         kernels: The kernels used.
         threads: CPU threads.
         total_ms: Median time of the whole model in ms, in the same rounds.
-        rows: One per operator of the main graph; their times add up to the total, up to noise.
+        rows: One per operator of the main graph, or per group that was timed together; their times add up to
+            the total, up to noise.
         roofline: The machine's measured peak rates.
+        operators: Number of operators of the main graph.
+        notes: Why operators were timed together.
         method: How the times were measured.
     """
 
@@ -100,18 +113,20 @@ class Profile:
     total_ms: float
     rows: tuple[OperatorTime, ...]
     roofline: Roofline
+    operators: int
+    notes: tuple[Note, ...] = ()
     method: str = METHOD
 
     def __repr__(self) -> str:
         slowest = sorted(self.rows, key=lambda row: -row.ms)[:MAX_IN_REPR]
-        rows = "; ".join(f"{r.operator} {r.layer[-40:]} {r.ms:.4g} ms" for r in slowest)
-        text = f"<Profile of {self.name[-100:]}: {self.total_ms:.4g} ms, {len(self.rows)} operators"
+        rows = "; ".join(f"{r.kinds[:60]} {r.layer[-40:]} {r.ms:.4g} ms" for r in slowest)
+        text = f"<Profile of {self.name[-100:]}: {self.total_ms:.4g} ms, {self.operators} operators"
         return f"{text}; slowest: {rows}>"
 
     def _repr_html_(self) -> str:
         """Return the operators' times as an HTML table for notebooks."""
         rows = "".join(
-            f"<tr><td>{r.index}</td><td>{escape(r.operator)}</td><td>{escape(r.layer)}</td>"
+            f"<tr><td>{r.index}</td><td>{escape(r.kinds)}</td><td>{escape(r.layer)}</td>"
             f"<td>{f'{r.ms:.4g}' if r.is_above_noise else 'below noise'}</td></tr>"
             for r in self.rows
         )
@@ -136,14 +151,15 @@ def profile(
         kernels: ``xnnpack``, ``no-delegate`` or ``reference``.
         data: Samples, of which the first is used; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
-        seconds: Approximate time to measure.
+        seconds: Approximate time for everything. Models with many operators, or slow ones, are timed in
+            groups of operators.
         progress: Where to report progress.
 
     Returns:
-        The time of each operator of the main graph.
+        The time of each operator of the main graph, or of groups of them.
 
     Raises:
-        ModelError: The file is missing, damaged, refused by the runtime, or has too many operators.
+        ModelError: The file is missing, damaged, or refused by the runtime.
     """
     content = read_validated(Path(model))
     return profile_content(content, str(model), threads, kernels, data, preprocess, seconds, progress)
@@ -158,7 +174,6 @@ def profile_content(
     preprocess: Preprocess = "none",
     seconds: float = 5.0,
     progress: Progress | None = None,
-    max_operators: int = MAX_OPERATORS,
 ) -> Profile:
     """Profile a valid ``.tflite`` in memory; see :func:`profile`.
 
@@ -169,64 +184,86 @@ def profile_content(
         kernels: ``xnnpack``, ``no-delegate`` or ``reference``.
         data: Samples, of which the first is used; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
-        seconds: Approximate time to measure.
+        seconds: Approximate time for everything. Models with many operators, or slow ones, are timed in
+            groups of operators.
         progress: Where to report progress.
-        max_operators: Maximum number of operators.
 
     Raises:
-        ModelError: The runtime refuses it, or it has too many operators.
+        ModelError: The runtime refuses it, or it has no operators.
     """
     progress = progress or Silent()
     inputs = samples_for(read_signature(content), data, preprocess, 1)[0].first(1).raw
-    tree = unpack(content)
-    places = find_cuts(tree)
-    if not places or len(places) > max_operators:
-        raise ModelError(
-            f"{name or 'the file'} has {len(places)} operators; 1 to {max_operators} can be profiled",
-            "Use benchmark, which times the whole model.",
+    model = CutModel(content)
+    if not model.cuts:
+        raise ModelError(f"{name or 'the file'} has no operators to time", None)
+    settings = CutSettings(inputs, kernels, threads, seconds)
+    graph = model.tree.subgraphs[0]
+    with progress.step("choosing what to time"):
+        start = time.perf_counter()
+        plan = plan_cuts(model, settings)
+        settings = replace(settings, seconds=seconds - (time.perf_counter() - start))
+    title = f"timing {len(plan.places)} parts of {len(graph.operators)} operators"
+    with progress.step(title, len(plan.places)) as advance:
+        times = time_cuts(model, plan, settings, advance)
+    best = measure_roofline({type_name(t.type) for t in graph.tensors}, kernels, threads)
+    spans = zip([-1, *times.places], times.places, times.own_ms, strict=False)
+    rows = tuple(_row(model.tree, range(before + 1, last + 1), own, best) for before, last, own in spans)
+    return Profile(
+        name,
+        f"this machine ({machine_name()})",
+        kernels,
+        threads,
+        float(np.median(times.total_ms)),
+        rows,
+        best,
+        len(graph.operators),
+        tuple(_notes(model, plan, times)),
+    )
+
+
+def _notes(model: CutModel, plan: CutPlan, times: CutTimes) -> Iterator[Note]:
+    """Say why operators were timed together."""
+    if len(plan.places) < len(model.cuts):
+        text = (
+            f"{len(plan.places)} of {len(model.cuts)} possible cuts were timed in the time given: a row "
+            "stands for several operators; give more seconds for more rows"
         )
-    with progress.step(f"timing {len(places)} operators"):
-        cuts = (Contender(name, c.content, inputs, kernels, threads) for c in cut_model(content))
-        rounds = _rounds(cuts, seconds)
-    types = {type_name(t.type) for t in tree.subgraphs[0].tensors}
-    best = measure_roofline(types, kernels, threads)
-    own = np.diff(rounds, axis=1, prepend=0)
-    rows = tuple(_row(tree, place, own[:, i], best) for i, place in enumerate(places))
-    total = float(np.median(rounds[:, -1]))
-    return Profile(name, f"this machine ({machine_name()})", kernels, threads, total, rows, best)
+        yield Note("cuts-limited", text)
+    if times.refused:
+        graph = model.tree.subgraphs[0]
+        shown = "; ".join(
+            f"behind operator {place}, {operator_name(model.tree, graph.operators[place])}: {reason}"
+            for place, reason in times.refused[:MAX_REFUSALS]
+        )
+        more = f"; {len(times.refused) - MAX_REFUSALS} more" if len(times.refused) > MAX_REFUSALS else ""
+        text = (
+            f"LiteRT refuses {len(times.refused)} of {len(plan.places)} cuts, whose operators count to the "
+            f"next row ({shown}{more})"
+        )
+        yield Note("cuts-refused", text)
 
 
-def _rounds(cuts: Iterable[Contender], seconds: float) -> np.ndarray:
-    """Time the cuts interleaved; return ms of shape (rounds, cuts)."""
-    with contextlib.ExitStack() as stack:
-        child = stack.enter_context(Child("LiteRT"))
-        for cut in cuts:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tflite-compress-"))
-            load_into(child, cut, Path(folder))
-        warm = np.asarray(child.run_interleaved(3, 3))
-        longest = float(warm[-1, -1])
-        runs = max(1, min(50, round(BLOCK_MS / max(longest, 1e-3) / 4)))
-        round_ms = float(warm[-1].sum()) * runs
-        count = int(np.clip(seconds * 1e3 / max(round_ms, 1e-3), MIN_ROUNDS, MAX_ROUNDS))
-        return np.asarray(child.run_interleaved(runs, count))
-
-
-def _row(tree: ModelTree, index: int, own: np.ndarray, best: Roofline) -> OperatorTime:
+def _row(tree: ModelTree, indices: range, own: np.ndarray, best: Roofline) -> OperatorTime:
+    """Return the time of operators that were timed together."""
     graph = tree.subgraphs[0]
-    op = graph.operators[index]
-    kind = operator_name(tree, op)
+    unpacked = find_unpacked_constants(tree, graph)
+    every = [graph.operators[i] for i in indices]
+    operators = [op for op in every if not any(int(i) in unpacked for i in op.outputs)] or every
+    last, kinds = operators[-1], [operator_name(tree, op) for op in operators]
     ms, low, high = _median(own)
-    macs = operator_macs(kind, op, graph)
-    moved = sum(_bytes(graph.tensors[i]) for i in [*op.inputs, *op.outputs] if i >= 0)
-    type_ = type_name(graph.tensors[op.inputs[0]].type) if len(op.inputs) else None
+    counted = [operator_macs(kind, op, graph) for kind, op in zip(kinds, operators, strict=True)]
+    macs = None if any(n is None for n in counted) else sum(n or 0 for n in counted)
+    moved = sum(_bytes(graph.tensors[i]) for op in operators for i in [*op.inputs, *op.outputs] if i >= 0)
+    type_ = type_name(graph.tensors[last.inputs[0]].type) if len(last.inputs) else None
     attainable = None if type_ is None else best.attainable(type_, macs or 0, moved)
     bound: Literal["compute", "memory"] | None = None
     if type_ is not None and attainable is not None:
         bound = "compute" if attainable == best.gmacs_per_s[type_] else "memory"
     return OperatorTime(
-        index,
-        kind,
-        own_name(tensor_name(graph.tensors[op.outputs[0]]), kind) if len(op.outputs) else "",
+        indices[-1],
+        kinds[-1],
+        own_name(tensor_name(graph.tensors[last.outputs[0]]), kinds[-1]) if len(last.outputs) else "",
+        tuple(kinds[:-1]),
         type_,
         ms,
         low,

@@ -147,6 +147,10 @@ class Child:
         """Return the mean time in ms per run of a loop without a clock in it."""
         return float(self._ask({"do": "loop", "runs": runs}, _LoopReply).ns) / 1e6 / runs
 
+    def is_alive(self) -> bool:
+        """Return False if the process has ended, as after a crash."""
+        return self._process.poll() is None
+
     def peak_bytes(self) -> int:
         """Return the peak memory of the process so far."""
         return self._ask({"do": "memory"}, _MemoryReply).peak_bytes
