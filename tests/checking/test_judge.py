@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.custom import rename_operator, window_file
 from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.contents import read_contents
 from tflite_compress.checking.evidence import Evidence
@@ -268,11 +269,49 @@ def test_estimates_agree_with_what_they_were_derived_from(keras: Any) -> None:
 
     model = build(fashion.build_resnet8(), precision="int8", integer_io=True)
     found = read_contents(unpack(model), len(model))
-    assert sum(op.macs for op in found.operators) == pytest.approx(12.5e6, rel=0.35)
+    assert sum(op.macs or 0 for op in found.operators) == pytest.approx(12.5e6, rel=0.35)
     published = 120e6 / 2.567 / 12.5e6
     table = cycle_table()["cortex-m4"]
-    per_mac = count_cycles(found, table) / sum(op.macs for op in found.operators)
+    per_mac = count_cycles(found, table) / sum(op.macs or 0 for op in found.operators)
     assert table.low * per_mac < published < table.high * per_mac
+
+
+def test_an_estimate_says_what_it_covers() -> None:
+    """SVDF layers have MACs; a custom operator has none that are known, so the estimate is a lower bound."""
+    assembly, device = Assembly("svdf"), load_device("stm32h743")
+    start = assembly.tensor("x", (1, 16), "int8")
+    shapes = {"feature": (64, 16), "time": (64, 10)}
+    weights = [assembly.constant(name, np.ones(shape, np.int8)) for name, shape in shapes.items()]
+    state = assembly.tensor("state", (1, 640), "int8")
+    last = assembly.operator("SVDF", [start, *weights, -1, state], "y", (1, 64), "int8")
+    content = assembly.finished({"x": start}, {"y": assembly.operator("TANH", [last], "z", (1, 64), "int8")})
+    known = estimate_latency(read_contents(unpack(content), 0), device)
+    assert known is not None and "covers 2 of 2 operators and 1,664 MACs" in known.source
+    assert known.value > 1664 * cycle_table()["cortex-m7"].dense / 480e3
+    partly = read_contents(unpack(rename_operator(content, "TANH", "MyOwn")), 0)
+    found = estimate_latency(partly, device)
+    assert found is not None and "covers 1 of 2 operators and 1,664 MACs, not MyOwn" in found.source
+
+
+def test_an_estimate_that_leaves_out_operators_meets_no_limit() -> None:
+    verdict = check(evidence_of(window_file()), load_device("stm32h743"), Limits(latency_ms=1000))
+    assert not verdict.fits  # 16-bit operators have no estimate
+    content = rename_operator(small_tanh(), "TANH", "MyOwn")
+    evidence = Evidence(content, random_data(read_signature(content), 1).raw)
+    latency = next(
+        f
+        for f in check(evidence, load_device("stm32h743"), Limits(latency_ms=1000)).findings
+        if f.subject == "latency"
+    )
+    assert latency.fits is None and latency.is_blocking and latency.text.startswith("at least")
+
+
+def small_tanh() -> bytes:
+    """An int8 file with two operators."""
+    assembly = Assembly("tanh")
+    start = assembly.tensor("x", (1, 4), "int8")
+    middle = assembly.operator("LOGISTIC", [start], "y", (1, 4), "int8")
+    return assembly.finished({"x": start}, {"z": assembly.operator("TANH", [middle], "z", (1, 4), "int8")})
 
 
 def test_no_estimate_without_a_table(int8: Evidence, compressed: Path) -> None:

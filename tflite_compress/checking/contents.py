@@ -13,21 +13,11 @@ from tflite_compress.tflite.flatbuffer import (
     text_of,
     type_name,
 )
-from tflite_compress.tflite.macs import operator_macs
+from tflite_compress.tflite.operator_work import PRODUCTS, count_operator
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 from tflite_compress.tflite.tree import Operator as FileOperator
 
-_WEIGHTED = {
-    "CONV_2D": "conv",
-    "CONV_3D": "conv",
-    "TRANSPOSE_CONV": "conv",
-    "DEPTHWISE_CONV_2D": "depthwise",
-    "FULLY_CONNECTED": "dense",
-    "BATCH_MATMUL": "dense",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "dense",
-    "UNIDIRECTIONAL_SEQUENCE_RNN": "dense",
-}
 _BETWEEN_TYPES = ("QUANTIZE", "DEQUANTIZE", "CAST", "TFLM_DECODE")
 _MOVES_NOTHING = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 
@@ -40,7 +30,7 @@ class Operator:
         name: As in ``schema.fbs``.
         layer: The Keras layer it came from, if the tensor names tell.
         kind: ``conv``, ``depthwise``, ``dense`` or ``other``.
-        macs: Multiply-accumulates per inference.
+        macs: Multiply-accumulates per inference; None if they are not counted.
         elements: Number of elements of its first output; 0 if it moves no data.
         precision: Precision it computes in; None if it only converts or moves values.
         four_bit: True if its weights have 4 bits.
@@ -49,7 +39,7 @@ class Operator:
     name: str
     layer: str
     kind: str
-    macs: int
+    macs: int | None
     elements: int
     precision: Precision | None
     four_bit: bool = False
@@ -114,8 +104,8 @@ def _operator(model: ModelTree, graph: Graph, op: FileOperator, decoded: set[int
     output = graph.tensors[op.outputs[0]] if len(op.outputs) else None
     elements = 1 if output is None else math.prod(max(1, d) for d in shape_of(output))
     layer = own_name(tensor_name(output), name) if output is not None else ""
-    kind = _WEIGHTED.get(name, "other")
-    macs = operator_macs(name, op, graph) or 0
+    kind = PRODUCTS[name].kind if name in PRODUCTS else "other"
+    macs = count_operator(name, op, graph)
     idle = 0 if name in _MOVES_NOTHING or name == "TFLM_DECODE" else elements
     four = any(i >= 0 and type_name(graph.tensors[i].type) == "INT4" for i in op.inputs[1:2])
     return Operator(name, layer, kind, macs, idle, _precision(name, graph, op, decoded), four)
@@ -129,12 +119,13 @@ def _name_decode(op: Operator, later: list[Operator]) -> Operator:
 
 
 def _precision(name: str, graph: Graph, op: FileOperator, decoded: set[int]) -> Precision | None:
-    """Return the precision of an operator, from the types of its first input and of its weights."""
-    if name in _BETWEEN_TYPES or not len(op.inputs) or op.inputs[0] < 0:
+    """Return the precision of an operator, from the types of its activations and of its weights."""
+    place = PRODUCTS[name].data if name in PRODUCTS else 0
+    if name in _BETWEEN_TYPES or len(op.inputs) <= place or op.inputs[place] < 0:
         return None
-    activation = type_name(graph.tensors[op.inputs[0]].type)
+    activation = type_name(graph.tensors[op.inputs[place]].type)
     weights = activation
-    if name in _WEIGHTED and len(op.inputs) > 1 and op.inputs[1] >= 0 and op.inputs[1] not in decoded:
+    if name in PRODUCTS and len(op.inputs) > 1 and op.inputs[1] >= 0 and op.inputs[1] not in decoded:
         weights = type_name(graph.tensors[op.inputs[1]].type)
     if activation == "FLOAT32":
         return "dynamic" if weights in ("INT8", "INT4", "UINT8") else "float32"
@@ -173,9 +164,9 @@ def _find_unquantized(model: ModelTree) -> tuple[str, ...]:
     for graph in model.subgraphs:
         for op in graph.operators or []:
             name = operator_name(model, op)
-            if name not in _WEIGHTED:
+            if name not in PRODUCTS:
                 continue
-            for index in (op.inputs[0], op.outputs[0]):
+            for index in (op.inputs[PRODUCTS[name].data], op.outputs[0]):
                 tensor = graph.tensors[index]
                 if type_name(tensor.type) in ("INT8", "INT16") and not _has_scales(tensor):
                     found.append(tensor_name(tensor))
@@ -186,7 +177,7 @@ def _find_asymmetric(model: ModelTree) -> tuple[str, ...]:
     found = []
     for graph in model.subgraphs:
         for op in graph.operators or []:
-            if operator_name(model, op) in _WEIGHTED and len(op.inputs) > 1 and op.inputs[1] >= 0:
+            if operator_name(model, op) in PRODUCTS and len(op.inputs) > 1 and op.inputs[1] >= 0:
                 tensor = graph.tensors[op.inputs[1]]
                 points = None if tensor.quantization is None else tensor.quantization.zeroPoint
                 if type_name(tensor.type) == "INT8" and points is not None and any(int(p) for p in points):

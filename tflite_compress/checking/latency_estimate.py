@@ -15,21 +15,36 @@ def estimate_latency(contents: Contents, device: Device) -> Measurement | None:
         device: The board; its profile names a row of the table of cycles per MAC.
 
     Returns:
-        Latency in ms with its range; None if there is no table for the core, or the model is not int8.
+        Latency in ms with its range and the share of operators it covers; None if there is no table for the
+        core, or the model is not int8.
     """
     if device.core.cycles is None or device.core.clock_mhz is None or contents.precisions != {"int8"}:
         return None
     table = cycle_table()[device.core.cycles]
     milliseconds = count_cycles(contents, table) / (device.core.clock_mhz * 1e3)
-    how = f"MACs times cycles per MAC of CMSIS-NN on {table.title} at {device.core.clock_mhz} MHz"
+    how = (
+        f"MACs times cycles per MAC of CMSIS-NN on {table.title} at {device.core.clock_mhz} MHz; "
+        f"{_describe_coverage(contents)}"
+    )
     return Measurement(
         "latency", milliseconds, "ms", "estimated", how, milliseconds * table.low, milliseconds * table.high
     )
 
 
 def count_cycles(contents: Contents, table: Cycles) -> float:
-    """Return the sum of the cycles of all operators."""
+    """Return the sum of the cycles of all operators whose work is counted."""
     each = {"conv": table.conv, "depthwise": table.depthwise, "dense": table.dense}
     return sum(
-        op.macs * each[op.kind] if op.kind in each else op.elements * table.other for op in contents.operators
+        op.macs * each[op.kind] if op.kind in each else op.elements * table.other
+        for op in contents.operators
+        if op.macs is not None
     )
+
+
+def _describe_coverage(contents: Contents) -> str:
+    """Return how many operators the estimate covers, and which it leaves out."""
+    left = [op.name for op in contents.operators if op.macs is None]
+    macs = sum(op.macs or 0 for op in contents.operators)
+    total = len(contents.operators)
+    text = f"covers {total - len(left)} of {total} operators and {macs:,} MACs"
+    return f"{text}, not {', '.join(dict.fromkeys(left))}" if left else text

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from tflite_compress.inspection.parts import measure_parts
-from tflite_compress.inspection.weights import WeightTensor, find_unpacked_constants, read_weights
+from tflite_compress.inspection.weights import WeightTensor, read_weights
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
 from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.macs import operator_macs
+from tflite_compress.tflite.macs import find_stored
+from tflite_compress.tflite.operator_work import count_operator
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
 from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
@@ -67,7 +68,7 @@ class Inspection:
         tensors: Number of tensors by type.
         weights: The weight tensors.
         parts: Bytes by purpose; they add up to the file.
-        macs: Multiply-accumulates (MACs) of all operators that can be counted.
+        macs: Multiply-accumulates (MACs) of all operators that are counted.
         activations_bytes: Peak bytes of the activations alive at the same time. A tensor arena needs at least
             this, and the runtime's own structures in addition.
     """
@@ -82,6 +83,11 @@ class Inspection:
     parts: dict[str, int]
     macs: int
     activations_bytes: int
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Names of operators whose MACs are not counted."""
+        return tuple(sorted({op.name for op in self.operators if op.macs is None}))
 
     @property
     def lossless_bytes(self) -> int:
@@ -158,7 +164,7 @@ def peak_bytes(model: ModelTree, graph: Graph) -> int:
     born: dict[int, int] = {int(i): -1 for i in graph.inputs}
     dies: dict[int, int] = {int(i): len(operators) for i in graph.outputs}
     same: dict[int, int] = {}
-    unpacked = find_unpacked_constants(model, graph)
+    unpacked = find_stored(model, graph, ("DEQUANTIZE",))
     for step, op in enumerate(operators):
         for index in (int(i) for i in op.inputs if i >= 0):
             dies[index] = max(dies.get(index, step), step)
@@ -194,7 +200,7 @@ def _rows(model: ModelTree) -> list[OperatorRow]:
                     "" if output is None else own_name(tensor_name(output), name),
                     "" if output is None else type_name(output.type),
                     () if output is None else shape_of(output),
-                    operator_macs(name, op, graph) if output is not None else 0,
+                    count_operator(name, op, graph),
                     tuple(int(i) for i in op.inputs if i in made),
                     tuple(int(i) for i in op.outputs),
                 )

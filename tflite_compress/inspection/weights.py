@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
-from tflite_compress.tflite.macs import constant, weight_inputs, zeros_in
+from tflite_compress.tflite.macs import find_stored, weight_values, zeros_in
+from tflite_compress.tflite.operator_work import weight_inputs
 from tflite_compress.tflite.slim_file import own_name
-from tflite_compress.tflite.tree import Graph, ModelTree, Tensor
+from tflite_compress.tflite.tree import ModelTree, Tensor
 
 
 @dataclass(frozen=True)
@@ -78,37 +79,29 @@ def read_weights(model: ModelTree) -> list[WeightTensor]:
     """
     found = []
     for graph in model.subgraphs:
-        stored = find_unpacked_constants(model, graph)
+        stored = find_stored(model, graph)
         for op in graph.operators or []:
             name = operator_name(model, op)
             layer = own_name(tensor_name(graph.tensors[op.outputs[0]]), name) if len(op.outputs) else ""
-            for index in weight_inputs(name, op, graph):
+            for index in weight_inputs(name, op):
                 tensor = graph.tensors[stored.get(index, index)]
-                values = constant(tensor, model)
+                values = weight_values(tensor, model)
                 if values is not None:
-                    found.append(_tensor(layer, name, tensor, values))
+                    found.append(_tensor(layer, name, tensor, values, model))
     return found
 
 
-def find_unpacked_constants(model: ModelTree, graph: Graph) -> dict[int, int]:
-    """Return the stored constant of each tensor that an operator unpacks from one, as in float16 files."""
-    return {
-        int(op.outputs[0]): int(op.inputs[0])
-        for op in graph.operators or []
-        if operator_name(model, op) == "DEQUANTIZE"
-        and constant(graph.tensors[op.inputs[0]], model) is not None
-    }
-
-
-def _tensor(layer: str, operator: str, tensor: Tensor, values: np.ndarray) -> WeightTensor:
+def _tensor(layer: str, operator: str, tensor: Tensor, values: np.ndarray, model: ModelTree) -> WeightTensor:
     entropy, distinct = entropy_bits(values)
+    kept = model.buffers[tensor.buffer].data
+    is_sparse, stored_bytes = tensor.sparsity is not None, 0 if kept is None else len(kept)
     scales = None if tensor.quantization is None else tensor.quantization.scale
     return WeightTensor(
         layer,
         operator,
         type_name(tensor.type),
         values.shape,
-        int(np.ceil(values.size * element_bytes(tensor.type))),
+        stored_bytes if is_sparse else int(np.ceil(values.size * element_bytes(tensor.type))),
         values.size,
         zeros_in(values, tensor),
         distinct,

@@ -21,7 +21,8 @@ SCHEMA = 1
 def print_inspection(found: Inspection) -> None:
     """Ports, bytes by part, operators, weights by layer."""
     out = console()
-    out.print(f"{found.path}: {found.bytes:,} bytes, {found.macs:,} MACs", markup=False)
+    missing = f" (not counted: {', '.join(found.uncounted)})" if found.uncounted else ""
+    out.print(f"{found.path}: {found.bytes:,} bytes, {found.macs:,} MACs{missing}", markup=False)
     for word, ports in (("input", found.inputs), ("output", found.outputs)):
         for port in ports:
             out.print(f"{word} {_port(port)}", markup=False)

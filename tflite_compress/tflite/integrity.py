@@ -177,13 +177,14 @@ _MIN_INPUTS = {
     **dict.fromkeys("DEQUANTIZE QUANTIZE RESHAPE SQUEEZE EXPAND_DIMS".split(), 1),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM".split(), 2),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN".split(), 2),
-    "TRANSPOSE_CONV": 3,
+    **dict.fromkeys("TRANSPOSE_CONV CONV_3D_TRANSPOSE SVDF LSTM".split(), 3),
+    "RNN": 2,
 }
 _MIN_RANK = {
     **dict.fromkeys("CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV".split(), (1, 4)),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM".split(), (0, 2)),
     **dict.fromkeys("UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN".split(), (0, 2)),
-    "CONV_3D": (1, 5),
+    **dict.fromkeys("CONV_3D CONV_3D_TRANSPOSE".split(), (1, 5)),
     "FULLY_CONNECTED": (1, 1),
     "BATCH_MATMUL": (0, 1),
 }

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import numpy_type, operator_name, tensor_name, type_name, unpack
+from tflite_compress.tflite.operator_work import count_operator, weight_inputs
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
-
-# Operators that multiply by weights, and the index of their weight input.
-_WEIGHT_INPUT = {
-    "CONV_2D": 1,
-    "DEPTHWISE_CONV_2D": 1,
-    "FULLY_CONNECTED": 1,
-    "TRANSPOSE_CONV": 1,
-    "CONV_3D": 1,
-}
-
 
 CONSTANT_TYPES = ("FLOAT32", "FLOAT16", "INT4", "INT8", "UINT8", "INT16", "INT32", "INT64")
 
@@ -47,7 +37,8 @@ class Work:
 
     Attributes:
         macs: MACs of one run with the file's batch size; open dimensions count as 1.
-        uncounted: Names of operators that multiply by weights but cannot be counted.
+        uncounted: Names of operators whose work is not counted, see
+            :func:`tflite_compress.tflite.operator_work.count_operator`.
         layers: Weight tensors with their zeros.
         operators: Number of operators by name.
     """
@@ -62,7 +53,7 @@ def count_work(content: bytes) -> Work:
     """Count MACs, weights and zeros from the file itself.
 
     A convolution costs its output elements times the weights of one filter; a recurrent layer its
-    weights times the time steps. Loops (``WHILE``) cannot be counted and are listed as uncounted.
+    weights times the time steps.
 
     Args:
         content: A ``.tflite``.
@@ -76,65 +67,70 @@ def count_work(content: bytes) -> Work:
     layers: list[LayerWeights] = []
     operators: dict[str, int] = {}
     for graph in model.subgraphs:
+        stored = find_stored(model, graph)
         for op in graph.operators or []:
             name = operator_name(model, op)
             operators[name] = operators.get(name, 0) + 1
-            counted = operator_macs(name, op, graph)
+            counted = count_operator(name, op, graph)
             if counted is None:
                 uncounted.add(name)
             macs += counted or 0
-            layers += _weights(name, op, graph, model)
+            layers += _weights(name, op, graph, model, stored)
     return Work(macs, tuple(sorted(uncounted)), tuple(layers), operators)
 
 
-def operator_macs(name: str, op: Operator, graph: Graph) -> int | None:
-    """Return the MACs of one operator: 0 if it has no weights, None if they cannot be counted.
+def find_stored(
+    model: ModelTree, graph: Graph, through: tuple[str, ...] = ("DEQUANTIZE", "DENSIFY")
+) -> dict[int, int]:
+    """Return the stored constant of each tensor that operators unpack from one.
 
-    The model must have passed ``integrity.validate``: inputs, outputs and ranks are not checked again.
+    Float16 files store weights for DEQUANTIZE, sparse files for DENSIFY.
+
+    Args:
+        model: The decoded file.
+        graph: One of its graphs.
+        through: Names of operators that unpack.
     """
-    tensors = graph.tensors
-    if name in ("CONV_2D", "CONV_3D"):
-        filter_shape = shape_of(tensors[op.inputs[1]])
-        of_one = filter_shape[1:] if name == "CONV_2D" else filter_shape[:-1]
-        return _elements(tensors[op.outputs[0]]) * _product(of_one)
-    if name == "DEPTHWISE_CONV_2D":
-        return _elements(tensors[op.outputs[0]]) * _product(shape_of(tensors[op.inputs[1]])[1:3])
-    if name == "FULLY_CONNECTED":
-        return _elements(tensors[op.outputs[0]]) * shape_of(tensors[op.inputs[1]])[-1]
-    if name == "TRANSPOSE_CONV":
-        return _elements(tensors[op.inputs[2]]) * _product(shape_of(tensors[op.inputs[1]])[:3])
-    if name == "BATCH_MATMUL":
-        return _elements(tensors[op.outputs[0]]) * shape_of(tensors[op.inputs[0]])[-1]
-    if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
-        steps = shape_of(tensors[op.inputs[0]])[1]
-        matrices = [tensors[i] for i in op.inputs[1:] if i >= 0 and len(shape_of(tensors[i])) == 2]
-        return steps * sum(_elements(t) for t in matrices if not t.isVariable)
-    return None if name == "WHILE" or name.startswith("BUILTIN_") else 0
+    found: dict[int, int] = {}
+    for op in graph.operators or []:
+        if operator_name(model, op) in through and len(op.inputs) and len(op.outputs):
+            source = found.get(int(op.inputs[0]), int(op.inputs[0]))
+            if weight_values(graph.tensors[source], model) is not None:
+                found[int(op.outputs[0])] = source
+    return found
 
 
-def _product(dimensions: Iterable[int]) -> int:
-    """Multiply Python integers: the shapes of a damaged file would overflow NumPy's."""
-    return math.prod(int(d) for d in dimensions)
-
-
-def weight_inputs(name: str, op: Operator, graph: Graph) -> list[int]:
-    """Return the indices of the tensors with an operator's weights, constant or not."""
-    if name in _WEIGHT_INPUT:
-        return [int(op.inputs[_WEIGHT_INPUT[name]])]
-    if "SEQUENCE_LSTM" in name or "SEQUENCE_RNN" in name:
-        return [int(i) for i in op.inputs[1:] if i >= 0 and len(shape_of(graph.tensors[i])) == 2]
-    return []
-
-
-def _weights(name: str, op: Operator, graph: Graph, model: ModelTree) -> list[LayerWeights]:
+def _weights(
+    name: str, op: Operator, graph: Graph, model: ModelTree, stored: dict[int, int]
+) -> list[LayerWeights]:
     """Return the constant weight tensors of one operator."""
     found = []
-    for index in weight_inputs(name, op, graph):
-        tensor = graph.tensors[index]
-        values = constant(tensor, model)
+    for index in weight_inputs(name, op):
+        tensor = graph.tensors[stored.get(index, index)]
+        values = weight_values(tensor, model)
         if values is not None:
-            found.append(LayerWeights(name, tensor_name(tensor), values.size, zeros_in(values, tensor)))
+            named = tensor_name(graph.tensors[index])
+            found.append(LayerWeights(name, named, values.size, zeros_in(values, tensor)))
     return found
+
+
+def weight_values(tensor: Tensor, model: ModelTree) -> np.ndarray | None:
+    """Return a constant's values with the zeros that a sparse tensor leaves out; None if it is not constant.
+
+    The order of a sparse tensor's values is not that of its elements.
+    """
+    if tensor.sparsity is None:
+        return constant(tensor, model)
+    data, name = model.buffers[tensor.buffer].data, type_name(tensor.type)
+    if data is None or not len(data) or name not in CONSTANT_TYPES or name == "INT4":
+        return None
+    kept: np.ndarray = np.frombuffer(np.asarray(data, np.uint8), numpy_type(name))
+    shape = shape_of(tensor)
+    if kept.size > math.prod(shape):
+        return None
+    values = np.zeros(math.prod(shape), kept.dtype)
+    values[: kept.size] = kept
+    return values.reshape(shape)
 
 
 def constant(tensor: Tensor, model: ModelTree) -> np.ndarray | None:
@@ -165,7 +161,3 @@ def zeros_in(values: np.ndarray, tensor: Tensor) -> int:
     if len(points) > 1:
         shape[quantization.quantizedDimension] = len(points)
     return int(np.sum(values == np.asarray(points).reshape(shape)))
-
-
-def _elements(tensor: Tensor) -> int:
-    return _product(max(1, d) for d in shape_of(tensor))

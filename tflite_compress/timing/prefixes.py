@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from tflite_compress.inspection.weights import find_unpacked_constants
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.macs import find_stored
 from tflite_compress.tflite.tree import Buffer, Graph, ModelTree, Operator
 
 
@@ -16,7 +16,7 @@ def find_cuts(model: ModelTree) -> list[int]:
     last cut is the whole main graph.
     """
     graph = model.subgraphs[0]
-    unpacked = find_unpacked_constants(model, graph)
+    unpacked = find_stored(model, graph)
     operators = list(graph.operators or [])
     found = [i for i, op in enumerate(operators) if any(j not in unpacked for j in _values(graph, op))]
     return [*found[:-1], len(operators) - 1] if found else []
@@ -44,7 +44,7 @@ class CutModel:
         self.cuts = find_cuts(self.tree)
         self._bare = copy.copy(self.tree)
         self._bare.signatureDefs, self._bare.metadata, self._bare.metadataBuffer = [], [], None
-        self._unpacked = find_unpacked_constants(self.tree, self.tree.subgraphs[0])
+        self._unpacked = find_stored(self.tree, self.tree.subgraphs[0])
 
     def cut(self, last: int) -> bytes:
         """Return the model up to and including an operator.

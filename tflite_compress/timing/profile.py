@@ -21,13 +21,13 @@ import numpy as np
 
 from tflite_compress.data.raw import samples_for
 from tflite_compress.data.sources import DataSource, Preprocess
-from tflite_compress.inspection.weights import find_unpacked_constants
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
 from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.macs import operator_macs
+from tflite_compress.tflite.macs import find_stored
+from tflite_compress.tflite.operator_work import count_operator
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.tflite.tree import ModelTree, Tensor, shape_of
@@ -246,12 +246,12 @@ def _notes(model: CutModel, plan: CutPlan, times: CutTimes) -> Iterator[Note]:
 def _row(tree: ModelTree, indices: range, own: np.ndarray, best: Roofline) -> OperatorTime:
     """Return the time of operators that were timed together."""
     graph = tree.subgraphs[0]
-    unpacked = find_unpacked_constants(tree, graph)
+    unpacked = find_stored(tree, graph)
     every = [graph.operators[i] for i in indices]
     operators = [op for op in every if not any(int(i) in unpacked for i in op.outputs)] or every
     last, kinds = operators[-1], [operator_name(tree, op) for op in operators]
     ms, low, high = _median(own)
-    counted = [operator_macs(kind, op, graph) for kind, op in zip(kinds, operators, strict=True)]
+    counted = [count_operator(kind, op, graph) for kind, op in zip(kinds, operators, strict=True)]
     macs = None if any(n is None for n in counted) else sum(n or 0 for n in counted)
     moved = sum(_bytes(graph.tensors[i]) for op in operators for i in [*op.inputs, *op.outputs] if i >= 0)
     type_ = type_name(graph.tensors[last.inputs[0]].type) if len(last.inputs) else None
