@@ -10,8 +10,9 @@ from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.latency_estimate import estimate_latency
 from tflite_compress.checking.model_findings import MAX_NAMED
 from tflite_compress.checking.verdict import Finding, Limits, Subject
-from tflite_compress.profiles.devices import Device
+from tflite_compress.profiles.devices import Device, kernels_of
 from tflite_compress.runtimes.run_result import Measurement, RunResult
+from tflite_compress.runtimes.tflm_runtime import reserve_arena
 from tflite_compress.support.errors import CompressError
 
 MICRO_CORE_BYTES = 16 * 1024  # TFLite Micro's documentation
@@ -93,7 +94,10 @@ def check_ram(evidence: Evidence, device: Device, limits: Limits) -> list[Findin
     result = evidence.runtime_of(device)
     if isinstance(result, CompressError):
         return [Finding("RAM", None, "unknown: the runtime refuses the model", is_limited=is_limited)]
-    ram = result.measurement("arena to reserve") or result.measurement("process memory")
+    arena = result.measurement("arena")
+    ram = result.measurement("process memory")
+    if arena is not None:
+        ram = reserve_arena(evidence.content, arena.value, kernels_of(device))
     limit = limits.ram_bytes or device.memory.ram_bytes
     hint = "Reduce the input size, or the number of channels in the first layers."
     return [_compare("RAM", ram, limit, is_limited, hint)]

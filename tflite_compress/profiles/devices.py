@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from tflite_compress.profiles.toml_files import Name, bundled_folder, bundled_names, find, read
 from tflite_compress.support.errors import ConfigError, closest
+from tflite_compress.tflite.scratch import Kernels
 
 Positive = Annotated[int, Meta(gt=0, le=1 << 50)]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -175,6 +176,7 @@ class Cycles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         conv, depthwise, dense: Cycles per MAC.
         other: Cycles per output element of every other operator.
         low, high: Range of the estimated latency, as factors.
+        kernels: CMSIS-NN's kernels that the core runs: ``c``, ``dsp`` or ``mve`` (Helium).
     """
 
     title: str
@@ -185,6 +187,7 @@ class Cycles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     other: float
     low: float
     high: float
+    kernels: Kernels
 
 
 def operator_sets() -> dict[str, OperatorSet]:
@@ -195,6 +198,11 @@ def operator_sets() -> dict[str, OperatorSet]:
 def cycle_table() -> dict[str, Cycles]:
     """Return the bundled cycles per multiply-accumulate by core."""
     return read(bundled_folder("devices") / "tables" / "cycles.toml", dict[str, Cycles])
+
+
+def kernels_of(device: Device) -> Kernels | None:
+    """Return CMSIS-NN's kernels that a device runs; None if it is not known."""
+    return None if device.core.cycles is None else cycle_table()[device.core.cycles].kernels
 
 
 def load_device(name: str) -> Device:

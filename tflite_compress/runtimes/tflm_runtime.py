@@ -30,7 +30,7 @@ from tflite_compress.runtimes.isolated import (
 )
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
-from tflite_compress.tflite.scratch import find_largest_scratch
+from tflite_compress.tflite.scratch import KERNELS, Kernels, measure_kernel_memory
 
 ARENA_ROUNDING = 1024
 
@@ -123,8 +123,6 @@ def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple
     kernels need scratch memory in addition, computed from CMSIS-NN's documented sizes.
     """
     here = "bisection on the interpreter, 64-bit build, reference kernels"
-    scratch = find_largest_scratch(content)
-    reserve = -(-(smallest + scratch) // ARENA_ROUNDING) * ARENA_ROUNDING
     costs = [Measurement("arena", smallest, "bytes", "measured", here)]
     costs += [
         Measurement(f"arena {part}", size, "bytes", "measured", f"{what}, reported by the interpreter")
@@ -134,11 +132,27 @@ def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple
         )
         if parts
     ]
-    how = f"smallest arena plus {scratch:,} bytes of CMSIS-NN scratch, rounded up; 32-bit needs less"
-    costs.append(
-        Measurement("arena to reserve", reserve, "bytes", "estimated", how, smallest * 0.75, reserve)
-    )
+    costs.append(reserve_arena(content, smallest))
     return tuple(costs)
+
+
+def reserve_arena(content: bytes, smallest: float, kernels: Kernels | None = None) -> Measurement:
+    """Return the arena to reserve on a 32-bit target with CMSIS-NN's kernels.
+
+    Args:
+        content: A ``.tflite``.
+        smallest: The smallest arena with reference kernels in bytes.
+        kernels: Which kernels the core runs; those that need most if None.
+    """
+    candidates = KERNELS if kernels is None else (kernels,)
+    found = [measure_kernel_memory(content, each) for each in candidates]
+    extra = max(found, key=lambda memory: memory.scratch + memory.kept)
+    size = int(smallest) + extra.scratch + extra.kept
+    reserve = -(-size // ARENA_ROUNDING) * ARENA_ROUNDING
+    kept = f" and {extra.kept:,} of kernel sums" if extra.kept else ""
+    added = f"{extra.scratch:,} bytes of CMSIS-NN scratch{kept}"
+    how = f"smallest arena plus {added}, rounded up; 32-bit needs less"
+    return Measurement("arena to reserve", reserve, "bytes", "estimated", how, smallest * 0.75, reserve)
 
 
 def read_allocations(log: str) -> dict[str, int]:

@@ -8,10 +8,10 @@ from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
 from tflite_compress.bundling.npu import compile_for_device, explain_refusal
 from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import Vectors, make_vectors
-from tflite_compress.profiles.devices import Npu
+from tflite_compress.profiles.devices import Npu, kernels_of
 from tflite_compress.runtimes.operator_support import micro_has
 from tflite_compress.runtimes.run_result import Measurement
-from tflite_compress.runtimes.tflm_runtime import ARENA_ROUNDING, micro_runtime
+from tflite_compress.runtimes.tflm_runtime import ARENA_ROUNDING, micro_runtime, reserve_arena
 from tflite_compress.support.errors import CompressError, ModelError
 from tflite_compress.support.source_text import identifier
 from tflite_compress.tflite.flatbuffer import operator_names
@@ -52,9 +52,10 @@ def make_microcontroller_bundle(job: BundleJob) -> dict[str, bytes]:
     """
     content, device = job.content, job.device
     vectors = make_vectors(content, job.data, micro_runtime)
-    reserve = vectors.result.measurement("arena to reserve")
-    if reserve is None:
+    arena = vectors.result.measurement("arena")
+    if arena is None:
         raise ModelError("TFLite Micro reported no arena size", "Try --recipe=int8.")
+    reserve = reserve_arena(content, arena.value, kernels_of(device))
     name = identifier(job.name)
     files = _sources(name, content, reserve, vectors, job.labels)
     values = {
