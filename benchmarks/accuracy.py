@@ -173,7 +173,8 @@ def top_1(content: bytes, x: np.ndarray, y: np.ndarray) -> float:
 def side_by_side(folder: Path) -> None:
     """The table of tools."""
     rows = [
-        "| model | tool | float32 top-1 | int8 top-1, seeds 0, 1, 2 | most points lost | bytes |",
+        "| model | tool | float32 top-1 | int8 top-1, seeds 0, 1, 2 | largest accuracy drop, points | bytes "
+        "|",
         "|---|---|---|---|---|---|",
     ]
     titles = {
@@ -190,12 +191,13 @@ def side_by_side(folder: Path) -> None:
             cells = (name, title, f"{100 * runs[0]['float32']:.2f}", scores, f"{worst:.2f}")
             rows.append(f"| {' | '.join(cells)} | {int(runs[0][f'{tool} bytes']):,} |")
     text = [
-        "Written by `benchmarks/accuracy.py`. The same 256 calibration samples for each tool, without "
-        "labels, chosen by three seeds; 10,000 test images. litert-quantizer has no integer LSTM: that "
-        "operator stays in float32 in its file. 0.10 points are 10 images.",
+        "Written by `benchmarks/accuracy.py`. Each tool gets the same 256 calibration samples without "
+        "labels, "
+        "drawn with three seeds. 10,000 test images; 0.10 points are 10 images. litert-quantizer has no "
+        "integer LSTM, so this operator stays float32 in its file.",
         "",
     ]
-    write_section("int8 beside other tools", text + rows)
+    write_section("int8 compared with other tools", text + rows)
 
 
 def train_lstm(path: Path, data: Path) -> None:
@@ -225,7 +227,8 @@ def main(folder: Path) -> None:
         train_lstm(folder / "lstm.keras", folder / "data.npz")
     side_by_side(folder)
     rows = [
-        "| scales | recipe | float32 top-1 | int8 top-1, seeds 0, 1, 2 | most points lost | bytes | seconds |"
+        "| weight scales | recipe | float32 top-1 | int8 top-1, seeds 0, 1, 2 | largest accuracy drop, "
+        "points | bytes | seconds |"
     ]
     rows += ["|---|---|---|---|---|---|---|"]
     for per_channel in (False, True):
@@ -233,14 +236,15 @@ def main(folder: Path) -> None:
             runs = [measured(folder, seed, recipe, per_channel) for seed in SEEDS]
             scores = ", ".join(f"{100 * r['after']:.2f}" for r in runs)
             worst = max(100 * (r["before"] - r["after"]) for r in runs)
-            scales = "each channel" if per_channel else "each kernel"
+            scales = "per-channel" if per_channel else "per-tensor"
             seconds = np.mean([r["seconds"] for r in runs])
             row = (scales, recipe, f"{100 * runs[0]['before']:.2f}", scores, f"{worst:.2f}")
             rows.append(f"| {' | '.join(row)} | {int(runs[0]['bytes']):,} | {seconds:.0f} |")
     text = [
-        "Written by `benchmarks/accuracy.py`. The Fashion-MNIST network with every channel between two "
-        + "layers scaled by a random power of two from 1/16 to 16, and the next layer by the inverse: the "
-        + "same function. 256 calibration samples, no labels, no training; 10,000 test images.",
+        "Written by `benchmarks/accuracy.py`. In the Fashion-MNIST network, each channel between two layers "
+        "is "
+        "scaled by a random power of two from 1/16 to 16, and the next layer by the inverse. The function of "
+        "the network does not change. 256 calibration samples, no labels, no training, 10,000 test images.",
         "",
     ]
     write_section("Repairing int8", text + rows)

@@ -1,6 +1,6 @@
 """Figures on bytes, MACs, accuracy and latency of the recipes that change more than the number type.
 
-The yardstick is the plain TFLiteConverter's int8 file. Writes docs/results.md; about 70 minutes on 2 cores.
+The baseline is the int8 file of TFLiteConverter. Writes docs/results.md; about 70 minutes on 2 cores.
 Run with: .venv/bin/python benchmarks/compression.py FOLDER
 (FOLDER keeps trained models and finished runs, so an interrupted benchmark goes on where it was)
 """
@@ -28,6 +28,10 @@ from tflite_compress.timing.paired import measure_alternately
 
 Ports = tuple[tuple[str, ...], tuple[str, ...]]
 MODELS: dict[str, Callable[[], Any]] = {"fashion_cnn": fashion.build, "resnet8": fashion.build_resnet8}
+DECODING = (
+    "plain, bytes | encoded, bytes | encoded tensors | arena plain, bytes | arena encoded, bytes | "
+    "latency ratio | equal inputs"
+)
 RECIPES = {
     "channel-prune-int8": "raspberry-pi-4",
     "tiny-mcu": "arduino-nano-33-ble",
@@ -145,31 +149,32 @@ def recipes(folder: Path) -> None:
     write_section(
         "Recipes against the plain converter, Fashion-MNIST",
         [
-            "Written by `benchmarks/compression.py`. Bytes, MACs and latency as a share of the file that "
-            "TFLiteConverter makes by itself with full int8 quantization; points of top-1 lost against the "
-            f"float Keras model on the 10,000 test images; latency on {machine_name()}, LiteRT, 1 thread, in "
-            "turns (of the plain file where weights are encoded); seconds with training, 2 cores.",
+            "Written by `benchmarks/compression.py`. Ratios are relative to the int8 file of TFLiteConverter "
+            "without this tool. The accuracy drop is relative to the float Keras model, on the 10,000 test "
+            f"images. Latency: {machine_name()}, LiteRT, 1 thread, interleaved; if weights are encoded, that "
+            "of the plain file. Seconds include training on 2 cores.",
             "",
-            "| model and recipe | bytes | x bytes | x MACs | top-1 | points lost | x latency | seconds |",
+            "| model and recipe | bytes | size ratio | MACs ratio | top-1 | accuracy drop, points | latency "
+            "ratio | seconds |",
             "|---|---|---|---|---|---|---|---|",
             *lines,
             "",
-            "Decoding on TFLite Micro (reference kernels on the same machine): the file before and after "
-            "encoding, the smallest tensor arena, the time of an inference against the plain file's in "
-            "turns, and the number of inputs on which both gave equal outputs, bit for bit.",
+            "Decoding on TFLite Micro with reference kernels on the same machine. The latency ratio is "
+            'relative to the plain file. "Equal inputs" is the number of inputs on which both files gave '
+            "bit-identical outputs.",
             "",
-            "| model and recipe | plain bytes | encoded | tensors | arena plain | encoded | x time | equal |",
+            f"| model and recipe | {DECODING} |",
             "|---|---|---|---|---|---|---|---|",
             *decoding,
             "",
-            f"`sparse-float32` on fashion_cnn: latency is {sparse:.2f}x that of "
-            "the same weights stored densely, as LiteRT puts the zeros back when it loads the file.",
+            "`sparse-float32` on fashion_cnn: the latency ratio to the same weights stored densely is "
+            f"{sparse:.2f}. LiteRT restores the zeros when it loads the file.",
         ],
     )
 
 
 def lossless(folder: Path) -> None:
-    """What encoding alone saves on int8 models whose weights nobody prepared for it."""
+    """Write the section on encoding int8 models that are neither pruned nor clustered."""
     x_train, _, x_test, _ = fashion.load()
     scale = np.float32(1 / 255)
     if not (folder / "autoencoder.keras").exists():
@@ -201,10 +206,11 @@ def lossless(folder: Path) -> None:
     write_section(
         "Encoding alone",
         [
-            "Written by `benchmarks/compression.py`: recipe int8 with `--encode=auto` on models as they were "
-            "trained, against the same file with plain weights. Columns as above.",
+            "Written by `benchmarks/compression.py`. Recipe int8 with `--encode=auto` on trained models "
+            "without pruning or clustering. Ratios are relative to the same file with plain weights. Columns "
+            "as in the section above.",
             "",
-            "| model | saved | plain bytes | encoded | tensors | arena plain | encoded | x time | equal |",
+            f"| model | saved | {DECODING} |",
             "|---|---|---|---|---|---|---|---|---|",
             *lines,
         ],

@@ -233,8 +233,12 @@ def contenders(
         by_library(model),
         by_file(".tflite, uncompressed", exported(folder / "exact")),
         by_file(".tflite, compressed", light.tflite.read_bytes()),
-        own_code("own C, uncompressed", folder / "c-plain", write_c_forest(forest, "plain", False).files),
-        own_code("own C, compressed", folder / "c-small", code),
+        own_code(
+            "tflite-compress C, uncompressed",
+            folder / "c-plain",
+            write_c_forest(forest, "plain", False).files,
+        ),
+        own_code("tflite-compress C, compressed", folder / "c-small", code),
     ]
     others: dict[str, Callable[[], Contender]] = {
         "m2cgen": lambda: by_m2cgen(model, folder / "m2cgen", forest.features, len(forest.classes)),
@@ -295,7 +299,7 @@ def microseconds(found: list[Contender], x: np.ndarray) -> list[float]:
 def other_splits(folder: Path) -> list[str]:
     """How the compressed C code does where the samples are divided otherwise."""
     lines = [
-        "| data | forest | division | C tables, x uncompressed | points lost | trees |",
+        "| data | forest | split | size ratio of the C tables | accuracy drop, points | trees |",
         "|---|---|---|---|---|---|",
     ]
     for data_name, load in SETS.items():
@@ -319,7 +323,8 @@ def main(folder: Path) -> None:
     lines = [
         *TEXT,
         "",
-        "| data | forest | how | file, bytes | Cortex-M4 flash, bytes | accuracy | us a sample |",
+        "| data | forest | implementation | file, bytes | Cortex-M4 flash, bytes | accuracy | µs per sample "
+        "|",
     ]
     lines.append("|---|---|---|---|---|---|---|")
     remarks = []
@@ -342,14 +347,21 @@ def main(folder: Path) -> None:
 
 
 TEXT = [
-    "Written by `benchmarks/forests.py`. 100 trees or 100 rounds of boosting, scikit-learn's defaults. "
-    "Half of the samples train, a quarter is what passes choose by, accuracy is that of the last quarter "
-    "(digits 450 samples, breast cancer 143); at most 0.5 points may be lost. Time: one sample after the "
-    "other, all interleaved on this machine; C code from a loop in C, the others from Python. Flash: code "
-    "and constants of the object file, -Os, soft float. emlearn's trees vote for one class each, on int16.",
+    "Written by `benchmarks/forests.py`. 100 trees or 100 rounds of boosting with scikit-learn's defaults. "
+    "The "
+    "accuracy drop may be at most 0.5 points.",
+    "",
+    "- Samples: half for training, a quarter for choosing settings, a quarter for accuracy (digits 450 "
+    "samples, "
+    "breast cancer 143).",
+    "- Time: per sample, one sample after the other, interleaved on this machine. C code is called from a "
+    "loop in "
+    "C, the others from Python.",
+    "- Flash: code and constants of the object file, `-Os`, soft float.",
+    "- emlearn: each tree votes for one class, in int16.",
 ]
 
-OTHERS = "How much is gained depends on which samples choose and judge; four divisions of the same data:"
+OTHERS = "The result depends on the split of the samples. Four splits of the same data:"
 
 
 if __name__ == "__main__":

@@ -71,9 +71,10 @@ def write(model: str, data: str, name: str, size: int) -> None:
 def text(rows: list[dict[str, Any]]) -> list[str]:
     """The section's body."""
     lines = [
-        "`python benchmarks/large.py WORK_FOLDER`: `compress --recipe=int8 --device=raspberry-pi-4`, pages "
-        f"and bundle included, random weights, {TRAIN} images to calibrate on and {EVALUATE} to evaluate on, "
-        "2 cores. Peak memory is the whole process's resident set.",
+        "Written by `benchmarks/large.py`. `compress --recipe=int8 --device=raspberry-pi-4` with report and "
+        f"bundle. Random weights, {TRAIN} calibration images, {EVALUATE} evaluation images, 2 cores. Peak "
+        f"memory "
+        "is the resident set of the process.",
         "",
         "| model | input | parameters | float32 bytes | int8 bytes | seconds | peak memory |",
         "|---|---|---|---|---|---|---|",

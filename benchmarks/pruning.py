@@ -71,15 +71,16 @@ def main() -> None:
         [
             f"Written by `benchmarks/pruning.py`. {first.parameters.original:,} parameters; "
             f"top-1 on the {first.accuracy.samples:,} test images {first.accuracy.before:.4f}; "
-            f"as float32 `.tflite` {size.bytes:,} bytes, {size.gzip_bytes:,} gzipped. Without labels: "
-            "the training images only, the test labels serve for scoring alone.",
+            f'float32 `.tflite` {size.bytes:,} bytes, {size.gzip_bytes:,} bytes gzipped. Rows "no '
+            'labels" train without labels. Test labels are used for evaluation only.',
             "",
-            "| recipe | bytes | gzip bytes | top-1 | points lost | latency ratio | seconds |",
+            "| recipe | bytes | gzip bytes | top-1 | accuracy drop, points | latency ratio | seconds |",
             "|---|---|---|---|---|---|---|",
             *(row(name, *found) for name, found in reports.items()),
             "",
-            f"Latency ratio: against the float32 file, {first['latency']['where']}. Pruned weights are "
-            "stored as zeros, so the raw file does not shrink; gzip shows what a download saves.",
+            f"The latency ratio is relative to the float32 file: {first.latency.source}. Pruned weights "
+            f"are "
+            "stored as zeros, so the file does not shrink. The gzip size shows what a download saves.",
         ],
     )
 
