@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tflite_compress.pipeline.recipes import Recipe
     from tflite_compress.scoring.metrics import ScoreFunction
     from tflite_compress.scoring.reference import LossFunction
+    from tflite_compress.support.input_shape import InputShape
 
 
 def compress(
@@ -36,6 +37,7 @@ def compress(
     max_ram_bytes: int | None = None,
     overrides: Mapping[str, Any] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
+    input_shape: InputShape | None = None,
     trust_model: bool = False,
     seed: int = 0,
     latency_seconds: float = 1.0,
@@ -68,6 +70,8 @@ def compress(
         max_ram_bytes: Maximum RAM in bytes.
         overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
         custom_objects: Classes of custom layers by name, or ``module:dict``.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         latency_seconds: Time to measure latency, in seconds.
@@ -117,6 +121,7 @@ def compress(
         max_ram_bytes=max_ram_bytes,
         overrides=overrides,
         custom_objects=custom_objects,
+        input_shape=input_shape,
         trust_model=trust_model,
         seed=seed,
         latency_seconds=latency_seconds,
@@ -147,6 +152,7 @@ def compress_many(
     max_ram_bytes: int | None = None,
     overrides: Mapping[str, Any] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
+    input_shape: InputShape | None = None,
     trust_model: bool = False,
     seed: int = 0,
     latency_seconds: float = 1.0,
@@ -177,6 +183,8 @@ def compress_many(
         max_ram_bytes: Maximum RAM in bytes.
         overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
         custom_objects: Classes of custom layers by name, or ``module:dict``.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         latency_seconds: Time to measure latency per device, in seconds.
@@ -225,6 +233,7 @@ def compress_many(
                 "metric": metric,
                 "loss": loss,
                 "custom_objects": custom_objects,
+                "input_shape": input_shape,
                 "trust_model": trust_model,
                 "seed": seed,
                 "latency_seconds": latency_seconds,

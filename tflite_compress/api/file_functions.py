@@ -20,17 +20,20 @@ if TYPE_CHECKING:
     from tflite_compress.inspection.inspect_file import Inspection
     from tflite_compress.runtimes.compare import Comparison
     from tflite_compress.scoring.metrics import ScoreFunction
+    from tflite_compress.support.input_shape import InputShape
     from tflite_compress.timing.benchmark import Benchmark
     from tflite_compress.timing.profile import Profile
 
 TFLite = str | os.PathLike[str] | TFLiteModel
 
 
-def inspect(model: TFLite) -> Inspection:
-    """Return what a ``.tflite`` contains: operators, types, weights, and bytes per part. Nothing is run.
+def inspect(model: TFLite, *, input_shape: InputShape | None = None) -> Inspection:
+    """Return what a ``.tflite`` contains: operators, types, weights, and bytes per part.
 
     Args:
         model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Open dimensions count as 1 by default.
 
     Returns:
         Operators with shapes and multiply-accumulates (MACs), weight tensors, and sizes in bytes.
@@ -47,7 +50,7 @@ def inspect(model: TFLite) -> Inspection:
     from tflite_compress.inspection.inspect_file import inspect as read
 
     with library_call(), _file(model) as path:
-        return replace(read(path), path=_name(model))
+        return replace(read(path, input_shape), path=_name(model))
 
 
 def check(
@@ -61,6 +64,7 @@ def check(
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
     metric: str | ScoreFunction | None = None,
+    input_shape: InputShape | None = None,
     progress: ProgressCallback | None = None,
 ) -> Verdict:
     """Check whether a ``.tflite`` runs on a device and keeps limits.
@@ -76,6 +80,8 @@ def check(
             default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
         metric: Name of a metric, or a function ``(targets, predictions)``; inferred by default.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -98,7 +104,7 @@ def check(
     limits = Limits(max_flash_bytes, max_ram_bytes, max_latency_ms)
     with library_call(progress) as reports, _file(model) as path:
         settings = (min_accuracy, data, preprocess, metric)
-        found = check_file(path, [device], limits, *settings, progress=reports)[0]
+        found = check_file(path, [device], limits, *settings, progress=reports, input_shape=input_shape)[0]
         findings = (replace(f, hint=in_python(f.hint) if f.hint else None) for f in found.findings)
         return replace(found, findings=tuple(findings))
 
@@ -110,6 +116,7 @@ def verify(
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
     samples: int = 16,
+    input_shape: InputShape | None = None,
     progress: ProgressCallback | None = None,
 ) -> list[Comparison]:
     """Run a ``.tflite`` on several runtimes and compare their outputs with LiteRT's.
@@ -120,6 +127,8 @@ def verify(
         data: Samples; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
         samples: Maximum number of samples.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -139,7 +148,9 @@ def verify(
     from tflite_compress.checking.check_file import verify_file
 
     with library_call(progress) as reports, _file(model) as path:
-        return verify_file(path, runtimes, data, preprocess, samples, progress=reports)
+        return verify_file(
+            path, runtimes, data, preprocess, samples, progress=reports, input_shape=input_shape
+        )
 
 
 def benchmark(
@@ -151,6 +162,7 @@ def benchmark(
     preprocess: Preprocess = "none",
     seconds: float = 2.0,
     batches: Sequence[int] = (),
+    input_shape: InputShape | None = None,
     progress: ProgressCallback | None = None,
 ) -> Benchmark:
     """Measure the latency of ``.tflite`` files, interleaved, and compare them with the first.
@@ -164,6 +176,8 @@ def benchmark(
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
         seconds: Approximate time to measure each file with each setting, in seconds.
         batches: Batch sizes to measure throughput at, in samples.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -193,6 +207,7 @@ def benchmark(
             seconds=seconds,
             batches=batches,
             progress=reports,
+            input_shape=input_shape,
         )
 
 
@@ -204,6 +219,7 @@ def profile(
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
     seconds: float = 5.0,
+    input_shape: InputShape | None = None,
     progress: ProgressCallback | None = None,
 ) -> Profile:
     """Measure the latency of each operator of a ``.tflite`` on this machine.
@@ -216,6 +232,8 @@ def profile(
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
         seconds: Approximate time for everything, in seconds. Models with many operators, or slow ones, are
             timed in groups of operators.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -234,7 +252,7 @@ def profile(
     from tflite_compress.timing.profile import profile as measure
 
     with library_call(progress) as reports, _file(model) as path:
-        found = measure(path, threads, kernels, data, preprocess, seconds, reports)
+        found = measure(path, threads, kernels, data, preprocess, seconds, reports, input_shape)
         return replace(found, name=_name(model))
 
 
@@ -246,6 +264,7 @@ def bundle(
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
     labels: str | os.PathLike[str] | None = None,
+    input_shape: InputShape | None = None,
     progress: ProgressCallback | None = None,
 ) -> Path:
     """Write the source files and test vectors to deploy a ``.tflite`` on a device.
@@ -259,6 +278,8 @@ def bundle(
         preprocess: ``none``, ``unit``, ``symmetric``, or a function. The bundle names the function, which you
             port to the device.
         labels: Text file with one class name per line.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -278,7 +299,7 @@ def bundle(
     from tflite_compress.bundling.bundle_file import bundle_file
 
     with library_call(progress) as reports, _file(model) as path:
-        return bundle_file(path, device, data, preprocess, labels, out, reports)
+        return bundle_file(path, device, data, preprocess, labels, out, reports, input_shape)
 
 
 @contextlib.contextmanager

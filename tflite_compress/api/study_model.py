@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tflite_compress.data.sources import DataSource, Preprocess
     from tflite_compress.diagnosis.diagnose import Diagnosis
     from tflite_compress.searching.search_result import SearchResult
+    from tflite_compress.support.input_shape import InputShape
 
 
 def diagnose(
@@ -25,6 +26,7 @@ def diagnose(
     preprocess: Preprocess = "none",
     overrides: Mapping[str, Any] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
+    input_shape: InputShape | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Diagnosis:
@@ -38,6 +40,8 @@ def diagnose(
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
         overrides: Settings of the recipe to change.
         custom_objects: Classes of custom layers by name, or ``module:dict``.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         seed: Seed of everything random. The caller's random state is not changed.
         progress: Called with each :class:`ProgressUpdate`.
 
@@ -58,7 +62,7 @@ def diagnose(
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.diagnosis.diagnose import diagnose as run
 
-    options = {"custom_objects": custom_objects, "seed": seed, "resume": None}
+    options = {"custom_objects": custom_objects, "input_shape": input_shape, "seed": seed, "resume": None}
     with library_call(progress) as reports:
         spec = DataSpec(data, preprocess=preprocess)
         found = run(model, device, recipe, spec, make_options(options), dict(overrides or {}), reports)
@@ -82,6 +86,7 @@ def search(
     max_drop: float = 0.01,
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
+    input_shape: InputShape | None = None,
     seed: int = 0,
     restart: bool = False,
     ledger: str | os.PathLike[str] | None = None,
@@ -106,6 +111,8 @@ def search(
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
         max_flash_bytes: Maximum flash in bytes.
         max_ram_bytes: Maximum RAM in bytes.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default.
         seed: Seed of everything random. The caller's random state is not changed.
         restart: Delete the state of an earlier search.
         ledger: SQLite file that records the chosen file; None records nothing.
@@ -145,6 +152,7 @@ def search(
             max_drop=max_drop,
             max_flash_bytes=max_flash_bytes,
             max_ram_bytes=max_ram_bytes,
+            input_shape=input_shape,
             seed=seed,
             resume=None,
         )

@@ -32,7 +32,10 @@ from tflite_compress.support.progress import Progress
 if TYPE_CHECKING:
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.data.sources import DataSource, Preprocess
+    from tflite_compress.data.split import Splits
+    from tflite_compress.models.network import Network
     from tflite_compress.models.source import Source
+    from tflite_compress.support.input_shape import InputShape
 
 _CHAIN = "chain"
 _WITHOUT_DEVICE = "raspberry-pi-4"  # runs every precision and prefers float32 inputs and outputs
@@ -138,6 +141,7 @@ def convert(
     preprocess: Preprocess = "none",
     device: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
+    input_shape: InputShape | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> TFLiteModel:
@@ -152,6 +156,8 @@ def convert(
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
         device: Device whose preferences count, such as integer inputs and outputs; None for float32 ones.
         custom_objects: Classes of custom layers by name, for a model given by its path.
+        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
+            input name. Those of the data by default; without data they stay open.
         seed: Seed of everything random. The caller's random state is not changed.
         progress: Called with each :class:`ProgressUpdate`.
 
@@ -173,7 +179,8 @@ def convert(
 
     chosen = Int8() if conversion is None else conversion
     recipe = chosen if isinstance(chosen, Recipe) else chain(chosen)
-    run = _Run(DataSpec(calibrate=calibration, preprocess=preprocess), seed, custom_objects=custom_objects)
+    spec = DataSpec(calibrate=calibration, preprocess=preprocess)
+    run = _Run(spec, seed, custom_objects=custom_objects, input_shape=input_shape)
     with library_call(progress) as reports:
         _require_data(recipe.passes, run.spec)
         made = run.transform(model, recipe.passes, recipe.conversion, device, reports)
@@ -191,6 +198,7 @@ class _Run:
     loss: Any = None
     metric: Any = None
     custom_objects: Mapping[str, Any] | None = None
+    input_shape: InputShape | None = None
 
     def transform(
         self,
@@ -201,7 +209,6 @@ class _Run:
         progress: Progress,
     ) -> Model:
         """Load model and data, and run passes in order."""
-        from tflite_compress.data.gather import gather
         from tflite_compress.scoring.reference import make_reference
         from tflite_compress.support.backend import seed_everything
 
@@ -209,13 +216,22 @@ class _Run:
             seed_everything(self.seed)
             source = self._load(model)
         with progress.step("reading the data"):
-            splits = gather(self.spec, source.network, self.seed)
-            reference = make_reference(source.network, splits, source.loss, self.metric, self.loss)
+            network, splits = self._gathered(source.network, passes)
+            reference = make_reference(network, splits, source.loss, self.metric, self.loss)
         context = Context(reference, self.seed, progress, max_drop=self.max_drop)
-        made: Model = FloatModel(source.network, notes=source.notes)
+        made: Model = FloatModel(network, notes=source.notes).noting(*splits.evaluate.notes)
         for step in _resolved(passes, conversion, _device(device)):
             made = step.run(made, context)
         return made
+
+    def _gathered(self, network: Network, passes: tuple[PassConfig, ...]) -> tuple[Network, Splits]:
+        """Read the data. A conversion fixes the sizes of inputs where they are known; other passes do not."""
+        from tflite_compress.data.gather import gather, gather_fixed
+
+        is_converted = any(step.stage is Stage.CONVERT for step in passes)
+        if is_converted and (self.spec.given or self.input_shape is not None):
+            return gather_fixed(self.spec, network, self.seed, self.input_shape)
+        return network, gather(self.spec, network, self.seed)
 
     def _load(self, model: Any) -> Source:
         from tflite_compress.models.load import load_model

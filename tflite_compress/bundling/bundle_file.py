@@ -7,15 +7,15 @@ from pathlib import Path
 
 from tflite_compress.bundling.bundle_registry import make_bundle
 from tflite_compress.bundling.vectors import find_preprocessing
-from tflite_compress.data.raw import SAMPLES, samples_for
+from tflite_compress.data.opened_file import open_file
+from tflite_compress.data.raw import SAMPLES
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.file_manifest import files_manifest
+from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.support.staging import MANIFEST, result_folder, write_file
-from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.tensor_specs import read_signature
 
 
 def bundle_file(
@@ -26,6 +26,7 @@ def bundle_file(
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    input_shape: InputShape | None = None,
 ) -> Path:
     """Write the bundle of a file for a device.
 
@@ -37,6 +38,7 @@ def bundle_file(
         labels: Text file with one class name per line.
         out: Folder to write; ``bundle-DEVICE`` by default.
         progress: Where to report progress.
+        input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
 
     Returns:
         The folder.
@@ -50,8 +52,10 @@ def bundle_file(
     """
     progress = progress or Silent()
     profile = load_device(device)
-    content = read_validated(Path(path))
-    samples, _ = samples_for(read_signature(content), data, preprocess)
+    opened = open_file(path, data, preprocess, input_shape)
+    content, samples = opened.content, opened.samples
+    if opened.sizes is not None:
+        progress.say(f"{opened.sizes}; the bundle's file has fixed shapes")
     names = _read_labels(labels) if labels else samples.class_names
     target = Path(out) if out else Path(f"bundle-{profile.name}")
     with result_folder(target) as staging, progress.step("making the bundle"):

@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from tflite_compress.checking.accuracy import measure_accuracy
 from tflite_compress.checking.device_findings import judge_accuracy
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.judge import check
 from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
-from tflite_compress.data.raw import SAMPLES, FileData, samples_for
+from tflite_compress.data.opened_file import open_file
+from tflite_compress.data.raw import SAMPLES, FileData
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import Comparison, compare
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.support.errors import CompressError, UsageError
+from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.progress import Progress, Silent
-from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.tensor_specs import Signature, read_signature
+from tflite_compress.tflite.tensor_specs import Signature
 
 DEFAULTS = Remote()
 
@@ -37,6 +37,7 @@ def check_file(
     on_device: str | None = None,
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
+    input_shape: InputShape | None = None,
 ) -> list[Verdict]:
     """Check a file against device profiles.
 
@@ -51,6 +52,7 @@ def check_file(
         on_device: ``ssh:HOST`` or ``adb``, to measure on the device itself.
         remote: How to reach the device.
         progress: Where to report progress.
+        input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
 
     Returns:
         One verdict per device.
@@ -62,15 +64,14 @@ def check_file(
     """
     progress = progress or Silent()
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
-    content = read_validated(Path(path))
-    signature = read_signature(content)
-    samples, real = samples_for(signature, data, preprocess)
+    opened = open_file(path, data, preprocess, input_shape)
+    content, signature, samples = opened.content, opened.signature, opened.samples
     runtime = None if on_device is None else find_runtime(on_device, remote)
     evidence = Evidence(content, samples.first(SAMPLES).raw, runtime)
     extra: list[Finding] = []
     with progress.step("running the model"):
-        verdicts = [check(evidence, device, limits) for device in profiles]
-    if min_accuracy is not None and real:
+        verdicts = [check(evidence, device, limits, opened.sizes) for device in profiles]
+    if min_accuracy is not None and opened.is_real:
         with progress.step("measuring accuracy"):
             extra.append(_accuracy(content, samples, signature, metric, min_accuracy))
     return [dataclasses.replace(v, findings=(*v.findings, *extra)) for v in verdicts]
@@ -84,6 +85,7 @@ def verify_file(
     samples: int = SAMPLES,
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
+    input_shape: InputShape | None = None,
 ) -> list[Comparison]:
     """Run a file on several runtimes and compare their outputs with LiteRT's.
 
@@ -95,6 +97,7 @@ def verify_file(
         samples: Number of samples.
         remote: How to reach devices.
         progress: Where to report progress.
+        input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
 
     Returns:
         One comparison per runtime, in the order of ``runtimes``.
@@ -108,11 +111,11 @@ def verify_file(
     chosen = {name: find_runtime(name, remote) for name in dict.fromkeys(runtimes)}
     if not chosen:
         raise UsageError("no runtime named", "Name one, for example litert or tflm.")
-    content = read_validated(Path(path))
-    signature = read_signature(content)
-    found, _ = samples_for(signature, data, preprocess, samples)
+    opened = open_file(path, data, preprocess, input_shape, samples)
+    if opened.sizes is not None:
+        progress.say(opened.sizes)
     with progress.step("running"):
-        return compare(content, found.first(samples).raw, chosen)
+        return compare(opened.content, opened.samples.first(samples).raw, chosen)
 
 
 def _accuracy(

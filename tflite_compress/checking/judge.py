@@ -10,13 +10,16 @@ from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
 from tflite_compress.profiles.devices import Device
 
 
-def check(evidence: Evidence, device: Device, limits: Limits = NO_LIMITS) -> Verdict:
+def check(
+    evidence: Evidence, device: Device, limits: Limits = NO_LIMITS, sizes: str | None = None
+) -> Verdict:
     """Check a file against a device.
 
     Args:
         evidence: The file and the results of the runtimes.
         device: The device's profile.
         limits: The user's limits, in addition to the device's own.
+        sizes: How open dimensions of the file were fixed for the evidence, in words; None if none were.
 
     Returns:
         The verdict with one or more findings per subject.
@@ -24,7 +27,7 @@ def check(evidence: Evidence, device: Device, limits: Limits = NO_LIMITS) -> Ver
     contents = evidence.contents
     findings = [
         *_check_operators_and_types(evidence, device),
-        *model_findings.check_shapes(contents, device),
+        *model_findings.check_shapes(contents, device, sizes),
         *model_findings.check_quantization(contents, device),
         *device_findings.check_npu(evidence, device),
         *device_findings.check_execution(evidence, device),

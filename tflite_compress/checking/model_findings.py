@@ -6,6 +6,7 @@ from tflite_compress.checking.contents import Contents
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.profiles.devices import Device
 
+REBUILD = "Convert it with fixed sizes (--input-shape of compress), or deploy the file that 'bundle' writes."
 MAX_NAMED = 4  # names listed per finding
 
 
@@ -32,13 +33,24 @@ def check_types(contents: Contents, device: Device) -> list[Finding]:
     return [Finding("types", True, f"computes in {', '.join(used) or 'integers'}")]
 
 
-def check_shapes(contents: Contents, device: Device) -> list[Finding]:
-    """Check that the shapes are fixed, if the device needs fixed shapes."""
+def check_shapes(contents: Contents, device: Device, sizes: str | None = None) -> list[Finding]:
+    """Check that the shapes are fixed, if the device needs fixed shapes.
+
+    Args:
+        contents: The file's contents, with open dimensions besides the batch fixed.
+        device: The device's profile.
+        sizes: How they were fixed, in words; None if the file leaves none open.
+    """
+    if sizes is not None:
+        if _needs_fixed_shapes(device):
+            text = f"{sizes}; the file leaves them open, and TFLite Micro and NPU compilers need fixed ones"
+            return [Finding("shapes", False, text, REBUILD)]
+        return [Finding("shapes", None, f"{sizes}; on the device, call resize_tensor_input first", REBUILD)]
     compiles = device.runtime.name == "edgetpu" or device.npu is not None
     if contents.open_shapes:
         names = contents.open_shapes
         text = f"left open in {len(names)} tensors: {', '.join(names[:MAX_NAMED])}"
-        if compiles or device.runtime.name != "litert" or device.kind == "accelerator":
+        if _needs_fixed_shapes(device):
             return [Finding("shapes", False, text, "Convert it with fixed sizes and batch 1.")]
         return [Finding("shapes", None, text, "Delegates need fixed sizes; convert with batch 1.")]
     if contents.open_batch:
@@ -59,6 +71,10 @@ def check_shapes(contents: Contents, device: Device) -> list[Finding]:
         )
         return [Finding("shapes", None, text, "Compare the outputs of several samples with verify.")]
     return [Finding("shapes", True, "all fixed")]
+
+
+def _needs_fixed_shapes(device: Device) -> bool:
+    return device.runtime.name != "litert" or device.kind == "accelerator" or device.npu is not None
 
 
 def check_quantization(contents: Contents, device: Device) -> list[Finding]:

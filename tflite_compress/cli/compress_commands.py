@@ -88,6 +88,7 @@ def compress(
         loss=accuracy.loss,
         metric=loading.metric,
         custom_objects=loading.custom_objects,
+        input_shape=loading.input_shape,
         trust_model=loading.trust_model,
         seed=loading.seed,
         bundle=options.bundle,

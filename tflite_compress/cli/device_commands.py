@@ -87,6 +87,7 @@ def check(
             on_device,
             remote_device(remote, threads.threads),
             progress,
+            samples.input_shape,
         )
     )
     if output.json:
@@ -140,6 +141,7 @@ def verify(
             options.samples,
             remote_device(remote, threads.threads),
             progress,
+            samples.input_shape,
         )
     )
     if output.json:
@@ -174,7 +176,14 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions) -> int:
 
     folder = with_progress(
         lambda progress: bundle_file(
-            model, options.device, samples.data, samples.preprocess, options.labels, options.out, progress
+            model,
+            options.device,
+            samples.data,
+            samples.preprocess,
+            options.labels,
+            options.out,
+            progress,
+            samples.input_shape,
         )
     )
     print(f"{folder}: read its README.md")

@@ -49,6 +49,7 @@ def diagnose(
     run_options = Options(
         metric=loading.metric,
         custom_objects=loading.custom_objects,
+        input_shape=loading.input_shape,
         trust_model=loading.trust_model,
         seed=loading.seed,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
-from tflite_compress.cli.option_types import Count, Counts, File, Seconds, choices_listed
+from tflite_compress.cli.option_types import Count, Counts, File, InputShape, Seconds, choices_listed
 from tflite_compress.cli.shared_calls import print_json, remote_device, with_progress
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
@@ -72,6 +72,7 @@ def benchmark(
             batches=options.batches or (),
             remote=remote_device(remote, options.threads[0]),
             progress=progress,
+            input_shape=samples.input_shape,
         )
     )
     if output.json:
@@ -111,6 +112,7 @@ def profile(
             samples.preprocess,
             options.seconds,
             progress=progress,
+            input_shape=samples.input_shape,
         )
     )
     if output.json:
@@ -127,10 +129,13 @@ class InspectOptions:
     Attributes:
         graph: Draw the operators into this SVG file.
         diff: Another .tflite to compare with.
+        input_shape: Sizes of the inputs without the batch, for dimensions that the file leaves open, for
+            example 224x224x3, or image=224x224x3,text=20. Open dimensions count as 1 by default.
     """
 
     graph: File | None = None
     diff: File | None = None
+    input_shape: InputShape | None = None
 
 
 @command(SECTION, "model.tflite", model="A .tflite file.")
@@ -139,11 +144,11 @@ def inspect(model: str, options: InspectOptions, output: OutputOptions) -> int:
     from tflite_compress.inspection.inspect_file import inspect as read
     from tflite_compress.reporting import inspection_table
 
-    found = read(model)
+    found = read(model, options.input_shape)
     if options.diff is not None:
         from tflite_compress.inspection.diff import compare_inspections
 
-        other = read(options.diff)
+        other = read(options.diff, options.input_shape)
         change = compare_inspections(found, other)
         if output.json:
             print_json(inspection_table.difference_record(found, other, change))

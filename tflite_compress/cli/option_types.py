@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, Union, get_args, get_origin
 
+from tflite_compress.support.errors import UsageError
+from tflite_compress.support.input_shape import parse_input_shape
+
 _BYTE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "kib": 1 << 10, "mb": 1 << 20, "mib": 1 << 20}
 _BYTE_UNITS |= {"gb": 1 << 30, "gib": 1 << 30}
 _TIME_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -122,6 +125,14 @@ def choices_listed(*choices: str) -> Kind:
     )
 
 
+def _input_shape(text: str) -> str:
+    try:
+        parse_input_shape(text)
+    except UsageError as error:
+        raise ValueError from error
+    return text
+
+
 TEXT = Kind("TEXT", "text", "name", _text)
 FLAG = Kind("true|false", "true or false", "true", _flag)
 NUMBER = Kind("NUMBER", "a number from 0", "0.9", _number)
@@ -140,6 +151,10 @@ DeviceName = Annotated[str, Kind("NAME", "one device", "rp2040", _one_name)]
 DeviceNames = Annotated[tuple[str, ...], Kind("NAME,...", "one or several devices", "rp2040", _listed(_text))]
 File = Annotated[str, Kind("FILE", "a file", "result.json", _text)]
 Folder = Annotated[str, Kind("DIR", "a folder", "result", _text)]
+InputShape = Annotated[
+    str,
+    Kind("SIZES", "sizes without the batch (for several inputs NAME=SIZES,...)", "224x224x3", _input_shape),
+]
 Source = Annotated[str, Kind("SOURCE", "a data source", "data.npz", _text)]
 _PLAIN = {str: TEXT, bool: FLAG, int: COUNT, float: NUMBER}
 

@@ -105,6 +105,7 @@ def search(
             loss=accuracy.loss,
             metric=loading.metric,
             custom_objects=loading.custom_objects,
+            input_shape=loading.input_shape,
             trust_model=loading.trust_model,
             seed=loading.seed,
             max_flash_bytes=limits.max_flash,

@@ -11,6 +11,7 @@ from tflite_compress.cli.option_types import (
     DeviceName,
     File,
     Folder,
+    InputShape,
     Number,
     Seed,
     Source,
@@ -61,10 +62,13 @@ class SampleOptions:
     Attributes:
         data: Input samples: an .npz file, a folder of images, or module:function. Random inputs by default.
         preprocess: Applied to the inputs: none, unit (0 to 1), symmetric (-1 to 1), or module:function.
+        input_shape: Sizes of the inputs without the batch, for dimensions that the file leaves open, for
+            example 224x224x3, or image=224x224x3,text=20. Those of the data by default.
     """
 
     data: Source | None = None
     preprocess: Preprocess = "none"
+    input_shape: InputShape | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,15 @@ class ModelOptions:
     Attributes:
         metric: top1, top5, binary_accuracy, r2, mae, mse, or module:function. Inferred by default.
         custom_objects: module:dict with the custom classes of the model.
+        input_shape: Sizes of the inputs without the batch, for dimensions that the model leaves open, for
+            example 224x224x3, or image=224x224x3,text=20. Those of the data by default.
         trust_model: Run code that the model file contains, such as Lambda layers or a joblib file.
         seed: Seed of the data split and of training.
     """
 
     metric: Metric | None = None
     custom_objects: str | None = None
+    input_shape: InputShape | None = None
     trust_model: bool = False
     seed: Seed = 0
 

@@ -15,6 +15,7 @@ from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.scoring.reference import LossFunction
 from tflite_compress.support.errors import UsageError
+from tflite_compress.support.input_shape import InputShape
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Options:
         metric: Name of the metric, or ``module:function``; None infers it.
         loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
         custom_objects: ``module:dict`` or a mapping, for models with custom layers.
+        input_shape: Sizes of the model's inputs without the batch, for open dimensions: ``"224x224x3"``, a
+            tuple, or a mapping by input name. Those of the data by default.
         trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
         seed: Seed of everything random.
         latency_seconds: Time to measure latency in seconds.
@@ -43,6 +46,7 @@ class Options:
     metric: str | ScoreFunction | None = None
     loss: str | LossFunction | None = None
     custom_objects: str | Mapping[str, Any] | None = None
+    input_shape: InputShape | None = None
     trust_model: bool = False
     seed: int = 0
     latency_seconds: float = 1.0

@@ -19,7 +19,7 @@ from tflite_compress.checking.fit_result import FileChecker
 from tflite_compress.checking.verdict import NO_LIMITS, Verdict
 from tflite_compress.compression.host_latency import measure_host_latency
 from tflite_compress.compression.options import Options, Result
-from tflite_compress.data.gather import DataSpec, gather
+from tflite_compress.data.gather import DataSpec, gather_fixed
 from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
 from tflite_compress.passes.base import Context
@@ -276,7 +276,8 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
     if scarce := full_disk(CONVERSION_BYTES * source.network.parameter_count()):
         raise scarce
     with clock.step("data"), progress.step("reading the data"):
-        splits = gather(spec, source.network, options.seed)
+        network, splits = gather_fixed(spec, source.network, options.seed, options.input_shape)
+        source = replace(source, network=network)
         if isinstance(source.network, ForestNetwork) and spec.given:
             splits = with_choosing_samples(splits, spec.calibrate is not None, options.seed)
     with clock.step("original"), progress.step("running the original model"):

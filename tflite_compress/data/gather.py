@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tflite_compress.data.samples import RawData, Samples, bind
 from tflite_compress.data.sources import DataSource, Preprocess, ReadOptions, read
 from tflite_compress.data.split import Splits, from_sources, split
-from tflite_compress.models.network import Network
+from tflite_compress.models.fixed_shapes import input_sizes, open_inputs, with_shapes
+from tflite_compress.models.network import Network, TensorSpec
 from tflite_compress.support.errors import UsageError
+from tflite_compress.support.input_shape import (
+    InputShape,
+    choose_shapes,
+    probe_shape,
+    show_shape,
+    suggest_shapes,
+)
+from tflite_compress.support.notes import Note
 
 RANDOM_ORIGIN = "random inputs"
 RANDOM_SAMPLES = 64
@@ -42,6 +51,70 @@ class DataSpec:
     def only_evaluation(self) -> bool:
         """True if there is evaluation data but no data to train or calibrate with."""
         return self.evaluate is not None and self.data is self.train is self.calibrate is None
+
+
+def gather_fixed(
+    spec: DataSpec, network: Network, seed: int, input_shape: InputShape | None = None
+) -> tuple[Network, Splits]:
+    """Read, check and split the data as :func:`gather` does, and fix open dimensions of the model's inputs.
+
+    Args:
+        spec: The data sources; none for random inputs.
+        network: The model that the data must fit.
+        seed: Seed of the split, and of random inputs.
+        input_shape: Sizes of the model's inputs; see :func:`choose_shapes`. Those of the data by default.
+
+    Returns:
+        The network, whose inputs have one open dimension at most, the batch; and the samples. If sizes were
+        taken from the data, a note on the evaluation samples says so.
+
+    Raises:
+        DataError: A source is missing, malformed, or does not fit the model.
+        UsageError: The sources cannot be combined, or the sizes do not fit or are not known.
+        ModelError: The model does not compute on inputs of these sizes.
+    """
+    if input_shape is not None:
+        network = with_shapes(network, choose_shapes(input_shape, input_sizes(network)))
+    opened = open_inputs(network)
+    if not opened:
+        return network, gather(spec, network, seed)
+    if not spec.given:
+        raise _unknown_sizes(network, opened)
+    found = gather(spec, network, seed)
+    arrays = zip(network.inputs, found.evaluate.inputs, strict=True)
+    network = with_shapes(network, {port.name: x.shape[1:] for port, x in arrays})
+    if spec.only_evaluation:
+        unused = _random_splits(network, seed)
+        found = Splits(unused.train, unused.calibrate, found.evaluate)
+    bound = {name: _rebound(samples, network) for name, samples in vars(found).items()}
+    evaluate = bound["evaluate"]
+    notes = (*evaluate.notes, _sizes_note(network, opened))
+    return network, Splits(bound["train"], bound["calibrate"], replace(evaluate, notes=notes))
+
+
+def _rebound(samples: Samples, network: Network) -> Samples:
+    """Check samples against the network with fixed shapes."""
+    inputs, outputs = network.tensor_names
+    labels = None if samples.labels is None else dict(zip(outputs, samples.labels, strict=True))
+    named = dict(zip(inputs, samples.inputs, strict=True))
+    raw = RawData(named, labels, samples.origin, samples.class_names, samples.notes)
+    return bind(raw, network.inputs, network.outputs)
+
+
+def _unknown_sizes(network: Network, opened: tuple[TensorSpec, ...]) -> UsageError:
+    shapes = ", ".join(f"'{spec.name}' {show_shape(spec.shape[1:])}" for spec in opened)
+    return UsageError(
+        f"open dimensions besides the batch, and no data to take their size from: input {shapes}",
+        f"Give data, or choose the sizes, for example --input-shape={suggest_shapes(input_sizes(network))}.",
+    )
+
+
+def _sizes_note(network: Network, opened: tuple[TensorSpec, ...]) -> Note:
+    """Return a note on the sizes that were taken from the data."""
+    sizes = {spec.name: spec.shape[1:] for spec in network.inputs}
+    parts = [f"'{s.name}' {show_shape(s.shape[1:])} became {show_shape(sizes[s.name])}" for s in opened]
+    text = f"open dimensions got the size of the data: input {', '.join(parts)}; --input-shape chooses others"
+    return Note("open-dimensions-fixed", text)
 
 
 def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
@@ -101,7 +174,7 @@ def _random_splits(network: Network, seed: int) -> Splits:
     rng = np.random.default_rng(seed)
     arrays = []
     for spec in network.inputs:
-        shape = (RANDOM_SAMPLES, *(d or 16 for d in spec.shape[1:]))
+        shape = (RANDOM_SAMPLES, *probe_shape(spec.shape[1:]))
         if spec.dtype.startswith("float"):
             arrays.append(rng.standard_normal(shape).astype(spec.dtype))
         else:

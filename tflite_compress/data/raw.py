@@ -94,11 +94,17 @@ def file_data(
     Raises:
         DataError: The source is missing, malformed, or does not fit the file.
     """
+    return from_samples(read_samples(source, ports, preprocess, resize), ports)
+
+
+def read_samples(
+    source: DataSource, ports: Signature, preprocess: Preprocess = "none", resize: bool = False
+) -> Samples:
+    """Read a data source for a ``.tflite`` as real numbers; see :func:`file_data`."""
     inputs = tuple(_tensor_spec(p) for p in ports.inputs)
     outputs = tuple(_tensor_spec(p) for p in ports.outputs)
     found = read(source, ReadOptions(inputs[0], preprocess, resize, MAX_SAMPLES))
-    samples = bind(found.get("eval", next(iter(found.values()))), inputs, outputs)
-    return from_samples(samples, ports)
+    return bind(found.get("eval", next(iter(found.values()))), inputs, outputs)
 
 
 def bind_inputs(x: ArrayGroup, ports: Signature) -> Arrays:

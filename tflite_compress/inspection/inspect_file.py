@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tflite_compress.data.opened_file import with_input_shape
 from tflite_compress.inspection.parts import measure_parts
 from tflite_compress.inspection.weights import WeightTensor, read_weights
+from tflite_compress.support.input_shape import InputShape
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
 from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import find_stored
@@ -119,11 +121,12 @@ class Inspection:
         return f"<p>{escape(title)}</p><table><tr>{head}</tr>{rows}</table>"
 
 
-def inspect(path: str | os.PathLike[str]) -> Inspection:
-    """Inspect a ``.tflite``; nothing is run.
+def inspect(path: str | os.PathLike[str], input_shape: InputShape | None = None) -> Inspection:
+    """Inspect a ``.tflite``; nothing is run, except to find the shapes that ``input_shape`` leads to.
 
     Args:
         path: The file.
+        input_shape: Sizes of the inputs without the batch, for open dimensions; these count as 1 by default.
 
     Returns:
         Operators, weights, sizes and MACs.
@@ -132,8 +135,9 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         ModelError: The file is missing, not a ``.tflite``, or damaged.
     """
     content = read_validated(Path(path))
-    model = unpack(content)
-    signature = read_signature(content)
+    sized = content if input_shape is None else with_input_shape(content, input_shape)[0]
+    model = unpack(sized)
+    signature = read_signature(sized)
     weights = read_weights(model)
     operators = tuple(_rows(model))
     kinds = Counter(type_name(t.type) for g in model.subgraphs for t in g.tensors)

@@ -11,6 +11,7 @@ import numpy as np
 from tflite_compress.models.read_model import read_model
 from tflite_compress.models.sandboxed_load import REPLY_PREFIX
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.input_shape import probe_shape
 from tflite_compress.support.references import resolve_reference
 
 
@@ -24,9 +25,7 @@ def main(path: str, custom: str) -> None:
     try:
         objects = dict(resolve_reference(custom, "--custom-objects")) if custom else {}
         network = read_model(Path(path), objects, False).network
-        network.predict(
-            tuple(np.zeros([1, *(d or 8 for d in p.shape[1:])], p.dtype) for p in network.inputs), 1
-        )
+        network.predict(tuple(np.zeros([1, *probe_shape(p.shape[1:])], p.dtype) for p in network.inputs), 1)
         reply: dict[str, object] = {"parameters": network.parameter_count()}
     except CompressError as error:
         reply = {"message": error.message, "hint": error.hint}

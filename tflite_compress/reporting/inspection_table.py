@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tflite_compress.inspection.diff import Difference
 from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
+from tflite_compress.runtimes.resize_file import file_input_sizes, is_open
+from tflite_compress.support.input_shape import suggest_shapes
 from tflite_compress.support.terminal import console, grid
 from tflite_compress.tflite.tensor_specs import FileTensorSpec
 
@@ -26,6 +28,12 @@ def print_inspection(found: Inspection) -> None:
     for word, ports in (("input", found.inputs), ("output", found.outputs)):
         for port in ports:
             out.print(f"{word} {_port(port)}", markup=False)
+    if any(is_open(port) for port in found.inputs):
+        sizes = suggest_shapes(file_input_sizes(found.inputs))
+        out.print(
+            f"open dimensions count as 1 in MACs and arena; choose sizes, for example --input-shape={sizes}",
+            markup=False,
+        )
     kinds = ", ".join(f"{count} {kind}" for kind, count in found.tensors.items())
     out.print(f"tensors: {kinds}", markup=False)
     out.print(

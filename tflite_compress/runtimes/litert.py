@@ -56,6 +56,7 @@ class LiteRTModel:
         input_names: Names of the inputs, in the order of the arrays.
         output_names: Names of the outputs, in the order they are returned.
         threads: Threads of one interpreter.
+        shapes: Shape of each input without the batch, for open dimensions; these become 1 by default.
 
     Raises:
         ConversionError: The runtime refuses the file.
@@ -67,9 +68,11 @@ class LiteRTModel:
         input_names: tuple[str, ...],
         output_names: tuple[str, ...],
         threads: int = 1,
+        shapes: tuple[tuple[int, ...], ...] | None = None,
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        self._shapes = shapes
         is_path = isinstance(content, Path)
         self._make = functools.partial(
             Interpreter,
@@ -83,9 +86,12 @@ class LiteRTModel:
             if reason := find_aborting_operator(tree):
                 raise ValueError(reason)
             self._has_resources = find_state(tree).has_resources
-            self._interpreter.allocate_tensors()
             self._is_fresh = True
             signature = self._signature()
+            self._inputs = [self._input_details()[signature["inputs"][name]] for name in input_names]
+            if shapes is not None:
+                self._resize_open(shapes)
+            self._interpreter.allocate_tensors()
             self._inputs = [self._input_details()[signature["inputs"][name]] for name in input_names]
             self._outputs = [self._output_details()[signature["outputs"][name]] for name in output_names]
         except (RuntimeError, ValueError, KeyError) as error:
@@ -124,6 +130,8 @@ class LiteRTModel:
         """Go back to a fresh state. Only a new interpreter resets resource variables."""
         if self._has_resources and not self._is_fresh:
             self._interpreter = self._make()
+            if self._shapes is not None:
+                self._resize_open(self._shapes)
             self._interpreter.allocate_tensors()
         self._interpreter.reset_all_variables()
         self._is_fresh = True
@@ -136,6 +144,12 @@ class LiteRTModel:
     def outputs(self) -> tuple[np.ndarray, ...]:
         """Return the outputs of the last run, dequantized to float32."""
         return tuple(dequantize_array(self._interpreter.get_tensor(d["index"]), d) for d in self._outputs)
+
+    def _resize_open(self, shapes: tuple[tuple[int, ...], ...]) -> None:
+        """Give inputs with open dimensions besides the batch their shape."""
+        for detail, shape in zip(self._inputs, shapes, strict=True):
+            if -1 in detail["shape_signature"][1:]:
+                self._interpreter.resize_tensor_input(detail["index"], [*detail["shape"][:1], *shape])
 
     def resize_batch(self, batch: int) -> None:
         """Set the batch size of a file with an open batch dimension."""
@@ -197,13 +211,14 @@ def predict(
         ConversionError: The runtime refuses the file or fails to run it.
     """
     count = len(inputs[0])
+    shapes = tuple(x.shape[1:] for x in inputs)
     if workers is None:
-        workers = _useful_workers(LiteRTModel(content, input_names, output_names), inputs)
+        workers = _useful_workers(LiteRTModel(content, input_names, output_names, shapes=shapes), inputs)
     workers = max(1, min(workers, count))
     bounds = np.linspace(0, count, workers + 1).astype(int)
 
     def run(worker: int) -> list[tuple[np.ndarray, ...]]:
-        model = LiteRTModel(content, input_names, output_names)
+        model = LiteRTModel(content, input_names, output_names, shapes=shapes)
         if model.has_free_batch:
             model.resize_batch(32)
         return _run_range(model, inputs, bounds[worker], bounds[worker + 1])

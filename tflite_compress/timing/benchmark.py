@@ -6,17 +6,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from pathlib import Path
 from typing import Literal
 
-from tflite_compress.data.raw import samples_for
+from tflite_compress.data.opened_file import open_file
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.runtimes.by_name import Remote, find_runtime
-from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError, UsageError, closest
+from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.progress import Progress, Silent
-from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.timing.interleaved import Contender, Kernels, Timing, time_contenders
 from tflite_compress.timing.machine import machine_name
 from tflite_compress.timing.overhead import measure_call_overhead
@@ -114,6 +111,7 @@ def benchmark(
     batches: Sequence[int] = (),
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
+    input_shape: InputShape | None = None,
 ) -> Benchmark:
     """Time ``.tflite`` files, interleaved, and compare them with the first.
 
@@ -128,6 +126,7 @@ def benchmark(
         batches: Batch sizes to measure the throughput at.
         remote: How to reach a device.
         progress: Where to report progress.
+        input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
 
     Returns:
         The timings, with 95 % intervals, and the ratios to the first file, with 99 % intervals.
@@ -140,7 +139,13 @@ def benchmark(
     progress = progress or Silent()
     if not models:
         raise UsageError("no model named", "Name one or more .tflite files.")
-    files = [Contender(str(p), c := read_validated(Path(p)), _inputs(c, data, preprocess)) for p in models]
+    opened = [open_file(path, data, preprocess, input_shape, 1) for path in models]
+    for sizes in dict.fromkeys(file.sizes for file in opened if file.sizes is not None):
+        progress.say(sizes)
+    files = [
+        Contender(str(path), file.content, file.samples.first(1).raw)
+        for path, file in zip(models, opened, strict=True)
+    ]
     if runtime not in ("litert", "tflm"):
         return _on_device(files, runtime, threads, batches, remote, progress)
     chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else find_kernels(kernels)
@@ -168,10 +173,6 @@ def describe_contender(contender: Contender) -> str:
     """Return a contender's file, kernels and threads as text."""
     threads = "1 thread" if contender.threads == 1 else f"{contender.threads} threads"
     return f"{contender.name}, {contender.kernels}, {threads}"
-
-
-def _inputs(content: bytes, data: DataSource | None, preprocess: Preprocess) -> Arrays:
-    return samples_for(read_signature(content), data, preprocess, 1)[0].first(1).raw
 
 
 def find_kernels(names: Sequence[str]) -> list[Kernels]:

@@ -19,9 +19,10 @@ from typing import Literal
 
 import numpy as np
 
-from tflite_compress.data.raw import samples_for
+from tflite_compress.data.opened_file import open_content, with_input_shape
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
@@ -29,7 +30,6 @@ from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import find_stored
 from tflite_compress.tflite.operator_work import count_operator
 from tflite_compress.tflite.slim_file import own_name
-from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.tflite.tree import ModelTree, Tensor, shape_of
 from tflite_compress.timing.cut_timing import CutPlan, CutSettings, CutTimes, plan_cuts, time_cuts
 from tflite_compress.timing.interleaved import Kernels
@@ -142,6 +142,7 @@ def profile(
     preprocess: Preprocess = "none",
     seconds: float = 5.0,
     progress: Progress | None = None,
+    input_shape: InputShape | None = None,
 ) -> Profile:
     """Time a ``.tflite`` operator by operator on this machine.
 
@@ -154,6 +155,7 @@ def profile(
         seconds: Approximate time for everything. Models with many operators, or slow ones, are timed in
             groups of operators.
         progress: Where to report progress.
+        input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
 
     Returns:
         The time of each operator of the main graph, or of groups of them.
@@ -162,6 +164,8 @@ def profile(
         ModelError: The file is missing, damaged, or refused by the runtime.
     """
     content = read_validated(Path(model))
+    if input_shape is not None:
+        content, _ = with_input_shape(content, input_shape)
     return profile_content(content, str(model), threads, kernels, data, preprocess, seconds, progress)
 
 
@@ -192,7 +196,10 @@ def profile_content(
         ModelError: The runtime refuses it, or it has no operators.
     """
     progress = progress or Silent()
-    inputs = samples_for(read_signature(content), data, preprocess, 1)[0].first(1).raw
+    opened = open_content(content, data, preprocess, None, 1)
+    if opened.sizes is not None:
+        progress.say(opened.sizes)
+    content, inputs = opened.content, opened.samples.first(1).raw
     model = CutModel(content)
     if not model.cuts:
         raise ModelError(f"{name or 'the file'} has no operators to time", None)
