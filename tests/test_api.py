@@ -125,11 +125,22 @@ def outlier_model(keras: Any) -> Any:
     return model
 
 
+def plain_recipe(name: str, *fallbacks: str) -> str:
+    """Write a recipe that converts to int8, without automatic repairs, and return its path."""
+    tables = "".join(f'[[fallbacks]]\nprecision = "{precision}"\n' for precision in fallbacks)
+    Path(f"{name}.toml").write_text(
+        f'name = "{name}"\nsummary = "int8 and fallbacks"\n[[passes]]\npass = "bias_correct"\n'
+        f'[[passes]]\npass = "convert"\nprecision = "int8"\n{tables}'
+    )
+    return f"{name}.toml"
+
+
 def test_the_next_fallback_is_tried(keras: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     said: list[str] = []
     result = tflite_compress.compress(
-        outlier_model(keras), "raspberry-pi-4", data=x, out=tmp_path / "o", metric="r2",
+        outlier_model(keras), "raspberry-pi-4", plain_recipe("two", "int16x8", "float16"), data=x,
+        out=tmp_path / "o", metric="r2",
         progress=lambda update: said.append(update.title), **PLAIN,
     )  # fmt: skip
     assert any(re.search(r"int8: accuracy drop [\d.e+]+ points, accepted: 1 point; trying", s) for s in said)
@@ -142,19 +153,17 @@ def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path)
     layers = keras.layers
     looped = keras.Sequential([keras.Input((8, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])
     x = np.random.default_rng(1).standard_normal((40, 8, 3)).astype(np.float32)
-    result = tflite_compress.compress(looped, "raspberry-pi-4", data=x, out=tmp_path / "o", **PLAIN)
+    recipe = plain_recipe("looped", "dynamic")
+    result = tflite_compress.compress(looped, "raspberry-pi-4", recipe, data=x, out=tmp_path / "o", **PLAIN)
     first, *_, last = result.report.candidates
     assert result.passed and "loop" in first.error and not first.passed and last.passed
 
 
 def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
-    (tmp_path / "only.toml").write_text(
-        'name = "only"\nsummary = "int8 and nothing else"\n[[passes]]\npass = "bias_correct"\n'
-        '[[passes]]\npass = "convert"\nprecision = "int8"\n'
-    )
+    recipe = plain_recipe("only")
     result = tflite_compress.compress(
-        outlier_model(keras), "raspberry-pi-4", "only.toml", data=x, out=tmp_path / "o", **PLAIN
+        outlier_model(keras), "raspberry-pi-4", recipe, data=x, out=tmp_path / "o", **PLAIN
     )
     assert not result.passed and result.tflite.name.endswith(".failed.tflite") and result.tflite.is_file()
     assert result.report.verdict == "failed" and result.report.passes[-1].drop > 0.01

@@ -4,16 +4,39 @@ import doctest
 import importlib
 import pkgutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import tflite_compress as tc
 from tests.conftest import EXAMPLES
 from tflite_compress import api
 
 MODULES = [f"{api.__name__}.{module.name}" for module in pkgutil.iter_modules(api.__path__)]
 
 
+@pytest.fixture(scope="module")
+def converted() -> dict[str, tc.TFLiteModel]:
+    """Models that examples converted, by the arguments of the call."""
+    return {}
+
+
+@pytest.fixture
+def convert_once(converted: dict[str, tc.TFLiteModel], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let equal calls of ``convert`` in examples share one conversion."""
+    convert = tc.convert
+
+    def cached(*arguments: Any, **options: Any) -> tc.TFLiteModel:
+        key = repr((arguments, options))
+        if key not in converted:
+            converted[key] = convert(*arguments, **options)
+        return converted[key]
+
+    monkeypatch.setattr(tc, "convert", cached)
+
+
 @pytest.mark.parametrize("name", MODULES)
+@pytest.mark.usefixtures("convert_once")
 def test_examples(name: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(EXAMPLES)
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
 EXAMPLE = Path(__file__).with_name("typed") / "user_example.py"
@@ -29,6 +31,7 @@ def run_mypy(file: Path, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_users_program_is_typed(tmp_path: Path) -> None:
     shutil.copy(EXAMPLE, tmp_path)
     (tmp_path / "wrong.py").write_text(WRONG)

@@ -161,12 +161,14 @@ def test_object_arrays_as_weights(digits: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda config: layer(config, "hidden").update(units=2_500_000_000),
+        pytest.param(
+            lambda config: layer(config, "hidden").update(units=2_500_000_000), marks=pytest.mark.slow
+        ),
         pytest.param(
             lambda config: layer(config, "conv_2").update(filters=60_000, kernel_size=[300, 300]),
             marks=pytest.mark.slow,
         ),
-        pytest.param(lambda config: layer(config, "conv_1").update(filters=10**15), marks=pytest.mark.slow),
+        lambda config: layer(config, "conv_1").update(filters=10**15),
     ],
 )
 def test_ten_gigabytes_claimed_by_a_layer(
