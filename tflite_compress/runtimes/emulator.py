@@ -22,11 +22,11 @@ from tflite_compress.runtimes.isolated import (
     RUNNER,
     job_folder,
     last_line,
-    read_runner_reply,
     run_child,
     sequence_flags,
 )
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
+from tflite_compress.runtimes.runner_reply import read_runner_reply
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.progress import Progress, Silent
 
@@ -102,7 +102,7 @@ def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
         arguments += sequence_flags(content)
         command = python_command(RUNNER, str(job / "model.tflite"), *arguments)
         done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
-        reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT")
+        reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT", content)
     where = reply.where
     note = f"emulated {CPU} ({where.machine}); its time says nothing about a device"
     cost = Measurement("load", reply.load_ms, "ms", "simulated", "emulated, not the device's")

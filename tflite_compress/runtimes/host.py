@@ -9,11 +9,11 @@ from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import (
     RUNNER,
     job_folder,
-    read_runner_reply,
     run_child,
     sequence_flags,
 )
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
+from tflite_compress.runtimes.runner_reply import read_runner_reply
 
 
 def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5) -> Runtime:
@@ -34,7 +34,7 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
             command += [f"--vectors={folder / 'inputs.npz'}", *options]
             environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
             done = run_child(command, "LiteRT", environment=environment)
-            reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "LiteRT")
+            reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "LiteRT", content)
         where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
         costs = (
             Measurement("latency", reply.latency.median_ms, "ms", "measured", where),

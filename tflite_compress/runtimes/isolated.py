@@ -8,7 +8,7 @@ import io
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -119,66 +119,6 @@ class EncodedArray(msgspec.Struct):
     dtype: str
     shape: tuple[int, ...]
     base64: str
-
-
-class RunnerLatency(msgspec.Struct):
-    """The runner's latency in ms; see ``runner.as_json``."""
-
-    median_ms: float
-    p90_ms: float
-    min_ms: float
-    runs: int
-
-
-class RunnerMachine(msgspec.Struct):
-    """The machine the runner ran on, and its software."""
-
-    machine: str
-    model: str
-    python: str
-    runtime: str
-    numpy: str
-
-
-class RunnerReply(msgspec.Struct):
-    """The runner's JSON; see ``runner.as_json``."""
-
-    outputs: list[EncodedArray]
-    sequence: list[EncodedArray] | None
-    latency: RunnerLatency
-    load_ms: float
-    peak_kb: int
-    where: RunnerMachine
-
-
-def read_runner_reply(
-    text: str, complaints: str, what: str, expected: Callable[[str], str] | None = None
-) -> tuple[RunnerReply, Arrays, Arrays | None]:
-    """Read the runner's JSON.
-
-    Args:
-        text: The runner's standard output; lines before the last JSON line are ignored.
-        complaints: The runner's standard error, for the message if there is no JSON.
-        what: Name of the runtime, for messages.
-        expected: Turns complaints into a hint; None for a general hint.
-
-    Returns:
-        The reply; one raw array per output, shape (samples, ...); the same of the samples as one sequence, or
-        None if it was not asked for.
-
-    Raises:
-        ModelError: There is no valid JSON.
-    """
-    lines = [line for line in text.splitlines() if line.startswith("{")]
-    try:
-        reply = msgspec.json.decode(lines[-1], type=RunnerReply)
-        outputs = decode_arrays(reply.outputs)
-        sequence = None if reply.sequence is None else decode_arrays(reply.sequence)
-    except (IndexError, ValueError, TypeError) as error:
-        last = last_line(complaints) or "it printed nothing"
-        hint = expected(complaints) if expected else "Choose another recipe for this model."
-        raise ModelError(f"{what} refuses the model: {last}", hint) from error
-    return reply, outputs, sequence
 
 
 def decode_arrays(entries: Sequence[EncodedArray]) -> Arrays:

@@ -11,12 +11,14 @@ from typing import TypedDict
 
 import numpy as np
 
+from tflite_compress.runtimes.refusals import explain_refusal
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.integrity import find_aborting_operator
 from tflite_compress.tflite.state import find_state
 
 SIGNATURE = "serving_default"
+_HINT = "Choose another recipe for this model."
 WORTH_A_THREAD_S = 30e-6  # measured: two threads are 0.5x as fast at 8 us a run, 1.6x at 60 us
 
 
@@ -74,6 +76,7 @@ class LiteRTModel:
 
         self._shapes = shapes
         is_path = isinstance(content, Path)
+        self._content = content
         self._make = functools.partial(
             Interpreter,
             model_path=str(content) if is_path else None,
@@ -95,10 +98,8 @@ class LiteRTModel:
             self._inputs = [self._input_details()[signature["inputs"][name]] for name in input_names]
             self._outputs = [self._output_details()[signature["outputs"][name]] for name in output_names]
         except (RuntimeError, ValueError, KeyError) as error:
-            raise ConversionError(
-                f"LiteRT refuses the file: {' '.join(str(error).split())[:300]}",
-                "Choose another recipe for this model.",
-            ) from error
+            reason = explain_refusal(self.content, str(error), "LiteRT")
+            raise ConversionError(f"LiteRT refuses the file: {reason}", _HINT) from error
         self.batch = int(self._inputs[0]["shape"][0]) if self._inputs[0]["shape"].size else 1
 
     def _signature(self) -> dict[str, dict[str, int]]:
@@ -157,6 +158,11 @@ class LiteRTModel:
             self._interpreter.resize_tensor_input(detail["index"], [batch, *detail["shape"][1:]])
         self._interpreter.allocate_tensors()
         self.batch = batch
+
+    @property
+    def content(self) -> bytes:
+        """The file's bytes."""
+        return self._content.read_bytes() if isinstance(self._content, Path) else self._content
 
     @property
     def has_free_batch(self) -> bool:
@@ -259,9 +265,7 @@ def _run_range(
         try:
             model.invoke()
         except RuntimeError as error:
-            raise ConversionError(
-                f"LiteRT fails to run the file: {' '.join(str(error).split())[:300]}",
-                "Choose another recipe for this model.",
-            ) from error
+            reason = explain_refusal(model.content, str(error), "LiteRT")
+            raise ConversionError(f"LiteRT fails to run the file: {reason}", _HINT) from error
         rows.append(tuple(y[:valid].copy() for y in model.outputs()))
     return rows

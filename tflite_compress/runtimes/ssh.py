@@ -19,10 +19,10 @@ from tflite_compress.runtimes.isolated import (
     RUNNER,
     last_line,
     pack_inputs,
-    read_runner_reply,
     sequence_flags,
 )
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
+from tflite_compress.runtimes.runner_reply import read_runner_reply
 from tflite_compress.support.errors import CompressError, UsageError
 
 CONNECT_S = 15
@@ -110,7 +110,7 @@ def ssh_runtime(host: Host, threads: int = 1, seconds: float = 2.0, limit_s: flo
         flags = " ".join([flags, *sequence_flags(content)])
         archive = _archive(content, inputs)
         out, err = _converse(host, _remote_script(host, len(archive), flags), archive, limit_s)
-        reply, outputs, sequence = read_runner_reply(out, err, f"LiteRT on {host.name}")
+        reply, outputs, sequence = read_runner_reply(out, err, f"LiteRT on {host.name}", content)
         where, latency = reply.where, reply.latency
         how = f"on {where.model or host.name} ({where.machine}), threads: {threads}"
         costs = (
@@ -221,7 +221,7 @@ def explain_failure(host: str, complaints: str, code: int) -> CompressError:
             f"{host}: the run was killed, perhaps for lack of memory", "Choose a smaller model."
         )
     if code in (134, 136, 139):
-        return CompressError(f"{host}: LiteRT crashes on the model", "Choose another recipe for this model.")
+        return CompressError(f"{host}: LiteRT crashes on the model")
     if code == 255:  # OpenSSH's own failures
         return CompressError(f"{host}: {_LOST[0]}", _LOST[1])
     said = last_line(complaints) or f"exit code {code}"

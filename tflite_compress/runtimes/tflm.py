@@ -6,17 +6,20 @@ smaller arena than this 64-bit build.
 
 from __future__ import annotations
 
-from typing import Literal, TextIO, TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
 from tflite_compress.runtimes.litert import TensorDetails, dequantize_array, quantize_array
+from tflite_compress.runtimes.refusals import explain_refusal
 from tflite_compress.runtimes.tflm_runtime import run_micro
 from tflite_compress.support.backend import native_noise_captured
 from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import tensor_name, text_of, unpack
 from tflite_compress.tflite.tensor_specs import read_signature
+
+_HINT = "Choose another recipe for this model."
 
 
 class _Parameters(TypedDict):
@@ -56,10 +59,9 @@ class TFLMModel:
             try:
                 self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
             except (RuntimeError, ValueError) as error:
-                raise ConversionError(
-                    f"TFLite Micro refuses the file: {_first_complaint(log, error)}",
-                    "Choose another recipe for this model.",
-                ) from error
+                log.seek(0)
+                reason = explain_refusal(content, log.read() or str(error), "TFLite Micro")
+                raise ConversionError(f"TFLite Micro refuses the file: {reason}", _HINT) from error
         self._inputs = _positions(content, input_names, "inputs")
         self._outputs = _positions(content, output_names, "outputs")
 
@@ -147,7 +149,7 @@ def find_minimal_arena(content: bytes) -> int:
             run_micro(content, blank)  # says why
         except ModelError as error:
             raise ConversionError(error.message, error.hint) from error
-        raise ConversionError("TFLite Micro crashes on the file", "Choose another recipe for this model.")
+        raise ConversionError("TFLite Micro crashes on the file", _HINT)
     return found
 
 
@@ -173,9 +175,3 @@ def _detail(details: _MicroDetails) -> TensorDetails:
     scales, points = np.asarray(parameters["scales"]), np.asarray(parameters["zero_points"])
     pair = (float(scales[0]), int(points[0])) if scales.size else (0.0, 0)
     return {"dtype": np.dtype(details["dtype"]).type, "quantization": pair}
-
-
-def _first_complaint(log: TextIO, error: Exception) -> str:
-    log.seek(0)
-    lines = [line.strip() for line in log.read().splitlines() if line.strip()]
-    return (lines[0] if lines else str(error))[:200]

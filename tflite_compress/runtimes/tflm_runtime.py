@@ -24,10 +24,10 @@ from tflite_compress.runtimes.isolated import (
     decode_arrays,
     encode_array,
     job_folder,
-    last_line,
     run_child,
     sequence_flags,
 )
+from tflite_compress.runtimes.refusals import explain_refusal
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.scratch import KERNELS, Kernels, measure_kernel_memory
@@ -108,9 +108,8 @@ def run_micro(content: bytes, inputs: Arrays) -> MicroRun:
         done = run_child(command, "TFLite Micro", environment={**os.environ, "PYTHONPATH": _search_path()})
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
-        raise ModelError(
-            f"TFLite Micro refuses the model: {find_complaint(done.stderr)}", "Try --recipe=int8."
-        )
+        reason = explain_refusal(content, done.stderr, "TFLite Micro")
+        raise ModelError(f"TFLite Micro refuses the model: {reason}")
     reply = msgspec.json.decode(lines[-1], type=_Reply)
     sequence = None if reply.sequence is None else decode_arrays(reply.sequence)
     return MicroRun(decode_arrays(reply.outputs), sequence, done.stderr)
@@ -163,13 +162,6 @@ def read_allocations(log: str) -> dict[str, int]:
         if match:
             found[part] = int(match.group(1))
     return found
-
-
-def find_complaint(log: str) -> str:
-    """Return the interpreter's first error message: later ones follow from it."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    useful = [line for line in lines if "Traceback" not in line and not line.startswith("File ")]
-    return useful[0][:300] if useful else last_line(log) or "no reason given"
 
 
 def _search_path() -> str:

@@ -16,12 +16,13 @@ from typing import Literal
 import numpy as np
 
 from tflite_compress.runtimes.arena import estimate_arena
+from tflite_compress.runtimes.refusals import RuntimeName, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.progress import Progress
 from tflite_compress.timing.machine import cpu_seconds, find_disturbances, measure_spin
 from tflite_compress.timing.stats import Summary, has_settled, summarize
-from tflite_compress.timing.timed_process import Child, Loaded
+from tflite_compress.timing.timed_process import Child, Loaded, RefusalError
 
 Kernels = Literal["xnnpack", "no-delegate", "reference", "tflm"]
 PROCESSES = 3
@@ -154,14 +155,20 @@ def load_into(child: Child, contender: Contender, folder: Path, batch: int | Non
     stream = io.BytesIO()
     np.savez(stream, **{f"input_{i}": x[:1] for i, x in enumerate(contender.inputs)})  # type: ignore[arg-type]
     (folder / "inputs.npz").write_bytes(stream.getvalue())
-    return child.load(
-        path=str(folder / "model.tflite"),
-        inputs=str(folder / "inputs.npz"),
-        kernels=contender.kernels,
-        threads=contender.threads,
-        arena_bytes=estimate_arena(contender.content) if contender.kernels == "tflm" else 0,
-        batch=batch,
-    )
+    micro = contender.kernels == "tflm"
+    try:
+        return child.load(
+            path=str(folder / "model.tflite"),
+            inputs=str(folder / "inputs.npz"),
+            kernels=contender.kernels,
+            threads=contender.threads,
+            arena_bytes=estimate_arena(contender.content) if micro else 0,
+            batch=batch,
+        )
+    except RefusalError as error:
+        name: RuntimeName = "TFLite Micro" if micro else "LiteRT"
+        reason = explain_refusal(contender.content, f"{error.log}\n{child.read_log()}", name)
+        raise ModelError(f"{name} refuses the model: {reason}") from error
 
 
 def _generation(

@@ -71,6 +71,19 @@ _Reply = TypeVar("_Reply", bound=msgspec.Struct)
 _Command = dict[str, str | int | None]
 
 
+class RefusalError(ModelError):
+    """A runtime refuses a model.
+
+    Args:
+        message: The error's message.
+        log: The interpreter's own words.
+    """
+
+    def __init__(self, message: str, log: str) -> None:
+        super().__init__(message)
+        self.log = log
+
+
 class Child:
     """A process that times models. A context manager: leaving it ends the process.
 
@@ -172,13 +185,17 @@ class Child:
             raise self._crashed()
         error = msgspec.json.decode(line, type=_ErrorReply).error
         if error is not None:
-            raise ModelError(f"{self.what} refuses the model: {error}", "Use another runtime.")
+            raise RefusalError(f"{self.what} refuses the model: {error}", error)
         return msgspec.json.decode(line, type=reply)
+
+    def read_log(self) -> str:
+        """Return what the process printed to standard error so far."""
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")
 
     def _crashed(self) -> ModelError:
         self._process.wait()
-        self._log.seek(0)
-        said = last_line(self._log.read().decode("utf-8", "replace"))
+        said = last_line(self.read_log())
         return ModelError(
             f"{self.what} crashes on the model (exit code {self._process.returncode}) {said}".rstrip(),
             "Convert the model again, or use another runtime.",

@@ -187,7 +187,7 @@ def serve(replies: IO[str]) -> None:
             else:
                 reply = {"peak_bytes": memory_bytes("VmHWM")}
         except (RuntimeError, ValueError, ImportError, OSError) as error:
-            reply = {"error": " ".join(str(error).split())[:300] or type(error).__name__}
+            reply = {"error": " ".join(str(error).split())[:3000] or type(error).__name__}
         print(json.dumps(reply), file=replies, flush=True)
 
 

@@ -54,7 +54,7 @@ def make_microcontroller_bundle(job: BundleJob) -> dict[str, bytes]:
     vectors = make_vectors(content, job.data, micro_runtime)
     arena = vectors.result.measurement("arena")
     if arena is None:
-        raise ModelError("TFLite Micro reported no arena size", "Try --recipe=int8.")
+        raise ModelError("TFLite Micro reported no arena size")
     reserve = reserve_arena(content, arena.value, kernels_of(device))
     name = identifier(job.name)
     files = _sources(name, content, reserve, vectors, job.labels)

@@ -1,0 +1,164 @@
+"""Why a runtime refuses a file, in the file's terms: operator, layer, types and shapes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tflite_compress.runtimes.isolated import RUNNER, job_folder, run_child
+from tflite_compress.runtimes.operator_support import FLEX, litert_lacks, micro_has
+from tflite_compress.support.errors import CompressError, ModelError
+from tflite_compress.tflite.flatbuffer import is_builtin, operator_name, tensor_name, type_name
+from tflite_compress.tflite.integrity import validate
+from tflite_compress.tflite.slim_file import own_name
+from tflite_compress.tflite.tensor_specs import read_signature
+from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
+
+RuntimeName = Literal["LiteRT", "TFLite Micro"]
+MAX_TEXT = 240
+MAX_INPUTS = 4
+# How the interpreters name the operator that fails: LiteRT, then TFLite Micro.
+_FAILED = (
+    re.compile(r"Node number (?P<index>\d+) \((?P<kind>[^)]*)\) failed to (?:prepare|invoke)"),
+    re.compile(r"Node (?P<kind>\S+) \(number (?P<index>\d+)f?\) failed to (?:prepare|invoke)"),
+)
+_NOISE = (
+    re.compile(r"^(INFO|WARNING|W0000|I0000|Traceback|\s*File |\s*\^|\s{4}).*$", re.MULTILINE),
+    re.compile(r"See instructions: \S+?(?=Node number|\s|$)"),
+    re.compile(r"\b\S+\.(?:cc|h|cpp):\d+\s*"),
+    re.compile(r"\b(?:RuntimeError|ValueError): "),
+)
+_NODE = re.compile(r"Node (?:number \d+ \([^)]*\)|\S+ \(number \d+f?\)) failed to (?:prepare|invoke)[^.\n]*")
+_UNEQUAL = re.compile(r"\((?P<found>[\w.-]+) != (?P<needed>[\w.-]+)\)")
+_TYPES = re.compile(r"type|kTfLite(?:Float|U?Int|Bool)|[Hh]ybrid")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An operator of a file."""
+
+    graph: Graph
+    index: int
+    operator: Operator
+
+
+def explain_refusal(content: bytes, log: str, runtime: RuntimeName) -> str:
+    """Return why a runtime refuses a file.
+
+    Args:
+        content: The ``.tflite``.
+        log: What the interpreter printed or raised.
+        runtime: The runtime.
+
+    Returns:
+        Operator, layer, types and shapes with the reason, where the interpreter tells them; else its own
+        words without positions in its source code.
+    """
+    try:
+        tree = validate(content)
+    except ModelError as error:
+        return error.message
+    place = _find_place(tree, log)
+    if place is not None:
+        return f"{_describe(tree, place)}: {_reason(tree, place, log, runtime)}"
+    missing = _find_missing(tree, log, runtime)
+    if missing is not None:
+        name = operator_name(tree, missing.operator)
+        what = "operator" if is_builtin(name) else "custom operator"
+        return f"{_describe(tree, missing)}: {runtime} has no {what} of this name"
+    if "delegate" in log.lower():
+        return _without_delegate(content)
+    return clean(log)
+
+
+def clean(log: str) -> str:
+    """Return an interpreter's words on one line, without source positions and addresses, and not too long."""
+    for pattern in _NOISE:
+        log = pattern.sub(" ", log)
+    text = " ".join(log.split()).rstrip(".")
+    if len(text) > MAX_TEXT:
+        text = text[:MAX_TEXT].rpartition(" ")[0] + " ..."
+    return text or "it gives no reason"
+
+
+def _find_place(tree: ModelTree, log: str) -> _Place | None:
+    """Return the operator that the interpreter names; None for those of delegates."""
+    found = next((match for pattern in _FAILED if (match := pattern.search(log))), None)
+    if found is None:
+        return None
+    index, kind = int(found["index"]), found["kind"]
+    for graph in tree.subgraphs or []:
+        operators = list(graph.operators or [])
+        if index < len(operators) and kind in ("CUSTOM", operator_name(tree, operators[index])):
+            return _Place(graph, index, operators[index])
+    return None
+
+
+def _find_missing(tree: ModelTree, log: str, runtime: RuntimeName) -> _Place | None:
+    """Return the first operator that the runtime lacks, if it says that it lacks one."""
+    if "registration" not in log and "Didn't find op" not in log and "Registration failed" not in log:
+        return None
+    for graph in tree.subgraphs or []:
+        for index, op in enumerate(graph.operators or []):
+            name = operator_name(tree, op)
+            lacks = not micro_has(name) if runtime == "TFLite Micro" else bool(litert_lacks([name]))
+            if lacks:
+                return _Place(graph, index, op)
+    return None
+
+
+def _describe(tree: ModelTree, place: _Place) -> str:
+    """Return an operator with its layer, types and shapes as text."""
+    op, tensors = place.operator, place.graph.tensors
+    kind = operator_name(tree, op)
+    layer = own_name(tensor_name(tensors[int(op.outputs[0])]), kind) if len(op.outputs) else ""
+    named = f", layer '{layer[-80:]}'" if layer else ""
+    inputs = _specs([tensors[int(i)] for i in op.inputs if i >= 0][:MAX_INPUTS])
+    outputs = _specs([tensors[int(i)] for i in op.outputs][:MAX_INPUTS])
+    return f"operator {place.index}, {kind}{named} ({inputs or 'nothing'} to {outputs or 'nothing'})"
+
+
+def _specs(tensors: Sequence[Tensor]) -> str:
+    specs = [f"{type_name(t.type).lower()} {'x'.join(map(str, shape_of(t)))}".rstrip() for t in tensors]
+    return ", ".join(specs)
+
+
+def _reason(tree: ModelTree, place: _Place, log: str, runtime: RuntimeName) -> str:
+    kind = operator_name(tree, place.operator)
+    if kind.startswith(FLEX) and not is_builtin(kind):
+        return f"this is one of TensorFlow's own operators, which {runtime} has only with its Flex library"
+    if "unresolved custom op" in log:
+        return f"{runtime} has no custom operator of this name"
+    unequal = _UNEQUAL.search(log)
+    if unequal is not None and not unequal["found"][0].isalpha():
+        return f"{runtime} needs equal sizes here, and finds {unequal['found']} and {unequal['needed']}"
+    if unequal is not None:
+        return f"{runtime} needs {unequal['needed'].lower()} here, and finds {unequal['found'].lower()}"
+    if "not supported" in log or "nsupported" in log or ("was not true" in log and _TYPES.search(log)):
+        return f"{runtime} has no kernel for these types"
+    if "was not true" in log:
+        return f"{runtime}'s kernel does not take these shapes, scales or options"
+    if "resize buffer" in log or "arena" in log.lower():
+        return "the tensor arena is too small"
+    return clean(_NODE.sub(" ", log))
+
+
+def _without_delegate(content: bytes) -> str:
+    """Say what LiteRT's reference kernels say about a file that XNNPACK refuses."""
+    blank = tuple(np.zeros((1, *s.fixed_shape), s.dtype) for s in read_signature(content).inputs)
+    with job_folder(content, blank) as folder:
+        command = [sys.executable, str(RUNNER), str(folder / "model.tflite"), "--reference", "--json"]
+        try:
+            done = run_child([*command, f"--vectors={folder / 'inputs.npz'}", "--seconds=0"], "LiteRT")
+        except CompressError:
+            return "XNNPACK refuses a part of the model, and the reference kernels crash on it"
+    if done.returncode == 0:
+        return "XNNPACK refuses a part of the model; LiteRT's reference kernels run it"
+    if "delegate" in done.stderr.lower():
+        return clean(done.stderr)
+    return explain_refusal(content, done.stderr, "LiteRT")
