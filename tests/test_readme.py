@@ -55,6 +55,7 @@ def test_the_guides_commands(
     assert code == 0 and out, (line, err)
 
 
+@pytest.mark.slow
 def test_the_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").symlink_to(EXAMPLES)
     block = re.search(r"```python\n(.*?)```", README, re.DOTALL)

@@ -12,7 +12,8 @@ import tflite_compress as tc
 from tests.conftest import EXAMPLES
 from tflite_compress import api
 
-MODULES = [f"{api.__name__}.{module.name}" for module in pkgutil.iter_modules(api.__path__)]
+SLOW = ("compress_model", "results", "study_model")  # their examples compress, 5 to 13 s
+NAMES = [module.name for module in pkgutil.iter_modules(api.__path__)]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +36,12 @@ def convert_once(converted: dict[str, tc.TFLiteModel], monkeypatch: pytest.Monke
     monkeypatch.setattr(tc, "convert", cached)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
+)
 @pytest.mark.usefixtures("convert_once")
 def test_examples(name: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(EXAMPLES)
-    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    result = doctest.testmod(importlib.import_module(f"{api.__name__}.{name}"), optionflags=doctest.ELLIPSIS)
     assert result.failed == 0
     assert [path.name for path in tmp_path.iterdir()] == ["examples"]

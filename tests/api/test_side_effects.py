@@ -17,26 +17,11 @@ import tflite_compress as tc
 ONCE = {"epochs": 0, "min_steps": 2, "recovery_steps": 0, "rounds": 1, "samples": 64}
 
 
-@pytest.fixture(scope="module")
-def tiny(keras: Any) -> Any:
-    """A convolutional network of 300 parameters."""
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    convolutions = [layers.Conv2D(8, 3, strides=2, activation="relu") for _ in range(2)]
-    return keras.Sequential(
-        [keras.Input((8, 8, 1)), *convolutions, layers.Flatten(), layers.Dense(3, activation="softmax")],
-        name="tiny",
-    )
-
-
 @pytest.fixture
-def compress(tiny: Any, tmp_path: Path) -> Callable[..., tc.Result]:
-    rng = np.random.default_rng(0)
-    data = (rng.uniform(size=(96, 8, 8, 1)).astype(np.float32), rng.integers(0, 3, 96))
-
+def compress(tiny: Any, tiny_data: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Callable[..., tc.Result]:
     def call(**options: Any) -> tc.Result:
         return tc.compress(
-            tiny, "rp2040", "channel-prune-int8", data=data, out=tmp_path / "out", overrides=ONCE,
+            tiny, "rp2040", "channel-prune-int8", data=tiny_data, out=tmp_path / "out", overrides=ONCE,
             max_drop=1.0, details=False, bundle=False, latency_seconds=0.01, **options,
         )  # fmt: skip
 

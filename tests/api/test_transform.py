@@ -26,17 +26,17 @@ def arrays(digits_arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray
 
 
 def test_a_keras_3_model_stays_one_and_trains_and_saves(
-    keras: Any, model: Any, arrays: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    keras: Any, tiny: Any, tiny_data: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
-    before = model.get_weights()
-    small = tc.apply(model, QUICK, data=arrays)
-    assert isinstance(small, keras.Model) and small.count_params() < model.count_params()
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    before = tiny.get_weights()
+    small = tc.apply(tiny, QUICK, data=tiny_data)
+    assert isinstance(small, keras.Model) and small.count_params() < tiny.count_params()
+    assert all(np.array_equal(a, b) for a, b in zip(before, tiny.get_weights(), strict=True))
     small.compile("adam", "sparse_categorical_crossentropy")
-    small.fit(*arrays, epochs=1, verbose=0)
+    small.fit(*tiny_data, epochs=1, verbose=0)
     small.save(tmp_path / "small.keras")
     loaded = keras.models.load_model(tmp_path / "small.keras")
-    x = arrays[0][:8]
+    x = tiny_data[0][:8]
     assert np.allclose(loaded.predict(x, verbose=0), small.predict(x, verbose=0), atol=1e-6)
     lite = tc.convert(small, tc.Float32())
     assert np.allclose(lite.predict(x), small.predict(x, verbose=0), atol=1e-4)

@@ -148,7 +148,7 @@ def test_four_bits_only_as_far_as_asked(start: FloatModel, context: Context) -> 
 
 
 def test_rounded_weights_are_on_the_converters_grid(start: FloatModel, context: Context) -> None:
-    done = AdaRound(precision="int8", steps=20).apply(start, context)
+    done = AdaRound(precision="int8", steps=2).apply(start, context)
     plain = without_batchnorm(start.network.handle)
     for layer in done.network.handle.layers if done.network is not start.network else []:
         if type(layer).__name__ in LEARNED:
