@@ -19,7 +19,8 @@ from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.runtimes.tflm import TFLMModel
 from tflite_compress.runtimes.tflm_runtime import micro_runtime
 from tflite_compress.support.errors import ModelError, UsageError
-from tflite_compress.tflite.scratch import KERNELS, measure_kernel_memory
+from tflite_compress.tflite.kernel_sets import KERNELS
+from tflite_compress.tflite.scratch import measure_kernel_memory
 from tflite_compress.tflite.tensor_specs import read_signature
 
 

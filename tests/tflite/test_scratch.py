@@ -10,7 +10,8 @@ import pytest
 from tflite_compress.profiles.devices import all_devices, kernels_of, load_device
 from tflite_compress.runtimes.tflm_runtime import reserve_arena
 from tflite_compress.tflite.assemble import Assembly
-from tflite_compress.tflite.scratch import KERNELS, KernelMemory, measure_kernel_memory
+from tflite_compress.tflite.kernel_sets import KERNELS
+from tflite_compress.tflite.scratch import KernelMemory, measure_kernel_memory
 
 SAME, VALID = 0, 1
 Shape = tuple[int, ...]

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from tflite_compress.profiles.toml_files import Name, bundled_folder, bundled_names, find, read
 from tflite_compress.support.errors import ConfigError, closest
-from tflite_compress.tflite.scratch import Kernels
+from tflite_compress.tflite.kernel_sets import Kernels
 
 Positive = Annotated[int, Meta(gt=0, le=1 << 50)]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]

@@ -30,7 +30,8 @@ from tflite_compress.runtimes.isolated import (
 from tflite_compress.runtimes.refusals import explain_refusal
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
-from tflite_compress.tflite.scratch import KERNELS, Kernels, measure_kernel_memory
+from tflite_compress.tflite.kernel_sets import KERNELS, Kernels
+from tflite_compress.tflite.scratch import measure_kernel_memory
 
 ARENA_ROUNDING = 1024
 

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
+from tflite_compress.tflite.kernel_sets import Kernels
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
-
-Kernels = Literal["c", "dsp", "mve"]  # plain C, the DSP extension, Helium
-KERNELS: tuple[Kernels, ...] = get_args(Kernels)
 
 _ALIGNMENT = 16  # of buffers in the arena
 _MVE_CHANNEL_BLOCK = 124  # CH_IN_BLOCK_MVE
