@@ -40,6 +40,21 @@ def window_file() -> bytes:
     )
 
 
+def deconvolution_file() -> bytes:
+    """A file with MediaPipe's Convolution2DTransposeBias, which LiteRT has in its XNNPACK delegate alone."""
+    assembly = Assembly("deconvolution")
+    image = assembly.tensor("image", (1, 4, 4, 2), "float32")
+    kernel = assembly.constant("kernel", np.ones((1, 2, 2, 2), np.float32))
+    bias = assembly.constant("bias", np.zeros(1, np.float32))
+    enlarged = assembly.operator("ADD", [image, kernel, bias], "enlarged", (1, 8, 8, 1), "float32")
+    content = assembly.finished({"image": image}, {"enlarged": enlarged})
+    model = unpack(rename_operator(content, "ADD", "Convolution2DTransposeBias"))
+    same_padding, stride = 1, 2  # numbered from 1 in the kernel's own parameters
+    parameters = np.array([same_padding, stride, stride], np.int32)
+    model.subgraphs[0].operators[0].customOptions = parameters.view(np.uint8)
+    return pack(model)
+
+
 def micro_custom_operators() -> list[str]:
     """The custom operators that the installed TFLite Micro registers: names among its strings that it has."""
     spec = find_spec("tflite_micro.python.tflite_micro._runtime")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.custom import rename_operator, window_file
+from tests.custom import deconvolution_file, rename_operator, window_file
 from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.contents import read_contents
 from tflite_compress.checking.evidence import Evidence
@@ -414,3 +414,12 @@ def test_a_file_runs_on_its_runtime_once(monkeypatch: pytest.MonkeyPatch, int8_f
     assert checker.check(content, device).fits
     assert checker.bundle(content, device, "digits", "none")
     assert len(calls) == 1
+
+
+def test_a_custom_operator_of_the_xnnpack_delegate_is_not_missing() -> None:
+    evidence = evidence_of(deconvolution_file())
+    found = [f for f in check(evidence, load_device("raspberry-pi-4")).findings if f.subject == "operators"]
+    text = "of LiteRT, only the XNNPACK delegate has Convolution2DTransposeBias (layer enlarged)"
+    assert [(f.fits, f.text) for f in found] == [(True, text)]
+    micro = [f for f in check(evidence, load_device("rp2040")).findings if f.subject == "operators"]
+    assert [f.fits for f in micro] == [False]

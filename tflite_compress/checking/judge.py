@@ -41,5 +41,4 @@ def check(
 def _check_operators_and_types(evidence: Evidence, device: Device) -> list[Finding]:
     if device.runtime.name == "edgetpu":
         return check_edgetpu(evidence, device)
-    contents = evidence.contents
-    return [*check_operators(contents, device), *model_findings.check_types(contents, device)]
+    return [*check_operators(evidence, device), *model_findings.check_types(evidence.contents, device)]

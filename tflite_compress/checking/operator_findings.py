@@ -7,27 +7,36 @@ from collections.abc import Sequence
 from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.compiled_files import Compiler, find_compiler, runs_compiled
 from tflite_compress.checking.contents import Contents, Operator
+from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.profiles.devices import Device, operator_sets
 from tflite_compress.runtimes.operator_support import litert_lacks, micro_has
+from tflite_compress.support.errors import CompressError
 
 MAX_NAMED = 4  # names listed per finding
 
 
-def check_operators(contents: Contents, device: Device) -> list[Finding]:
+def check_operators(evidence: Evidence, device: Device) -> list[Finding]:
     """Check that the device's runtime has every operator.
 
+    LiteRT's kernels are not all that count: its XNNPACK delegate has custom operators of its own, which
+    shows when LiteRT runs the file.
+
     Args:
-        contents: The file.
+        evidence: The file and the results of the runtimes.
         device: Any device but an Edge TPU, see :mod:`tflite_compress.checking.edgetpu`.
     """
+    contents = evidence.contents
     kinds = tuple(dict.fromkeys(op.name for op in contents.operators))
     compiler = find_compiler(kinds)
     if compiler is not None:
         return [check_compiled(contents, device, compiler)]
     title = "TFLite Micro" if device.runtime.name == "tflm" else "LiteRT"
     missing = find_missing(kinds, device)
-    found = [_missing(contents, title, name) for name in missing]
+    if missing and device.runtime.name != "tflm" and not isinstance(evidence.litert, CompressError):
+        found = [_in_delegate(contents, name) for name in missing]
+    else:
+        found = [_missing(contents, title, name) for name in missing]
     if device.runtime.operators is not None:
         delegate = operator_sets()[device.runtime.operators]
         outside = [name for name in kinds if name not in delegate.names and name not in missing]
@@ -72,6 +81,11 @@ def name_layers(operators: Sequence[Operator]) -> str:
 def _missing(contents: Contents, title: str, name: str) -> Finding:
     where = name_layers([op for op in contents.operators if op.name == name])
     return Finding("operators", False, f"{title} has no {name} ({where})", suggest_replacement(name))
+
+
+def _in_delegate(contents: Contents, name: str) -> Finding:
+    where = name_layers([op for op in contents.operators if op.name == name])
+    return Finding("operators", True, f"of LiteRT, only the XNNPACK delegate has {name} ({where})")
 
 
 def _outside(contents: Contents, title: str, name: str) -> Finding:
