@@ -65,7 +65,7 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
         ConversionError: The runtime refuses it.
     """
     from tflite_compress.runtimes.litert import predict
-    from tflite_compress.scoring.metrics import apply_metric, decide
+    from tflite_compress.scoring.metrics import apply_metric
     from tflite_compress.scoring.reference import distance
 
     reference = context.reference
@@ -74,7 +74,7 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     originals = reference.calibration_outputs
     targets = samples.labels
     if targets is None or not reference.labelled:
-        targets = tuple(decide(h, o) for h, o in zip(reference.heads, originals, strict=True))
+        targets = reference.targets_from(originals)
     rows = zip(reference.metrics, targets, outputs, strict=True)
     signed = [apply_metric(m, t, o) * (1 if m.higher_is_better else -1) for m, t, o in rows]
     return Quality(float(np.mean(signed)), distance(originals, outputs)["snr_db"])
