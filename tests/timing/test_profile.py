@@ -71,7 +71,7 @@ def test_many_operators_are_timed_in_groups() -> None:
     content = dense(256, 60)
     start = time.perf_counter()
     found = profile_content(content, "dense", seconds=0.1)
-    assert time.perf_counter() - start < 15
+    assert time.perf_counter() - start < 60
     assert sum(1 + len(row.joined) for row in found.rows) == 60 and found.rows[-1].index == 59
     assert sum(row.macs or 0 for row in found.rows) == 60 * 256**2
     limited = [note for note in found.notes if note.code == "cuts-limited"]

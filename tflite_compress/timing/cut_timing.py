@@ -18,11 +18,11 @@ from tflite_compress.timing.interleaved import BLOCK_MS, Contender, Kernels, loa
 from tflite_compress.timing.prefixes import CutModel
 from tflite_compress.timing.timed_process import Child
 
-MIN_ROUNDS, MAX_ROUNDS = 8, 400
+MIN_ROUNDS, MAX_ROUNDS = 5, 400
 MIN_CUTS = 2
-MIN_SECONDS = 2.0  # loading the cuts of a small model takes this long
+MIN_SECONDS = 4.0  # to load cuts, whatever the time given: few seconds are enough for small models
 MEMORY_BYTES = 512 << 20  # of all cuts that are loaded at once
-WARM_ROUNDS = 2
+LOADING_SHARE = 0.6  # of the time of a batch; cuts that would be loaded later are left out
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def plan_cuts(model: CutModel, settings: CutSettings) -> CutPlan:
         loaded = load_into(child, whole, _folder(stack))
         ready = time.perf_counter()
         run_s = min(child.run(2)) / 1e3
-    run_rounds = (MIN_ROUNDS + WARM_ROUNDS) * run_s
+    run_rounds = (MIN_ROUNDS + 2) * run_s
     loading = (loaded.load_ms + loaded.first_ms) / 1e3
     cut_s = (packed - start + loading + run_rounds) / 2  # a cut is half a model on average
     process_s = max(0.0, ready - packed - loading)
@@ -117,8 +117,9 @@ def time_cuts(model: CutModel, plan: CutPlan, settings: CutSettings, advance: Ad
         anchor = found.places[-1:]
         batch = waiting[: plan.at_once - len(anchor)]
         share = len(batch) / len(waiting) * (ends - time.perf_counter())
+        loading = max(LOADING_SHARE * share, MIN_SECONDS * len(batch) / len(plan.places))
         waiting = waiting[len(batch) :]
-        _time_batch(model, [*anchor, *batch], len(anchor), share, settings, found)
+        _time_batch(model, [*anchor, *batch], len(anchor), (share, loading), settings, found)
         advance(len(batch))
     return found
 
@@ -127,15 +128,18 @@ def _time_batch(
     model: CutModel,
     places: Sequence[int],
     anchors: int,
-    seconds: float,
+    seconds: tuple[float, float],
     settings: CutSettings,
     found: CutTimes,
 ) -> None:
-    """Time cuts in one process and add them to ``found``; if ``anchors`` is 1 the first is known already."""
-    ends = time.perf_counter() + seconds
+    """Time cuts in one process and add them to ``found``; if ``anchors`` is 1 the first is known already.
+
+    ``seconds`` are those for everything, and those for loading.
+    """
+    ends, loaded_by = (time.perf_counter() + part for part in seconds)
     whole = model.cuts[-1]
     with contextlib.ExitStack() as stack:
-        child, places = _load(model, places, settings, found, stack)
+        child, places = _load(model, places, loaded_by, settings, found, stack)
         if whole in [place for place, _ in found.refused]:
             raise ModelError(dict(found.refused)[whole], None)
         if anchors and places[:1] != found.places[-1:]:
@@ -152,38 +156,44 @@ def _time_batch(
 def _load(
     model: CutModel,
     places: Sequence[int],
+    loaded_by: float,
     settings: CutSettings,
     found: CutTimes,
     stack: contextlib.ExitStack,
 ) -> tuple[Child, list[int]]:
     """Load cuts into one process; return it with the places of those that LiteRT takes.
 
-    A cut that crashes the process is left out, and a new process loads the others.
+    A cut that crashes the process is left out, and a new process loads the others. When the time is over,
+    only the last cut is still loaded.
     """
     loaded: list[int] = []
     child = stack.enter_context(Child("LiteRT"))
     for number, place in enumerate(places):
+        if time.perf_counter() > loaded_by and 0 < number < len(places) - 1:
+            continue
         try:
             load_into(child, _contender(model, place, settings), _folder(stack))
             loaded.append(place)
         except ModelError as error:
             found.refused.append((place, error.message))
             if not child.is_alive():
-                return _load(model, [*loaded, *places[number + 1 :]], settings, found, stack)
+                return _load(model, [*loaded, *places[number + 1 :]], loaded_by, settings, found, stack)
     return child, loaded
 
 
 def _run(child: Child, ends: float) -> np.ndarray:
     """Time all loaded cuts until a time; return ms of shape (rounds, cuts)."""
-    warm = np.asarray(child.run_interleaved(1, WARM_ROUNDS))
-    longest = float(warm[-1].max())
-    runs = max(1, min(50, round(BLOCK_MS / max(longest, 1e-3) / 4)))
-    round_ms = float(warm[-1].sum()) * runs
-    left_ms = (ends - time.perf_counter()) * 1e3
-    if left_ms < MIN_ROUNDS * round_ms:
-        runs, round_ms = 1, round_ms / runs
-    count = int(np.clip(left_ms / max(round_ms, 1e-3), MIN_ROUNDS, MAX_ROUNDS))
-    return np.asarray(child.run_interleaved(runs, count))
+    child.run_interleaved(1, 1)
+    start = time.perf_counter()
+    longest = max(child.run_interleaved(1, 1)[0])
+    round_s = time.perf_counter() - start
+    left = max(0.0, ends - time.perf_counter())
+    runs = int(np.clip(BLOCK_MS / max(longest, 1e-3) / 4, 1, max(1, min(50, left / MIN_ROUNDS / round_s))))
+    count = int(np.clip(left / (round_s * runs), MIN_ROUNDS, MAX_ROUNDS))
+    rows: list[list[float]] = []
+    while len(rows) < count and (len(rows) < MIN_ROUNDS or time.perf_counter() < ends):
+        rows += child.run_interleaved(runs, min(MIN_ROUNDS, count - len(rows)))
+    return np.asarray(rows)
 
 
 def _contender(model: CutModel, place: int, settings: CutSettings) -> Contender:

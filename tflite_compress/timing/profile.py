@@ -31,7 +31,7 @@ from tflite_compress.tflite.macs import find_stored
 from tflite_compress.tflite.operator_work import count_operator
 from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tree import ModelTree, Tensor, shape_of
-from tflite_compress.timing.cut_timing import CutPlan, CutSettings, CutTimes, plan_cuts, time_cuts
+from tflite_compress.timing.cut_timing import CutSettings, CutTimes, plan_cuts, time_cuts
 from tflite_compress.timing.interleaved import Kernels
 from tflite_compress.timing.machine import machine_name
 from tflite_compress.timing.prefixes import CutModel
@@ -224,15 +224,16 @@ def profile_content(
         rows,
         best,
         len(graph.operators),
-        tuple(_notes(model, plan, times)),
+        tuple(_notes(model, times)),
     )
 
 
-def _notes(model: CutModel, plan: CutPlan, times: CutTimes) -> Iterator[Note]:
+def _notes(model: CutModel, times: CutTimes) -> Iterator[Note]:
     """Say why operators were timed together."""
-    if len(plan.places) < len(model.cuts):
+    timed = len(times.places) + len(times.refused)
+    if timed < len(model.cuts):
         text = (
-            f"{len(plan.places)} of {len(model.cuts)} possible cuts were timed in the time given: a row "
+            f"{timed} of {len(model.cuts)} possible cuts were timed in the time given: a row "
             "stands for several operators; give more seconds for more rows"
         )
         yield Note("cuts-limited", text)
@@ -244,7 +245,7 @@ def _notes(model: CutModel, plan: CutPlan, times: CutTimes) -> Iterator[Note]:
         )
         more = f"; {len(times.refused) - MAX_REFUSALS} more" if len(times.refused) > MAX_REFUSALS else ""
         text = (
-            f"LiteRT refuses {len(times.refused)} of {len(plan.places)} cuts, whose operators count to the "
+            f"LiteRT refuses {len(times.refused)} of {timed} cuts, whose operators count to the "
             f"next row ({shown}{more})"
         )
         yield Note("cuts-refused", text)
