@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import re
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +20,12 @@ from tflite_compress.models.containers import (
 from tflite_compress.models.graph import is_functional
 from tflite_compress.models.keras_types import Config, CustomObjects
 from tflite_compress.models.safety import (
+    PICKLE_HEADS,
     parse_config,
     require_known_classes,
     require_no_code,
     require_no_code_ops,
+    require_no_pickles,
 )
 from tflite_compress.models.source import Source, describe_model
 from tflite_compress.support.backend import keras3, tensorflow, tf_keras
@@ -29,6 +35,8 @@ from tflite_compress.support.file_manifest import hash_path
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CONFIG_LIMIT_BYTES = 256 * 2**20
 WEIGHTS = "model.weights.h5"
+_MAX_REASON = 240
+_UNKNOWN = re.compile(r"(?:Unknown [\w ]{1,30}:? |Could not locate (?:class|function) )'(?P<name>[\w.>]+)'")
 # What zipfile, zlib and h5py raise on damaged files; RuntimeError is h5py's, and zipfile's for encryption.
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
@@ -80,6 +88,16 @@ def model_format(path: Path) -> str:
         return "keras"
     if head == _HDF5_SIGNATURE:
         return "h5"
+    if head.startswith(PICKLE_HEADS):
+        raise ModelError(
+            f"{path}: a pickle, not a Keras model; opening it would run the code in it",
+            "Save the model with model.save('model.keras').",
+        )
+    if is_architecture(path):
+        raise ModelError(
+            f"{path}: a model's architecture as JSON, without weights",
+            "Save the whole model with model.save('model.keras'), not to_json.",
+        )
     if head[4:8] == b"TFL3":
         raise ModelError(
             f"{path}: already a .tflite file, which can no longer be trained or quantized well",
@@ -91,10 +109,41 @@ def model_format(path: Path) -> str:
     )
 
 
+def is_architecture(path: Path) -> bool:
+    """Return True if a file is the JSON that a Keras model's ``to_json`` gives."""
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    return re.match(rb'\s*\{\s*"(class_name|module|config|backend|keras_version)"\s*:', head) is not None
+
+
 def _load_keras_archive(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
+    if not trust:
+        _require_no_pickles(path)
     config, version = archive_config(path)
     library = tf_keras() if version.startswith("2") else keras3()
-    return _scanned(path, config, library, custom, trust), f"Keras {version}"
+    with _named(path, (".keras",)) as file:
+        return _scanned(path, file, config, version, library, custom, trust), f"Keras {version}"
+
+
+def _require_no_pickles(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            require_sound_archive(archive, path)
+            require_no_pickles(archive, path)
+    except _BROKEN as error:
+        raise ModelError(f"{path}: damaged or cut off ({error})", "Copy or save the model again.") from error
+
+
+@contextlib.contextmanager
+def _named(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Yield a path of a file with the suffix of its format: Keras chooses its reader by the suffix."""
+    if path.suffix in suffixes:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="tflite-compress-") as folder:
+        link = Path(folder) / f"{path.stem}{suffixes[0]}"
+        link.symlink_to(path.resolve())
+        yield link
 
 
 def archive_config(path: Path) -> tuple[Config, str]:
@@ -130,7 +179,8 @@ def _require_sound_weights(archive: zipfile.ZipFile, path: Path) -> None:
 def _load_h5(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
     config, version = h5_config(path)
     library = keras3() if version.startswith("3") else tf_keras()
-    return _scanned(path, config, library, custom, trust), f"Keras {version}"
+    with _named(path, (".h5", ".hdf5")) as file:
+        return _scanned(path, file, config, version, library, custom, trust), f"Keras {version}"
 
 
 def h5_config(path: Path) -> tuple[Config, str]:
@@ -175,15 +225,43 @@ def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> tuple[o
     return signature, "graph"
 
 
-def _scanned(path: Path, config: Config, library: Any, custom: CustomObjects, trust: bool) -> object:
-    """Load a model after its configuration was scanned for code; a trusted file is not scanned."""
+def _scanned(
+    path: Path, file: Path, config: Config, saved: str, library: Any, custom: CustomObjects, trust: bool
+) -> object:
+    """Load a model after its configuration was scanned for code; a trusted file is not scanned.
+
+    Args:
+        path: The model, as the user named it.
+        file: The same file under a name with the suffix that Keras expects.
+        config: The model's configuration.
+        saved: Version of Keras that saved it.
+        library: Keras 2 or Keras 3.
+        custom: Custom objects by name.
+        trust: Load code from the file.
+    """
     if not trust:
         require_no_code(config, path, custom)
     try:
-        return _guarded(path, library.models.load_model, custom, trust)
-    except ModelError:
+        return _guarded(path, functools.partial(_load_from, file, library), custom, trust)
+    except ModelError as error:
         require_known_classes(config, path, custom)
-        raise
+        raise _with_versions(error, saved, library.__version__) from error
+
+
+def _load_from(file: Path, library: Any, path: str, **options: object) -> object:
+    return library.models.load_model(str(file), **options)
+
+
+def _with_versions(error: ModelError, saved: str, installed: str) -> ModelError:
+    """Name the version of Keras that saved a file beside the one that cannot load it."""
+    message = f"{error.message} (saved by Keras {saved}, loaded by Keras {installed})"
+    if _numbers(saved) <= _numbers(installed):
+        return ModelError(message, error.hint)
+    return ModelError(message, f"Save the model again with Keras {installed} or older.")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _guarded(path: Path, load: Callable[..., object], custom: CustomObjects, trust: bool) -> object:
@@ -201,9 +279,15 @@ def _guarded(path: Path, load: Callable[..., object], custom: CustomObjects, tru
 
 
 def _load_error(path: Path, error: Exception) -> ModelError:
-    text = " ".join(str(error).split())[:240] or type(error).__name__
-    if "Unknown layer" in text or "Could not locate" in text or "Unknown " in text[:40]:
-        step = "Pass the missing class with --custom-objects=module:dict."
-    else:
-        step = "The file may be damaged or from another Keras; save the model again."
+    text = " ".join(str(error).split()) or type(error).__name__
+    unknown = _UNKNOWN.search(text)
+    if unknown is not None:
+        name = unknown["name"].rpartition(">")[2]
+        return ModelError(
+            f"{path}: '{name}' is a custom class or function, which Keras does not have",
+            f"Pass --custom-objects=module:dict, where the dict maps '{name}' to it.",
+        )
+    if len(text) > _MAX_REASON:
+        text = text[:_MAX_REASON].rpartition(" ")[0] + " ..."
+    step = "The file may be damaged or from another Keras; save the model again."
     return ModelError(f"{path}: cannot be loaded: {text}", step)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from tflite_compress.support.errors import ModelError
 
 # TensorFlow operations that call back into Python or touch files; no model needs them to infer.
 _CODE_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"})
+PICKLE_HEADS = (  # of a pickle of protocol 2 to 5, plain or compressed by joblib
+    *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)),
+    *(b"\x78" + bytes([level]) for level in (0x01, 0x5E, 0x9C, 0xDA)),
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x04\x22\x4d\x18", b"\x5d\x00\x00"),
+)
+PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib")
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 _OWN_MODULES = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.|$)")
 
 
@@ -60,6 +68,23 @@ def require_known_classes(config: Config, path: Path, custom_objects: CustomObje
             raise ModelError(
                 f"{path}: '{_name(node)}' is of the custom class {module}.{class_name}",
                 f"Pass --custom-objects=module:dict, where the dict maps '{class_name}' to the class.",
+            )
+
+
+def require_no_pickles(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive that holds a pickle.
+
+    Raises:
+        ModelError: A member is a pickle.
+    """
+    for member in archive.infolist():
+        with archive.open(member) as stream:
+            head = stream.read(2)
+        plain = head[:1] == b"\x80" and head in PICKLE_HEADS
+        if plain or member.filename.lower().endswith(PICKLE_SUFFIXES):
+            raise ModelError(
+                f"{path}: its member '{member.filename[:80]}' is a pickle, which carries code that would run",
+                "If you trust the source of the file, pass --trust-model.",
             )
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from tflite_compress.models.read_model import is_architecture
+from tflite_compress.models.safety import KERAS_SUFFIXES, PICKLE_HEADS
 from tflite_compress.support.errors import ModelError, UsageError
 from tflite_compress.support.notes import Note
 from tflite_compress.trees.forest import Forest
@@ -29,11 +31,6 @@ from tflite_compress.trees.from_xgboost import XGBoostFile, read_xgboost
 Predict = Callable[[np.ndarray], np.ndarray]
 
 _LIBRARIES = ("sklearn", "xgboost", "lightgbm")
-_PICKLES = (
-    *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)),
-    *(b"\x78" + bytes([level]) for level in (0x01, 0x5E, 0x9C, 0xDA)),
-    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x04\x22\x4d\x18", b"\x5d\x00\x00"),
-)
 _SUFFIXES = (".joblib", ".pkl", ".pickle", ".skops", ".ubj")
 _MAX_TEXT_BYTES = 1 << 30
 _SKOPS_TYPES = frozenset(  # types of supported estimators that skops does not know; both hold only arrays
@@ -108,10 +105,11 @@ def _format_of(path: Path) -> str | None:
     if head.startswith(b"PK"):
         return "skops" if _is_skops(path) else None
     if head.lstrip().startswith(b"{"):
-        return "xgboost"
+        return None if is_architecture(path) else "xgboost"
     if head.startswith(b"tree\n"):
         return "lightgbm"
-    return "pickle" if head.startswith(_PICKLES) else None
+    is_pickle = head.startswith(PICKLE_HEADS) and path.suffix not in KERAS_SUFFIXES
+    return "pickle" if is_pickle else None
 
 
 def _is_skops(path: Path) -> bool:
