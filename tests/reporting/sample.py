@@ -71,7 +71,9 @@ def accuracy(drop: float = 0.002, **changes: Any) -> Accuracy:
 
 def sample_report(device: str = "rp2040", **changes: Any) -> Report:
     """A report of an int8 file; ``changes`` replace parts."""
-    step = PassStep(name="convert", settings={}, seconds=1.1, accuracy=0.968, drop=0.002, bytes=36528)
+    step = PassStep(
+        name="convert", settings={}, seconds=1.1, accuracy=0.968, drop=0.002, is_applied=True, bytes=36528
+    )
     findings = (
         Finding("flash", True, "33 KB | measured", measurement=measured("flash")),
         Finding("RAM", True, "20 KB", measurement=RAM),

@@ -8,8 +8,9 @@ import pytest
 
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.tflite.flatbuffer import operator_names, pack, tensor_name, unpack
+from tflite_compress.tflite.layer_names import layer_name
 from tflite_compress.tflite.macs import count_work
-from tflite_compress.tflite.slim_file import layer_name, list_slimming_steps, slim_file
+from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
 
 @pytest.fixture(scope="module")

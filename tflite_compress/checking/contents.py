@@ -13,8 +13,8 @@ from tflite_compress.tflite.flatbuffer import (
     text_of,
     type_name,
 )
+from tflite_compress.tflite.layer_names import NO_LAYERS
 from tflite_compress.tflite.operator_work import PRODUCTS, count_operator
-from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 from tflite_compress.tflite.tree import Operator as FileOperator
 
@@ -103,7 +103,7 @@ def _operator(model: ModelTree, graph: Graph, op: FileOperator, decoded: set[int
     name = operator_name(model, op)
     output = graph.tensors[op.outputs[0]] if len(op.outputs) else None
     elements = 1 if output is None else math.prod(max(1, d) for d in shape_of(output))
-    layer = own_name(tensor_name(output), name) if output is not None else ""
+    layer = NO_LAYERS.layer_of(model, graph, op)
     kind = PRODUCTS[name].kind if name in PRODUCTS else "other"
     macs = count_operator(name, op, graph)
     idle = 0 if name in _MOVES_NOTHING or name == "TFLM_DECODE" else elements
@@ -181,9 +181,7 @@ def _find_asymmetric(model: ModelTree) -> tuple[str, ...]:
                 tensor = graph.tensors[op.inputs[1]]
                 points = None if tensor.quantization is None else tensor.quantization.zeroPoint
                 if type_name(tensor.type) == "INT8" and points is not None and any(int(p) for p in points):
-                    found.append(
-                        own_name(tensor_name(graph.tensors[op.outputs[0]]), operator_name(model, op))
-                    )
+                    found.append(NO_LAYERS.layer_of(model, graph, op))
     return tuple(dict.fromkeys(found))
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tflite_compress.profiles.devices import OperatorSet
-from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name
-from tflite_compress.tflite.slim_file import own_name
+from tflite_compress.tflite.flatbuffer import operator_name, type_name
+from tflite_compress.tflite.layer_names import NO_LAYERS
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
 
 Cause = Literal["float input", "data type", "operator", "dimensions", "follows another"]
@@ -73,7 +73,7 @@ def plan_compilation(model: ModelTree, supported: OperatorSet) -> Plan:
     has_ended = False
     for op in graph.operators or []:
         name = operator_name(model, op)
-        layer = own_name(tensor_name(graph.tensors[op.outputs[0]]), name) if len(op.outputs) else ""
+        layer = NO_LAYERS.layer_of(model, graph, op)
         if _converts_input(name, op, graph):
             placements.append(Placement(name, layer, "float input"))
             continue

@@ -23,6 +23,7 @@ from tflite_compress.support import backend
 from tflite_compress.support.errors import ConfigError, ConversionError
 from tflite_compress.support.notes import Note
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name, unpack
+from tflite_compress.tflite.layer_names import LayerTable
 
 if TYPE_CHECKING:
     from tflite_compress.models.network import Network
@@ -38,6 +39,7 @@ class PlainLayer:
 
     Attributes:
         name: Name of the layer in the Keras model.
+        members: Names of all layers fused into its operators, with its own: BatchNorm, activation.
         kinds: Operators of the layer, as in ``schema.fbs``.
         tensors: Names of the output tensors of the operators.
         weights: Number of weights.
@@ -45,10 +47,15 @@ class PlainLayer:
     """
 
     name: str
+    members: tuple[str, ...]
     kinds: tuple[str, ...]
     tensors: tuple[str, ...]
     weights: int
     reads: tuple[str, ...] = ()
+
+    def matches(self, pattern: re.Pattern[str]) -> bool:
+        """Return True if a regular expression matches the name of the layer or of one fused into it."""
+        return any(pattern.search(name) for name in self.members)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,22 +128,31 @@ def prepare(
         ConversionError: The converter refuses the network.
     """
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
+    from tflite_compress.models.layer_table import layer_table
 
     content, _ = convert_network(network, ConverterSettings(precision="float32"), samples, lambda n: None)
     names, _ = network.tensor_names
-    return Plain(content, observe(content, samples, names, histograms, advance), _layers(content))
+    layers = plain_layers(content, layer_table(network))
+    return Plain(content, observe(content, samples, names, histograms, advance), layers)
 
 
-def _layers(content: bytes) -> tuple[PlainLayer, ...]:
-    model = LoadedModel(content)
+def plain_layers(content: bytes, table: LayerTable) -> tuple[PlainLayer, ...]:
+    """Return the layers of a float32 file in order of execution.
+
+    Args:
+        content: A ``.tflite`` with the converter's own tensor names.
+        table: The layers of the Keras model.
+    """
+    model = LoadedModel(content, table)
     made_by = {op.output: op.layer for op in model.operators}
     found: dict[str, PlainLayer] = {}
     for op in model.operators:
-        before = found.get(op.layer, PlainLayer(op.layer, (), (), 0))
+        before = found.get(op.layer, PlainLayer(op.layer, (op.layer,), (), (), 0))
         weights = model.weights(op)
         sources = (made_by[i] for i in op.inputs if made_by.get(i, op.layer) != op.layer)
         found[op.layer] = PlainLayer(
             op.layer,
+            tuple(dict.fromkeys((*before.members, *op.members))),
             (*before.kinds, op.kind),
             (*before.tensors, op.name),
             before.weights + (0 if weights is None else weights[0].size),
@@ -165,9 +181,10 @@ def layer_types(rules: tuple[str, ...], layers: tuple[PlainLayer, ...]) -> dict[
                 f"For example layers = ['conv_1=int16x8']; types: {', '.join(LAYER_TYPES)}.",
             )
         try:
-            names = [layer.name for layer in layers if re.search(pattern, layer.name)]
+            expression = re.compile(pattern)
         except re.error as error:
             raise ConfigError(f"layers: '{pattern}' is not a regular expression ({error.msg})") from error
+        names = [layer.name for layer in layers if layer.matches(expression)]
         if not names:
             known = ", ".join(layer.name for layer in layers if layer.weights)
             raise ConfigError(f"layers: no layer is called like '{pattern}'", f"There are {known}.")

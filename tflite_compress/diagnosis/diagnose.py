@@ -100,6 +100,7 @@ def diagnose(
     """
     from tflite_compress.compression.session import open_session
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
+    from tflite_compress.models.layer_table import layer_table
     from tflite_compress.models.unroll import unrolled
     from tflite_compress.runtimes.litert import predict
 
@@ -123,6 +124,7 @@ def diagnose(
     with progress.step("checking the data"):
         inputs = check_inputs(reference)
     network = unrolled(session.source.network)
+    table = layer_table(network)
     samples = reference.splits.calibrate.inputs
     with progress.step(f"converting to {config.precision}", len(samples[0])) as advance:
         plain, _ = convert_network(network, ConverterSettings(precision="float32"), samples, lambda n: None)
@@ -132,8 +134,8 @@ def diagnose(
         score = reference.score_of(predict(quantized, evaluate.inputs, *network.tensor_names))
     few = evaluate.take(np.arange(min(COMPARED_SAMPLES, len(evaluate))))
     with progress.step("comparing layer by layer"):
-        layers = compare_layers(plain, quantized, few.inputs, network.tensor_names[0])
-    missing = unmatched(plain, quantized)
+        layers = compare_layers(plain, quantized, few.inputs, network.tensor_names[0], table)
+    missing = unmatched(plain, quantized, table)
     if missing:
         notes.append(
             Note(

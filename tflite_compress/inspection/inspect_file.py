@@ -14,11 +14,11 @@ from tflite_compress.data.opened_file import with_input_shape
 from tflite_compress.inspection.parts import measure_parts
 from tflite_compress.inspection.weights import WeightTensor, read_weights
 from tflite_compress.support.input_shape import InputShape
-from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, type_name, unpack
 from tflite_compress.tflite.integrity import read_validated
+from tflite_compress.tflite.layer_names import NO_LAYERS
 from tflite_compress.tflite.macs import find_stored
 from tflite_compress.tflite.operator_work import count_operator
-from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
 from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 
@@ -201,7 +201,7 @@ def _rows(model: ModelTree) -> list[OperatorRow]:
                     len(rows),
                     number,
                     name,
-                    "" if output is None else own_name(tensor_name(output), name),
+                    NO_LAYERS.layer_of(model, graph, op),
                     "" if output is None else type_name(output.type),
                     () if output is None else shape_of(output),
                     count_operator(name, op, graph),

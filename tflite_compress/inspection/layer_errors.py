@@ -12,8 +12,8 @@ from typing import TypedDict
 import numpy as np
 
 from tflite_compress.runtimes.all_tensors import LoadedModel, LoadedOperator
-from tflite_compress.tflite.flatbuffer import tensor_name, unpack
-from tflite_compress.tflite.slim_file import WEIGHTED, layer_name
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.layer_names import NO_LAYERS, WEIGHTED, LayerTable, operator_layers
 
 OUTLIER_FACTOR = 8.0
 NOISELESS_DB = 120.0
@@ -110,7 +110,11 @@ class _Sums:
 
 
 def compare_layers(
-    plain: bytes, quantized: bytes, inputs: tuple[np.ndarray, ...], names: tuple[str, ...]
+    plain: bytes,
+    quantized: bytes,
+    inputs: tuple[np.ndarray, ...],
+    names: tuple[str, ...],
+    layers: LayerTable = NO_LAYERS,
 ) -> list[Layer]:
     """Compare a quantized file with the float one, layer by layer.
 
@@ -119,11 +123,12 @@ def compare_layers(
         quantized: The quantized one from the same network.
         inputs: Real samples, one array for each input, shape (samples, ...).
         names: Signature names of the inputs, in that order.
+        layers: The layers of the Keras model both were made from.
 
     Returns:
         One entry for each operator that computes something, in order of execution.
     """
-    reference, tested = LoadedModel(plain), LoadedModel(quantized)
+    reference, tested = LoadedModel(plain, layers), LoadedModel(quantized, layers)
     pairs = [(op, tested.computing(op.name)) for op in reference.operators if op.name in tested.of_name]
     sums = {op.name: _Sums() for op, _ in pairs}
     for index in range(len(inputs[0])):
@@ -225,8 +230,7 @@ def _db(signal: float, noise: float) -> float:
     return min(NOISELESS_DB, 10 * float(np.log10(signal / noise)))
 
 
-def unmatched(plain: bytes, quantized: bytes) -> tuple[str, ...]:
+def unmatched(plain: bytes, quantized: bytes, layers: LayerTable = NO_LAYERS) -> tuple[str, ...]:
     """Return the layers of the float file without a counterpart, which are not compared."""
-    graphs = [unpack(content).subgraphs[0] for content in (plain, quantized)]
-    names = [{tensor_name(graph.tensors[op.outputs[0]]) for op in graph.operators} for graph in graphs]
-    return tuple(sorted(layer_name(name) for name in names[0] - names[1]))
+    made, others = (operator_layers(unpack(content), layers) for content in (plain, quantized))
+    return tuple(sorted({layer for name, layer in made.items() if name not in others}))

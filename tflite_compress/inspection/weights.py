@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
+from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, type_name
+from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.tflite.macs import find_stored, weight_values, zeros_in
 from tflite_compress.tflite.operator_work import weight_inputs
-from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tree import ModelTree, Tensor
 
 
@@ -71,18 +71,19 @@ def entropy_bits(values: np.ndarray) -> tuple[float, int]:
     return float(max(0.0, -np.sum(shares * np.log2(shares)))), len(counts)
 
 
-def read_weights(model: ModelTree) -> list[WeightTensor]:
+def read_weights(model: ModelTree, layers: LayerTable = NO_LAYERS) -> list[WeightTensor]:
     """Return all weight tensors of a decoded file, in order of execution.
 
     Args:
         model: The decoded tree.
+        layers: The layers of the Keras model it was made from.
     """
     found = []
     for graph in model.subgraphs:
         stored = find_stored(model, graph)
         for op in graph.operators or []:
             name = operator_name(model, op)
-            layer = own_name(tensor_name(graph.tensors[op.outputs[0]]), name) if len(op.outputs) else ""
+            layer = layers.layer_of(model, graph, op)
             for index in weight_inputs(name, op):
                 tensor = graph.tensors[stored.get(index, index)]
                 values = weight_values(tensor, model)

@@ -173,6 +173,8 @@ def _by_layer(
 ) -> tuple[bytes, tuple[Note, ...]]:
     """Quantize with a type per layer or another calibration method."""
     from tflite_compress.conversion.per_layer import layer_types, prepare, quantized
+    from tflite_compress.conversion.written_types import type_notes, written_layers
+    from tflite_compress.models.layer_table import layer_table
 
     method = calibration_method_of(config, model)
     plain = prepare(network, samples, method != "minmax", advance)
@@ -181,7 +183,8 @@ def _by_layer(
     made = quantized(plain, config.precision, types, method, integer_io, config.per_channel)
     if not config.float_fallback:
         made.require_integers()
-    return made.content, made.notes
+    written = written_layers(made.content, layer_table(network))
+    return made.content, (*made.notes, *type_notes(written, types))
 
 
 def _clustered_kernels(network: Network, clusters: Mapping[str, int]) -> list[np.ndarray]:

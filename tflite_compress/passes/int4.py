@@ -81,12 +81,9 @@ class Int4(Repair, frozen=True, tag="int4"):
                 plain = prepare(
                     unrolled(model.network), samples, model.fact(CalibrationMethod).method != "minmax"
                 )
-                weights = {
-                    name: count
-                    for name, count in _able(plain, able).items()
-                    if name not in model.fact(LayerTypes).by_layer
-                    and not any(p.search(name) for p in patterns)
-                }
+                excluded = {la.name for la in plain.layers if any(la.matches(p) for p in patterns)}
+                excluded |= {*model.fact(LayerTypes).by_layer}
+                weights = {n: count for n, count in _able(plain, able).items() if n not in excluded}
                 before, found, chosen = _chosen(plain, weights, self, model, context)
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"int4 left out: {error.message}"))
@@ -97,9 +94,8 @@ class Int4(Repair, frozen=True, tag="int4"):
                     f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples",
                 )
             )
-        share = sum(weights[name] for name in chosen) / max(1, sum(layer.weights for layer in plain.layers))
         text = (
-            f"4 bits for {share:.0%} of the weights ({', '.join(chosen)}), on the calibration samples "
+            f"4-bit weights chosen for {len(chosen)} of {len(weights)} layers: on the calibration samples "
             f"{before} before, {found} after"
         )
         types = LayerTypes(_with_four_bits(model, chosen))

@@ -45,13 +45,14 @@ class Slim(FilePass, frozen=True, tag="slim"):
         Returns:
             The model. A note names each step that is left out because it would change an output.
         """
+        from tflite_compress.models.layer_table import layer_table
         from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
         if self.slim == "none":
             return model
         inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
         same = _comparison(model, inputs)
-        steps = list_slimming_steps(self.slim)
+        steps = list_slimming_steps(self.slim, layer_table(model.network))
         everything = slim_file(model.flatbuffer, steps)
         if same(everything):
             return replace(model, flatbuffer=everything)

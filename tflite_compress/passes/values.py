@@ -150,3 +150,9 @@ class ConvertedModel(_Value):
 
 
 Model = FloatModel | ConvertedModel
+
+
+def same_model(before: Model, after: Model) -> bool:
+    """Return True if a pass left a model as it was, besides its notes."""
+    files = [m.flatbuffer if isinstance(m, ConvertedModel) else None for m in (before, after)]
+    return before.network is after.network and before.facts == after.facts and files[0] == files[1]

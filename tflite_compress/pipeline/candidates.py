@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from msgspec.structs import replace as replace_fields
+
 from tflite_compress.passes import Context, ConvertedModel, FloatModel, Model, PassConfig, Stage
+from tflite_compress.passes.values import same_model
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe
 from tflite_compress.runtimes.litert import predict
@@ -25,6 +28,7 @@ class Step:
         score: Accuracy after the pass.
         drop: Accuracy drop relative to the original model.
         model: The model after the pass.
+        is_applied: False if the pass left the model as it was.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Step:
     score: Score
     drop: float
     model: Model
+    is_applied: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,13 @@ class Attempt:
     def drop(self) -> float:
         """Accuracy drop of the finished file; infinite if there is no file."""
         return self.steps[-1].drop if self.outputs is not None else float("inf")
+
+    @property
+    def summary(self) -> str:
+        """What its passes did, in a few words. Passes that left the model as it was are left out."""
+        idle = {step.config for step in self.steps if not step.is_applied}
+        passes = tuple(config for config in self.recipe.passes if config not in idle)
+        return describe(replace_fields(self.recipe, passes=passes))
 
     @property
     def model(self) -> ConvertedModel:
@@ -191,6 +203,7 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
     for index in range(len(recipe.passes)):
         chain = recipe.passes[: index + 1]
         config = chain[-1]
+        before = model
         try:
             model, seconds = memo.run(chain, model, context)
             if config.preserves_outputs and outputs is not None:
@@ -200,7 +213,8 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
         except ConversionError as error:
             return Attempt(recipe, tuple(steps), None, error.message)
         drop = context.reference.drop_of(score)
-        steps.append(Step(config.tag(), config, seconds, score, drop, model))
+        applied = not same_model(before, model)
+        steps.append(Step(config.tag(), config, seconds, score, drop, model, applied))
     return Attempt(recipe, tuple(steps), outputs)
 
 

@@ -12,11 +12,10 @@ import msgspec
 from tflite_compress.checking.verdict import Verdict
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.split import Splits
-from tflite_compress.passes import ConvertedModel, Stage
+from tflite_compress.passes import ConvertedModel
 from tflite_compress.passes import values as facts
 from tflite_compress.pipeline.candidates import Attempt, Step
 from tflite_compress.pipeline.plan import Plan
-from tflite_compress.pipeline.recipes import describe
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
     Accuracy,
@@ -40,6 +39,7 @@ from tflite_compress.reporting.figures import (
 )
 from tflite_compress.reporting.model import Report, VerdictKind
 from tflite_compress.reporting.result_notes import result_notes
+from tflite_compress.reporting.written import read_written
 from tflite_compress.scoring.reference import Reference, distance
 from tflite_compress.support.notes import Note, unique_notes
 from tflite_compress.tflite.macs import Work, count_work
@@ -118,13 +118,14 @@ def build_report(found: Findings) -> Report:
     assert chosen.outputs is not None
     worst = reference.worst_of(chosen.steps[-1].score)
     work, work_before = count_work(runs_here), count_work(found.baseline)
+    written = read_written(model)
     report = Report(
         verdict=accuracy_verdict(chosen, found.max_drop, found.is_verified),
         model=found.model,
         device=DeviceFacts(name=found.plan.device.name, title=found.plan.device.title),
         recipe=RecipeFacts(
             name=chosen.recipe.name,
-            summary=_summary(chosen),
+            summary=chosen.summary,
             is_for_forests=chosen.recipe.for_forests,
         ),
         command=found.command,
@@ -140,9 +141,9 @@ def build_report(found: Findings) -> Report:
         ),
         macs=Macs(baseline=_mac_count(work_before), result=_mac_count(work)),
         operators=count_work(content).operators,
-        sparsity_by_layer=dict(model.fact(facts.Sparsity).by_layer),
-        channels_by_layer=dict(model.fact(facts.ChannelWidths).by_layer),
-        clusters_by_layer=dict(model.fact(facts.Clusters).by_layer),
+        sparsity_by_layer=written.sparsity,
+        channels_by_layer=written.channels,
+        clusters_by_layer=written.clusters,
         encoding=_encoding(chosen),
         weights=work.layers,
         latency=_host_latency(found.latency),
@@ -157,12 +158,12 @@ def build_report(found: Findings) -> Report:
         seconds=found.seconds,
         peak_memory_bytes=found.peak_memory_bytes,
     )
-    return msgspec.structs.replace(report, notes=_notes(found, report))
+    return msgspec.structs.replace(report, notes=_notes(found, report, written.notes))
 
 
-def _notes(found: Findings, report: Report) -> tuple[Note, ...]:
+def _notes(found: Findings, report: Report, on_file: tuple[Note, ...]) -> tuple[Note, ...]:
     further = tuple(
-        Note("candidate-rejected", f"{describe(a.recipe)} was rejected: {_rejection(a, found.reference)}")
+        Note("candidate-rejected", f"{a.summary} was rejected: {_rejection(a, found.reference)}")
         for a in itertools.takewhile(lambda a: a is not found.chosen, found.attempts)
     )
     return unique_notes(
@@ -170,6 +171,7 @@ def _notes(found: Findings, report: Report) -> tuple[Note, ...]:
         further,
         _data_notes(found.reference.splits),
         found.chosen.model.notes,
+        on_file,
         result_notes(report),
         found.notes,
     )
@@ -180,14 +182,6 @@ def _rejection(attempt: Attempt, reference: Reference) -> str:
         return attempt.error or attempt.violation or ""
     worst = reference.metrics[reference.worst_of(attempt.steps[-1].score)]
     return f"accuracy drop {worst.drop_in_words(attempt.drop)}"
-
-
-def _summary(chosen: Attempt) -> str:
-    """Describe the recipe without an encoding that was not kept."""
-    passes = tuple(
-        p for p in chosen.recipe.passes if p.stage is not Stage.ENCODE or chosen.model.find(facts.Encoding)
-    )
-    return describe(msgspec.structs.replace(chosen.recipe, passes=passes))
 
 
 def _accuracy(found: Findings) -> Accuracy:
@@ -254,7 +248,7 @@ def _host_latency(latency: Sequence[Latency]) -> HostLatency:
 def _candidate(attempt: Attempt, max_drop: float, output: int) -> CandidateFacts:
     finished = attempt.outputs is not None
     return CandidateFacts(
-        summary=describe(attempt.recipe),
+        summary=attempt.summary,
         drop=attempt.drop if finished else None,
         passed=finished and attempt.drop <= max_drop and attempt.violation is None,
         error=attempt.error,
@@ -270,6 +264,7 @@ def _step(step: Step, output: int) -> PassStep:
         seconds=round(step.seconds, 3),
         accuracy=step.score.by_output[output],
         drop=step.drop,
+        is_applied=step.is_applied,
         bytes=len(step.model.flatbuffer) if isinstance(step.model, ConvertedModel) else None,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tflite_compress.inspection.weights import read_weights
+from tflite_compress.models.layer_table import layer_table
 from tflite_compress.passes import ConvertedModel, Stage
 from tflite_compress.pipeline.candidates import Attempt
 from tflite_compress.reporting.detail_figures import (
@@ -25,6 +26,7 @@ from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.timing.profile import profile_content
 
 OPERATOR_SECONDS = 1.5
@@ -58,7 +60,7 @@ def collect_details(baseline: bytes, chosen: Attempt, reference: Reference, prog
     with progress.step("comparing its layers"):
         worst = attempt("most quantization-sensitive layers", lambda: _worst(chosen, reference))
     return Details(
-        layers=layer_bytes(baseline, runs_here),
+        layers=layer_bytes(baseline, runs_here, layer_table(reference.network)),
         operator_times=times,
         worst_layers=worst or (),
         pictures=sample_pictures(reference, chosen.outputs),
@@ -66,7 +68,7 @@ def collect_details(baseline: bytes, chosen: Attempt, reference: Reference, prog
     )
 
 
-def layer_bytes(baseline: bytes, result: bytes) -> tuple[LayerBytes, ...]:
+def layer_bytes(baseline: bytes, result: bytes, layers: LayerTable = NO_LAYERS) -> tuple[LayerBytes, ...]:
     """Count bytes of each layer's weights before and after, in the baseline's order of execution.
 
     Layers are matched by name.
@@ -74,11 +76,12 @@ def layer_bytes(baseline: bytes, result: bytes) -> tuple[LayerBytes, ...]:
     Args:
         baseline: A ``.tflite``.
         result: Another one made from the same model.
+        layers: The layers of the Keras model.
     """
     sides = []
     for content in (baseline, result):
         found: dict[str, int] = {}
-        for tensor in read_weights(unpack(content)):
+        for tensor in read_weights(unpack(content), layers):
             found[tensor.layer] = found.get(tensor.layer, 0) + tensor.bytes
         sides.append(found)
     names = dict.fromkeys([*sides[0], *sides[1]])

@@ -280,6 +280,7 @@ class PassStep(msgspec.Struct, frozen=True, kw_only=True):
         seconds: Time it took in seconds.
         accuracy: Score after it.
         drop: Accuracy drop after it.
+        is_applied: False if it left the model as it was.
         bytes: Size of the file after it; None before conversion.
     """
 
@@ -288,6 +289,7 @@ class PassStep(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     accuracy: float
     drop: float
+    is_applied: bool
     bytes: int | None
 
 

@@ -27,16 +27,18 @@ def worst_layers(
         At most three layers, worst first.
     """
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
+    from tflite_compress.models.layer_table import layer_table
     from tflite_compress.models.unroll import unrolled
 
     network = unrolled(network)
     plain, _ = convert_network(network, ConverterSettings(precision="float32"), (), lambda n: None)
     few = tuple(x[:COMPARED_SAMPLES] for x in samples)
-    names = network.tensor_names[0]
-    layers = sorted(compare_layers(plain, quantized, few, names), key=lambda a: -a.added_noise)[:WORST]
+    names, table = network.tensor_names[0], layer_table(network)
+    compared = compare_layers(plain, quantized, few, names, table)
+    layers = sorted(compared, key=lambda a: -a.added_noise)[:WORST]
     if not layers:
         return ()
-    float_model, integer_model = LoadedModel(plain), LoadedModel(quantized)
+    float_model, integer_model = LoadedModel(plain, table), LoadedModel(quantized, table)
     operators = [op for op in float_model.operators if op.name in integer_model.of_name]
     pairs = {(op.layer, op.kind): op for op in operators}
     wanted = [(la, pairs[la.name, la.operator]) for la in layers if (la.name, la.operator) in pairs]

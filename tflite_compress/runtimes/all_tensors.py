@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, unpack
+from tflite_compress.tflite.layer_names import NO_LAYERS, WEIGHTED, LayerTable
 from tflite_compress.tflite.macs import constant
-from tflite_compress.tflite.slim_file import WEIGHTED, own_name
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tree import Operator
 
@@ -23,7 +23,8 @@ class LoadedOperator:
 
     Attributes:
         name: Name of its output tensor.
-        layer: The layer it belongs to.
+        layer: The Keras layer it belongs to.
+        members: All Keras layers fused into it; empty if the layers of the model are not known.
         kind: The operator's name in ``schema.fbs``.
         output: Index of its output tensor.
         inputs: Indices of its input tensors.
@@ -31,6 +32,7 @@ class LoadedOperator:
 
     name: str
     layer: str
+    members: tuple[str, ...]
     kind: str
     output: int
     inputs: tuple[int, ...]
@@ -46,16 +48,17 @@ class LoadedModel:
 
     Args:
         content: The file's bytes.
+        layers: The layers of the Keras model it was made from.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, layers: LayerTable = NO_LAYERS) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         self.tree = unpack(content)
         self.graph = self.tree.subgraphs[0]
         ends = [e for s in self.tree.signatureDefs or [] for e in s.outputs or []]
         self._ends = {int(entry.tensorIndex): text_of(entry.name) for entry in ends}
-        self.operators = [self._operator(op) for op in self.graph.operators if len(op.outputs)]
+        self.operators = [self._operator(op, layers) for op in self.graph.operators if len(op.outputs)]
         self.of_name = {op.name: op for op in self.operators}
         self._make = functools.partial(
             Interpreter,
@@ -76,13 +79,13 @@ class LoadedModel:
         self._interpreter.allocate_tensors()
         self._is_fresh = True
 
-    def _operator(self, op: Operator) -> LoadedOperator:
+    def _operator(self, op: Operator, layers: LayerTable) -> LoadedOperator:
         output = int(op.outputs[0])
         name = tensor_name(self.graph.tensors[output])
         inputs = tuple(int(i) for i in op.inputs if i >= 0)
         kind = operator_name(self.tree, op)
-        layer = own_name(name, kind) or self._ends.get(output, name)
-        return LoadedOperator(name, layer, kind, output, inputs)
+        layer = layers.layer_of(self.tree, self.graph, op) or self._ends.get(output, name)
+        return LoadedOperator(name, layer, layers.members_of(self.tree, self.graph, op), kind, output, inputs)
 
     def computing(self, name: str) -> LoadedOperator:
         """Return the operator that computes a tensor, skipping the DEQUANTIZE that names a float output."""

@@ -15,7 +15,6 @@ from tflite_compress.runtimes.operator_support import FLEX, litert_lacks, micro_
 from tflite_compress.support.errors import CompressError, ModelError
 from tflite_compress.tflite.flatbuffer import is_builtin, operator_name, tensor_name, type_name
 from tflite_compress.tflite.integrity import validate
-from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import operator_name, pack, tensor_name, unpack
+from tflite_compress.tflite.flatbuffer import pack, unpack
+from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.tflite.tree import MetadataEntry, ModelTree
 
 Level = Literal["none", "safe", "full"]
 Step = Callable[[ModelTree], None]
 
-# Scopes and operator types that the converter puts around a layer's name.
-_NOISE = re.compile(
-    r"^(StatefulPartitionedCall|PartitionedCall|Identity|ReadVariableOp|resource|arith\.constant)\b"
-)
 CONVERTER_METADATA = b"CONVERSION_METADATA"
-# Operators with weights, and the axis of their output channels.
-WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0, "CONV_3D": 4}
 
 
 def slim_file(content: bytes, steps: tuple[Step, ...]) -> bytes:
@@ -43,32 +37,37 @@ def slim_file(content: bytes, steps: tuple[Step, ...]) -> bytes:
     return result if len(result) < len(content) else content
 
 
-def list_slimming_steps(level: Level) -> tuple[Step, ...]:
+def list_slimming_steps(level: Level, layers: LayerTable = NO_LAYERS) -> tuple[Step, ...]:
     """Return the steps of a level.
 
     Args:
         level: ``none`` has no steps. ``safe`` keeps what tools and apps rely on: names of inputs and outputs,
             signatures, TFLite metadata. ``full`` drops these too.
+        layers: The layers of the Keras model the file was made from, after which operators are named.
     """
-    safe = (shorten_names, drop_ranges, drop_converter_metadata, merge_buffers)
+    safe = (_shorten_names_by(layers), drop_ranges, drop_converter_metadata, merge_buffers)
     return {"none": (), "safe": safe, "full": (drop_signatures, *safe)}[level]
 
 
-def shorten_names(model: ModelTree) -> None:
-    """Shorten the names of inner tensors.
+def _shorten_names_by(layers: LayerTable) -> Step:
+    """Return the step that shortens the names of inner tensors.
 
     The converter names each tensor after every TensorFlow operation fused into it, often with over 100
     bytes. An operator's output keeps the name of its layer, so that tools can still say where it comes
     from. Constants lose their names. Inputs, outputs and signatures keep theirs.
     """
-    for graph in model.subgraphs:
-        kept = {int(i) for i in [*graph.inputs, *graph.outputs]}
-        makers = {int(i): operator_name(model, op) for op in graph.operators or [] for i in op.outputs}
-        for index, tensor in enumerate(graph.tensors):
-            if index not in kept:
-                maker = makers.get(index)
-                tensor.name = own_name(tensor_name(tensor), maker).encode() if maker is not None else None
-    _name_after_signature(model)
+
+    def shorten_names(model: ModelTree) -> None:
+        for graph in model.subgraphs:
+            kept = {int(i) for i in [*graph.inputs, *graph.outputs]}
+            makers = {int(i): op for op in graph.operators or [] for i in op.outputs}
+            names = {i: layers.layer_of(model, graph, op, i) for i, op in makers.items()}
+            for index, tensor in enumerate(graph.tensors):
+                if index not in kept:
+                    tensor.name = names[index].encode() if index in names else None
+        _name_after_signature(model)
+
+    return shorten_names
 
 
 def drop_ranges(model: ModelTree) -> None:
@@ -112,33 +111,6 @@ def drop_signatures(model: ModelTree) -> None:
     model.signatureDefs = None
     model.description = None
     _keep_metadata(model, lambda entry: False)
-
-
-def layer_name(name: str) -> str:
-    """Return the layer's name within a tensor name made by the converter.
-
-    >>> layer_name("digits_1/conv_1/Relu;digits_1/bn_1/FusedBatchNormV3;digits_1/conv_1/Conv2D")
-    'conv_1'
-    >>> layer_name("functional/smooth/Gelu/mul_2;functional/smooth/Gelu/Erfc")
-    'smooth'
-    """
-    first = name.split(";")[0]
-    parts = [part for part in first.split("/") if part and not _NOISE.match(part)]
-    if len(parts) < 2:
-        return parts[0] if parts else ""
-    place = len(parts) - 2
-    while place > 1 and parts[place][0].isupper():  # the scope of a function within the layer
-        place -= 1
-    return parts[place]
-
-
-def own_name(name: str, kind: str) -> str:
-    """Return the name of the layer with the weights, if a fused activation named the tensor."""
-    if kind in WEIGHTED:
-        for part in name.split(";"):
-            if part.rpartition("/")[2].split("_")[0] in ("Conv2D", "depthwise", "MatMul", "convolution"):
-                return layer_name(part)
-    return layer_name(name)
 
 
 def _name_after_signature(model: ModelTree) -> None:

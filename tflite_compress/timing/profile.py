@@ -25,11 +25,11 @@ from tflite_compress.support.errors import ModelError
 from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
-from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, tensor_name, type_name
+from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, type_name
 from tflite_compress.tflite.integrity import read_validated
+from tflite_compress.tflite.layer_names import NO_LAYERS
 from tflite_compress.tflite.macs import find_stored
 from tflite_compress.tflite.operator_work import count_operator
-from tflite_compress.tflite.slim_file import own_name
 from tflite_compress.tflite.tree import ModelTree, Tensor, shape_of
 from tflite_compress.timing.cut_timing import CutSettings, CutTimes, plan_cuts, time_cuts
 from tflite_compress.timing.interleaved import Kernels
@@ -270,7 +270,7 @@ def _row(tree: ModelTree, indices: range, own: np.ndarray, best: Roofline) -> Op
     return OperatorTime(
         indices[-1],
         kinds[-1],
-        own_name(tensor_name(graph.tensors[last.outputs[0]]), kinds[-1]) if len(last.outputs) else "",
+        NO_LAYERS.layer_of(tree, graph, last),
         tuple(kinds[:-1]),
         type_,
         ms,
