@@ -8,7 +8,6 @@ import pytest
 
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.tflite.flatbuffer import operator_names, pack, tensor_name, unpack
-from tflite_compress.tflite.layer_names import layer_name
 from tflite_compress.tflite.macs import count_work
 from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
@@ -78,19 +77,6 @@ def test_slimming_keeps_what_users_rely_on(content: bytes) -> None:
     assert max(map(len, names)) < 20
     assert [s.signatureKey for s in model.signatureDefs] == [b"serving_default"]
     assert len(slim_file(result, list_slimming_steps("safe"))) <= len(result)
-
-
-@pytest.mark.parametrize(
-    ("long", "short"),
-    [
-        ("net_1/conv_1/Relu;net_1/bn_1/FusedBatchNormV3;net_1/conv_1/Conv2D", "conv_1"),
-        ("StatefulPartitionedCall/net/dense/BiasAdd", "dense"),
-        ("serving_default_x:0", "serving_default_x:0"),
-        ("", ""),
-    ],
-)
-def test_layer_names(long: str, short: str) -> None:
-    assert layer_name(long) == short
 
 
 def test_other_bytes_are_refused(digits: Path) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from tflite_compress.runtimes.isolated import RUNNER, job_folder, run_child
 from tflite_compress.runtimes.operator_support import FLEX, litert_lacks, micro_has
 from tflite_compress.support.errors import CompressError, ModelError
-from tflite_compress.tflite.flatbuffer import is_builtin, operator_name, tensor_name, type_name
+from tflite_compress.tflite.flatbuffer import is_builtin, operator_name, type_name
 from tflite_compress.tflite.integrity import validate
+from tflite_compress.tflite.layer_names import NO_LAYERS
 from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
 
@@ -115,7 +116,7 @@ def _describe(tree: ModelTree, place: _Place) -> str:
     """Return an operator with its layer, types and shapes as text."""
     op, tensors = place.operator, place.graph.tensors
     kind = operator_name(tree, op)
-    layer = own_name(tensor_name(tensors[int(op.outputs[0])]), kind) if len(op.outputs) else ""
+    layer = NO_LAYERS.layer_of(tree, place.graph, op)
     named = f", layer '{layer[-80:]}'" if layer else ""
     inputs = _specs([tensors[int(i)] for i in op.inputs if i >= 0][:MAX_INPUTS])
     outputs = _specs([tensors[int(i)] for i in op.outputs][:MAX_INPUTS])

@@ -1,8 +1,8 @@
 """The layer of the Keras model that an operator comes from, read from the name of its output tensor.
 
 The converter names a tensor after all TensorFlow operations fused into it, separated by ``;``, in no
-documented order: ``net/relu_1/Relu;net/bn_1/batchnorm/mul_1;net/conv_1/Conv2D``. Numbers at the end keep names
-apart: ``net/conv_1/Conv2D1``. A layer is named after the operation that has weights.
+documented order: ``net/relu_1/Relu;net/bn_1/batchnorm/mul_1;net/conv_1/Conv2D``. Numbers at the end keep
+names apart: ``net/conv_1/Conv2D1``. A layer is named after the operation that has weights.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ class LayerTable:
     def _layer_of(self, part: str) -> KerasLayer | None:
         """Return the first known layer in the path of an operation, longest name first."""
         steps = [step for step in part.split("/") if step]
-        starts = [*range(1, len(steps)), 0] if len(steps) > 1 else [0]  # the first step names the model
-        for clean in (str, lambda step: _COPY.sub("", step)):  # a layer called again gets a number
-            for start in starts:
-                for end in range(len(steps), start, -1):
-                    path = "/".join([*steps[start : end - 1], clean(steps[end - 1])])
-                    if path in self.layers:
-                        return self.layers[path]
+        for starts in (range(1, len(steps)), range(min(1, len(steps)))):  # the first step names the model
+            for clean in (str, lambda step: _COPY.sub("", step)):  # a layer called again gets a number
+                for start in starts:
+                    for end in range(len(steps), start, -1):
+                        path = "/".join([*steps[start : end - 1], clean(steps[end - 1])])
+                        if path in self.layers:
+                            return self.layers[path]
         return None
 
 

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import pack, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, pack, tensor_name, text_of, unpack
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
-from tflite_compress.tflite.tree import MetadataEntry, ModelTree
+from tflite_compress.tflite.operator_work import weight_inputs
+from tflite_compress.tflite.tree import Graph, MetadataEntry, ModelTree
 
 Level = Literal["none", "safe", "full"]
 Step = Callable[[ModelTree], None]
@@ -54,10 +55,12 @@ def _shorten_names_by(layers: LayerTable) -> Step:
 
     The converter names each tensor after every TensorFlow operation fused into it, often with over 100
     bytes. An operator's output keeps the name of its layer, so that tools can still say where it comes
-    from. Constants lose their names. Inputs, outputs and signatures keep theirs.
+    from. Constants lose their names, except weights of an operator that writes a model's output, whose
+    name is not that of its layer. Inputs, outputs and signatures keep theirs.
     """
 
     def shorten_names(model: ModelTree) -> None:
+        owners = [_owners_of_outputs(model, graph, layers) for graph in model.subgraphs]
         for graph in model.subgraphs:
             kept = {int(i) for i in [*graph.inputs, *graph.outputs]}
             makers = {int(i): op for op in graph.operators or [] for i in op.outputs}
@@ -66,8 +69,27 @@ def _shorten_names_by(layers: LayerTable) -> Step:
                 if index not in kept:
                     tensor.name = names[index].encode() if index in names else None
         _name_after_signature(model)
+        for graph, named in zip(model.subgraphs, owners, strict=True):
+            for index, layer in named.items():
+                graph.tensors[index].name = layer.encode()
 
     return shorten_names
+
+
+def _owners_of_outputs(model: ModelTree, graph: Graph, layers: LayerTable) -> dict[int, str]:
+    """Return the layer of each constant weight tensor whose operator writes an output of another name."""
+    entries = [e for s in model.signatureDefs or [] for e in s.outputs or []]
+    names = {int(e.tensorIndex): text_of(e.name) for e in entries}
+    found = {}
+    for op in graph.operators or []:
+        output = int(op.outputs[0]) if len(op.outputs) else -1
+        if output not in [int(i) for i in graph.outputs]:
+            continue
+        layer = layers.layer_of(model, graph, op)
+        weights = weight_inputs(operator_name(model, op), op)
+        if weights and layer not in ("", names.get(output, tensor_name(graph.tensors[output]))):
+            found[weights[0]] = layer
+    return found
 
 
 def drop_ranges(model: ModelTree) -> None:

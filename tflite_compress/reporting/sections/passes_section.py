@@ -24,7 +24,7 @@ def to_markdown(found: Recorded) -> str | None:
     """Render the passes that made the file."""
     rows = [
         (
-            step.name,
+            step.name if step.is_applied else f"{step.name} (no change)",
             f"{step.accuracy:.4f}",
             f"{step.bytes:,}" if step.bytes is not None else "",
             f"{step.seconds:.1f}",
