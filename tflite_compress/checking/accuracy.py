@@ -7,10 +7,9 @@ import numpy as np
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.scoring.metrics import (
-    Metric,
     ScoreFunction,
     apply_metric,
-    fitting_metric,
+    default_metric,
     infer_head,
     resolve_metric,
 )
@@ -30,24 +29,25 @@ def measure_accuracy(
         metric: Name of a metric, or a function, also as ``module:function``; inferred by default.
 
     Returns:
-        The metric of the worst output.
+        The mean of the metric over the outputs.
 
     Raises:
         DataError: The data have no labels, or the metric does not fit.
     """
     if data.labels is None or result.outputs is None:
         raise DataError(f"{data.origin}: has no labels to check accuracy with", "Give labels: y in the .npz.")
-    found: list[tuple[float, Metric, str]] = []
+    values, names = [], []
     for spec, raw, target in zip(signature.outputs, result.outputs, data.labels, strict=True):
         real = spec.to_real(raw[:, 0] if raw.ndim == len(spec.shape) + 1 else raw)
-        head = infer_head(real, target, _loss_of(real, target))
-        chosen = resolve_metric(metric) if metric is not None else fitting_metric(head, target, True)
-        found.append((apply_metric(chosen, target, real), chosen, spec.name))
-    value, worst, output = min(found, key=lambda one: one[0] if one[1].higher_is_better else -one[0])
+        chosen = (
+            resolve_metric(metric)
+            if metric is not None
+            else default_metric(infer_head(real, target, _loss_of(real, target)))
+        )
+        values.append(apply_metric(chosen, target, real))
+        names.append(chosen.name)
     how = f"{len(data)} samples of {data.origin}, {result.runtime}"
-    if len(found) > 1:
-        how = f"output '{output}', the worst of {len(found)}; {how}"
-    return Measurement("accuracy", value, worst.name, "measured", how)
+    return Measurement("accuracy", float(np.mean(values)), "/".join(dict.fromkeys(names)), "measured", how)
 
 
 def _loss_of(real: np.ndarray, target: np.ndarray) -> str | None:
