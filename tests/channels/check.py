@@ -9,8 +9,8 @@ import numpy as np
 from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import Dependencies, trace
 from tflite_compress.channels.rebuild import without_channels
-from tflite_compress.models.bridge import random_inputs, structured_inputs
 from tflite_compress.models.copying import copied
+from tflite_compress.models.random_runs import random_inputs, structured_inputs
 
 
 def shaken(model: Any) -> Any:

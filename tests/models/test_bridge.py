@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.models.zoo import NAMES, models
-from tflite_compress.models.bridge import random_inputs, structured_inputs, to_tf_keras
+from tflite_compress.models.bridge import to_tf_keras
+from tflite_compress.models.random_runs import random_inputs, structured_inputs
 from tflite_compress.support.errors import ModelError
 
 APPLICATIONS = (

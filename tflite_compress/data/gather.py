@@ -171,13 +171,22 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
 
 def _random_splits(network: Network, seed: int) -> Splits:
     """Generate unit-normal floats and integers 0 or 1, which suffice to compare outputs."""
+    arrays = _random_arrays(network, seed, whole=False)
+    try:
+        network.predict(arrays)
+    except Exception:  # an Embedding takes class numbers, and often has a float input
+        arrays = _random_arrays(network, seed, whole=True)
+    samples = Samples(arrays, None, RANDOM_ORIGIN)
+    return Splits(samples, samples, samples)
+
+
+def _random_arrays(network: Network, seed: int, whole: bool) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(seed)
     arrays = []
     for spec in network.inputs:
         shape = (RANDOM_SAMPLES, *probe_shape(spec.shape[1:]))
-        if spec.dtype.startswith("float"):
+        if spec.dtype.startswith("float") and not whole:
             arrays.append(rng.standard_normal(shape).astype(spec.dtype))
         else:
             arrays.append(rng.integers(0, 2, shape).astype(spec.dtype))
-    samples = Samples(tuple(arrays), None, RANDOM_ORIGIN)
-    return Splits(samples, samples, samples)
+    return tuple(arrays)

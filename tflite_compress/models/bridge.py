@@ -8,19 +8,20 @@ original on random input before use.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from tflite_compress.models.activations import registered_activation
 from tflite_compress.models.graph import Call, replay
+from tflite_compress.models.keras_errors import cause_line
 from tflite_compress.models.keras_types import Config, KerasModel, Layer
-from tflite_compress.support.backend import keras3, tensorflow, tf_keras
+from tflite_compress.models.random_runs import run_on_random
+from tflite_compress.support.backend import keras3, tf_keras
 from tflite_compress.support.errors import ModelError
-from tflite_compress.support.input_shape import probe_shape
 
 TOLERANCE = 1e-5
 
@@ -99,7 +100,7 @@ class _Translator:
         except Exception as error:
             raise ModelError(
                 f"layer '{call.name}' ({type(call.layer).__name__}) cannot be rebuilt in tf_keras: "
-                f"{_first_line(error)}",
+                f"{cause_line(error)}",
                 "Replace the layer, or choose a recipe without training passes "
                 "(float16, dynamic, int8, int16x8).",
             ) from error
@@ -208,19 +209,18 @@ def _policy_name(dtype: object) -> str:
 
 
 def _activation(function: object, configured: object) -> object:
-    """Return the tf_keras name if both versions agree, else the Keras 3 function."""
+    """Return the tf_keras name if both versions agree, else a function that computes that of Keras 3."""
     name = configured if isinstance(configured, str) else None
     if name is None and configured is None:
         return None
     if name in _SAME_ACTIVATIONS:
         return _SAME_ACTIVATIONS[name]
-    return function if callable(function) else keras3().activations.get(configured)
+    return registered_activation(function if callable(function) else keras3().activations.get(configured))
 
 
 def _require_equal(model: KerasModel, bridged: KerasModel) -> None:
     """Raise ModelError if the models differ by more than ``TOLERANCE`` on random input."""
-    inputs, expected = _run_on_random(model, bridged)
-    actual = _flat(bridged(structured_inputs(bridged, inputs), training=False))
+    inputs, expected, actual = run_on_random(model, bridged)
     for e, a in zip(expected, actual, strict=True):
         difference = float(np.max(np.abs(e - a), initial=0.0))
         scale = max(1.0, float(np.max(np.abs(e), initial=0.0)))
@@ -231,39 +231,6 @@ def _require_equal(model: KerasModel, bridged: KerasModel) -> None:
                 "Replace that layer, or choose a recipe without training passes "
                 "(float16, dynamic, int8, int16x8).",
             )
-
-
-def _run_on_random(model: KerasModel, bridged: KerasModel) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return random inputs and the model's outputs. Open dimensions grow until the model takes them."""
-    is_open = any(None in tuple(tensor.shape[1:]) for tensor in bridged.inputs)
-    for scale in (1, 4, 16) if is_open else ():
-        inputs = random_inputs(bridged, scale=scale)
-        with contextlib.suppress(Exception):  # too short for the model
-            outputs = _flat(model(structured_inputs(model, inputs), training=False))
-            if all(output.size for output in outputs):
-                return inputs, outputs
-    inputs = random_inputs(bridged)
-    return inputs, _flat(model(structured_inputs(model, inputs), training=False))
-
-
-def random_inputs(model: KerasModel, batch: int = 2, seed: int = 0, scale: int = 1) -> list[np.ndarray]:
-    """Return random arrays for a tf_keras model: unit normal for float inputs, 0 or 1 for integers.
-
-    Args:
-        model: The model.
-        batch: Samples, where the batch is free.
-        seed: Seed of the generator.
-        scale: Factor on the sizes of free dimensions; see :func:`probe_shape`.
-    """
-    rng = np.random.default_rng(seed)
-    arrays = []
-    for tensor in model.inputs:
-        shape = [tensor.shape[0] or batch, *probe_shape(tuple(tensor.shape[1:]), scale)]
-        if tensor.dtype.is_floating:
-            arrays.append(rng.standard_normal(shape).astype(tensor.dtype.as_numpy_dtype))
-        else:
-            arrays.append(rng.integers(0, 2, shape).astype(tensor.dtype.as_numpy_dtype))
-    return arrays
 
 
 def _first_deviation(model: KerasModel, bridged: KerasModel, inputs: list[np.ndarray]) -> str:
@@ -278,20 +245,3 @@ def _first_deviation(model: KerasModel, bridged: KerasModel, inputs: list[np.nda
         if np.max(np.abs(np.asarray(ours) - np.asarray(theirs)), initial=0.0) > TOLERANCE:
             return f"layer '{layer.name}' ({type(layer).__name__})"
     return "an unknown layer"
-
-
-def _flat(outputs: object) -> list[np.ndarray]:
-    return [np.asarray(x) for x in tensorflow().nest.flatten(outputs)]
-
-
-def structured_inputs(model: KerasModel, arrays: Sequence[object]) -> object:
-    """Nest arrays, given in the order of ``model.inputs``, as the model's call expects them."""
-    structure = getattr(model, "_inputs_struct", None)
-    if structure is not None:
-        packed: object = keras3().tree.pack_sequence_as(structure, arrays)
-        return packed
-    return arrays[0] if len(arrays) == 1 else arrays
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

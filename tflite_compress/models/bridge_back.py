@@ -8,7 +8,9 @@ import numpy as np
 
 from tflite_compress.models import bridge
 from tflite_compress.models.graph import Call, is_functional, replay
+from tflite_compress.models.keras_errors import cause_line
 from tflite_compress.models.keras_types import Config, KerasModel, Layer
+from tflite_compress.models.random_runs import run_on_random
 from tflite_compress.support.backend import keras3, tensorflow
 from tflite_compress.support.errors import ModelError
 
@@ -62,7 +64,7 @@ class _Translator:
         except ModelError:
             raise
         except Exception as error:
-            raise _no_equivalent(call.layer, bridge._first_line(error)) from error
+            raise _no_equivalent(call.layer, cause_line(error)) from error
 
     def _translate(self, call: Call) -> object:
         from tflite_compress.models.carrier import Carrier, Slot
@@ -162,13 +164,8 @@ def _nested(original: KerasModel, structure: str, tensors: Any) -> object:
 
 
 def _require_equal(network: KerasModel, rebuilt: KerasModel) -> None:
-    inputs = bridge.random_inputs(network)
-    pairs = zip(
-        bridge._flat(network(bridge.structured_inputs(network, inputs), training=False)),
-        bridge._flat(rebuilt(bridge.structured_inputs(rebuilt, inputs), training=False)),
-        strict=True,
-    )
-    for expected, actual in pairs:
+    _, before, after = run_on_random(network, rebuilt)
+    for expected, actual in zip(before, after, strict=True):
         difference = float(np.max(np.abs(expected - actual), initial=0.0))
         if not difference <= bridge.TOLERANCE * max(1.0, float(np.max(np.abs(expected), initial=0.0))):
             raise ModelError(

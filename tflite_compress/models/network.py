@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.models.bridge import structured_inputs
 from tflite_compress.models.graph import input_names, is_functional, output_names
 from tflite_compress.models.keras_types import KerasModel, Tensor
+from tflite_compress.models.random_runs import structured_inputs
 from tflite_compress.support.backend import tensorflow
 from tflite_compress.support.errors import ModelError
 

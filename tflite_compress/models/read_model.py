@@ -18,6 +18,7 @@ from tflite_compress.models.containers import (
     require_sound_hdf5,
 )
 from tflite_compress.models.graph import is_functional
+from tflite_compress.models.keras_errors import layer_not_rebuilt
 from tflite_compress.models.keras_types import Config, CustomObjects
 from tflite_compress.models.safety import (
     PICKLE_HEADS,
@@ -286,6 +287,11 @@ def _load_error(path: Path, error: Exception) -> ModelError:
         return ModelError(
             f"{path}: '{name}' is a custom class or function, which Keras does not have",
             f"Pass --custom-objects=module:dict, where the dict maps '{name}' to it.",
+        )
+    if (layer := layer_not_rebuilt(error)) is not None:
+        return ModelError(
+            f"{path}: Keras cannot rebuild {layer}",
+            "In the program that made the model, save it again with model.save('model.keras').",
         )
     if len(text) > _MAX_REASON:
         text = text[:_MAX_REASON].rpartition(" ")[0] + " ..."

@@ -128,7 +128,7 @@ def _choose(config: Qat, model: KerasModel) -> tuple[frozenset[str], list[Note]]
     """Return the names of the layers to train with rounding, and notes on unsupported layers with weights."""
     registry = _default_registry()
     patterns = layer_patterns(config.exclude, "exclude")
-    able = {layer.name for layer in model.layers if registry.supports(layer)}
+    able = {layer.name for layer in model.layers if _simulates(registry, layer)}
     chosen = {name for name in able if not any(p.search(name) for p in patterns)}
     weighted = [layer for layer in model.layers if layer.trainable_weights]
     left_out = [layer for layer in weighted if layer.name not in able]
@@ -139,7 +139,7 @@ def _choose(config: Qat, model: KerasModel) -> tuple[frozenset[str], list[Note]]
         )
     notes = []
     if left_out:
-        kinds = ", ".join(sorted({type(layer).__name__ for layer in left_out}))
+        kinds = ", ".join(sorted({_kind(registry, layer) for layer in left_out}))
         names = named([layer.name for layer in left_out])
         text = (
             f"trained without simulated rounding, as TF-MOT has none for {kinds}: {names}; they are "
@@ -147,6 +147,32 @@ def _choose(config: Qat, model: KerasModel) -> tuple[frozenset[str], list[Note]]
         )
         notes.append(Note("layers-without-simulation", text))
     return frozenset(chosen), notes
+
+
+def _simulates(registry: Any, layer: Layer) -> bool:
+    """Return True if TF-MOT simulates the rounding of the layer and of its activations."""
+    from tensorflow_model_optimization.python.core.quantization.keras.quantize_aware_activation import (
+        QuantizeAwareActivation,
+    )
+
+    if not registry.supports(layer):
+        return False
+    try:
+        config = registry.get_quantize_config(layer)
+        config.get_output_quantizers(layer)
+        activations = [function for function, _ in config.get_activations_and_quantizers(layer)]
+    except ValueError:  # an Activation layer with another function
+        return False
+    activation = QuantizeAwareActivation.__new__(QuantizeAwareActivation)
+    return all(activation._is_supported_activation(function) for function in activations)
+
+
+def _kind(registry: Any, layer: Layer) -> str:
+    """Return the layer's class, with its activation where that is what TF-MOT does not know."""
+    from tflite_compress.models.activations import activation_name
+
+    kind = type(layer).__name__
+    return f"{kind} with {activation_name(layer)}" if registry.supports(layer) else kind
 
 
 def _annotated(model: KerasModel, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool) -> Any:
@@ -194,24 +220,28 @@ def _fused(model: KerasModel) -> dict[str, str]:
 
 
 def _scheme(keep_zeros: bool, keep_clusters: bool) -> Any:
+    scheme = _tfmot_scheme(keep_zeros, keep_clusters)
+    registry, default = scheme.get_quantize_registry(), _default_registry()
+    # TF-MOT also asks for layers that only feed a chosen one. Its registries say yes to activations that they
+    # then refuse, and those that keep zeros or shared values to every layer without weights.
+    registry.supports = lambda layer: _simulates(default, layer)
+    scheme.get_quantize_registry = lambda: registry
+    return scheme
+
+
+def _tfmot_scheme(keep_zeros: bool, keep_clusters: bool) -> Any:
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantize_scheme,
+    )
+
     from tflite_compress.support.backend import tfmot
 
     combine = tfmot().experimental.combine
-    if not (keep_zeros or keep_clusters):
-        from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
-            default_8bit_quantize_scheme,
-        )
-
-        return default_8bit_quantize_scheme.Default8BitQuantizeScheme()
-    scheme = (
-        combine.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=keep_zeros)
-        if keep_clusters
-        else combine.Default8BitPrunePreserveQuantizeScheme()
-    )
-    registry, default = scheme.get_quantize_registry(), _default_registry()
-    registry.supports = default.supports  # their own says yes to every layer without weights
-    scheme.get_quantize_registry = lambda: registry
-    return scheme
+    if keep_clusters:
+        return combine.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=keep_zeros)
+    if keep_zeros:
+        return combine.Default8BitPrunePreserveQuantizeScheme()
+    return default_8bit_quantize_scheme.Default8BitQuantizeScheme()
 
 
 def _default_registry() -> Any:
