@@ -79,6 +79,19 @@ def test_a_float_input_is_quantized_on_the_cpu() -> None:
     assert verdict_of(content).fits
 
 
+def test_uint8_files_are_8_bit_files() -> None:
+    """The type of networks quantized with TensorFlow 1, as most of Coral's are."""
+    model = unpack(chain([("TANH", "int8"), ("LOGISTIC", "int8")]))
+    for tensor in model.subgraphs[0].tensors:
+        tensor.type = schema().TensorType.UINT8
+    content = pack(model)
+    assert plan(content).mapped == 2
+    assert [f.fits for f in verdict_of(content).findings if f.subject in ("operators", "types")] == [
+        True,
+        True,
+    ]
+
+
 def test_a_batch_over_1_runs_on_the_cpu() -> None:
     placement, *_ = plan(chain([("TANH", "int8")], batch=2)).placements
     assert placement.cause == "dimensions" and placement.detail == "2 x 1 x 1 x 4"

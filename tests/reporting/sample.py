@@ -11,7 +11,6 @@ import msgspec
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.reporting.figures import (
     Accuracy,
-    BeforeAfter,
     DeviceFacts,
     Distance,
     FileSize,
@@ -22,6 +21,7 @@ from tflite_compress.reporting.figures import (
     Memory,
     MetricFacts,
     ModelFacts,
+    OutputAccuracy,
     Parameters,
     PassStep,
     RecipeFacts,
@@ -64,7 +64,7 @@ def accuracy(drop: float = 0.002, **changes: Any) -> Accuracy:
         after=0.97 - drop,
         drop=drop,
         max_drop=0.01,
-        by_output={"digit": BeforeAfter(before=0.97, after=0.97 - drop)},
+        by_output={"digit": OutputAccuracy(before=0.97, after=0.97 - drop)},
     )
     return msgspec.structs.replace(found, **changes)
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.reporting.sample import MANIFEST, sample_report
+from tests.reporting.sample import MANIFEST, accuracy, sample_report
 from tflite_compress.reporting import sections
 from tflite_compress.reporting.figures import Memory
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register, render_sections
 from tflite_compress.reporting.sections.summary_section import summary_rows
+from tflite_compress.reporting.sections.verdict_section import verdict_detail
 from tflite_compress.runtimes.run_result import Measurement
 
 FOUND = Recorded(Path("out"), sample_report(), "digits.keras", MANIFEST)
@@ -33,6 +34,15 @@ def test_no_section_is_missing_in_a_medium_without_a_reason() -> None:
 def test_memory_is_in_every_medium(medium: str) -> None:
     text = "\n".join(render_sections(all_sections(), medium, FOUND))
     assert "RAM" in text and "20,480" in text and "estimated" in text
+
+
+def test_the_output_that_decides_is_named() -> None:
+    several = accuracy(drop=0.3, deciding_output="onset")
+    report = sample_report(accuracy=several)
+    row = next(row for row in summary_rows(report) if "Accuracy" in row.name)
+    assert row.name == "Accuracy (top1, output 'onset')" and row.change == "-30.00 points"
+    assert "top1, output 'onset'" in verdict_detail(report) and "worst of" in verdict_detail(report)
+    assert "worst of" not in verdict_detail(sample_report())
 
 
 def test_names_and_places_are_unique() -> None:

@@ -10,7 +10,11 @@ from tflite_compress.scoring.metrics import (
     apply_metric,
     binary_accuracy,
     binary_accuracy_from_logits,
+    f1,
+    f1_from_logits,
+    fitting_metric,
     infer_head,
+    macro_f1,
     r2,
     resolve_metric,
     top1,
@@ -99,3 +103,42 @@ def test_a_metric_that_fails_or_gives_nan_is_reported() -> None:
         apply_metric(Metric("m", lambda t, p: float("nan")), LOGITS, LOGITS)
     with pytest.raises(DataError, match="metric m failed"):
         apply_metric(Metric("m", lambda t, p: 1 / 0), LOGITS, LOGITS)
+
+
+def test_f1_sees_rare_decisions() -> None:
+    targets = np.zeros((10, 100))
+    targets[:, 0] = 1
+    silent, shifted = np.zeros((10, 100)), np.roll(targets, 1, axis=1)
+    assert binary_accuracy(targets, silent) == 0.99 and f1(targets, silent) == 0 == f1(targets, shifted)
+    assert f1(targets, targets) == 1 == f1(1 - targets, 1 - targets) and f1(silent, silent) == 1
+    assert f1_from_logits(targets, targets - 0.5) == 1
+    assert f1(targets, np.maximum(targets, shifted)) == pytest.approx(2 / 3)
+
+
+def test_macro_f1_counts_rare_classes_as_much_as_frequent_ones() -> None:
+    targets = np.zeros((4, 50), int)
+    targets[:, 0] = 1
+    answers = np.eye(3)[targets]
+    assert macro_f1(targets, answers) == 1 == macro_f1(answers, answers)
+    background = np.eye(3)[np.zeros_like(targets)]
+    assert top1(targets, background) == 0.98 and macro_f1(targets, background) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("head", "targets", "is_labelled", "name"),
+    [
+        (Head("binary", False), np.arange(2000).reshape(20, 100) % 50 == 0, False, "r2"),
+        (Head("binary", False), np.arange(20000).reshape(20, 1000) % 50 == 0, True, "f1"),
+        (Head("binary", True), np.arange(20000).reshape(20, 1000) % 50 == 0, True, "f1"),
+        (Head("binary", False), np.arange(500).reshape(5, 100) % 50 == 0, True, "binary_accuracy"),
+        (Head("binary", False), np.arange(20000) % 50 == 0, True, "f1"),
+        (Head("binary", False), np.arange(200) % 50 == 0, False, "binary_accuracy"),
+        (Head("binary", False), np.arange(2000).reshape(20, 100) % 3 == 0, False, "binary_accuracy"),
+        (Head("classification", False), (np.arange(20000).reshape(20, 1000) % 50 == 0) * 2, True, "macro_f1"),
+        (Head("classification", False), (np.arange(200) % 50 == 0) * 2, True, "top1"),
+        (Head("regression", False), np.zeros((20, 100)), True, "r2"),
+    ],
+)
+def test_metrics_that_fit_an_output(head: Head, targets: np.ndarray, is_labelled: bool, name: str) -> None:
+    """Too few rare decisions for F1 to be more than noise are counted as before."""
+    assert fitting_metric(head, targets.astype(np.int64), is_labelled).name == name

@@ -6,8 +6,33 @@ import pytest
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 from tflite_compress.models.network import Network, TensorSpec
-from tflite_compress.scoring.reference import distance, make_reference
+from tflite_compress.scoring.reference import Reference, distance, make_reference
 from tflite_compress.support.errors import UsageError
+
+
+class Maps(Network):
+    """A network that returns its inputs as outputs: three sparse maps of probabilities."""
+
+    def predict(
+        self, arrays: tuple[np.ndarray, ...], batch_size: int | None = None
+    ) -> tuple[np.ndarray, ...]:
+        return arrays
+
+
+def sparse_maps(share: float = 0.01) -> tuple[np.ndarray, ...]:
+    """Maps of 12 samples, 40 x 25 positions each, of which a share is set."""
+    rng = np.random.default_rng(0)
+    maps = [rng.uniform(0, 0.1, (12, 40, 25)) + 0.8 * (rng.random((12, 40, 25)) < share) for _ in range(3)]
+    return tuple(each.astype(np.float32) for each in maps)
+
+
+def map_reference(labels: tuple[np.ndarray, ...] | None = None) -> Reference:
+    arrays = sparse_maps()
+    samples = Samples(arrays, labels, "s")
+    ports = tuple(TensorSpec(name, (None, 40, 25), "float32") for name in ("contour", "note", "onset"))
+    return make_reference(
+        Maps("maps", None, ports, ports), Splits(samples, samples, samples), None, None, None
+    )
 
 
 class Doubling(Network):
@@ -68,3 +93,45 @@ def test_functions_are_accepted_as_metric_and_loss() -> None:
 def test_a_users_metric_needs_labels() -> None:
     with pytest.raises(UsageError, match="needs labels"):
         make_reference(*doubling(None), None, "os.path:join", None)
+
+
+def test_the_worst_of_several_outputs_decides() -> None:
+    """Three sparse maps of probabilities, one of which is lost: a mean of agreeing decisions says 99.7 %."""
+    reference = map_reference()
+    contour, note, onset = reference.evaluation_outputs
+    broken = (contour, note, np.random.default_rng(1).permutation(onset.reshape(-1)).reshape(onset.shape))
+    agreeing = np.mean(
+        [np.mean((a >= 0.5) == (b >= 0.5)) for a, b in zip(broken, (contour, note, onset), strict=True)]
+    )
+    assert agreeing > 0.99
+    score = reference.score_of(broken)
+    assert reference.worst_of(score) == 2 and reference.drop_of(score) > 0.9
+    assert (
+        reference.drops_of(score)[:2] == (0, 0) and reference.metric_of(2) == "r2 agreement with the original"
+    )
+    rounded = tuple(np.rint(y * 255) / 255 for y in reference.evaluation_outputs)
+    assert reference.drop_of(reference.score_of(rounded)) < 0.001
+
+
+def test_an_empty_map_is_not_an_equal_map() -> None:
+    reference = map_reference()
+    empty = tuple(np.full_like(y, 0.05) for y in reference.evaluation_outputs)
+    assert reference.drop_of(reference.score_of(empty)) > 0.9
+
+
+def test_labelled_sparse_maps_are_scored_by_their_rare_decision() -> None:
+    labels = tuple((y >= 0.5).astype(np.float32) for y in sparse_maps())
+    reference = map_reference(labels)
+    assert [m.name for m in reference.metrics] == ["f1", "f1", "f1"] and reference.score.value == 1
+    missed = (*reference.evaluation_outputs[:2], np.zeros_like(labels[2]))
+    assert reference.drop_of(reference.score_of(missed)) == 1
+
+
+def test_the_distance_is_that_of_the_worst_output() -> None:
+    rng = np.random.default_rng(0)
+    large, small = 100 * rng.standard_normal((50, 8)), rng.standard_normal((50, 2))
+    found = distance((large, small), (large, -small))
+    assert found["cosine"] == pytest.approx(-1) and found["snr_db"] == pytest.approx(-6.02, abs=0.01)
+    nothing = np.zeros((4, 2))
+    assert distance((nothing,), (nothing + 1,))["snr_db"] == -999
+    assert distance((nothing,), (nothing,))["cosine"] == 1

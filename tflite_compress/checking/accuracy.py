@@ -7,9 +7,10 @@ import numpy as np
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.scoring.metrics import (
+    Metric,
     ScoreFunction,
     apply_metric,
-    default_metric,
+    fitting_metric,
     infer_head,
     resolve_metric,
 )
@@ -29,25 +30,24 @@ def measure_accuracy(
         metric: Name of a metric, or a function, also as ``module:function``; inferred by default.
 
     Returns:
-        The mean of the metric over the outputs.
+        The metric of the worst output.
 
     Raises:
         DataError: The data have no labels, or the metric does not fit.
     """
     if data.labels is None or result.outputs is None:
         raise DataError(f"{data.origin}: has no labels to check accuracy with", "Give labels: y in the .npz.")
-    values, names = [], []
+    found: list[tuple[float, Metric, str]] = []
     for spec, raw, target in zip(signature.outputs, result.outputs, data.labels, strict=True):
         real = spec.to_real(raw[:, 0] if raw.ndim == len(spec.shape) + 1 else raw)
-        chosen = (
-            resolve_metric(metric)
-            if metric is not None
-            else default_metric(infer_head(real, target, _loss_of(real, target)))
-        )
-        values.append(apply_metric(chosen, target, real))
-        names.append(chosen.name)
+        head = infer_head(real, target, _loss_of(real, target))
+        chosen = resolve_metric(metric) if metric is not None else fitting_metric(head, target, True)
+        found.append((apply_metric(chosen, target, real), chosen, spec.name))
+    value, worst, output = min(found, key=lambda one: one[0] if one[1].higher_is_better else -one[0])
     how = f"{len(data)} samples of {data.origin}, {result.runtime}"
-    return Measurement("accuracy", float(np.mean(values)), "/".join(dict.fromkeys(names)), "measured", how)
+    if len(found) > 1:
+        how = f"output '{output}', the worst of {len(found)}; {how}"
+    return Measurement("accuracy", value, worst.name, "measured", how)
 
 
 def _loss_of(real: np.ndarray, target: np.ndarray) -> str | None:

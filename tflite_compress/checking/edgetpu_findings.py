@@ -72,12 +72,12 @@ def _check_graphs(plan: Plan) -> list[Finding]:
 
 
 def _check_types(contents: Contents, plan: Plan) -> list[Finding]:
+    """Check that the TPU computes something in 8 bits, int8 or uint8."""
     used = ", ".join(sorted(contents.precisions)) or "integers"
-    if "int8" not in contents.precisions:
+    if not plan.mapped:
         return [
             Finding("types", False, f"computes in {used}; the TPU in int8", "Convert with --recipe=int8.")
         ]
-    if contents.precisions == {"int8"}:
+    if contents.precisions <= {"int8"}:
         return [Finding("types", True, f"computes in {used}")]
-    text = f"computes in {used}: the operators outside int8 run on the CPU"
-    return [Finding("types", None if plan.mapped else False, text)]
+    return [Finding("types", None, f"computes in {used}: the operators outside int8 run on the CPU")]

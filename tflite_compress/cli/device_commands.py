@@ -39,7 +39,8 @@ class CheckOptions:
         max_ram: Maximum RAM, for example 64KB. The RAM of the device by default.
         max_latency_ms: Maximum latency of one inference in ms. Of an estimate, the upper end counts.
         min_accuracy: Minimum accuracy on --data.
-        metric: top1, top5, binary_accuracy, r2, mae, mse, or module:function. Inferred by default.
+        metric: top1, top5, binary_accuracy, f1, macro_f1, r2, mae, mse, or module:function. Inferred by
+            default.
         ssh: user@host of the device, to measure on it.
     """
 

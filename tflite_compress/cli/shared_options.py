@@ -19,7 +19,9 @@ from tflite_compress.cli.option_types import (
 )
 
 Preprocess = Annotated[str, choice_or_function("none", "unit", "symmetric")]
-Metric = Annotated[str, choice_or_function("top1", "top5", "binary_accuracy", "r2", "mae", "mse")]
+Metric = Annotated[
+    str, choice_or_function("top1", "top5", "binary_accuracy", "f1", "macro_f1", "r2", "mae", "mse")
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class ModelOptions:
     """Model and training.
 
     Attributes:
-        metric: top1, top5, binary_accuracy, r2, mae, mse, or module:function. Inferred by default.
+        metric: top1, top5, binary_accuracy, f1, macro_f1, r2, mae, mse, or module:function. Inferred by
+            default.
         custom_objects: module:dict with the custom classes of the model.
         input_shape: Sizes of the inputs without the batch, for dimensions that the model leaves open, for
             example 224x224x3, or image=224x224x3,text=20. Those of the data by default.

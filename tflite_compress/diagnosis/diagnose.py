@@ -143,11 +143,12 @@ def diagnose(
                 f"not compared, because the converter rearranged them: {', '.join(missing)}",
             )
         )
+    worst = reference.worst_of(score)
     return Diagnosis(
         config.precision,
-        reference.metric_name,
-        reference.score.value,
-        score.value,
+        reference.metric_of(worst),
+        reference.score.by_output[worst],
+        score.by_output[worst],
         reference.drop_of(score),
         tuple(inputs),
         tuple(layers),

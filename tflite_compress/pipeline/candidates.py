@@ -13,7 +13,7 @@ from tflite_compress.passes.values import same_model
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe
 from tflite_compress.runtimes.litert import predict
-from tflite_compress.scoring.reference import Outputs, Score
+from tflite_compress.scoring.reference import Outputs, Reference, Score
 from tflite_compress.support.errors import ConversionError
 
 
@@ -152,14 +152,22 @@ def run_plan(
             break
         left = [r for r in plan.candidates[index + 1 :] if not _pointless(r, attempt, max_drop, check)]
         if left:
-            metric = context.reference.metrics[0]
-            drop, accepted = metric.drop_in_words(attempt.drop), metric.drop_in_words(max_drop)
-            lost = f"accuracy drop {drop}, accepted: {accepted}"
-            reason = attempt.error or attempt.violation or lost
+            reason = (
+                attempt.error or attempt.violation or _describe_drop(attempt, max_drop, context.reference)
+            )
             context.progress.say(
                 f"{plan.device.name}: {describe(recipe)}: {reason}; trying {describe(left[0])}"
             )
     return attempts
+
+
+def _describe_drop(attempt: Attempt, max_drop: float, reference: Reference) -> str:
+    """Return the drop of a finished attempt and the accepted one, with the output that decides."""
+    worst = reference.worst_of(attempt.steps[-1].score)
+    metric, several = reference.metrics[worst], len(reference.metrics) > 1
+    where = f" of output '{reference.network.outputs[worst].name}'" if several else ""
+    drop, accepted = metric.drop_in_words(attempt.drop), metric.drop_in_words(max_drop)
+    return f"accuracy drop{where} {drop}, accepted: {accepted}"
 
 
 def _pointless(recipe: Recipe, before: Attempt, max_drop: float, check: bool) -> bool:

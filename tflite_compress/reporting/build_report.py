@@ -19,7 +19,6 @@ from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
     Accuracy,
-    BeforeAfter,
     CandidateFacts,
     DeviceFacts,
     Distance,
@@ -32,6 +31,7 @@ from tflite_compress.reporting.figures import (
     Memory,
     MetricFacts,
     ModelFacts,
+    OutputAccuracy,
     Parameters,
     PassStep,
     RecipeFacts,
@@ -116,6 +116,7 @@ def build_report(found: Findings) -> Report:
     chosen, model, reference = found.chosen, found.chosen.model, found.reference
     content, runs_here = model.flatbuffer, model.for_litert
     assert chosen.outputs is not None
+    worst = reference.worst_of(chosen.steps[-1].score)
     work, work_before = count_work(runs_here), count_work(found.baseline)
     written = read_written(model)
     report = Report(
@@ -149,8 +150,8 @@ def build_report(found: Findings) -> Report:
         device_latency=found.verdict.measurement("latency"),
         memory=found.memory,
         fit=Fit(fits=found.verdict.fits, findings=found.verdict.findings),
-        candidates=tuple(_candidate(a, found.max_drop) for a in found.attempts),
-        passes=tuple(_step(s) for s in chosen.steps),
+        candidates=tuple(_candidate(a, found.max_drop, worst) for a in found.attempts),
+        passes=tuple(_step(s, worst) for s in chosen.steps),
         forest=found.forest,
         details=found.details,
         notes=(),
@@ -177,25 +178,39 @@ def _notes(found: Findings, report: Report, on_file: tuple[Note, ...]) -> tuple[
 
 
 def _rejection(attempt: Attempt, reference: Reference) -> str:
-    drop = reference.metrics[0].drop_in_words(attempt.drop)
-    return attempt.error or attempt.violation or f"accuracy drop {drop}"
+    if attempt.error or attempt.violation:
+        return attempt.error or attempt.violation or ""
+    worst = reference.metrics[reference.worst_of(attempt.steps[-1].score)]
+    return f"accuracy drop {worst.drop_in_words(attempt.drop)}"
 
 
 def _accuracy(found: Findings) -> Accuracy:
     reference, score = found.reference, found.chosen.steps[-1].score
-    rows = zip(reference.network.outputs, reference.score.by_output, score.by_output, strict=True)
+    worst, names = reference.worst_of(score), [spec.name for spec in reference.network.outputs]
+    rows = zip(
+        names,
+        reference.metrics,
+        reference.score.by_output,
+        score.by_output,
+        reference.drops_of(score),
+        strict=True,
+    )
     return Accuracy(
         metric=MetricFacts(
-            name=reference.metric_name, higher_is_better=reference.metrics[0].higher_is_better
+            name=reference.metric_of(worst), higher_is_better=reference.metrics[worst].higher_is_better
         ),
         is_labelled=reference.labelled,
         is_verified=found.is_verified,
         samples=len(reference.splits.evaluate),
-        before=reference.score.value,
-        after=score.value,
+        before=reference.score.by_output[worst],
+        after=score.by_output[worst],
         drop=found.chosen.drop,
         max_drop=found.max_drop,
-        by_output={spec.name: BeforeAfter(before=b, after=a) for spec, b, a in rows},
+        by_output={
+            name: OutputAccuracy(before=before, after=after, metric=metric.name, drop=drop)
+            for name, metric, before, after, drop in rows
+        },
+        deciding_output=names[worst] if len(names) > 1 else None,
     )
 
 
@@ -230,7 +245,7 @@ def _host_latency(latency: Sequence[Latency]) -> HostLatency:
     )
 
 
-def _candidate(attempt: Attempt, max_drop: float) -> CandidateFacts:
+def _candidate(attempt: Attempt, max_drop: float, output: int) -> CandidateFacts:
     finished = attempt.outputs is not None
     return CandidateFacts(
         summary=attempt.summary,
@@ -238,16 +253,16 @@ def _candidate(attempt: Attempt, max_drop: float) -> CandidateFacts:
         passed=finished and attempt.drop <= max_drop and attempt.violation is None,
         error=attempt.error,
         limit_violation=attempt.violation,
-        passes=tuple(_step(s) for s in attempt.steps),
+        passes=tuple(_step(s, output) for s in attempt.steps),
     )
 
 
-def _step(step: Step) -> PassStep:
+def _step(step: Step, output: int) -> PassStep:
     return PassStep(
         name=step.config.tag(),
         settings=_settings(step),
         seconds=round(step.seconds, 3),
-        accuracy=step.score.value,
+        accuracy=step.score.by_output[output],
         drop=step.drop,
         is_applied=step.is_applied,
         bytes=len(step.model.flatbuffer) if isinstance(step.model, ConvertedModel) else None,

@@ -34,7 +34,7 @@ def model_card(found: Recorded) -> str:
         for role, entry in manifest["data"].items()
     ]
     outputs = [
-        (name, f"{score.before:.4f}", f"{score.after:.4f}")
+        (name, score.metric or report.accuracy.metric.name, f"{score.before:.4f}", f"{score.after:.4f}")
         for name, score in report.accuracy.by_output.items()
     ]
     parts = [
@@ -47,7 +47,7 @@ def model_card(found: Recorded) -> str:
         table(("role", "origin", "samples", "sha256"), data),
         "## Metrics",
         summary_section.to_markdown(found),
-        table((f"output ({report.accuracy.metric.name})", "float32", "result"), outputs),
+        table(("output", "metric", "float32", "result"), outputs),
         "## Limits and caveats",
         bullets(_caveats(found)),
         "## Ethical considerations",

@@ -61,26 +61,36 @@ class MetricFacts(msgspec.Struct, frozen=True, kw_only=True):
     higher_is_better: bool
 
 
-class BeforeAfter(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of the original model and of the result."""
+class OutputAccuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """Accuracy of one output.
+
+    Attributes:
+        before: Score of the original model.
+        after: Score of the file.
+        metric: Name of the metric; None in reports of version 0.2.0.
+        drop: How much worse the file is, see :class:`Accuracy`; None in reports of version 0.2.0.
+    """
 
     before: float
     after: float
+    metric: str | None = None
+    drop: float | None = None
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """Accuracy of the original model and of the written file, both on the evaluation samples.
 
     Attributes:
-        metric: The metric.
+        metric: The metric of the output that decides.
         is_labelled: True where predictions are compared with labels, else with the original's predictions.
         is_verified: False where no data was given: outputs were then compared on random inputs.
         samples: Number of evaluation samples.
-        before: Score of the original model.
-        after: Score of the file.
+        before: Score of the original model at the output that decides.
+        after: Score of the file at the output that decides.
         drop: ``before`` minus ``after``; for errors their relative rise.
         max_drop: Largest accepted drop.
         by_output: Scores of each output, by name.
+        deciding_output: Name of the output with the largest drop; None if there is only one.
     """
 
     metric: MetricFacts
@@ -91,7 +101,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     after: float
     drop: float
     max_drop: float
-    by_output: dict[str, BeforeAfter]
+    by_output: dict[str, OutputAccuracy]
+    deciding_output: str | None = None
 
     @property
     def lowest_accepted(self) -> float | None:

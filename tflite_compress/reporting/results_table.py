@@ -10,7 +10,7 @@ import msgspec
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
 from tflite_compress.reporting.sections.section_registry import render_sections
-from tflite_compress.reporting.wording import size_change, time_change
+from tflite_compress.reporting.wording import accuracy_name, size_change, time_change
 from tflite_compress.support.terminal import console, grid
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def print_results(results: Sequence[Recorded]) -> None:
         out.print(table)
     first = results[0].report
     out.print(
-        f"accuracy: {first.accuracy.metric.name} on {first.accuracy.samples:,} samples, LiteRT; size and "
+        f"accuracy: {_metric(results)} on {first.accuracy.samples:,} samples, LiteRT; size and "
         "latency: compared with the plain float32 .tflite",
         markup=False,
     )
@@ -45,6 +45,11 @@ def print_results(results: Sequence[Recorded]) -> None:
     peak = results[-1].report.peak_memory_bytes
     if peak is not None:
         out.print(f"peak memory of this run: {peak / 1e9:.1f} GB", markup=False)
+
+
+def _metric(results: Sequence[Recorded]) -> str:
+    """Name the metrics, each with the output that decides where there are several."""
+    return "; ".join(dict.fromkeys(accuracy_name(result.report.accuracy) for result in results))
 
 
 def _result_row(result: Recorded) -> tuple[str, ...]:

@@ -33,6 +33,13 @@ def time_change(before: float, after: float) -> str:
     return _change(before, after, "faster", "slower", NO_DIFFERENCE)
 
 
+def accuracy_name(accuracy: Accuracy) -> str:
+    """Name the metric, and the output that decides where there are several."""
+    if accuracy.deciding_output is None:
+        return accuracy.metric.name
+    return f"{accuracy.metric.name}, output '{accuracy.deciding_output}'"
+
+
 def accuracy_change(accuracy: Accuracy) -> str:
     """Describe a change of accuracy: ``-0.4 points``, for errors ``+3.1 %``, or ``unchanged``."""
     if accuracy.drop == 0:

@@ -11,6 +11,9 @@ import numpy as np
 from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.references import reference_name, resolve_reference
 
+RARE_SHARE = 0.1  # of decisions; a rarer decision is hidden by counting equal ones
+MIN_RARE = 20  # rare decisions that F1 needs to be more than noise
+
 Task = Literal["classification", "binary", "regression"]
 ScoreFunction = Callable[[np.ndarray, np.ndarray], float]
 
@@ -23,11 +26,14 @@ class Metric:
         name: Name in reports.
         function: ``(targets, predictions) -> float``; both arrays have shape (samples, ...).
         higher_is_better: False for errors such as ``mae``.
+        compares_values: True if, without labels, the targets are the original's outputs; False if they are
+            its decisions.
     """
 
     name: str
     function: ScoreFunction
     higher_is_better: bool = True
+    compares_values: bool = False
 
     def drop(self, before: float, after: float) -> float:
         """Return how much worse ``after`` is than ``before``.
@@ -105,13 +111,50 @@ def mse(targets: np.ndarray, predictions: np.ndarray) -> float:
     return float(np.mean((targets.reshape(predictions.shape) - predictions) ** 2))
 
 
+def f1(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Return the F1 score of the rarer of two decisions; predictions are probabilities with threshold 0.5."""
+    return _f1(targets, predictions >= 0.5)
+
+
+def f1_from_logits(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Return the F1 score of the rarer of two decisions; predictions are logits with threshold 0."""
+    return _f1(targets, predictions >= 0)
+
+
+def _f1(targets: np.ndarray, found: np.ndarray) -> float:
+    """Return twice the hits by the sum of wanted and found; 1 if there are neither."""
+    wanted = targets.reshape(found.shape) >= 0.5
+    if np.mean(wanted) > 0.5:
+        wanted, found = ~wanted, ~found
+    total = int(np.sum(wanted)) + int(np.sum(found))
+    return 2 * int(np.sum(wanted & found)) / total if total else 1.0
+
+
+def macro_f1(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Return the mean F1 score of the classes that occur in the targets.
+
+    Args:
+        targets: Class numbers, shape (samples, ...), or one-hot or soft targets, (samples, ..., classes).
+        predictions: Shape (samples, ..., classes).
+    """
+    wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
+    found = predictions.argmax(axis=-1)
+    scores = [
+        2 * float(np.sum((wanted == k) & (found == k))) / float(np.sum(wanted == k) + np.sum(found == k))
+        for k in np.unique(wanted)
+    ]
+    return float(np.mean(scores)) if scores else 1.0
+
+
 METRICS: dict[str, Metric] = {
     "top1": Metric("top1", top1),
     "top5": Metric("top5", top5),
     "binary_accuracy": Metric("binary_accuracy", binary_accuracy),
-    "r2": Metric("r2", r2),
-    "mae": Metric("mae", mae, higher_is_better=False),
-    "mse": Metric("mse", mse, higher_is_better=False),
+    "f1": Metric("f1", f1),
+    "macro_f1": Metric("macro_f1", macro_f1),
+    "r2": Metric("r2", r2, compares_values=True),
+    "mae": Metric("mae", mae, higher_is_better=False, compares_values=True),
+    "mse": Metric("mse", mse, higher_is_better=False, compares_values=True),
 }
 
 
@@ -175,6 +218,41 @@ def default_metric(head: Head) -> Metric:
         function = binary_accuracy_from_logits if head.from_logits else binary_accuracy
         return Metric("binary_accuracy", function)
     return METRICS["r2"]
+
+
+def fitting_metric(head: Head, targets: np.ndarray, is_labelled: bool) -> Metric:
+    """Return the default metric of an output, one that sees rare decisions where one decision dominates.
+
+    Counting equal decisions hides a broken output of which nearly all decisions are the same, for example a
+    map with few positions set.
+
+    Args:
+        head: The meaning of the output.
+        targets: Labels, or the original's decisions; shape (samples, ...).
+        is_labelled: True for labels.
+
+    Returns:
+        F1 for rare decisions of which there are enough, without labels the agreement of the values of a map,
+        else :func:`default_metric`.
+    """
+    usual = default_metric(head)
+    if head.task == "regression":
+        return usual
+    decided = targets >= 0.5 if head.task == "binary" else targets
+    if head.task == "classification" and targets.dtype.kind == "f":
+        decided = targets.argmax(axis=-1)  # one-hot or soft
+    _, counts = np.unique(decided, return_counts=True)
+    is_map = decided.ndim > 1 and decided[0].size > 1
+    rare = int(decided.size - counts.max(initial=0))
+    if rare > RARE_SHARE * decided.size:
+        return usual
+    if head.task == "binary" and is_map and not is_labelled:
+        return METRICS["r2"]
+    if rare < MIN_RARE or (head.task == "classification" and not is_map):
+        return usual
+    if head.task == "classification":
+        return METRICS["macro_f1"]
+    return Metric("f1", f1_from_logits if head.from_logits else f1)
 
 
 def decide(head: Head, outputs: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from tflite_compress.scoring.metrics import (
     apply_metric,
     decide,
     default_metric,
+    fitting_metric,
     infer_head,
     resolve_metric,
 )
@@ -83,8 +84,18 @@ class Reference:
         """Targets of the evaluation samples."""
         if self.labelled and self.splits.evaluate.labels is not None:
             return self.splits.evaluate.labels
-        outputs = zip(self.heads, self.evaluation_outputs, strict=True)
-        return tuple(decide(head, output) for head, output in outputs)
+        return self.targets_from(self.evaluation_outputs)
+
+    def targets_from(self, outputs: Outputs) -> Outputs:
+        """Return the targets that the original's outputs are where there are no labels.
+
+        Args:
+            outputs: Outputs of the original, one array per output, shape (samples, ...).
+        """
+        rows = zip(self.metrics, self.heads, outputs, strict=True)
+        return tuple(
+            output if metric.compares_values else decide(head, output) for metric, head, output in rows
+        )
 
     @functools.cached_property
     def score(self) -> Score:
@@ -106,9 +117,23 @@ class Reference:
         values = tuple(apply_metric(metric, target, output) for metric, target, output in rows)
         return Score(float(np.mean(values)), values)
 
+    def drops_of(self, score: Score) -> tuple[float, ...]:
+        """Return how much worse each output is than that of the original; see :meth:`Metric.drop`."""
+        rows = zip(self.metrics, self.score.by_output, score.by_output, strict=True)
+        return tuple(metric.drop(before, after) for metric, before, after in rows)
+
+    def worst_of(self, score: Score) -> int:
+        """Return the index of the output that is worst against the original: it decides."""
+        return int(np.argmax(self.drops_of(score)))
+
     def drop_of(self, score: Score) -> float:
-        """Return how much worse ``score`` is than that of the original; see :meth:`Metric.drop`."""
-        return self.metrics[0].drop(self.score.value, score.value)
+        """Return how much worse the worst output is than that of the original."""
+        return max(self.drops_of(score))
+
+    def metric_of(self, output: int) -> str:
+        """Return the name of an output's metric, including what it compares with."""
+        name = self.metrics[output].name
+        return name if self.labelled else f"{name} agreement with the original"
 
     @property
     def metric_name(self) -> str:
@@ -142,8 +167,15 @@ def make_reference(
     labels = probe.labels or (None,) * len(outputs)
     named = reference_name(loss) if loss is not None else loss_hint
     heads = tuple(infer_head(o, y, named) for o, y in zip(outputs, labels, strict=True))
-    metrics = tuple(default_metric(head) if metric is None else resolve_metric(metric) for head in heads)
     labelled = splits.evaluate.labels is not None
+    targets = tuple(
+        decide(head, output) if label is None else label
+        for head, output, label in zip(heads, outputs, labels, strict=True)
+    )
+    metrics = tuple(
+        fitting_metric(head, target, labelled) if metric is None else resolve_metric(metric)
+        for head, target in zip(heads, targets, strict=True)
+    )
     if metric is not None and metric not in METRICS and not labelled:
         raise UsageError(
             f"metric={reference_name(metric)} needs labels, and the data has none",
@@ -160,7 +192,7 @@ def _against_decide(head: Head, metric: Metric) -> Metric:
 
 
 def distance(reference: Outputs, outputs: Outputs) -> dict[str, float]:
-    """Compare outputs with those of the original.
+    """Compare outputs with those of the original; the worst output decides each figure.
 
     Args:
         reference: Outputs of the original, one array per output, shape (samples, ...).
@@ -170,14 +202,26 @@ def distance(reference: Outputs, outputs: Outputs) -> dict[str, float]:
         ``max_abs`` and ``mean_abs``: absolute difference. ``cosine``: cosine similarity. ``snr_db``:
         signal-to-noise ratio in dB, 999 for equal outputs.
     """
-    a = np.concatenate([x.reshape(-1) for x in reference]).astype(np.float64)
-    b = np.concatenate([x.reshape(-1) for x in outputs]).astype(np.float64)
+    found = [_distance_of_one(a, b) for a, b in zip(reference, outputs, strict=True)]
+    worst = {"max_abs": max, "mean_abs": max, "cosine": min, "snr_db": min}
+    return {name: choose(each[name] for each in found) for name, choose in worst.items()}
+
+
+def _distance_of_one(reference: np.ndarray, output: np.ndarray) -> dict[str, float]:
+    a, b = (x.reshape(-1).astype(np.float64) for x in (reference, output))
     noise = float(np.sum((a - b) ** 2))
     signal = float(np.sum(a**2))
     norms = float(np.linalg.norm(a) * np.linalg.norm(b))
     return {
         "max_abs": float(np.max(np.abs(a - b), initial=0.0)),
         "mean_abs": float(np.mean(np.abs(a - b))),
-        "cosine": float(np.dot(a, b) / norms) if norms > 0 else 1.0,
-        "snr_db": 10 * float(np.log10(signal / noise)) if noise > 0 and signal > 0 else 999.0,
+        "cosine": float(np.dot(a, b) / norms) if norms > 0 else float(noise == 0),
+        "snr_db": _decibels(signal, noise),
     }
+
+
+def _decibels(signal: float, noise: float) -> float:
+    """Return a signal-to-noise ratio in dB: 999 without noise, -999 for noise where the original is 0."""
+    if noise == 0:
+        return 999.0
+    return 10 * float(np.log10(signal / noise)) if signal > 0 else -999.0

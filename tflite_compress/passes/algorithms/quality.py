@@ -32,6 +32,7 @@ class Quality:
 
     Attributes:
         score: Accuracy on the calibration samples; agreement with the original where they have no labels.
+            Errors are negative. With several outputs, 1 minus the accuracy drop of the worst.
         snr_db: Signal-to-noise ratio of its outputs against the original's.
     """
 
@@ -65,7 +66,7 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
         ConversionError: The runtime refuses it.
     """
     from tflite_compress.runtimes.litert import predict
-    from tflite_compress.scoring.metrics import apply_metric, decide
+    from tflite_compress.scoring.metrics import apply_metric
     from tflite_compress.scoring.reference import distance
 
     reference = context.reference
@@ -74,10 +75,14 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     originals = reference.calibration_outputs
     targets = samples.labels
     if targets is None or not reference.labelled:
-        targets = tuple(decide(h, o) for h, o in zip(reference.heads, originals, strict=True))
-    rows = zip(reference.metrics, targets, outputs, strict=True)
-    signed = [apply_metric(m, t, o) * (1 if m.higher_is_better else -1) for m, t, o in rows]
-    return Quality(float(np.mean(signed)), distance(originals, outputs)["snr_db"])
+        targets = reference.targets_from(originals)
+    rows = zip(reference.metrics, targets, originals, outputs, strict=True)
+    found = [(m, apply_metric(m, t, before), apply_metric(m, t, after)) for m, t, before, after in rows]
+    metric, _, value = found[0]
+    score = value if metric.higher_is_better else -value
+    if len(found) > 1:
+        score = 1 - max(metric.drop(before, after) for metric, before, after in found)
+    return Quality(score, distance(originals, outputs)["snr_db"])
 
 
 def with_handle(model: FloatModel, handle: KerasModel) -> FloatModel:

@@ -10,7 +10,13 @@ from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import Section, register
-from tflite_compress.reporting.wording import UNCHANGED, accuracy_change, size_change, time_change
+from tflite_compress.reporting.wording import (
+    UNCHANGED,
+    accuracy_change,
+    accuracy_name,
+    size_change,
+    time_change,
+)
 from tflite_compress.runtimes.run_result import Measurement
 
 
@@ -63,7 +69,7 @@ def _accuracy(report: Report) -> Iterator[Row]:
     if accuracy.is_verified:
         change = accuracy_change(accuracy)
         yield Row(
-            f"Accuracy ({accuracy.metric.name})",
+            f"Accuracy ({accuracy_name(accuracy)})",
             f"{accuracy.before:.4f}",
             f"{accuracy.after:.4f}",
             change,

@@ -7,7 +7,7 @@ from tflite_compress.reporting.markdown_text import safe
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
-from tflite_compress.reporting.wording import verdict_sentence
+from tflite_compress.reporting.wording import accuracy_name, verdict_sentence
 
 MARKS = {"passed": "✓", "failed": "✗", "unverified": "?"}
 
@@ -19,9 +19,11 @@ def verdict_detail(report: Report) -> str:
         return "Outputs were compared on random inputs only."
     points = accuracy.metric.higher_is_better
     limit = f"{100 * accuracy.max_drop:g} %" if not points else _points(100 * accuracy.max_drop)
+    count = len(accuracy.by_output)
+    decides = "" if accuracy.deciding_output is None else f" It is the worst of {count} outputs."
     return (
-        f"{accuracy.metric.name} {accuracy.before:.4f} → {accuracy.after:.4f} on {accuracy.samples:,} "
-        f"samples; the accepted drop is {limit}."
+        f"{accuracy_name(accuracy)}: {accuracy.before:.4f} → {accuracy.after:.4f} on {accuracy.samples:,} "
+        f"samples; the accepted drop is {limit}.{decides}"
     )
 
 

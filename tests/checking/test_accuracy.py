@@ -1,0 +1,34 @@
+"""Accuracy of a file on labelled data, without the original model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflite_compress.checking.accuracy import measure_accuracy
+from tflite_compress.data.raw import FileData
+from tflite_compress.runtimes.run_result import RunResult
+from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature
+
+
+def test_the_worst_output_is_measured() -> None:
+    rng = np.random.default_rng(0)
+    labels = tuple(rng.integers(0, 4, 100) for _ in range(2))
+    outputs = [np.eye(4, dtype=np.float32)[each] for each in labels]
+    outputs[1][:60] = np.roll(outputs[1][:60], 1, axis=-1)
+    specs = tuple(FileTensorSpec(name, i, (1, 4), "FLOAT32", 0.0, 0) for i, name in enumerate("ab"))
+    x = (np.zeros((100, 1), np.float32),)
+    data = FileData(x, x, labels, "made up")
+    found = measure_accuracy(RunResult("here", tuple(outputs), ()), data, Signature((), specs))
+    assert found.value == 0.4 and found.unit == "top1" and "output 'b', the worst of 2" in found.source
+
+
+def test_rare_decisions_are_not_hidden() -> None:
+    """A map that is never set agrees with 98 % of the labels."""
+    labels = (np.arange(20_000) % 50 == 0).astype(np.float32).reshape(20, 1000)
+    spec = FileTensorSpec("map", 0, (1, 1000), "FLOAT32", 0.0, 0)
+    silent = np.full((20, 1000), 0.1, np.float32)
+    silent[:, 1] = 0.2
+    x = (np.zeros((20, 1), np.float32),)
+    data = FileData(x, x, (labels,), "made up")
+    found = measure_accuracy(RunResult("here", (silent,), ()), data, Signature((), (spec,)))
+    assert (found.value, found.unit) == (0, "f1")
