@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from tflite_compress.api.catalog import devices, load_device, load_recipe, recipes
     from tflite_compress.api.compress_model import compress, compress_many
     from tflite_compress.api.conversions import Dynamic, Float16, Float32, Int8, Int16x8
-    from tflite_compress.api.file_functions import benchmark, bundle, check, inspect, profile, verify
+    from tflite_compress.api.file_functions import bundle, check, inspect, verify
     from tflite_compress.api.library_call import ProgressUpdate
     from tflite_compress.api.results import repeat, report
     from tflite_compress.api.study_model import diagnose, search
     from tflite_compress.api.tflite_model import TFLiteModel
+    from tflite_compress.api.timing_functions import benchmark, profile
     from tflite_compress.api.transform import apply, chain, convert
     from tflite_compress.checking.verdict import Finding, Verdict
     from tflite_compress.compression.options import Options, Result
@@ -58,11 +59,12 @@ _MODULES = {
     "api.catalog": "devices load_device load_recipe recipes",
     "api.compress_model": "compress compress_many",
     "api.conversions": "Dynamic Float16 Float32 Int16x8 Int8",
-    "api.file_functions": "benchmark bundle check inspect profile verify",
+    "api.file_functions": "bundle check inspect verify",
     "api.library_call": "ProgressUpdate",
     "api.results": "repeat report",
     "api.study_model": "diagnose search",
     "api.tflite_model": "TFLiteModel",
+    "api.timing_functions": "benchmark profile",
     "api.transform": "apply chain convert",
     "checking.verdict": "Finding Verdict",
     "compression.options": "Options Result",

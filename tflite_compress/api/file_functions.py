@@ -1,18 +1,16 @@
-"""Functions about a ``.tflite``: inspect, check, verify, benchmark, profile, bundle."""
+"""Functions about a ``.tflite``: inspect, check, verify, bundle."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tflite_compress.api.library_call import ProgressCallback, library_call
 from tflite_compress.api.python_terms import in_python
-from tflite_compress.api.tflite_model import TFLiteModel
+from tflite_compress.api.tflite_argument import TFLite, file_name, opened_file
 
 if TYPE_CHECKING:
     from tflite_compress.checking.verdict import Verdict
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
     from tflite_compress.runtimes.compare import Comparison
     from tflite_compress.scoring.metrics import ScoreFunction
     from tflite_compress.support.input_shape import InputShape
-    from tflite_compress.timing.benchmark import Benchmark
-    from tflite_compress.timing.profile import Profile
-
-TFLite = str | os.PathLike[str] | TFLiteModel
 
 
 def inspect(model: TFLite, *, input_shape: InputShape | None = None) -> Inspection:
@@ -49,8 +43,8 @@ def inspect(model: TFLite, *, input_shape: InputShape | None = None) -> Inspecti
     """
     from tflite_compress.inspection.inspect_file import inspect as read
 
-    with library_call(), _file(model) as path:
-        return replace(read(path, input_shape), path=_name(model))
+    with library_call(), opened_file(model) as path:
+        return replace(read(path, input_shape), path=file_name(model))
 
 
 def check(
@@ -102,7 +96,7 @@ def check(
     from tflite_compress.checking.verdict import Limits
 
     limits = Limits(max_flash_bytes, max_ram_bytes, max_latency_ms)
-    with library_call(progress) as reports, _file(model) as path:
+    with library_call(progress) as reports, opened_file(model) as path:
         settings = (min_accuracy, data, preprocess, metric)
         found = check_file(path, [device], limits, *settings, progress=reports, input_shape=input_shape)[0]
         findings = (replace(f, hint=in_python(f.hint) if f.hint else None) for f in found.findings)
@@ -147,113 +141,10 @@ def verify(
     """
     from tflite_compress.checking.check_file import verify_file
 
-    with library_call(progress) as reports, _file(model) as path:
+    with library_call(progress) as reports, opened_file(model) as path:
         return verify_file(
             path, runtimes, data, preprocess, samples, progress=reports, input_shape=input_shape
         )
-
-
-def benchmark(
-    *models: TFLite,
-    threads: Sequence[int] = (1,),
-    runtime: str = "litert",
-    kernels: Sequence[str] = ("xnnpack", "no-delegate"),
-    data: DataSource | None = None,
-    preprocess: Preprocess = "none",
-    seconds: float = 2.0,
-    batches: Sequence[int] = (),
-    input_shape: InputShape | None = None,
-    progress: ProgressCallback | None = None,
-) -> Benchmark:
-    """Measure the latency of ``.tflite`` files, interleaved, and compare them with the first.
-
-    Args:
-        models: Paths of ``.tflite`` files, or :class:`TFLiteModel` objects.
-        threads: Numbers of CPU threads.
-        runtime: ``litert`` or ``tflm`` on this machine, or ``ssh:HOST``.
-        kernels: Kernels of ``litert``: any of ``xnnpack``, ``no-delegate``, ``reference``.
-        data: A sample to run; random inputs by default.
-        preprocess: ``none``, ``unit``, ``symmetric``, or a function.
-        seconds: Approximate time to measure each file with each setting, in seconds.
-        batches: Batch sizes to measure throughput at, in samples.
-        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
-            input name. Those of the data by default.
-        progress: Called with each :class:`ProgressUpdate`.
-
-    Returns:
-        Latencies in ms with confidence intervals, and ratios to the first file.
-
-    Raises:
-        ModelError: A file is missing or damaged.
-        UsageError: A setting is unknown, or no model is given.
-
-    Examples:
-        >>> import tflite_compress as tc
-        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
-        >>> tc.benchmark(lite, seconds=0.05, kernels=["xnnpack"]).timings[0].summary.median_ms.value > 0
-        True
-    """
-    from tflite_compress.timing.benchmark import benchmark as measure
-
-    with library_call(progress) as reports, contextlib.ExitStack() as stack:
-        paths = [stack.enter_context(_file(model)) for model in models]
-        return measure(
-            *paths,
-            threads=threads,
-            runtime=runtime,
-            kernels=kernels,
-            data=data,
-            preprocess=preprocess,
-            seconds=seconds,
-            batches=batches,
-            progress=reports,
-            input_shape=input_shape,
-        )
-
-
-def profile(
-    model: TFLite,
-    *,
-    threads: int = 1,
-    kernels: Literal["xnnpack", "no-delegate", "reference"] = "xnnpack",
-    data: DataSource | None = None,
-    preprocess: Preprocess = "none",
-    seconds: float = 5.0,
-    input_shape: InputShape | None = None,
-    progress: ProgressCallback | None = None,
-) -> Profile:
-    """Measure the latency of each operator of a ``.tflite`` on this machine.
-
-    Args:
-        model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
-        threads: CPU threads.
-        kernels: Kernels of LiteRT.
-        data: A sample to run; random inputs by default.
-        preprocess: ``none``, ``unit``, ``symmetric``, or a function.
-        seconds: Approximate time for everything, in seconds. Models with many operators, or slow ones, are
-            timed in groups of operators.
-        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
-            input name. Those of the data by default.
-        progress: Called with each :class:`ProgressUpdate`.
-
-    Returns:
-        One row per operator or group with its time in ms, MACs, and what this machine could reach.
-
-    Raises:
-        ModelError: The file is missing or damaged, or the runtime refuses it.
-
-    Examples:
-        >>> import tflite_compress as tc
-        >>> lite = tc.convert("examples/digits.keras", tc.Float32())
-        >>> found = tc.profile(lite, seconds=0.1)
-        >>> len(found.rows) == len(tc.inspect(lite).operators)
-        True
-    """
-    from tflite_compress.timing.profile import profile as measure
-
-    with library_call(progress) as reports, _file(model) as path:
-        found = measure(path, threads, kernels, data, preprocess, seconds, reports, input_shape)
-        return replace(found, name=_name(model))
 
 
 def bundle(
@@ -298,19 +189,5 @@ def bundle(
     """
     from tflite_compress.bundling.bundle_file import bundle_file
 
-    with library_call(progress) as reports, _file(model) as path:
+    with library_call(progress) as reports, opened_file(model) as path:
         return bundle_file(path, device, data, preprocess, labels, out, reports, input_shape)
-
-
-@contextlib.contextmanager
-def _file(model: TFLite) -> Iterator[Path]:
-    """Yield the path of a file; a model in memory is written to a temporary one."""
-    if not isinstance(model, TFLiteModel):
-        yield Path(model)
-        return
-    with tempfile.TemporaryDirectory(prefix="tflite-compress-") as folder:
-        yield model.save(Path(folder) / _name(model))
-
-
-def _name(model: TFLite) -> str:
-    return f"{model.name}.tflite" if isinstance(model, TFLiteModel) else os.fspath(model)

@@ -153,13 +153,13 @@ class TFLiteModel:
 
     def benchmark(self, *others: TFLiteModel, seconds: float = 2.0) -> Benchmark:
         """Measure latency on this machine, others interleaved; see :func:`tflite_compress.benchmark`."""
-        from tflite_compress.api.file_functions import benchmark
+        from tflite_compress.api.timing_functions import benchmark
 
         return benchmark(self, *others, seconds=seconds)
 
     def profile(self, *, seconds: float = 5.0, progress: ProgressCallback | None = None) -> Profile:
         """Measure the latency of each operator; see :func:`tflite_compress.profile`."""
-        from tflite_compress.api.file_functions import profile
+        from tflite_compress.api.timing_functions import profile
 
         return profile(self, seconds=seconds, progress=progress)
 

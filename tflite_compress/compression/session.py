@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +11,11 @@ import msgspec
 
 from tflite_compress.checking.fit_result import FileChecker
 from tflite_compress.checking.verdict import NO_LIMITS, Verdict
+from tflite_compress.compression.checkpoints import find_checkpoints
+from tflite_compress.compression.clock import Clock
 from tflite_compress.compression.host_latency import measure_host_latency
 from tflite_compress.compression.options import Options, Result
+from tflite_compress.compression.recorded_arguments import recorded_arguments
 from tflite_compress.data.gather import DataSpec, gather_fixed
 from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
@@ -30,6 +27,7 @@ from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
 from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.build_report import Findings, accuracy_verdict, build_report
+from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.details import collect_details
 from tflite_compress.reporting.figures import Memory, ModelFacts
 from tflite_compress.reporting.manifest import build_manifest
@@ -37,36 +35,18 @@ from tflite_compress.reporting.model import Report, encode_report
 from tflite_compress.reporting.pages import result_documents
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import CompressError, ConversionError
-from tflite_compress.support.file_manifest import versions
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
-from tflite_compress.support.references import reference_name, resolve_reference
+from tflite_compress.support.references import resolve_reference
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source
 from tflite_compress.trees.forest_report import ForestFacts, forest_facts, make_c_files, with_choosing_samples
 from tflite_compress.trees.load_forest import is_forest
 
-_MAYBE_FUNCTIONS = ("custom_objects", "metric", "loss")
 CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE, FOREST_BASELINE = Convert().baseline(), ExportTrees().baseline()
 Files = dict[str, bytes]
-
-
-@dataclass
-class Clock:
-    """Seconds each named step took."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time what runs inside."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(time.perf_counter() - start, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +88,7 @@ class Session:
         return self._write(plan, chosen, report, files, bundle, folder)
 
     def _compress(self, plan: Plan) -> tuple[list[Attempt], Attempt]:
-        """Try the plan's candidates; returns them and the one to keep."""
+        """Return the attempts at the plan's candidates, and the one to keep."""
         attempts = run_plan(
             plan,
             FloatModel(self.source.network, notes=self.source.notes),
@@ -129,7 +109,7 @@ class Session:
     def _examine(
         self, plan: Plan, attempts: list[Attempt], chosen: Attempt, clock: Clock
     ) -> tuple[Report, Files, Files]:
-        """Measure the kept file; returns the report, the model files and the bundle."""
+        """Measure the chosen file. Return the report, the model files and the bundle."""
         progress, options = self.context.progress, self.options
         content = chosen.model.flatbuffer
         baseline = self._baseline(plan)
@@ -141,16 +121,9 @@ class Session:
             verdict = self.checker.check(content, plan.device, options.limits)
             memory = self._memory(plan, verdict)
             bundle, notes = self._bundle(content, plan) if verdict_kind != "failed" else ({}, ())
-        forest = None
-        if isinstance(self.source.network, ForestNetwork):
-            with clock.step("C code"), progress.step("compiling and checking the C code"):
-                forest, code, more = self._forest(plan, chosen)
-            notes += more
-            bundle |= code if options.bundle and verdict_kind != "failed" else {}
-        details = None
-        if options.details:
-            with clock.step("details"):
-                details = collect_details(baseline, chosen, self.context.reference, progress)
+        forest, code, more = self._forest(plan, chosen, clock)
+        bundle |= code if options.bundle and verdict_kind != "failed" else {}
+        details = self._details(baseline, chosen, clock)
         report = build_report(
             Findings(
                 plan=plan,
@@ -168,7 +141,7 @@ class Session:
                 is_verified=self.spec.given,
                 forest=forest,
                 details=details,
-                notes=notes,
+                notes=(*notes, *more),
                 command=self.invocation,
                 seconds=clock.seconds,
                 peak_memory_bytes=peak_bytes(),
@@ -177,20 +150,20 @@ class Session:
         return report, files, bundle
 
     def _baseline(self, plan: Plan) -> bytes:
-        """The original as plain ``.tflite``; a forest's tables have the types the device can look up."""
+        """Return the float32 file of the original; a forest's tables have types that the device supports."""
         baseline = plan.candidates[0].conversion.baseline()
         if baseline in (BASELINE, FOREST_BASELINE):
             return self.original
         return baseline.apply(FloatModel(self.source.network), self.context).flatbuffer
 
     def _violation(self, model: ConvertedModel, plan: Plan) -> str | None:
-        """Which of the user's limits a file exceeds; None if it exceeds none."""
+        """Return which of the user's limits a file exceeds; None if it exceeds none."""
         if self.options.limits == NO_LIMITS:
             return None
         return self.checker.find_violation(model.flatbuffer, plan.device, self.options.limits)
 
     def _model_files(self, chosen: Attempt, failed: bool) -> tuple[Files, str | None]:
-        """The ``.tflite`` by name and, if weights are encoded, the plain one; and the plain one's name."""
+        """Return the files by name, and the name of the plain one if weights are encoded."""
         encoding = chosen.model.find(Encoding)
         stem = f"{self.source.network.name}{'.failed' if failed else ''}"
         files = {f"{stem}.tflite": chosen.model.flatbuffer}
@@ -200,7 +173,7 @@ class Session:
         return {**files, plain_file: encoding.plain}, plain_file
 
     def _bundle(self, content: bytes, plan: Plan) -> tuple[Files, tuple[Note, ...]]:
-        """The bundle, or a note why there is none."""
+        """Return the bundle, or a note that says why there is none."""
         if not self.options.bundle:
             return {}, ()
         name = self.source.network.name
@@ -210,19 +183,30 @@ class Session:
             return {}, (Note("no-bundle", f"no bundle: {error.message}"),)
         return {f"bundle/{path}": written for path, written in files.items()}, ()
 
-    def _forest(self, plan: Plan, chosen: Attempt) -> tuple[ForestFacts, Files, tuple[Note, ...]]:
-        """Facts about decision trees, and C code for a microcontroller."""
+    def _forest(
+        self, plan: Plan, chosen: Attempt, clock: Clock
+    ) -> tuple[ForestFacts | None, Files, tuple[Note, ...]]:
+        """Return facts about trees, C code for a microcontroller, and notes; nothing for networks."""
         before, after = self.source.network, chosen.model.network
-        assert isinstance(before, ForestNetwork) and isinstance(after, ForestNetwork)
+        if not (isinstance(before, ForestNetwork) and isinstance(after, ForestNetwork)):
+            return None, {}, ()
         reference, notes = self.context.reference, before.forest.notes
-        if plan.device.kind != "microcontroller":
-            return forest_facts(before, after.forest, self.original, reference), {}, notes
-        files, code, more = make_c_files(before.forest, after, reference)
-        facts = forest_facts(before, after.forest, self.original, reference, code)
+        with clock.step("C code"), self.context.progress.step("compiling and checking the C code"):
+            if plan.device.kind != "microcontroller":
+                return forest_facts(before, after.forest, self.original, reference), {}, notes
+            files, code, more = make_c_files(before.forest, after, reference)
+            facts = forest_facts(before, after.forest, self.original, reference, code)
         return facts, {f"bundle/c/{name}": content for name, content in files.items()}, (*notes, *more)
 
+    def _details(self, baseline: bytes, chosen: Attempt, clock: Clock) -> Details | None:
+        """Return operator times and layer errors; None if they were not asked for."""
+        if not self.options.details:
+            return None
+        with clock.step("details"):
+            return collect_details(baseline, chosen, self.context.reference, self.context.progress)
+
     def _memory(self, plan: Plan, verdict: Verdict) -> Memory:
-        """RAM of the baseline and of the result on the device."""
+        """Return the RAM of the baseline and of the result on the device."""
         before = None
         if self.options.details:
             before = self.checker.check(self.original, plan.device).measurement("RAM")
@@ -283,10 +267,7 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
     with clock.step("original"), progress.step("running the original model"):
         reference = make_reference(source.network, splits, source.loss, options.metric, options.loss)
         _ = reference.score
-    fingerprint = json.dumps(
-        [source.sha256, splits.train.sha256(), options.seed, _named(options.loss), versions()], sort_keys=True
-    )
-    checkpoints = _checkpoints(options, hashlib.sha256(fingerprint.encode()).hexdigest()[:20])
+    checkpoints = find_checkpoints(source, splits, options)
     context = Context(reference, options.seed, progress, checkpoints, options.max_drop)
     with clock.step("baseline"):
         baseline = (FOREST_BASELINE if forest else BASELINE).apply(FloatModel(source.network), context)
@@ -298,7 +279,7 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
 
 
 def _keras_source(model: object, options: Options) -> Source:
-    """Load a Keras model, everything random seeded before."""
+    """Load a Keras model after seeding everything random."""
     from tflite_compress.support.backend import seed_everything
 
     seed_everything(options.seed)
@@ -306,44 +287,3 @@ def _keras_source(model: object, options: Options) -> Source:
     named = custom if isinstance(custom, str) else None
     objects: Any = resolve_reference(named, "--custom-objects") if named else custom
     return load_model(model, dict(objects or {}), options.trust_model, named)
-
-
-def _checkpoints(options: Options, run: str) -> Path | None:
-    """Return the folder of a run's training checkpoints; None to keep none."""
-    if options.resume is None:
-        return None
-    if not isinstance(options.resume, bool):
-        return Path(options.resume) / run
-    folder = checkpoint_folder() / run
-    if not options.resume:
-        shutil.rmtree(folder, ignore_errors=True)
-    return folder
-
-
-def _named(function: object) -> object:
-    return reference_name(function) if callable(function) else function
-
-
-def checkpoint_folder() -> Path:
-    """Where interrupted trainings leave their state: the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "tflite-compress" / "training"
-
-
-def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict[str, object]:
-    """The run's arguments as the manifest keeps them; live Python objects only by mention."""
-    from_python = [
-        name
-        for name, value in [
-            *vars(spec).items(),
-            *((name, getattr(options, name)) for name in ("custom_objects", "metric", "loss")),
-        ]
-        if value is not None and not isinstance(value, str | bool | int | float | os.PathLike)
-    ]
-    if source.origin.startswith("<"):
-        from_python.append("model")
-    data = {
-        k: str(v) if isinstance(v, os.PathLike) else v for k, v in vars(spec).items() if k not in from_python
-    }
-    settings = {k: v for k, v in asdict(options).items() if k not in (*from_python, "resume")}
-    return {"data": data, "options": settings, "not_repeatable": ", ".join(from_python)}

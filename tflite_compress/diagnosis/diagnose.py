@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +14,14 @@ from tflite_compress.diagnosis.culprits import Culprit, find_culprits
 from tflite_compress.diagnosis.inputs import InputFinding, check_inputs
 from tflite_compress.inspection.layer_errors import Layer, compare_layers, unmatched
 from tflite_compress.pipeline.plan import make_plan
-from tflite_compress.pipeline.recipes import Overrides
+from tflite_compress.pipeline.recipes import Overrides, Recipe
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.trees.load_forest import require_network
+
+if TYPE_CHECKING:
+    from tflite_compress.conversion.converter import ConverterSettings
 
 COMPARED_SAMPLES = 64
 QUIET_DROP = 0.003
@@ -111,14 +115,7 @@ def diagnose(
             "diagnose needs data to calibrate with",
             "Give --data=FILE.npz, a folder of images or module:function.",
         )
-    conversion = plan.candidates[0].conversion
-    notes: list[Note] = []
-    precision, per_channel = conversion.precision, conversion.per_channel
-    if precision in ("float32", "float16"):
-        text = f"recipe '{plan.candidates[0].name}' keeps {precision}; int8 is diagnosed instead"
-        notes.append(Note("precision-replaced", text))
-        precision, per_channel = "int8", True
-    config = ConverterSettings(precision, per_channel=per_channel)
+    config, replaced = _conversion(plan.candidates[0])
     session = open_session(model, spec, options, progress)
     reference = session.context.reference
     with progress.step("checking the data"):
@@ -136,13 +133,8 @@ def diagnose(
     with progress.step("comparing layer by layer"):
         layers = compare_layers(plain, quantized, few.inputs, network.tensor_names[0], table)
     missing = unmatched(plain, quantized, table)
-    if missing:
-        notes.append(
-            Note(
-                "layers-not-compared",
-                f"not compared, because the converter rearranged them: {', '.join(missing)}",
-            )
-        )
+    text = f"not compared, because the converter rearranged them: {', '.join(missing)}"
+    left_out = (Note("layers-not-compared", text),) if missing else ()
     worst = reference.worst_of(score)
     return Diagnosis(
         config.precision,
@@ -153,5 +145,16 @@ def diagnose(
         tuple(inputs),
         tuple(layers),
         tuple(find_culprits(layers)),
-        (*notes, *remarks),
+        (*replaced, *left_out, *remarks),
     )
+
+
+def _conversion(recipe: Recipe) -> tuple[ConverterSettings, tuple[Note, ...]]:
+    """Return the conversion to diagnose: the recipe's, or int8 with a note if the recipe keeps floats."""
+    from tflite_compress.conversion.converter import ConverterSettings
+
+    conversion = recipe.conversion
+    if conversion.precision not in ("float32", "float16"):
+        return ConverterSettings(conversion.precision, per_channel=conversion.per_channel), ()
+    text = f"recipe '{recipe.name}' keeps {conversion.precision}; int8 is diagnosed instead"
+    return ConverterSettings("int8"), (Note("precision-replaced", text),)

@@ -62,64 +62,84 @@ def assign_slots(forest: Forest, parts: Subtrees, widths: Widths) -> Slots:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """Tables of slots in a graph.
+
+    Attributes:
+        graph: The graph.
+        arrays: The tables by name: ``column``, ``threshold`` and ``left``.
+        tensors: Number of the constant tensor of each table.
+        shape: Shape of what is looked up: (batch, trees).
+    """
+
+    graph: Assembly
+    arrays: dict[str, np.ndarray]
+    tensors: dict[str, int]
+    shape: tuple[int, int]
+
+    def look_up(self, name: str, at: int, level: int, wanted: str) -> int:
+        """Add the lookup of a table at the slots in tensor ``at``. Return the result, cast to ``wanted``."""
+        kind = self.arrays[name].dtype.name
+        options = self.graph.options("GatherOptions", axis=0)
+        inputs = [self.tensors[name], at]
+        found = self.graph.operator("GATHER", inputs, f"{name}_{level}", self.shape, kind, options)
+        return cast_tensor(self.graph, found, f"{name}_{level}_{wanted}", self.shape, kind, wanted)
+
+
 def tree_sums(graph: Assembly, x: int, forest: Forest, parts: Subtrees, widths: Widths) -> int:
     """Add the operators of the traversal form and return the sums of leaves, float32 (batch, columns)."""
     roots, parts = _grouped(forest, parts)
-    table = assign_slots(forest, parts, widths)
+    slots = assign_slots(forest, parts, widths)
     trees, batch = len(roots), widths.batch
-    shape = (batch, trees)
-    node_type = "float32" if widths.micro else "int32"
-    whole = forest.grid is not None
     wide = forest.features * (2 if widths.missing and forest.sends_missing_right else 1)
     flat = graph.reshaped(x, "x_flat", (batch * wide,))
-    tables = {
-        "column": store_compactly(table.column, widths.micro, True),
-        "threshold": store_compactly(table.threshold, widths.micro, whole),
-        "left": store_compactly(table.left, widths.micro, True),
-    }
-    if widths.micro:
-        tables["left"] = tables["left"].astype(np.float32)
-    numbers = {name: graph.constant(name, values) for name, values in tables.items()}
+    arrays = _slot_tables(forest, slots, widths)
+    numbers = {name: graph.constant(name, values) for name, values in arrays.items()}
+    tables = _Tables(graph, arrays, numbers, (batch, trees))
     offsets = np.repeat(np.arange(batch, dtype=np.int32)[:, np.newaxis] * wide, trees, axis=1)
-
-    def looked_up(name: str, at: int, level: int, wanted: str) -> int:
-        kind = tables[name].dtype.name
-        options = graph.options("GatherOptions", axis=0)
-        found = graph.operator("GATHER", [numbers[name], at], f"{name}_{level}", shape, kind, options)
-        return cast_tensor(graph, found, f"{name}_{level}_{wanted}", shape, kind, wanted)
-
-    node = graph.constant("roots", np.tile(table.roots, (batch, 1)).astype(np.int32))
+    node = graph.constant("roots", np.tile(slots.roots, (batch, 1)).astype(np.int32))
     for level in range(forest.depth):
-        column = looked_up("column", node, level, "int32")
-        if batch > 1:
-            own = graph.constant("offsets", offsets)
-            options = graph.options("AddOptions")
-            column = graph.operator("ADD", [column, own], f"cell_{level}", shape, "int32", options)
-        options = graph.options("GatherOptions", axis=0)
-        value = graph.operator("GATHER", [flat, column], f"value_{level}", shape, "float32", options)
-        threshold = looked_up("threshold", node, level, "float32")
-        options = graph.options("GreaterOptions")
-        right = graph.operator("GREATER", [value, threshold], f"right_{level}", shape, "bool", options)
-        step = cast_tensor(graph, right, f"step_{level}", shape, "bool", node_type)
-        left = looked_up("left", node, level, node_type)
-        options = graph.options("AddOptions")
-        moved = graph.operator("ADD", [left, step], f"next_{level}", shape, node_type, options)
-        node = cast_tensor(graph, moved, f"node_{level}", shape, node_type, "int32")
-    leaf = looked_up("left", node, forest.depth, "int32")
+        node = _descend(tables, flat, node, level, offsets, "float32" if widths.micro else "int32")
+    leaf = tables.look_up("left", node, forest.depth, "int32")
     return _summed(graph, leaf, forest, parts, widths, trees)
+
+
+def _descend(tables: _Tables, flat: int, node: int, level: int, offsets: np.ndarray, node_type: str) -> int:
+    """Add the operators that go from a node of each tree to its child, and return the child's tensor."""
+    graph, shape = tables.graph, tables.shape
+    column = tables.look_up("column", node, level, "int32")
+    if shape[0] > 1:
+        own = graph.constant("offsets", offsets)
+        options = graph.options("AddOptions")
+        column = graph.operator("ADD", [column, own], f"cell_{level}", shape, "int32", options)
+    options = graph.options("GatherOptions", axis=0)
+    value = graph.operator("GATHER", [flat, column], f"value_{level}", shape, "float32", options)
+    threshold = tables.look_up("threshold", node, level, "float32")
+    options = graph.options("GreaterOptions")
+    right = graph.operator("GREATER", [value, threshold], f"right_{level}", shape, "bool", options)
+    step = cast_tensor(graph, right, f"step_{level}", shape, "bool", node_type)
+    left = tables.look_up("left", node, level, node_type)
+    options = graph.options("AddOptions")
+    moved = graph.operator("ADD", [left, step], f"next_{level}", shape, node_type, options)
+    return cast_tensor(graph, moved, f"node_{level}", shape, node_type, "int32")
+
+
+def _slot_tables(forest: Forest, slots: Slots, widths: Widths) -> dict[str, np.ndarray]:
+    """Return the tables of slots in the types that they are stored in."""
+    left = store_compactly(slots.left, widths.micro, True)
+    return {
+        "column": store_compactly(slots.column, widths.micro, True),
+        "threshold": store_compactly(slots.threshold, widths.micro, forest.grid is not None),
+        "left": left.astype(np.float32) if widths.micro else left,
+    }
 
 
 def traversal_bytes(forest: Forest, parts: Subtrees, widths: Widths) -> int:
     """Return the bytes of the tables in the traversal form."""
-    table = assign_slots(forest, parts, widths)
-    whole = forest.grid is not None
-    arrays = (
-        store_compactly(table.column, widths.micro, True),
-        store_compactly(table.threshold, widths.micro, whole),
-        table.left.astype(np.float32) if widths.micro else store_compactly(table.left, False, True),
-        store_compactly(parts.rows, widths.micro, forest.leaf_step is not None),
-    )
-    return sum(a.nbytes for a in arrays)
+    slots = _slot_tables(forest, assign_slots(forest, parts, widths), widths)
+    rows = store_compactly(parts.rows, widths.micro, forest.leaf_step is not None)
+    return rows.nbytes + sum(array.nbytes for array in slots.values())
 
 
 def _grouped(forest: Forest, parts: Subtrees) -> tuple[np.ndarray, Subtrees]:
