@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support import backend
-from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.errors import ConversionError, StructureError
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def convert_network(
     with backend.native_noise_captured():
         concrete, owner = traced(network, None if settings.has_free_batch else 1)
         if settings.needs_calibration:
-            _refuse_loops(concrete, owner, settings.precision)
+            _refuse_loops(network, concrete, owner, settings.precision)
         converter = _converter(concrete, owner, settings, network, samples, advance, sparse)
         try:
             return converter.convert(), ()
@@ -142,12 +142,13 @@ def _representative(
         yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
 
 
-def _refuse_loops(concrete: Any, owner: Any, precision: str) -> None:
+def _refuse_loops(network: Network, concrete: Any, owner: Any, precision: str) -> None:
     """Reject models with a loop, because the converter crashes when it calibrates one.
 
     Raises:
-        ConversionError: The converted float model contains a WHILE operator.
+        StructureError: The converted float model contains a WHILE operator.
     """
+    from tflite_compress.models.loops import explain_loops
     from tflite_compress.tflite.flatbuffer import operator_names
 
     functions = concrete.graph.as_graph_def().library.function
@@ -161,13 +162,8 @@ def _refuse_loops(concrete: Any, owner: Any, precision: str) -> None:
     except Exception as error:
         raise _refusal(error, precision) from error
     if "WHILE" in operator_names(content):
-        from tflite_compress.models.unroll import MAX_UNROLLED_STEPS
-
-        raise ConversionError(
-            f"the model keeps a loop (a recurrent layer other than LSTM, or over {MAX_UNROLLED_STEPS} time "
-            f"steps), which {precision} quantization cannot calibrate",
-            "Use LSTM, shorten the sequence, or choose --recipe=dynamic or float16.",
-        )
+        reasons, hint = explain_loops(network)
+        raise StructureError(f"{reasons}: {precision} quantization cannot calibrate a loop", hint)
 
 
 def _refusal(error: Exception, precision: str) -> ConversionError:

@@ -163,6 +163,8 @@ def _native_wrapper(layer: Any, twin: Callable[..., Layer], name: str) -> Layer 
 def _native_config(layer: Layer, twin: type) -> Config | None:
     """Return constructor arguments for ``twin``, or None if the layer has a setting that it lacks."""
     accepted = _constructor_arguments(twin) | {"name", "trainable", "dtype"}
+    if issubclass(twin, tf_keras().layers.RNN):
+        accepted |= {"zero_output_for_mask"}  # taken from **kwargs
     defaults = _defaults(type(layer))
     config: Config = {}
     for key, value in layer.get_config().items():

@@ -42,6 +42,89 @@ class MaskOf(_Layer):  # type: ignore[misc]
         return {"layer": self._source[0], "name": self.name}
 
 
+class WithMask(_Layer):  # type: ignore[misc]
+    """Returns its first input, whose mask is the second."""
+
+    def call(self, tensors: list[Any]) -> object:
+        """Return the tensor unchanged."""
+        return tensorflow().identity(tensors[0])
+
+    def compute_mask(self, inputs: list[Any], mask: object = None) -> object:
+        """Return the mask, which is the second input."""
+        return inputs[1]
+
+
+class Compact(_Layer):  # type: ignore[misc]
+    """Moves the steps that are not masked to the front, in order; zeros follow. Shape (batch, steps, n)."""
+
+    def call(self, tensors: list[Any]) -> object:
+        """Return the first input compacted by the second, its mask."""
+        tf = tensorflow()
+        values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
+        chosen = tf.cast(tf.logical_and(_equal_places(mask), mask[:, None, :]), values.dtype)
+        return tf.matmul(chosen, values)
+
+
+class Spread(_Layer):  # type: ignore[misc]
+    """Undoes :class:`Compact`: a masked step repeats the step before it, zeros if there is none.
+
+    Args:
+        last: Return the last step only, shape (batch, n).
+        zero: Return zeros for masked steps instead.
+        name: The layer's name.
+    """
+
+    def __init__(self, last: bool = False, zero: bool = False, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=False)
+        self.last, self.zero = last, zero
+
+    def call(self, tensors: list[Any]) -> object:
+        """Return the first input, the compacted outputs of a layer, spread by the second, the mask."""
+        tf = tensorflow()
+        values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
+        moves = _equal_places(mask, by_step=True)
+        if self.zero and not self.last:
+            moves = tf.logical_and(moves, mask[:, :, None])
+        if self.last:
+            return tf.matmul(tf.cast(moves[:, -1:], values.dtype), values)[:, 0]
+        return tf.matmul(tf.cast(moves, values.dtype), values)
+
+    def get_config(self) -> Config:
+        """Return the settings."""
+        return {"last": self.last, "zero": self.zero, "name": self.name}
+
+
+class Backwards(_Layer):  # type: ignore[misc]
+    """Reverses the steps, axis 1."""
+
+    def call(self, tensor: Any) -> object:
+        """Return the tensor reversed."""
+        tf = tensorflow()
+        if tensor.dtype != tf.bool:
+            return tf.reverse(tensor, [1])
+        return tf.cast(tf.reverse(tf.cast(tensor, tf.int32), [1]), tf.bool)
+
+
+def _equal_places(mask: Any, by_step: bool = False) -> Any:
+    """Return which place each step moves to, bool, shape (batch, places, steps).
+
+    A masked step has the place of the step before it.
+    The running count is made of shifts and sums of int32, which TFLite Micro has; it has no CUMSUM of int32.
+
+    Args:
+        mask: Bool, shape (batch, steps).
+        by_step: Return shape (batch, steps, places).
+    """
+    tf = tensorflow()
+    steps, shift = int(mask.shape[1]), 1
+    count = tf.cast(mask, tf.int32)
+    while shift < steps:
+        count += tf.pad(count[:, :-shift], [[0, 0], [shift, 0]])
+        shift *= 2
+    places = tf.range(1, steps + 1)
+    return tf.equal(count[:, :, None], places) if by_step else tf.equal(count[:, None, :], places[:, None])
+
+
 def mask_tensor(tensor: Any) -> Any:
     """Return the mask of a graph tensor as a graph tensor, or None if it has none.
 

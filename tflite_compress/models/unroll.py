@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tflite_compress.models.copying import copied
 from tflite_compress.models.keras_types import Config, Layer
-from tflite_compress.models.network import Network, keras_network
+from tflite_compress.models.masked_recurrence import with_explicit_masks
+from tflite_compress.models.network import Network
 
 MAX_UNROLLED_STEPS = 128
 
 
 def unrolled(network: Network) -> Network:
-    """Return a copy with unrolled GRU and SimpleRNN layers, for integer quantization.
+    """Return a copy with unrolled GRU and SimpleRNN layers and explicit masks, for integer quantization.
 
     The converter makes a loop of a layer that is not unrolled, and crashes when it calibrates a loop. LSTM
     layers become one fused operator and are not changed. Layers with more than 128 steps are not changed.
     """
+    network = with_explicit_masks(network)
     if not network.editable or not any(_unrollable(layer) for layer in network.handle.layers):
         return network
     handle = copied(network.handle, lambda layer: _unroll_change(layer) if _unrollable(layer) else {})
-    return keras_network(handle, network.name, True)
+    return replace(network, handle=handle)
 
 
 def _unrollable(layer: Any) -> bool:

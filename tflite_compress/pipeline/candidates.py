@@ -14,7 +14,7 @@ from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import Outputs, Reference, Score
-from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.errors import ConversionError, StructureError
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Attempt:
         outputs: Outputs of the finished file on the evaluation samples; None if the attempt failed.
         error: Why the attempt failed, or None.
         violation: Which limit of the user the file exceeds, or None.
+        is_structural: True if it failed by the model's structure, which other integer recipes fail by too.
     """
 
     recipe: Recipe
@@ -57,6 +58,7 @@ class Attempt:
     outputs: Outputs | None
     error: str | None = None
     violation: str | None = None
+    is_structural: bool = False
 
     @property
     def drop(self) -> float:
@@ -172,6 +174,8 @@ def _describe_drop(attempt: Attempt, max_drop: float, reference: Reference) -> s
 
 def _pointless(recipe: Recipe, before: Attempt, max_drop: float, check: bool) -> bool:
     """Return True for a candidate that cannot fix the failure of the attempt before."""
+    if before.is_structural and recipe.conversion.needs_calibration:
+        return True
     if before.violation:
         return _as_large(recipe, before.recipe)
     if not check or not any(p.stage is Stage.REPAIR for p in recipe.passes):
@@ -211,7 +215,8 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
             else:
                 score, outputs = memo.score(chain, lambda m=model: _check(m, context))  # type: ignore[misc]
         except ConversionError as error:
-            return Attempt(recipe, tuple(steps), None, error.message)
+            structural = isinstance(error, StructureError)
+            return Attempt(recipe, tuple(steps), None, error.message, is_structural=structural)
         drop = context.reference.drop_of(score)
         applied = not same_model(before, model)
         steps.append(Step(config.tag(), config, seconds, score, drop, model, applied))

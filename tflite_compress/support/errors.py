@@ -60,3 +60,7 @@ def closest(word: str, known: list[str]) -> str:
 
     matches = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+class StructureError(ConversionError):
+    """The model has a part that no quantization of activations supports, whatever the settings."""

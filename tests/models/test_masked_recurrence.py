@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from tflite_compress.conversion.converter import ConverterSettings, convert_network
+from tflite_compress.models.load import load_model
+from tflite_compress.models.masked_recurrence import with_explicit_masks
+from tflite_compress.models.unroll import unrolled
+from tflite_compress.runtimes.by_name import Remote, find_runtime
+from tflite_compress.runtimes.litert import predict
+from tflite_compress.support.errors import StructureError
+from tflite_compress.tflite.flatbuffer import operator_names
+
+STEPS = 6
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    """Sequences without padding, padded behind, in front and in between, and one that is all padding."""
+    x = np.random.default_rng(0).integers(1, 9, (16, STEPS)).astype(np.int32)
+    x[2:6, 4:], x[6:10, :3], x[10:13, 2:4], x[13] = 0, 0, 0, 0
+    return x
+
+
+def embedded(keras, outputs):
+    keras.utils.set_random_seed(0)
+    read = keras.Input((STEPS,), dtype="int32", name="tokens")
+    wide = keras.initializers.RandomNormal(stddev=1.0, seed=0)
+    embed = keras.layers.Embedding(9, 3, embeddings_initializer=wide, mask_zero=True, name="embed")
+    return load_model(keras.Model(read, outputs(embed(read)))).network
+
+
+CASES = {
+    "last": lambda k: lambda h: k.LSTM(4)(h),
+    "sequence": lambda k: lambda h: k.GRU(4, return_sequences=True)(h),
+    "backwards": lambda k: lambda h: k.SimpleRNN(4, go_backwards=True, return_sequences=True)(h),
+    "stacked": lambda k: lambda h: k.LSTM(3)(k.Bidirectional(k.LSTM(4, return_sequences=True))(h)),
+    "merged": lambda k: lambda h: k.Bidirectional(k.LSTM(4), merge_mode="ave")(h),
+    "masking": lambda k: lambda h: k.LSTM(3)(k.Masking(0.0)(k.ReLU()(h))),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_on_padded_sequences_are_those_of_keras(keras, tokens, name):
+    network = embedded(keras, CASES[name](keras.layers))
+    assert network.editable
+    explicit = with_explicit_masks(network)
+    assert explicit is not network and explicit.tensor_names == network.tensor_names
+    expected = network.predict((tokens,))[0]
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(explicit.predict((tokens,))[0], expected, atol=TOLERANCE)
+
+
+def test_an_unmasked_network_is_unchanged(keras):
+    read = keras.Input((STEPS, 2))
+    network = load_model(keras.Model(read, keras.layers.LSTM(3)(read))).network
+    assert with_explicit_masks(network) is network
+
+
+@pytest.mark.slow
+def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras, tokens):
+    network = embedded(keras, lambda h: keras.layers.Bidirectional(keras.layers.LSTM(4))(h))
+    content, _ = convert_network(network, ConverterSettings("float32"), (tokens,), lambda n: None)
+    names = operator_names(content)
+    assert "WHILE" not in names and names.count("UNIDIRECTIONAL_SEQUENCE_LSTM") == 2
+    expected = network.predict((tokens,))[0]
+    made = predict(content, (tokens,), *network.tensor_names, workers=1)[0]
+    np.testing.assert_allclose(made, expected, atol=TOLERANCE)
+    micro = find_runtime("tflm", Remote())
+    raw = micro(content, (tokens[:, np.newaxis],)).outputs[0]
+    np.testing.assert_allclose(raw.reshape(expected.shape), expected, atol=TOLERANCE)
+    content, notes = convert_network(unrolled(network), ConverterSettings("int8"), (tokens,), lambda n: None)
+    raw = micro(content, (tokens[:, np.newaxis],)).outputs[0].reshape(expected.shape)
+    assert not notes and np.abs(raw - expected).max() < 0.1 * np.ptp(expected)
+
+
+@pytest.mark.slow
+def test_pooling_and_attention_use_the_mask(keras, tokens):
+    def heads(h):
+        seen = keras.layers.GRU(4, return_sequences=True)(h)
+        attended = keras.layers.MultiHeadAttention(2, 3)(seen, seen)
+        return keras.layers.GlobalAveragePooling1D()(keras.layers.Add()([seen, attended]))
+
+    network, some = embedded(keras, heads), tokens[:13]
+    expected = network.predict((some,))[0]
+    content, _ = convert_network(unrolled(network), ConverterSettings("float32"), (some,), lambda n: None)
+    assert "WHILE" not in operator_names(content)
+    made = predict(content, (some,), *network.tensor_names, workers=1)[0]
+    np.testing.assert_allclose(made, expected, atol=TOLERANCE)
+
+
+def test_a_mask_that_stays_a_loop_is_named(keras, tokens):
+    network = embedded(keras, lambda h: keras.layers.LSTM(4, return_state=True, name="encode")(h)[1])
+    with pytest.raises(
+        StructureError, match=r"'encode' \(LSTM\) has a mask and return_state.*'embed'"
+    ) as caught:
+        convert_network(unrolled(network), ConverterSettings("int8"), (tokens,), lambda n: None)
+    assert "mask_zero=False" in caught.value.hint
+
+
+def test_a_loop_ends_a_recipe_at_once(run, keras, tmp_path):
+    read = keras.Input((130, 2))
+    keras.Model(read, keras.layers.SimpleRNN(2, name="long")(read)).save(tmp_path / "m.keras")
+    np.savez(tmp_path / "d.npz", x=np.random.default_rng(0).normal(size=(8, 130, 2)).astype(np.float32))
+    code, _, errors = run("compress", "m.keras", "--device=rp2040", "--data=d.npz", "--no-details")
+    assert code == 2 and "'long' (SimpleRNN) has 130 time steps" in errors and "trying" not in errors
