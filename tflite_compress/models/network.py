@@ -49,6 +49,8 @@ class Network:
         outputs: Outputs, in the order of every tuple of output arrays.
         editable: True for a flat functional tf_keras model, which training passes can rebuild.
         why_not_editable: Why the model is not editable, for the error message.
+        with_rounding: The tf_keras model with simulated int8 rounding and trained ranges that the model was
+            loaded from; None if there is none.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Network:
     outputs: tuple[TensorSpec, ...]
     editable: bool = False
     why_not_editable: str = ""
+    with_rounding: Any = None
 
     @property
     def tensor_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -29,6 +29,7 @@ from tflite_compress.models.safety import (
     require_no_pickles,
 )
 from tflite_compress.models.source import Source, describe_model
+from tflite_compress.models.tfmot_wrappers import wrapper_objects
 from tflite_compress.support.backend import keras3, tensorflow, tf_keras
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.file_manifest import hash_path
@@ -212,7 +213,8 @@ def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> tuple[o
         require_no_code_ops(path)
         require_sound_folder(path)
     if (path / "keras_metadata.pb").exists():
-        model = _guarded(path, tf_keras().models.load_model, custom, trust)
+        wrappers = wrapper_objects((path / "keras_metadata.pb").read_bytes().decode("latin-1"))
+        model = _guarded(path, tf_keras().models.load_model, {**wrappers, **custom}, trust)
         if is_functional(model):
             return model, "Keras 2"
     try:
@@ -240,12 +242,19 @@ def _scanned(
         custom: Custom objects by name.
         trust: Load code from the file.
     """
+    wrappers = wrapper_objects(config)
+    custom = {**wrappers, **custom}
     if not trust:
         require_no_code(config, path, custom)
     try:
         return _guarded(path, functools.partial(_load_from, file, library), custom, trust)
     except ModelError as error:
         require_known_classes(config, path, custom)
+        if wrappers and zipfile.is_zipfile(path):
+            raise ModelError(
+                f"{path}: TF-MOT cannot load its quantized layers from a .keras file",
+                "In the program that made the model, save it with model.save('model.h5').",
+            ) from error
         raise _with_versions(error, saved, library.__version__) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from tflite_compress.models.bridge import to_tf_keras
@@ -13,6 +13,7 @@ from tflite_compress.models.graph import is_functional, replay
 from tflite_compress.models.graph_precision import graph_in_float32
 from tflite_compress.models.keras_types import KerasModel, Tensor
 from tflite_compress.models.network import Network, TensorSpec, keras_network
+from tflite_compress.models.tfmot_wrappers import has_wrappers, without_wrappers
 from tflite_compress.support.backend import keras3, tf_keras
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note
@@ -106,6 +107,10 @@ def describe_model(handle: Any, name: str) -> Described:
     if policies := half_policies(handle):
         handle = in_float32(handle, tf_keras() if keras2 else keras3())
         notes = (float32_note(policies),)
+    if keras2 and has_wrappers(handle):
+        handle, rounding, removed = without_wrappers(handle)
+        network = replace(keras_network(handle, name, True), with_rounding=rounding)
+        return Described(network, loss, (*notes, *removed))
     if keras2:
         flat = replay(handle, lambda call: call.layer(*call.args, **call.kwargs))
         return Described(keras_network(flat, name, True), loss, notes)

@@ -145,6 +145,8 @@ def flatbuffer(
         return _by_layer(config, model, network, samples, advance)
     from tflite_compress.conversion.converter import convert_network
 
+    if config.precision == "int8" and network.with_rounding is not None:
+        network = replace(network, handle=network.with_rounding)
     return convert_network(network, config.converter_settings, samples, advance)
 
 

@@ -1,0 +1,92 @@
+"""Wrappers that TF-MOT left in a model are removed, from every format; ranges from its training are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tflite_compress.models.load import load_model
+from tflite_compress.support.backend import tfmot
+from tflite_compress.support.errors import ModelError
+
+X = np.random.default_rng(0).standard_normal((16, 8, 8, 1)).astype(np.float32)
+FORMATS = ["h5", "keras", "folder"]
+
+
+def network(keras2: Any) -> Any:
+    keras2.utils.set_random_seed(0)
+    layers = keras2.layers
+    inner = keras2.Sequential([keras2.Input((6, 6, 4)), layers.Conv2D(4, 3, name="deep")], name="inner")
+    x = inputs = keras2.Input((8, 8, 1))
+    x = inner(layers.Conv2D(4, 3, activation="relu", name="first")(x))
+    return keras2.Model(inputs, layers.Dense(3, activation="softmax", name="last")(layers.Flatten()(x)))
+
+
+def saved(model: Any, suffix: str, folder: Path) -> Path:
+    path = folder / ("model" if suffix == "folder" else f"model.{suffix}")
+    model.save(path, **({"save_format": "tf"} if suffix == "folder" else {}))
+    return path
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_pruning(keras2: Any, suffix: str, tmp_path: Path) -> None:
+    sparsity = tfmot().sparsity.keras
+    wrapped = sparsity.prune_low_magnitude(
+        network(keras2), pruning_schedule=sparsity.ConstantSparsity(0.5, 0)
+    )
+    source = load_model(saved(wrapped, suffix, tmp_path), trust=True)
+    assert {type(layer).__name__ for layer in source.network.handle.layers} <= {
+        *("InputLayer", "Conv2D", "Flatten", "Dense"),
+    }
+    assert np.allclose(source.network.predict((X,))[0], wrapped(X, training=False), atol=1e-6)
+    assert [note.code for note in source.notes] == ["wrappers-removed"]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_clustering(keras2: Any, suffix: str, tmp_path: Path) -> None:
+    clustering = tfmot().clustering.keras
+    wrapped = clustering.cluster_weights(
+        network(keras2),
+        number_of_clusters=4,
+        cluster_centroids_init=clustering.CentroidInitialization.LINEAR,
+    )
+    source = load_model(saved(wrapped, suffix, tmp_path), trust=True)
+    kernel = next(layer for layer in source.network.handle.layers if layer.name.endswith("last")).kernel
+    assert len(np.unique(kernel.numpy())) <= 4
+    assert np.allclose(source.network.predict((X,))[0], wrapped(X, training=False), atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["h5", "folder"])
+def test_quantization_aware_training(keras2: Any, suffix: str, tmp_path: Path) -> None:
+    layers = keras2.layers
+    keras2.utils.set_random_seed(0)
+    plain = keras2.Sequential(
+        [
+            keras2.Input((8, 8, 1)),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    wrapped = tfmot().quantization.keras.quantize_model(plain)
+    wrapped.compile("sgd", "mse")
+    wrapped.fit(X, np.eye(3)[np.arange(16) % 3], epochs=3, verbose=0)
+    source = load_model(saved(wrapped, suffix, tmp_path), trust=True)
+    rounded = wrapped(X, training=False)
+    assert not any("uantize" in type(layer).__name__ for layer in source.network.handle.layers)
+    assert np.allclose(source.network.predict((X,))[0], rounded, atol=0.02)
+    assert np.allclose(source.network.with_rounding(X, training=False), rounded, atol=1e-5)
+    assert [note.code for note in source.notes] == ["trained-ranges"]
+
+
+def test_quantized_layers_in_a_keras_file_are_refused(keras2: Any, tmp_path: Path) -> None:
+    layers = [keras2.Input((8,)), keras2.layers.Dense(2)]
+    wrapped = tfmot().quantization.keras.quantize_model(keras2.Sequential(layers))
+    with pytest.raises(ModelError, match="TF-MOT cannot load its quantized layers") as caught:
+        load_model(saved(wrapped, "keras", tmp_path))
+    assert "model.h5" in caught.value.hint
