@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -108,9 +110,32 @@ def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]
     )
 
 
+class Counted(Silent):
+    """Keeps how many units of each step were announced and reported."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, list[int]] = {}
+
+    @contextlib.contextmanager
+    def step(self, title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """Count the units of a step."""
+        counts = self.steps.setdefault(title, [total or 0, 0])
+
+        def advance(units: int) -> None:
+            counts[1] += units
+
+        yield advance
+
+
 @pytest.mark.slow
-def test_mixed_precision_that_does_not_help_stays_out(start: FloatModel, context: Context) -> None:
-    model = Mixed(precision="int8").apply(start, context)
+def test_mixed_precision_that_does_not_help_stays_out(
+    start: FloatModel, context: Context, capfd: pytest.CaptureFixture[str]
+) -> None:
+    counted = Counted()
+    model = Mixed(precision="int8").apply(start, replace(context, progress=counted))
+    tried = {title: counts for title, counts in counted.steps.items() if "mixed: trying" in title}
+    assert tried and all(total == done > 0 for total, done in tried.values())
+    assert "Generating Quantization" not in capfd.readouterr().err
     assert model.fact(LayerTypes).by_layer or any(
         "did not rise" in note for note in [n.text for n in model.notes]
     )

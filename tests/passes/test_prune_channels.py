@@ -14,7 +14,7 @@ from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import trace
 from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.algorithms import channel_ranking, finetune
-from tflite_compress.passes.prune_channels import PruneChannels
+from tflite_compress.passes.prune_channels import PruneChannels, _schedule
 from tflite_compress.passes.training import Training
 from tflite_compress.passes.values import ChannelWidths
 from tflite_compress.support.errors import ConfigError, ModelError
@@ -175,3 +175,18 @@ def test_a_wrong_expression(context: Context, start: FloatModel) -> None:
 def test_excluded_layers_stay(context: Context, start: FloatModel) -> None:
     smaller = PruneChannels(target_macs=0.5, exclude=("hidden",), **QUICK).apply(start, context)
     assert "hidden" not in smaller.fact(ChannelWidths).by_layer and smaller.fact(ChannelWidths).by_layer
+
+
+@pytest.mark.parametrize(
+    ("settings", "between", "at_end"),
+    [
+        ({}, 400, 600),
+        ({"training": Training(epochs=1)}, 10, 10),
+        ({"training": Training(epochs=1, min_steps=80), "recovery_steps": 20}, 20, 80),
+        ({"training": Training(epochs=8)}, 400, 600),
+    ],
+)
+def test_fewer_epochs_shorten_every_round(settings: Any, between: int, at_end: int) -> None:
+    config = PruneChannels(**settings)
+    steps = [_schedule(config, last, 1280).total_steps(1280) for last in (False, True)]
+    assert steps == [between, at_end]

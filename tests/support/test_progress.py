@@ -45,3 +45,19 @@ def test_on_a_terminal_bars_are_drawn() -> None:
     text = drawn.decode()
     assert "training" in text and "50%" in text and "something unknown" in text
     assert "finished [really]" in text
+
+
+def test_a_long_step_without_a_terminal_says_how_many_and_what_is_left() -> None:
+    code = """
+import tflite_compress.support.progress as module
+module.SECONDS_BETWEEN_LINES = 0.0
+with module.Terminal().step("trying", 3) as advance:
+    for _ in range(3):
+        advance(1)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [
+        "trying ...",
+        "trying: 1 of 3, about 0 s left",
+        "trying: 2 of 3, about 0 s left",
+    ]

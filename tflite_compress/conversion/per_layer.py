@@ -7,6 +7,8 @@ litert-quantizer does not support, such as LSTM, stay in float32.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -227,7 +229,8 @@ def quantized(
 
     granularity = qtyping.QuantGranularity["CHANNELWISE" if per_channel else "TENSORWISE"]
     steps = 65536 if default == "int16x8" else 256
-    with backend.native_noise_captured(), warnings.catch_warnings():
+    bars = contextlib.redirect_stderr(io.StringIO())  # litert-quantizer draws bars of its own
+    with backend.native_noise_captured(), bars, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             work = Quantizer(bytearray(plain.content))

@@ -67,13 +67,13 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         if not layers:
             return model.noting(Note("pass-left-out", "adaround left out: no layer can be rounded"))
         inputs = context.reference.splits.calibrate.inputs
-        with context.progress.step("learning to round", len(layers)) as advance:
+        total = len(layers) * self.steps
+        with context.progress.step(f"learning to round {len(layers)} layers", total) as advance:
             for layer in layers:
                 grid = step_grid(layer, 4 if types.get(layer.name) == "int4" else 8, self.per_channel)
                 wanted = values_of(plain, plain.get_layer(layer.name), inputs, outputs=True)
                 given = values_of(work, layer, inputs, outputs=False)
-                learn(layer, grid, given, wanted, self, context.seed)
-                advance(1)
+                learn(layer, grid, given, wanted, self, context.seed, advance)
         done = keep_if_better("adaround", model, with_handle(model, work), self, context)
         others = [layer.name for layer in work.layers if layer.trainable_weights and layer not in layers]
         return (

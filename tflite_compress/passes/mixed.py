@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tflite_compress.profiles.devices import Device
 
 
+MAX_TRIED_AGAIN = 12  # groups of layers tried after the first round: those that helped most there
 WORTH = 0.001
 WORTH_DB = 1.0
 
@@ -68,13 +69,16 @@ class Mixed(Repair, frozen=True, tag="mixed"):
             return model.noting(Note("pass-left-out", "mixed left out: the device runs no wider type"))
         samples = context.reference.splits.calibrate.inputs
         try:
-            with context.progress.step("mixed: trying wider numbers layer by layer"):
+            with context.progress.step("mixed: measuring activations", len(samples[0])) as advance:
                 plain = prepare(
-                    unrolled(model.network), samples, model.fact(CalibrationMethod).method != "minmax"
+                    unrolled(model.network),
+                    samples,
+                    model.fact(CalibrationMethod).method != "minmax",
+                    advance,
                 )
-                fixed = model.fact(LayerTypes).by_layer
-                before = measure(plain, fixed, self, model, context)
-                found = [_greedy(plain, kind, before, self, model, context) for kind in self.types]
+            fixed = model.fact(LayerTypes).by_layer
+            before = measure(plain, fixed, self, model, context)
+            found = [_greedy(plain, kind, before, self, model, context) for kind in self.types]
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"mixed left out: {error.message}"))
         top = max(quality.score for quality, _ in found)
@@ -103,16 +107,19 @@ def _greedy(
     chosen: frozenset[str] = frozenset()
     quality = before
     while True:
-        options = [chosen | g for g in sorted(groups, key=sorted) if len(chosen | g) <= config.max_layers]
-        tried = {
-            names: measure(plain, {**fixed, **dict.fromkeys(names, kind)}, config, model, context)
-            for names in options
-            if names != chosen
-        }
-        best = max(tried, key=lambda names: (round(tried[names].score, 6), tried[names].snr_db), default=None)
-        if best is None or not _worth_it(quality, tried[best]):
+        options = {chosen | g for g in groups if len(chosen | g) <= config.max_layers} - {chosen}
+        title = f"mixed: trying {kind} in {len(options)} groups of layers, {len(chosen)} layers chosen"
+        tried: dict[frozenset[str], Quality] = {}
+        with context.progress.step(title, len(options)) as advance:
+            for names in sorted(options, key=sorted):
+                types = {**fixed, **dict.fromkeys(names, kind)}
+                tried[names] = measure(plain, types, config, model, context)
+                advance(1)
+        ranked = sorted(tried, key=lambda names: (-round(tried[names].score, 6), -tried[names].snr_db))
+        if not ranked or not _worth_it(quality, tried[ranked[0]]):
             return quality, dict.fromkeys(sorted(chosen), kind)
-        chosen, quality = best, tried[best]
+        groups = {names - chosen for names in ranked[:MAX_TRIED_AGAIN]}
+        chosen, quality = ranked[0], tried[ranked[0]]
 
 
 def _worth_it(before: Quality, after: Quality) -> bool:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.profiles.devices import Device
 
+RECOVERY_STEPS = 400
 WITHIN = 1.02  # tolerance of a target, because channels are removed in steps
 
 
@@ -58,7 +59,8 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         multiple: Layers keep a multiple of this many channels. 0 uses the preferred multiple of the device.
         exclude: Regular expressions. Layers whose name matches one keep all their channels.
         recovery_steps: Batches of fine-tuning between rounds.
-        training: Fine-tuning after the last round.
+        training: Fine-tuning after the last round. Fewer epochs than by default also bound ``min_steps`` and
+            ``recovery_steps`` unless these are set: no round trains longer than so many epochs.
         precision: Precision for which bytes and latency are computed. ``auto`` takes it from the recipe.
     """
 
@@ -78,7 +80,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     rounds: Count = 3
     multiple: Whole = 0
     exclude: tuple[str, ...] = ()
-    recovery_steps: Whole = 400
+    recovery_steps: Whole = RECOVERY_STEPS
     precision: Literal["auto"] | Precision = "auto"
 
     def summary(self) -> str | None:
@@ -130,7 +132,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
             kept = [(pattern, share**part) for pattern, share in wanted]
             handle = _smaller(handle, first, shares, kept, self, context, stays)
             last = done == self.rounds
-            schedule = _schedule(self, last)
+            schedule = _schedule(self, last, len(context.reference.splits.train))
             keys.append(f"{msgspec.json.encode(self).decode()}:{done}")
             if schedule.epochs or schedule.min_steps:
                 title = "fine-tuning" if last else f"recovering, round {done} of {self.rounds}"
@@ -145,13 +147,20 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         return result.with_fact(both).noting(*_notes(first, after, targets))
 
 
-def _schedule(config: PruneChannels, last: bool) -> Schedule:
+def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:
+    """Return the training after a round. Fewer epochs than usual also bound steps that were not set."""
     from tflite_compress.passes.algorithms.finetune import Schedule
 
-    full = Schedule.of(config.training)
+    full, usual, recovery = Schedule.of(config.training), config.usual_training, config.recovery_steps
+    if 0 < full.epochs < (usual.epochs or 0):
+        most = full.epochs * full.steps_in_epoch(samples)
+        if full.min_steps == usual.min_steps:
+            full = replace(full, min_steps=min(full.min_steps, most))
+        if recovery == RECOVERY_STEPS:
+            recovery = min(recovery, most)
     if last:
         return full
-    return replace(full, epochs=0, min_steps=config.recovery_steps, learning_rate=full.learning_rate / 2)
+    return replace(full, epochs=0, min_steps=recovery, learning_rate=full.learning_rate / 2)
 
 
 Traced = tuple["Dependencies", "Costs"]

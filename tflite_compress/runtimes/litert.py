@@ -50,6 +50,13 @@ class IndexedDetails(TensorDetails):
     shape_signature: np.ndarray
 
 
+@functools.lru_cache(maxsize=4)  # each worker of a prediction loads the same file
+def _facts(content: bytes) -> tuple[str | None, bool]:
+    """Return why LiteRT would abort on a file, or None; and True if it has resource variables."""
+    tree = unpack(content)
+    return find_aborting_operator(tree), find_state(tree).has_resources
+
+
 class LiteRTModel:
     """A loaded ``.tflite`` with its inputs and outputs in the given order.
 
@@ -85,10 +92,11 @@ class LiteRTModel:
         )
         try:
             self._interpreter = self._make()
-            tree = unpack(content.read_bytes() if isinstance(content, Path) else content)
-            if reason := find_aborting_operator(tree):
+            reason, self._has_resources = _facts(
+                content.read_bytes() if isinstance(content, Path) else content
+            )
+            if reason:
                 raise ValueError(reason)
-            self._has_resources = find_state(tree).has_resources
             self._is_fresh = True
             signature = self._signature()
             self._inputs = [self._input_details()[signature["inputs"][name]] for name in input_names]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 Advance = Callable[[int], None]
+SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress(Protocol):
@@ -39,14 +41,39 @@ class Silent:
         """Ignore the line."""
 
 
+def _counted(title: str, total: int | None, say: Callable[[str], None]) -> Advance:
+    """Return a function that counts finished units and says every ten seconds how many and what is left."""
+    start = said = time.monotonic()
+    done = 0
+
+    def advance(units: int) -> None:
+        nonlocal done, said
+        done += units
+        now = time.monotonic()
+        if total and done < total and now - said >= SECONDS_BETWEEN_LINES:
+            said = now
+            left = (now - start) / max(1, done) * (total - done)
+            say(f"{title}: {done:,} of {total:,}, about {left:.0f} s left")
+
+    return advance
+
+
 class Terminal:
-    """Progress bars on standard error; plain lines if it is not a terminal."""
+    """Progress bars on standard error; without a terminal plain lines, in long steps every ten seconds."""
 
     def __init__(self) -> None:
         import sys
 
         from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            SpinnerColumn,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as Bars
 
         self._console = Console(file=sys.stderr, highlight=False)
@@ -55,7 +82,9 @@ class Terminal:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
+            MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
             console=self._console,
             transient=True,
             redirect_stdout=False,
@@ -67,7 +96,7 @@ class Terminal:
         """Show a bar while the step runs; without a terminal, print its title."""
         if not self._console.is_terminal:
             self._console.print(f"{title} ...", markup=False)
-            yield lambda units: None
+            yield _counted(title, total, self.say)
             return
         task = self._bars.add_task(title, total=total)
         self._bars.start()

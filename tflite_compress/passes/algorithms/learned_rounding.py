@@ -89,7 +89,13 @@ def _linear(layer: Any) -> Any:
 
 
 def learn(
-    layer: Layer, grid: Grid, given: np.ndarray, wanted: np.ndarray, config: AdaRound, seed: int
+    layer: Layer,
+    grid: Grid,
+    given: np.ndarray,
+    wanted: np.ndarray,
+    config: AdaRound,
+    seed: int,
+    advance: Callable[[int], None],
 ) -> None:
     """Round one layer's kernel in place.
 
@@ -100,6 +106,7 @@ def learn(
         wanted: Its float outputs, before the activation.
         config: Steps, batch size and learning rate.
         seed: Seed of the choice of batches.
+        advance: Called with 1 after each step.
     """
     from tflite_compress.support.backend import tensorflow
 
@@ -115,6 +122,7 @@ def learn(
         done = index / config.steps
         beta = 2 + 18 * (1 + np.cos(np.pi * min(1.0, max(0.0, done - FREE_SHARE) / (1 - FREE_SHARE)))) / 2
         step(given[batch], wanted[batch], np.float32(beta), np.float32(done > FREE_SHARE))
+        advance(1)
     up = np.asarray(_rectified(choice)) >= 0.5
     steps = np.clip(below + up, -grid.max_step, grid.max_step)
     layer.set_weights([(steps * grid.scale).astype(kernel.dtype), *rest])
