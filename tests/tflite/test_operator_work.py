@@ -127,3 +127,15 @@ def test_weights_of_a_sparse_layer_are_weights() -> None:
     model.buffers[tensor.buffer].data = np.frombuffer(np.float32([1, 2, 3]).tobytes(), np.uint8)
     (layer,) = count_work(pack(model)).layers
     assert (layer.weights, layer.zeros, layer.name) == (8, 5, "dense")
+
+
+def test_the_table_of_an_embedding_is_weights() -> None:
+    """An Embedding layer becomes a GATHER of rows; a GATHER of positions holds none."""
+    assembly = Assembly("text")
+    words = assembly.tensor("words", (1, 5), "int32")
+    table = assembly.constant("table", np.ones((100, 8), np.float32))
+    places = assembly.constant("places", np.arange(100, dtype=np.int32).reshape(50, 2))
+    rows = assembly.operator("GATHER", [table, words], "rows", (1, 5, 8), "float32")
+    other = assembly.operator("GATHER", [places, words], "other", (1, 5, 2), "int32")
+    (layer,) = count_work(assembly.finished({"words": words}, {"rows": rows, "other": other})).layers
+    assert (layer.operator, layer.weights) == ("GATHER", 800)

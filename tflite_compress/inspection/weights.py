@@ -8,8 +8,7 @@ import numpy as np
 
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, type_name
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
-from tflite_compress.tflite.macs import find_stored, weight_values, zeros_in
-from tflite_compress.tflite.operator_work import weight_inputs
+from tflite_compress.tflite.macs import find_stored, find_weights, zeros_in
 from tflite_compress.tflite.tree import ModelTree, Tensor
 
 
@@ -84,11 +83,8 @@ def read_weights(model: ModelTree, layers: LayerTable = NO_LAYERS) -> list[Weigh
         for op in graph.operators or []:
             name = operator_name(model, op)
             layer = layers.layer_of(model, graph, op)
-            for index in weight_inputs(name, op):
-                tensor = graph.tensors[stored.get(index, index)]
-                values = weight_values(tensor, model)
-                if values is not None:
-                    found.append(_tensor(layer, name, tensor, values, model))
+            for _, tensor, values in find_weights(name, op, graph, model, stored):
+                found.append(_tensor(layer, name, tensor, values, model))
     return found
 
 

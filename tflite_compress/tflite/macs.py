@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import numpy_type, operator_name, tensor_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import (
+    FOREST_DESCRIPTION,
+    numpy_type,
+    operator_name,
+    tensor_name,
+    text_of,
+    type_name,
+    unpack,
+)
 from tflite_compress.tflite.operator_work import count_operator, weight_inputs
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
 
@@ -104,14 +112,40 @@ def _weights(
     name: str, op: Operator, graph: Graph, model: ModelTree, stored: dict[int, int]
 ) -> list[LayerWeights]:
     """Return the constant weight tensors of one operator."""
+    return [
+        LayerWeights(name, tensor_name(graph.tensors[index]), values.size, zeros_in(values, tensor))
+        for index, tensor, values in find_weights(name, op, graph, model, stored)
+    ]
+
+
+def find_weights(
+    name: str, op: Operator, graph: Graph, model: ModelTree, stored: dict[int, int]
+) -> list[tuple[int, Tensor, np.ndarray]]:
+    """Return the weights of one operator.
+
+    Args:
+        name: Name of the operator.
+        op: The operator.
+        graph: Its graph.
+        model: The decoded file.
+        stored: Stored constants of unpacked tensors, see :func:`find_stored`.
+
+    Returns:
+        Index of the input, the tensor that is stored for it, and its values; see :func:`weight_values`.
+    """
     found = []
     for index in weight_inputs(name, op):
         tensor = graph.tensors[stored.get(index, index)]
         values = weight_values(tensor, model)
-        if values is not None:
-            named = tensor_name(graph.tensors[index])
-            found.append(LayerWeights(name, named, values.size, zeros_in(values, tensor)))
+        if values is not None and (name != "GATHER" or _is_embedding(values, model)):
+            found.append((index, tensor, values))
     return found
+
+
+def _is_embedding(values: np.ndarray, model: ModelTree) -> bool:
+    """Return True for a table of learned rows; others hold positions, shapes, or the nodes of a tree."""
+    is_forest = text_of(model.description).endswith(FOREST_DESCRIPTION)
+    return values.ndim == 2 and values.dtype not in (np.int32, np.int64) and not is_forest
 
 
 def weight_values(tensor: Tensor, model: ModelTree) -> np.ndarray | None:

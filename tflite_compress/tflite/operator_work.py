@@ -80,7 +80,8 @@ PRODUCTS: dict[str, Products] = {
     "BIDIRECTIONAL_SEQUENCE_LSTM": _recurrent((*_LSTM_MATRICES, *_BACKWARD_MATRICES)),
 }
 
-_TABLES = {"EMBEDDING_LOOKUP": (1,), "EMBEDDING_LOOKUP_SPARSE": (3,), "PRELU": (1,)}  # weights without MACs
+# Weights without MACs; the converter makes a GATHER of an Embedding layer.
+_TABLES = {"EMBEDDING_LOOKUP": (1,), "EMBEDDING_LOOKUP_SPARSE": (3,), "GATHER": (0,), "PRELU": (1,)}
 
 # Operators that sum no products. An operator in neither this list nor PRODUCTS is not counted.
 WITHOUT_PRODUCTS = frozenset(
