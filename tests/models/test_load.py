@@ -93,11 +93,26 @@ def test_a_fixed_batch_is_freed(keras: Any) -> None:
     assert source.network.predict((np.ones((3, 4), np.float32),))[0].shape == (3, 2)
 
 
-def test_the_compiled_loss_is_kept(keras: Any, tmp_path: Path) -> None:
-    model = small(keras)
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy())
-    model.save(tmp_path / "m.keras")
-    assert load_model(tmp_path / "m.keras").loss == "sparse_categorical_crossentropy"
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+@pytest.mark.parametrize("which", ["keras", "keras2"])
+def test_the_compiled_loss_is_kept(request: Any, which: str, suffix: str, tmp_path: Path) -> None:
+    library = request.getfixturevalue(which)
+    model = small(library)
+    for loss in (library.losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy"):
+        model.compile("adam", loss)
+        model.save(tmp_path / f"m.{suffix}")
+        assert load_model(tmp_path / f"m.{suffix}").loss == "sparse_categorical_crossentropy"
+
+
+@pytest.mark.parametrize(("which", "suffix"), [("keras", "keras"), ("keras2", "h5"), ("keras2", "keras")])
+def test_code_in_the_compile_state_is_neither_needed_nor_run(
+    request: Any, which: str, suffix: str, tmp_path: Path
+) -> None:
+    model = small(request.getfixturevalue(which))
+    model.compile("adam", lambda y, p: (y - p) ** 2, metrics=[lambda y, p: y - p])
+    model.save(tmp_path / f"m.{suffix}")
+    source = load_model(tmp_path / f"m.{suffix}")
+    assert agrees(model, source) and source.loss is None
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tflite_compress.models.compile_state import COMPILE_STATE, compiled_loss, without_compile_state
 from tflite_compress.models.containers import (
     require_sound_archive,
     require_sound_folder,
@@ -37,6 +38,7 @@ from tflite_compress.support.file_manifest import hash_path
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CONFIG_LIMIT_BYTES = 256 * 2**20
 WEIGHTS = "model.weights.h5"
+Loaded = tuple[object, str, str | None]  # the model, the Keras version, and the name of the compiled loss
 _MAX_REASON = 240
 _UNKNOWN = re.compile(r"(?:Unknown [\w ]{1,30}:? |Could not locate (?:class|function) )'(?P<name>[\w.>]+)'")
 # What zipfile, zlib and h5py raise on damaged files; RuntimeError is h5py's, and zipfile's for encryption.
@@ -58,15 +60,15 @@ def read_model(path: Path, custom_objects: CustomObjects, trust: bool) -> Source
         ModelError: The file is missing, damaged, unsafe or not a model.
     """
     kind = model_format(path)
-    loaders: dict[str, Callable[[Path, CustomObjects, bool], tuple[object, str]]] = {
+    loaders: dict[str, Callable[[Path, CustomObjects, bool], Loaded]] = {
         "keras": _load_keras_archive,
         "h5": _load_h5,
         "saved_model": _load_saved_model,
     }
-    handle, version = loaders[kind](path, custom_objects, trust)
+    handle, version, loss = loaders[kind](path, custom_objects, trust)
     found = describe_model(handle, path.stem)
     file_format = f"{kind} ({version})"
-    return Source(found.network, str(path), file_format, hash_path(path), found.loss, found.notes)
+    return Source(found.network, str(path), file_format, hash_path(path), found.loss or loss, found.notes)
 
 
 def model_format(path: Path) -> str:
@@ -118,13 +120,14 @@ def is_architecture(path: Path) -> bool:
     return re.match(rb'\s*\{\s*"(class_name|module|config|backend|keras_version)"\s*:', head) is not None
 
 
-def _load_keras_archive(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
+def _load_keras_archive(path: Path, custom: CustomObjects, trust: bool) -> Loaded:
     if not trust:
         _require_no_pickles(path)
     config, version = archive_config(path)
     library = tf_keras() if version.startswith("2") else keras3()
     with _named(path, (".keras",)) as file:
-        return _scanned(path, file, config, version, library, custom, trust), f"Keras {version}"
+        model = _scanned(path, file, config, version, library, custom, trust)
+    return model, f"Keras {version}", compiled_loss(config)
 
 
 def _require_no_pickles(path: Path) -> None:
@@ -178,11 +181,12 @@ def _require_sound_weights(archive: zipfile.ZipFile, path: Path) -> None:
         require_sound_hdf5(file, path)
 
 
-def _load_h5(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
+def _load_h5(path: Path, custom: CustomObjects, trust: bool) -> Loaded:
     config, version = h5_config(path)
     library = keras3() if version.startswith("3") else tf_keras()
     with _named(path, (".h5", ".hdf5")) as file:
-        return _scanned(path, file, config, version, library, custom, trust), f"Keras {version}"
+        model = _scanned(path, file, config, version, library, custom, trust)
+    return model, f"Keras {version}", compiled_loss(config)
 
 
 def h5_config(path: Path) -> tuple[Config, str]:
@@ -197,6 +201,7 @@ def h5_config(path: Path) -> tuple[Config, str]:
         with h5py.File(path, "r") as file:
             require_sound_hdf5(file, path)
             text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "2")
+            training = file.attrs.get("training_config")
     except _BROKEN as error:
         raise ModelError(f"{path}: damaged or cut off ({error})", "Copy or save the model again.") from error
     if text is None:
@@ -204,10 +209,13 @@ def h5_config(path: Path) -> tuple[Config, str]:
             f"{path}: holds weights but no model",
             "Save the whole model with model.save('model.keras'), not save_weights.",
         )
-    return parse_config(text, path), version.decode() if isinstance(version, bytes) else str(version)
+    config = parse_config(text, path)
+    if training is not None:
+        config[COMPILE_STATE] = parse_config(training, path)
+    return config, version.decode() if isinstance(version, bytes) else str(version)
 
 
-def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> tuple[object, str]:
+def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> Loaded:
     tf = tensorflow()
     if not trust:
         require_no_code_ops(path)
@@ -216,7 +224,7 @@ def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> tuple[o
         wrappers = wrapper_objects((path / "keras_metadata.pb").read_bytes().decode("latin-1"))
         model = _guarded(path, tf_keras().models.load_model, {**wrappers, **custom}, trust)
         if is_functional(model):
-            return model, "Keras 2"
+            return model, "Keras 2", None
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:
@@ -225,7 +233,7 @@ def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> tuple[o
     if signature is None:
         raise ModelError(f"{path}: has no serving signature", "Save it with model.export(folder).")
     signature._tflite_compress_owner = loaded  # the variables live as long as their owner does
-    return signature, "graph"
+    return signature, "graph", None
 
 
 def _scanned(
@@ -242,6 +250,7 @@ def _scanned(
         custom: Custom objects by name.
         trust: Load code from the file.
     """
+    config = without_compile_state(config)
     wrappers = wrapper_objects(config)
     custom = {**wrappers, **custom}
     if not trust:
@@ -259,7 +268,7 @@ def _scanned(
 
 
 def _load_from(file: Path, library: Any, path: str, **options: object) -> object:
-    return library.models.load_model(str(file), **options)
+    return library.models.load_model(str(file), **{**options, "compile": False})
 
 
 def _with_versions(error: ModelError, saved: str, installed: str) -> ModelError:
