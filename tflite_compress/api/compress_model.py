@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.api.library_call import ProgressCallback, library_call
 from tflite_compress.support.errors import UsageError
@@ -35,8 +35,8 @@ def compress(
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    custom_objects: str | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
     trust_model: bool = False,
     seed: int = 0,
@@ -150,8 +150,8 @@ def compress_many(
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    custom_objects: str | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
     trust_model: bool = False,
     seed: int = 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.api.library_call import ProgressCallback, library_call
 from tflite_compress.api.python_terms import in_python
@@ -24,8 +24,8 @@ def diagnose(
     *,
     data: DataSource,
     preprocess: Preprocess = "none",
-    overrides: Mapping[str, Any] | None = None,
-    custom_objects: str | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,

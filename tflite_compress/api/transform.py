@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -15,6 +15,7 @@ from tflite_compress.api.library_call import ProgressCallback, library_call
 from tflite_compress.api.tflite_model import TFLiteModel
 from tflite_compress.passes import (
     Context,
+    ConversionPass,
     ConvertedModel,
     Domain,
     FloatModel,
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.data.sources import DataSource, Preprocess
     from tflite_compress.data.split import Splits
+    from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.models.network import Network
     from tflite_compress.models.source import Source
+    from tflite_compress.scoring.metrics import ScoreFunction
+    from tflite_compress.scoring.reference import LossFunction
     from tflite_compress.support.input_shape import InputShape
 
 _CHAIN = "chain"
@@ -72,15 +76,15 @@ def chain(*passes: PassConfig, name: str = _CHAIN) -> Recipe:
 
 
 def apply(
-    model: Any,
+    model: object,
     *passes: PassConfig,
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
     device: str | None = None,
     max_drop: float = 0.01,
-    loss: Any = None,
-    metric: Any = None,
-    custom_objects: Mapping[str, Any] | None = None,
+    loss: str | LossFunction | None = None,
+    metric: str | ScoreFunction | None = None,
+    custom_objects: Mapping[str, object] | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Any:
@@ -130,17 +134,18 @@ def apply(
         network = made.network.handle
         if isinstance(model, tf_keras().Model):
             return network
-        return to_keras3(network, model if is_keras3(model) else None)
+        original = cast("KerasModel", model) if is_keras3(model) else None
+        return to_keras3(network, original)
 
 
 def convert(
-    model: Any,
+    model: object,
     conversion: PassConfig | Recipe | None = None,
     *,
     calibration: DataSource | None = None,
     preprocess: Preprocess = "none",
     device: str | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
+    custom_objects: Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
@@ -195,16 +200,16 @@ class _Run:
     spec: DataSpec
     seed: int
     max_drop: float = 0.01
-    loss: Any = None
-    metric: Any = None
-    custom_objects: Mapping[str, Any] | None = None
+    loss: str | LossFunction | None = None
+    metric: str | ScoreFunction | None = None
+    custom_objects: Mapping[str, object] | None = None
     input_shape: InputShape | None = None
 
     def transform(
         self,
-        model: Any,
+        model: object,
         passes: tuple[PassConfig, ...],
-        conversion: Any,
+        conversion: ConversionPass,
         device: str | None,
         progress: Progress,
     ) -> Model:
@@ -233,7 +238,7 @@ class _Run:
             return gather_fixed(self.spec, network, self.seed, self.input_shape)
         return network, gather(self.spec, network, self.seed)
 
-    def _load(self, model: Any) -> Source:
+    def _load(self, model: object) -> Source:
         from tflite_compress.models.load import load_model
 
         return load_model(model, dict(self.custom_objects or {}))
@@ -270,7 +275,9 @@ def _require_data(passes: tuple[PassConfig, ...], spec: DataSpec) -> None:
             )
 
 
-def _resolved(passes: tuple[PassConfig, ...], conversion: Any, device: Device) -> tuple[PassConfig, ...]:
+def _resolved(
+    passes: tuple[PassConfig, ...], conversion: ConversionPass, device: Device
+) -> tuple[PassConfig, ...]:
     found = (step.resolve(conversion, device) for step in passes)
     return tuple(step for step in found if step is not None)
 
@@ -284,5 +291,5 @@ def _device(name: str | None) -> Device:
     return msgspec.structs.replace(device, precisions=free)
 
 
-def _model_name(model: Any) -> str:
-    return Path(model).stem if isinstance(model, str | os.PathLike) else str(model.name)
+def _model_name(model: object) -> str:
+    return Path(model).stem if isinstance(model, str | os.PathLike) else str(getattr(model, "name", "model"))

@@ -45,7 +45,7 @@ class Options:
     max_drop: float = 0.01
     metric: str | ScoreFunction | None = None
     loss: str | LossFunction | None = None
-    custom_objects: str | Mapping[str, Any] | None = None
+    custom_objects: str | Mapping[str, object] | None = None
     input_shape: InputShape | None = None
     trust_model: bool = False
     seed: int = 0

@@ -42,6 +42,14 @@ class Tensor(Protocol):
     def name(self) -> str:
         """Name in the graph."""
 
+    def __add__(self, other: object) -> Tensor: ...
+
+    def __sub__(self, other: object) -> Tensor: ...
+
+    def __mul__(self, other: object) -> Tensor: ...
+
+    def __rmul__(self, other: object) -> Tensor: ...
+
 
 class Variable(Tensor, Protocol):
     """A weight of a layer."""
@@ -91,6 +99,34 @@ class Layer(Protocol):
     @classmethod
     def from_config(cls, config: Config) -> Layer:
         """Build a layer from its configuration."""
+
+
+class ConnectedLayer(Layer, Protocol):
+    """A layer of Keras 2 in a functional model."""
+
+    @property
+    def input(self) -> Tensor:
+        """Symbolic input."""
+
+    @property
+    def input_shape(self) -> Sequence[int | None]:
+        """Shape of the input, with the batch."""
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the weights."""
+
+
+class BatchNorm(ConnectedLayer, Protocol):
+    """A BatchNormalization layer of Keras 2."""
+
+    axis: int | Sequence[int]
+    scale: bool
+    center: bool
+    epsilon: float
+    gamma: Variable
+    beta: Variable
+    moving_mean: Variable
+    moving_variance: Variable
 
 
 class Node(Protocol):

@@ -5,6 +5,7 @@ Han et al., "Deep Compression" (arXiv:1510.00149): prune, share weights, quantiz
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -20,7 +21,7 @@ from tflite_compress.support.notes import Note
 if TYPE_CHECKING:
     import numpy as np
 
-    from tflite_compress.models.keras_types import KerasModel, Layer
+    from tflite_compress.models.keras_types import KerasModel, Layer, Variable
 
 MIN_WEIGHTS = 256  # a table for fewer saves nothing
 
@@ -88,21 +89,22 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         return replace(model, network=clustered).with_fact(clusters).noting(*notes)
 
 
-def _trained(config: Cluster, context: Context, handle: KerasModel, chosen: frozenset[str]) -> Any:
+def _trained(config: Cluster, context: Context, handle: KerasModel, chosen: frozenset[str]) -> KerasModel:
     """Return a copy of the model with the chosen layers clustered and fine-tuned, without wrappers."""
     from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.passes.algorithms.finetune import Schedule, finetune
 
     copy = copied(handle)
     copy.trainable = True
-    wrappers: dict[str, tuple[Any, list[Any]]] = {}
+    wrappers: dict[str, tuple[Any, list[Variable]]] = {}
 
-    def wrapped(layer: Layer) -> Any:
+    def wrapped(layer: Layer) -> Layer:
         if layer.name not in chosen:
             return layer
         variables = list(layer.weights)  # before the wrapper replaces them by tensors
-        wrappers[layer.name] = (_wrapper(layer, config), variables)
-        return wrappers[layer.name][0]
+        wrapper: Layer = _wrapper(layer, config)
+        wrappers[layer.name] = (wrapper, variables)
+        return wrapper
 
     training = rebuild(copy, wrapped)
     schedule = Schedule.of(config.training)
@@ -131,14 +133,14 @@ def _wrapper(layer: Layer, config: Cluster) -> Any:
     return ClusterWeights(layer, config.clusters, init, config.preserve_sparsity, _by_channel(layer, config))
 
 
-def _by_channel(layer: Any, config: Cluster) -> bool:
+def _by_channel(layer: Layer, config: Cluster) -> bool:
     """Return True if the layer is clustered per channel: each channel has more weights than clusters."""
     kernel = layer.trainable_weights[0]
-    weights = int(kernel.shape.num_elements()) // int(kernel.shape[-1])
+    weights = math.prod(kernel.shape) // kernel.shape[-1]
     return config.per_channel and len(kernel.shape) == 4 and weights > config.clusters
 
 
-def _clustered(wrapper: Any, variables: list[Any]) -> list[np.ndarray]:
+def _clustered(wrapper: Any, variables: list[Variable]) -> list[np.ndarray]:
     """Return the weights of a layer, with shared values in clustered weights."""
     wrapper.update_clustered_weights_associations()
     shared = {}

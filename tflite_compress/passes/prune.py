@@ -32,7 +32,7 @@ from tflite_compress.support.notes import Note
 if TYPE_CHECKING:
     import numpy as np
 
-    from tflite_compress.models.keras_types import KerasModel, Layer
+    from tflite_compress.models.keras_types import KerasModel, Layer, Variable
 
 
 @register
@@ -103,7 +103,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         options = _tfmot_options(self, schedule.total_steps(len(train)))
         wrapper = tfmot().sparsity.keras.prune_low_magnitude
 
-        def wrapped(layer: Layer) -> Any:
+        def wrapped(layer: Layer) -> Layer:
             return wrapper(layer, **options) if layer.name in choice.names else layer
 
         copy = copied(network.handle)
@@ -141,13 +141,13 @@ def _is_wrapped(layer: Layer) -> bool:
     return type(layer).__name__ == "PruneLowMagnitude"
 
 
-def _tfmot_options(config: Prune, steps: int) -> dict[str, Any]:
+def _tfmot_options(config: Prune, steps: int) -> dict[str, object]:
     """Return the arguments of TF-MOT's ``prune_low_magnitude``."""
     from tflite_compress.support.backend import tfmot
 
     sparsity = tfmot().sparsity.keras
     frequency = min(config.frequency, max(1, steps // 10))
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     if config.pattern == "2:4":
         schedule = sparsity.ConstantSparsity(0.5, begin_step=0, frequency=frequency)
         return {"pruning_schedule": schedule, "sparsity_m_by_n": (2, 4)}
@@ -219,7 +219,7 @@ def _registry() -> Any:
     return PruneRegistry
 
 
-def _kernels(layer: Layer) -> list[Any]:
+def _kernels(layer: Layer) -> list[Variable]:
     """Return the weights of a built layer that TF-MOT can prune; empty if there are none."""
     registry = _registry()
     if not layer.weights or not registry.supports(layer):

@@ -175,7 +175,9 @@ def _kind(registry: Any, layer: Layer) -> str:
     return f"{kind} with {activation_name(layer)}" if registry.supports(layer) else kind
 
 
-def _annotated(model: KerasModel, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool) -> Any:
+def _annotated(
+    model: KerasModel, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool
+) -> KerasModel:
     """Return a copy with TF-MOT's wrappers around the chosen layers."""
     from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.support.backend import tfmot
@@ -193,7 +195,9 @@ def _annotated(model: KerasModel, chosen: frozenset[str], keep_zeros: bool, keep
         return quantization.quantize_annotate_layer(layer) if layer.name in chosen else layer
 
     with quantization.quantize_scope():
-        return quantization.quantize_apply(rebuild(copy, wrapped), _scheme(keep_zeros, keep_clusters))
+        scheme = _scheme(keep_zeros, keep_clusters)
+        annotated: KerasModel = quantization.quantize_apply(rebuild(copy, wrapped), scheme)
+        return annotated
 
 
 def _fused(model: KerasModel) -> dict[str, str]:
@@ -255,13 +259,14 @@ def _default_registry() -> Any:
     return default_8bit_quantize_registry.Default8BitQuantizeRegistry()
 
 
-def _without_cluster_variables(model: KerasModel) -> Any:
+def _without_cluster_variables(model: KerasModel) -> KerasModel:
     """Return the model with shared values in its kernels, without the variables for training them."""
     from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve import (
         cluster_utils,
     )
 
-    return cluster_utils.strip_clustering_cqat(model)
+    stripped: KerasModel = cluster_utils.strip_clustering_cqat(model)
+    return stripped
 
 
 def _put_zeros_back(trained: KerasModel, before: KerasModel) -> None:

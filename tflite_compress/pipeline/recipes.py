@@ -57,7 +57,7 @@ def load_recipe(name: str) -> Recipe:
     return check_recipe(recipe_from(read_toml(path), str(path)), str(path))
 
 
-def recipe_from(values: Mapping[str, Any], where: str) -> Recipe:
+def recipe_from(values: Mapping[str, object], where: str) -> Recipe:
     """Check plain values, as a TOML or JSON file has them, against the settings of the passes they name.
 
     Args:
@@ -92,7 +92,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Tables(msgspec.Struct, frozen=True):
     """The passes of a recipe, unchecked."""
 
-    passes: tuple[dict[str, Any], ...]
+    passes: tuple[Overrides, ...]
 
 
 def all_recipes() -> list[Recipe]:
@@ -112,7 +112,7 @@ def override(recipe: Recipe, overrides: Overrides, where: str = "command line") 
         UsageError: No pass has such a key.
         ConfigError: A value is of the wrong type or out of range.
     """
-    values: list[dict[str, Any]] = [msgspec.to_builtins(p) for p in recipe.passes]
+    values: list[Overrides] = [msgspec.to_builtins(p) for p in recipe.passes]
     for key, value in overrides.items():
         pass_part, _, name = key.replace("-", "_").rpartition(".")
         tables = [table for v in values for path, table in _tables(v) if name in table and pass_part in path]
@@ -200,7 +200,7 @@ def as_toml(recipe: Recipe) -> str:
     return tomli_w.dumps({"name": recipe.name, "summary": recipe.summary, "passes": passes})
 
 
-def _difference(values: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+def _difference(values: Overrides, usual: Overrides) -> Overrides:
     """Return what differs from the defaults, tables included."""
     found = {}
     for key, value in values.items():
@@ -267,7 +267,7 @@ def _require_conversion(recipe: Recipe, where: str, names: list[str]) -> None:
         )
 
 
-def _tables(values: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+def _tables(values: Overrides) -> Iterator[tuple[tuple[str, ...], Overrides]]:
     """Yield a pass's settings and each table in them, with the names a user may put before a key."""
     tag = values["pass"]
     yield ("", tag), values
@@ -276,7 +276,7 @@ def _tables(values: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str,
             yield ("", tag, key, f"{tag}.{key}"), value
 
 
-def _as_wanted(value: Any, current: Any) -> Any:
+def _as_wanted(value: object, current: object) -> object:
     """Bring a command-line value to the kind of the setting it replaces."""
     if isinstance(current, list | tuple):
         return list(value) if isinstance(value, list | tuple) else [value]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tflite_compress.models.keras_types import Layer
+from tflite_compress.models.keras_types import ConnectedLayer, KerasModel, Layer
 from tflite_compress.passes.algorithms.fold import FOLDABLE
 
 STEPS = 127
@@ -16,7 +17,9 @@ STEPS = 127
 _KEEP_MEANS = "ZeroPadding2D ZeroPadding1D Dropout SpatialDropout2D AveragePooling2D GlobalAveragePooling2D"
 
 
-def input_means(model: Any, layers: list[Any], inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+def input_means(
+    model: KerasModel, layers: Sequence[ConnectedLayer], inputs: tuple[np.ndarray, ...]
+) -> dict[str, np.ndarray]:
     """Return the mean of each input channel of each layer over samples and positions."""
     from tflite_compress.support.backend import tf_keras
 
@@ -30,7 +33,7 @@ def input_means(model: Any, layers: list[Any], inputs: tuple[np.ndarray, ...]) -
     }
 
 
-def analytic_means(model: Any) -> dict[str, np.ndarray]:
+def analytic_means(model: KerasModel) -> dict[str, np.ndarray]:
     """Mean of each input channel of layers behind a BatchNorm, with or without a ReLU between.
 
     A BatchNorm's outputs have mean beta and deviation gamma; of a Gaussian rectified, the mean is

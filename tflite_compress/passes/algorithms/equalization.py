@@ -37,7 +37,7 @@ class Pair:
     between: tuple[str, ...]
 
 
-def equalizable(model: Any) -> list[Pair]:
+def equalizable(model: KerasModel) -> list[Pair]:
     """Return the pairs of layers with only positively homogeneous layers in between and no other reader."""
     from tflite_compress.models.wiring import wiring
 

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from tflite_compress.support.progress import Advance
 from tflite_compress.support.references import reference_name, resolve_reference
 
 if TYPE_CHECKING:
+    from tflite_compress.models.keras_types import Tensor
     from tflite_compress.passes.training import Training
 
 
@@ -68,7 +69,7 @@ def finetune(
     context: Context,
     schedule: Schedule,
     title: str,
-    callbacks: list[Any],
+    callbacks: Sequence[object],
     key: str,
     keep_checkpoint: bool = False,
 ) -> None:
@@ -164,7 +165,7 @@ def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
             yield given if ":" in loss else _shaped_like(given, teacher)
 
 
-def training_losses(context: Context) -> list[Any]:
+def training_losses(context: Context) -> list[LossFunction]:
     """Return one Keras loss per output: the user's loss, or the default loss of the output's head."""
     reference = context.reference
     if reference.loss is not None:
@@ -173,18 +174,20 @@ def training_losses(context: Context) -> list[Any]:
     return [_head_loss(head, float(np.var(teacher))) for head, teacher in pairs]
 
 
-def _user_loss(name: str | LossFunction) -> Any:
+def _user_loss(name: str | LossFunction) -> LossFunction:
     if not isinstance(name, str):
         return name
     if ":" in name:
-        return resolve_reference(name, "--loss")
+        named: LossFunction = resolve_reference(name, "--loss")
+        return named
     try:
-        return tf_keras().losses.get(name)
+        known: LossFunction = tf_keras().losses.get(name)
     except ValueError as error:
         raise DataError(f"--loss={name}: unknown", "Use a Keras loss name or module:function.") from error
+    return known
 
 
-def _head_loss(head: Head, variance: float) -> Callable[[Any, Any], Any]:
+def _head_loss(head: Head, variance: float) -> LossFunction:
     losses = tf_keras().losses
     if head.task == "classification":
         return losses.CategoricalCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
@@ -192,7 +195,7 @@ def _head_loss(head: Head, variance: float) -> Callable[[Any, Any], Any]:
         return losses.BinaryCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
     scale = 1.0 / max(variance, 1e-12)  # one learning rate then suits targets of any size
 
-    def scaled_mse(target: Any, predicted: Any) -> Any:
+    def scaled_mse(target: Tensor, predicted: Tensor) -> object:
         tf = tensorflow()
         return tf.reduce_mean(tf.square(target - predicted), axis=-1) * scale
 
@@ -216,7 +219,7 @@ def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return labels.reshape(outputs.shape).astype(np.float32)
 
 
-def _ticker(advance: Advance) -> Any:
+def _ticker(advance: Advance) -> object:
     """Return a Keras callback that advances the progress bar and stops a training that diverges."""
 
     class Ticker(tf_keras().callbacks.Callback):  # type: ignore[misc]

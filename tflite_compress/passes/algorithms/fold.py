@@ -6,20 +6,20 @@ Source: Jacob et al., arXiv:1712.05877, section 3.2.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from tflite_compress.models.copying import rebuild, weighted_layers
-from tflite_compress.models.keras_types import Layer
+from tflite_compress.models.keras_types import BatchNorm, KerasModel, Layer, Tensor
 from tflite_compress.models.wiring import wiring
 from tflite_compress.support.backend import tf_keras
 
 FOLDABLE = ("Conv1D", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "Dense")
 
 
-def without_batchnorm(model: Any) -> Any:
-    """A copy of a tf_keras model with BatchNorm made part of the layers before it, where it can be.
+def without_batchnorm(model: KerasModel) -> KerasModel:
+    """Return a copy of a tf_keras model with BatchNorm folded into the layers before it, where possible.
 
     Args:
         model: A flat functional tf_keras model; stays as it is.
@@ -27,7 +27,7 @@ def without_batchnorm(model: Any) -> Any:
     pairs = foldable(model)
     into = {norm: before for before, norm in pairs.items()}
 
-    def stand_in(layer: Any) -> Any:
+    def stand_in(layer: Layer) -> Layer:
         if layer.name in into:
             return _through()(name=layer.name)
         if layer.name in pairs:
@@ -45,7 +45,7 @@ def without_batchnorm(model: Any) -> Any:
     return result
 
 
-def _copy(layer: Any) -> Any:
+def _copy(layer: Layer) -> Layer:
     """Return a new layer with the same configuration, which has a single output in the new model."""
     if type(layer).__name__ == "Lambda":
         return layer
@@ -58,17 +58,17 @@ def _copy(layer: Any) -> Any:
 
 
 @functools.cache
-def _through() -> Any:
+def _through() -> Callable[..., Layer]:
     """Return a layer that replaces a folded BatchNorm and returns its input."""
 
     class Through(tf_keras().layers.Layer):  # type: ignore[misc]
-        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        def call(self, inputs: Tensor, training: object = None, mask: object = None) -> Tensor:
             return inputs
 
     return Through
 
 
-def foldable(model: Any) -> dict[str, str]:
+def foldable(model: KerasModel) -> dict[str, str]:
     """Return the BatchNorm layers that can be folded, by the name of the layer they are folded into."""
     wires = wiring(model)
     found = {}
@@ -83,13 +83,13 @@ def foldable(model: Any) -> dict[str, str]:
     return found
 
 
-def _over_channels(norm: Any) -> bool:
-    axis = norm.axis[0] if isinstance(norm.axis, list | tuple) or hasattr(norm.axis, "__len__") else norm.axis
+def _over_channels(norm: BatchNorm) -> bool:
+    axis = norm.axis if isinstance(norm.axis, int) else norm.axis[0]
     shape = norm.input_shape
     return bool(axis in (-1, len(shape) - 1))
 
 
-def folded_weights(layer: Any, norm: Any) -> list[np.ndarray]:
+def folded_weights(layer: Layer, norm: BatchNorm) -> list[np.ndarray]:
     """Return kernel and bias that compute layer and BatchNorm together."""
     kernel, *bias = layer.get_weights()
     width = norm.moving_mean.shape[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from tflite_compress.models.keras_types import Layer
+from tflite_compress.models.keras_types import ConnectedLayer, KerasModel, Layer, Tensor, Variable
 from tflite_compress.passes.algorithms.bias_correction import scale_axes
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Grid:
         return np.asarray(np.clip(steps, -self.max_step, self.max_step), np.float32)
 
 
-def step_grid(layer: Any, bits: int, per_channel: bool) -> Grid:
+def step_grid(layer: Layer, bits: int, per_channel: bool) -> Grid:
     """Return the grid of a layer's kernel.
 
     Step sizes equal the converter's. 4-bit weights are clipped at the threshold with the smallest error.
@@ -65,7 +65,9 @@ def step_grid(layer: Any, bits: int, per_channel: bool) -> Grid:
     return Grid(best / max_step, max_step)
 
 
-def values_of(model: Any, layer: Any, inputs: tuple[np.ndarray, ...], outputs: bool) -> np.ndarray:
+def values_of(
+    model: KerasModel, layer: ConnectedLayer, inputs: tuple[np.ndarray, ...], outputs: bool
+) -> np.ndarray:
     """Return the inputs or outputs of a layer on the calibration samples, without its activation."""
     from tflite_compress.support.backend import tf_keras
 
@@ -80,16 +82,17 @@ def values_of(model: Any, layer: Any, inputs: tuple[np.ndarray, ...], outputs: b
     return np.concatenate(parts)
 
 
-def _linear(layer: Any) -> Any:
+def _linear(layer: ConnectedLayer) -> ConnectedLayer:
     """Return a copy of the layer without its activation."""
-    copy = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+    config = {**layer.get_config(), "activation": "linear"}
+    copy = cast("ConnectedLayer", type(layer).from_config(config))
     copy.build(layer.input_shape)
     copy.set_weights(layer.get_weights())
     return copy
 
 
 def learn(
-    layer: Layer,
+    layer: ConnectedLayer,
     grid: Grid,
     given: np.ndarray,
     wanted: np.ndarray,
@@ -134,16 +137,17 @@ def _inverse(share: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(inner / (1 - inner)))
 
 
-def _rectified(choice: Any) -> Any:
+def _rectified(choice: Variable) -> Tensor:
     from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
-    return tf.clip_by_value(tf.sigmoid(choice) * STRETCH + ZETA, 0.0, 1.0)
+    share: Tensor = tf.clip_by_value(tf.sigmoid(choice) * STRETCH + ZETA, 0.0, 1.0)
+    return share
 
 
 def _step(
-    linear: Any, choice: Any, below: np.ndarray, grid: Grid, size: float, config: AdaRound
-) -> Callable[..., Any]:
+    linear: ConnectedLayer, choice: Variable, below: np.ndarray, grid: Grid, size: float, config: AdaRound
+) -> Callable[..., None]:
     """One gradient step on the rounding of a layer (equations 21 to 25)."""
     from tflite_compress.support.backend import tensorflow, tf_keras
 
@@ -154,14 +158,14 @@ def _step(
     scale = tf.constant(grid.scale, tf.float32)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def step(given: Any, wanted: Any, beta: Any, pushed: Any) -> None:
+    def step(given: Tensor, wanted: Tensor, beta: Tensor, pushed: Tensor) -> None:
         with tf.GradientTape() as tape:
             up = _rectified(choice)
             steps = tf.clip_by_value(below + up, -float(grid.max_step), float(grid.max_step))
             setattr(linear, name, steps * scale)  # as TF-MOT's wrappers do: a tensor for the variable
-            error = tf.reduce_mean(tf.square(linear.call(given) - wanted)) / size
+            error = tf.reduce_mean(tf.square(tf.subtract(linear.call(given), wanted))) / size
             undecided = tf.reduce_mean(1 - tf.pow(tf.abs(2 * up - 1), beta))
             loss = error + pushed * REGULARIZATION * undecided
         optimizer.apply_gradients([(tape.gradient(loss, choice), choice)])
 
-    return cast("Callable[..., Any]", step)
+    return cast("Callable[..., None]", step)
