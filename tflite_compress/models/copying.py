@@ -100,6 +100,8 @@ def _by_name(call: Call, stand_in: Layer) -> tuple[tuple[object, ...], Config]:
     parameters = inspect.signature(call.layer.call).parameters
     kwargs = dict(call.kwargs)
     kwargs.update(zip(list(parameters)[1:], call.args[1:], strict=False))
+    if not hasattr(stand_in, "call"):  # a function in place of a layer that is left out
+        return call.args[:1], kwargs
     takes_mask = "mask" in inspect.signature(stand_in.call).parameters
     first = call.args[0]
     if (

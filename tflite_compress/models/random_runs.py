@@ -54,7 +54,7 @@ def run_model(model: KerasModel, arrays: Sequence[object]) -> Arrays:
 def random_inputs(
     model: KerasModel, batch: int = 2, seed: int = 0, scale: int = 1, whole: bool = False
 ) -> Arrays:
-    """Return random arrays for a tf_keras model: unit normal for float inputs, 0 or 1 for integers.
+    """Return random arrays for a Keras 2 or Keras 3 model: unit normal for float inputs, 0 or 1 for integers.
 
     Args:
         model: The model.
@@ -67,10 +67,11 @@ def random_inputs(
     arrays = []
     for tensor in model.inputs:
         shape = [tensor.shape[0] or batch, *probe_shape(tuple(tensor.shape[1:]), scale)]
-        if tensor.dtype.is_floating and not whole:
-            arrays.append(rng.standard_normal(shape).astype(tensor.dtype.as_numpy_dtype))
+        dtype = tensorflow().as_dtype(tensor.dtype)  # Keras 3 names types by strings
+        if dtype.is_floating and not whole:
+            arrays.append(rng.standard_normal(shape).astype(dtype.as_numpy_dtype))
         else:
-            arrays.append(rng.integers(0, 2, shape).astype(tensor.dtype.as_numpy_dtype))
+            arrays.append(rng.integers(0, 2, shape).astype(dtype.as_numpy_dtype))
     return arrays
 
 
