@@ -33,7 +33,7 @@ def check_npu(evidence: Evidence, device: Device) -> list[Finding]:
     part = f"{share.value:.0%} of operators" if share else "the model"
     memory = f", {sram.value:,.0f} bytes of SRAM" if sram else ""
     text = f"{compiled.runtime}: {part} on the NPU{memory}"
-    left = "; ".join(compiled.notes[:MAX_NAMED]) or None
+    left = "; ".join(note.text for note in compiled.notes[:MAX_NAMED]) or None
     return [
         Finding("NPU", True if share is None or share.value == 1 else None, text, left, measurement=share)
     ]

@@ -48,7 +48,7 @@ class Network:
         inputs: Inputs, in the order of every tuple of input arrays.
         outputs: Outputs, in the order of every tuple of output arrays.
         editable: True for a flat functional tf_keras model, which training passes can rebuild.
-        why_not_editable: Why the model is not editable, for the error message.
+        why_not_editable: Why the model is not editable, for the error message; None if it is.
         with_rounding: The tf_keras model with simulated int8 rounding and trained ranges that the model was
             loaded from; None if there is none.
     """
@@ -58,7 +58,7 @@ class Network:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     editable: bool = False
-    why_not_editable: str = ""
+    why_not_editable: str | None = None
     with_rounding: Any = None
 
     @property
@@ -124,14 +124,14 @@ def _default_batch_size(arrays: tuple[np.ndarray, ...]) -> int:
     return int(np.clip(BATCH_BYTES // max(1, sample), 1, 256))
 
 
-def keras_network(model: KerasModel, name: str, editable: bool, why_not: str = "") -> Network:
+def keras_network(model: KerasModel, name: str, editable: bool, why_not: str | None = None) -> Network:
     """Describe the inputs and outputs of a Keras 2 or Keras 3 model.
 
     Args:
         model: A functional model, or a subclassed one that was called or built.
         name: Name of the network.
         editable: True for a flat functional tf_keras model.
-        why_not: Why it is not editable.
+        why_not: Why it is not editable; None if it is.
 
     Raises:
         ModelError: The model is subclassed and has no known input shape.

@@ -10,6 +10,7 @@ from tflite_compress.checking.verdict import Finding, Verdict
 from tflite_compress.runtimes.compare import Comparison, OutputDifference
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.notes import note_record
 from tflite_compress.support.terminal import console, grid
 
 _MARKS = {True: "[green]yes[/green]", False: "[red]no[/red]", None: "?"}
@@ -64,7 +65,7 @@ def print_comparisons(comparisons: list[Comparison]) -> None:
             table.add_row(c.runtime, _MARKS[False], "", str(c.result))
             continue
         figures = [f"{found.name}: {found}" for found in c.result.measurements]
-        lines = [c.result.runtime, *figures, *c.result.notes]
+        lines = [c.result.runtime, *figures, *(note.text for note in c.result.notes)]
         gaps = "\n".join(_describe_difference(d) for d in c.differences)
         table.add_row(c.runtime, _MARKS[c.is_same] if c.differences else "", gaps, "\n".join(lines))
     console().print(table)
@@ -113,7 +114,7 @@ def comparisons_as_json(comparisons: list[Comparison]) -> str:
         else:
             row["version"] = c.result.runtime
             row["costs"] = [found.as_json() for found in c.result.measurements]
-            row["notes"] = list(c.result.notes)
+            row["notes"] = [note_record(note) for note in c.result.notes]
             if c.difference is not None:
                 row["against"], row["largest_difference"] = c.difference.baseline, c.difference.value
                 row["tolerance"] = c.difference.tolerance

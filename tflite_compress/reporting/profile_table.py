@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import msgspec
-
 from tflite_compress.reporting.timing_table import number
+from tflite_compress.support.notes import note_record
 from tflite_compress.support.terminal import console, grid
 from tflite_compress.timing.profile import OperatorTime, Profile
 
@@ -47,5 +46,5 @@ def _cells(row: OperatorTime, total_ms: float) -> list[str]:
 
 def profile_record(found: Profile) -> dict[str, object]:
     """Everything as plain data."""
-    notes = [msgspec.to_builtins(note) for note in found.notes]
+    notes = [note_record(note) for note in found.notes]
     return {"schema": SCHEMA, "kind": "measured", **asdict(found), "notes": notes}

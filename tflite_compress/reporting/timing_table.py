@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from tflite_compress.support.notes import note_record
 from tflite_compress.support.terminal import console, grid
 from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
 from tflite_compress.timing.interleaved import Timing
@@ -43,7 +44,7 @@ def print_benchmark(found: Benchmark) -> None:
             table.add_row(*cells, t.refusal or "")
         out.print(table)
     for note in found.notes:
-        out.print(f"note: {_shortened(note, letters)}", markup=False)
+        out.print(f"note: {_shortened(note.text, letters)}", markup=False)
 
 
 def _timings(found: Benchmark, letters: dict[str, str]) -> Table:
@@ -125,7 +126,7 @@ def benchmark_record(found: Benchmark) -> dict[str, object]:
             for t in found.throughputs
         ],
         "call_overhead_ms": found.overhead_ms,
-        "notes": list(found.notes),
+        "notes": [note_record(note) for note in found.notes],
     }
 
 

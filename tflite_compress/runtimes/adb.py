@@ -22,6 +22,7 @@ from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import last_line
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import CompressError, UsageError
+from tflite_compress.support.notes import Note
 
 Delegate = Literal["cpu", "gpu", "nnapi"]
 DELEGATES: tuple[Delegate, ...] = ("cpu", "gpu", "nnapi")
@@ -248,9 +249,10 @@ def _answer(timing: Timing, log: str, delegate: Delegate, threads: int, adb: Seq
     if timing.delegated:
         taken, all_ = timing.delegated
         costs.append(Measurement("operators delegated", taken / max(1, all_), "share", "measured", how))
-        notes.append(f"{taken} of {all_} operators run on the delegate")
+        notes.append(Note("operators-delegated", f"{taken} of {all_} operators run on the delegate"))
     if delegate != "cpu" and (
         timing.delegated is None or "will not be executed by the delegate" in log or "Falling back" in log
     ):
-        notes.append(f"the {delegate} delegate may have refused the model: the phone's CPU may have run it")
+        text = f"the {delegate} delegate may have refused the model: the phone's CPU may have run it"
+        notes.append(Note("delegate-refused", text, "warning"))
     return RunResult(f"benchmark_model over adb ({delegate})", None, tuple(costs), tuple(notes))

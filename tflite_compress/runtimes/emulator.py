@@ -28,6 +28,7 @@ from tflite_compress.runtimes.isolated import (
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.runtimes.runner_reply import read_runner_reply
 from tflite_compress.support.errors import UsageError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 
 VERSION = "1"
@@ -104,7 +105,8 @@ def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
         done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
         reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT", content)
     where = reply.where
-    note = f"emulated {CPU} ({where.machine}); its time says nothing about a device"
+    text = f"emulated {CPU} ({where.machine}); its time says nothing about a device"
+    note = Note("emulated", text)
     cost = Measurement("load", reply.load_ms, "ms", "simulated", "emulated, not the device's")
     return RunResult(f"{where.runtime} on {where.machine}", outputs, (cost,), (note,), sequence)
 

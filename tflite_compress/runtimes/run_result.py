@@ -9,6 +9,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from tflite_compress.support.notes import Note
+
 Kind = Literal["measured", "simulated", "estimated"]
 Arrays = tuple[np.ndarray, ...]
 
@@ -69,7 +71,7 @@ class RunResult:
     runtime: str
     outputs: Arrays | None
     measurements: tuple[Measurement, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     sequence: Arrays | None = None
 
     def measurement(self, name: str) -> Measurement | None:

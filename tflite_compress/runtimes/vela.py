@@ -18,6 +18,7 @@ from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import job_folder, last_line, run_child
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError, UsageError
+from tflite_compress.support.notes import Note
 
 ACCELERATORS = (
     "ethos-u55-32",
@@ -124,7 +125,8 @@ def _answer(row: dict[str, str], text: str, compiled: bytes, accelerator: str) -
     share = read_npu_share(text)
     if share is not None:
         costs.append(Measurement("operators on the NPU", share, "share", "measured", "counted by Vela"))
-    return RunResult(name, None, tuple(costs), list_cpu_operators(text))
+    notes = tuple(Note("operator-on-cpu", line) for line in list_cpu_operators(text))
+    return RunResult(name, None, tuple(costs), notes)
 
 
 def read_npu_share(text: str) -> float | None:

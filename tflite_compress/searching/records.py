@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from tflite_compress.support.notes import NoteRecord
+
 Files = dict[str, bytes]
 Values = dict[str, Any]  # a point: a number or a name per parameter
 
@@ -122,4 +124,4 @@ class SearchRecord(TypedDict):
     sensitivity: dict[str, Any]
     front: list[FrontPoint]
     trials: list[TrialRecord]
-    notes: list[str]
+    notes: list[NoteRecord]

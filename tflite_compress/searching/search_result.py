@@ -16,6 +16,7 @@ from tflite_compress.searching.space import Space
 from tflite_compress.searching.stages import Candidate, Goal, choose_point, pareto_front
 from tflite_compress.searching.study import Study
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.support.notes import Note, note_record
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.staging import MANIFEST, write_file
 
@@ -84,7 +85,7 @@ def conclude(
     """Verify the front, choose, and write everything into ``staging``."""
     ended, waiting = study.candidates()
     stored = [c for c in (*ended, *waiting) if (working / "trials" / f"{c.trial:04d}").is_dir()]
-    notes: list[str] = []
+    notes: list[Note] = []
     best, files, checks = _verified(pareto_front(goal, stored), goal, slot, working, notes, progress)
     pick = choose_point(goal, best)
     points = []
@@ -95,7 +96,7 @@ def conclude(
         points.append(_point(candidate, files[candidate.trial], checks[candidate.trial], folder, pick, goal))
     if pick is not None:
         bundle, why_none = slot.call("bundle", files[pick.trial]).result()
-        notes += [f"no bundle: {why_none}"] if why_none else []
+        notes += [Note("no-bundle", f"no bundle: {why_none}", "warning")] if why_none else []
         for name, content in _listed({**files[pick.trial], **bundle}).items():
             write_file(staging / "chosen" / name, content)
     record: SearchRecord = {
@@ -110,14 +111,14 @@ def conclude(
         "sensitivity": as_json(space),
         "front": points,
         "trials": study.records(),
-        "notes": [*notes, *_notes(study.records(), points)],
+        "notes": [note_record(note) for note in (*notes, *_notes(study.records(), points))],
     }
     _write(staging, record)
     return SearchResult(target, record)
 
 
 def _verified(
-    best: list[Candidate], goal: Goal, slot: Slot, working: Path, notes: list[str], progress: Progress
+    best: list[Candidate], goal: Goal, slot: Slot, working: Path, notes: list[Note], progress: Progress
 ) -> tuple[list[Candidate], dict[int, Files], dict[int, Check]]:
     """Return the points whose files gave the recorded results again, with latencies timed interleaved."""
     files = {c.trial: _read(working / "trials" / f"{c.trial:04d}") for c in best}
@@ -128,9 +129,8 @@ def _verified(
     for candidate in best:
         check = checks[candidate.trial]
         if not check["same"] or not check["fits"]:
-            notes.append(
-                f"trial {candidate.trial} is left out: its file did not reproduce the recorded results"
-            )
+            text = f"trial {candidate.trial} is left out: its file did not reproduce the recorded results"
+            notes.append(Note("not-reproduced", text, "warning"))
             continue
         figures = dict(candidate.last.figures)
         report = decode_report(files[candidate.trial]["report.json"])
@@ -166,19 +166,20 @@ def _point(
     }
 
 
-def _notes(trials: list[TrialRecord], points: list[FrontPoint]) -> list[str]:
+def _notes(trials: list[TrialRecord], points: list[FrontPoint]) -> list[Note]:
     """Return the number of trials by how they ended, and the bias of the front."""
     counts: dict[str, int] = {}
     for trial in trials:
         word = trial["ended"] or "unfinished"
         counts[word] = counts.get(word, 0) + 1
     shown = ", ".join(f"{count} {word}" for word, count in sorted(counts.items(), key=lambda kv: -kv[1]))
-    notes = [f"{len(trials)} trials: {shown}"]
+    notes = [Note("trials-ended", f"{len(trials)} trials: {shown}")]
     if points:
-        notes.append(
+        text = (
             f"the front is the best of {len(trials)} trials on the same evaluation samples: expect a "
             "slightly larger drop on new data"
         )
+        notes.append(Note("selection-bias", text))
     return notes
 
 

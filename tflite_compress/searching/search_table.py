@@ -38,7 +38,7 @@ def print_search(result: SearchResult) -> None:
             highlight=False,
         )
     for note in record["notes"]:
-        out.print(f"note: {note}", markup=False, highlight=False)
+        out.print(f"note: {note['text']}", markup=False, highlight=False)
     if result.tflite is not None:
         out.print(
             f"chosen: {_short(result.tflite)}; plot: {_short(result.folder / 'pareto.svg')}", markup=False

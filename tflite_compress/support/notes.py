@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypedDict
 
 import msgspec
 
@@ -22,6 +22,19 @@ class Note(msgspec.Struct, frozen=True):
     code: str
     text: str
     severity: Severity = "info"
+
+
+class NoteRecord(TypedDict):
+    """A note as plain data; see :class:`Note`."""
+
+    code: str
+    text: str
+    severity: Severity
+
+
+def note_record(note: Note) -> NoteRecord:
+    """Return a note as plain data, with all its fields."""
+    return {"code": note.code, "text": note.text, "severity": note.severity}
 
 
 def unique_notes(*groups: tuple[Note, ...]) -> tuple[Note, ...]:

@@ -13,6 +13,7 @@ from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.support.errors import ModelError, UsageError, closest
 from tflite_compress.support.input_shape import InputShape
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.timing.interleaved import Contender, Kernels, Timing, time_contenders
 from tflite_compress.timing.machine import machine_name
@@ -79,7 +80,7 @@ class Benchmark:
     comparisons: tuple[TimeRatio, ...] = ()
     throughputs: tuple[Throughput, ...] = ()
     overhead_ms: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __repr__(self) -> str:
         rows = [f"{name[-60:]}: {median.value:.4g} ms" for name, median in self._medians()]
@@ -216,17 +217,20 @@ def _kind(mine: Contender, its: Contender) -> Literal["file", "delegate", "threa
     return "threads" if mine.kernels == its.kernels and mine.threads > its.threads else None
 
 
-def _notes(timings: Sequence[Timing], overhead_ms: float | None) -> list[str]:
+def _notes(timings: Sequence[Timing], overhead_ms: float | None) -> list[Note]:
+    falling = "run times were still falling after the warm-up; increase seconds"
     notes = [
-        f"{describe_contender(t.contender)}: run times were still falling after the warm-up; increase seconds"
+        Note("not-steady", f"{describe_contender(t.contender)}: {falling}", "warning")
         for t in timings
         if not t.is_steady
     ]
     if any(t.contender.kernels == "tflm" for t in timings):
-        notes.append("TFLite Micro's reference kernels on this machine: compare files, not devices")
+        text = "TFLite Micro's reference kernels on this machine: compare files, not devices"
+        notes.append(Note("reference-kernels", text))
     quickest = min((t.summary.median_ms.value for t in timings), default=0.0)
     if overhead_ms and quickest and overhead_ms > MAX_OVERHEAD_SHARE * quickest:
-        notes.append(f"the call from Python takes {overhead_ms * 1000:.2f} us of each run")
+        text = f"the call from Python takes {overhead_ms * 1000:.2f} us of each run"
+        notes.append(Note("call-overhead", text))
     return notes
 
 

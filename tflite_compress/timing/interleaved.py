@@ -19,6 +19,7 @@ from tflite_compress.runtimes.arena import estimate_arena
 from tflite_compress.runtimes.refusals import RuntimeName, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.timing.machine import cpu_seconds, find_disturbances, measure_spin
 from tflite_compress.timing.stats import Summary, has_settled, summarize
@@ -91,7 +92,7 @@ class _Run:
 
 def time_contenders(
     contenders: Sequence[Contender], seconds: float, progress: Progress, processes: int = PROCESSES
-) -> tuple[list[Timing | ModelError], tuple[str, ...]]:
+) -> tuple[list[Timing | ModelError], tuple[Note, ...]]:
     """Time contenders interleaved.
 
     Each contender runs in several processes, one after the other. One process of every contender is alive

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tflite_compress.support.notes import Note
 from tflite_compress.timing.timing_worker import memory_bytes
 
 BUSY_SHARE = 0.15
@@ -61,7 +62,7 @@ def measure_spin(seconds: float = 0.2) -> np.ndarray:
     return np.asarray(found)
 
 
-def find_disturbances(spins: np.ndarray, others_cpus: float | None) -> tuple[str, ...]:
+def find_disturbances(spins: np.ndarray, others_cpus: float | None) -> tuple[Note, ...]:
     """Describe what makes timings on this machine less reliable.
 
     Args:
@@ -71,13 +72,16 @@ def find_disturbances(spins: np.ndarray, others_cpus: float | None) -> tuple[str
     notes = []
     cores = len(os.sched_getaffinity(0))
     if others_cpus is not None and others_cpus > BUSY_SHARE * cores:
-        notes.append(f"other processes kept {others_cpus:.1f} of {cores} cores busy during the measurement")
+        text = f"other processes kept {others_cpus:.1f} of {cores} cores busy during the measurement"
+        notes.append(Note("machine-busy", text, "warning"))
     p90 = float(np.percentile(spins, 90) / np.percentile(spins, 10))
     if p90 > UNEVEN:
-        notes.append(f"the speed of the processor varied by up to {p90:.1f}x during the measurement")
+        text = f"the speed of the processor varied by up to {p90:.1f}x during the measurement"
+        notes.append(Note("speed-varied", text, "warning"))
     governors = {p.read_text(encoding="utf-8").strip() for p in _governors()}
     if governors - {"performance"}:
-        notes.append(f"the processor changes its clock frequency (governor: {', '.join(sorted(governors))})")
+        text = f"the processor changes its clock frequency (governor: {', '.join(sorted(governors))})"
+        notes.append(Note("clock-changes", text, "warning"))
     return tuple(notes)
 
 
