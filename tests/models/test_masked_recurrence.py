@@ -89,6 +89,28 @@ def test_pooling_and_attention_use_the_mask(keras, tokens):
     np.testing.assert_allclose(made, expected, atol=TOLERANCE)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("causal", [False, True])
+def test_masked_attention_keeps_its_scores_in_int8(keras, tokens, causal):
+    def heads(h):
+        attended = keras.layers.MultiHeadAttention(2, 3)(h, h, use_causal_mask=causal)
+        return keras.layers.Flatten()(attended)
+
+    network, some = embedded(keras, heads), tokens[:13]
+    expected = network.predict((some,))[0]
+    bounded = unrolled(network)
+    np.testing.assert_allclose(bounded.predict((some,))[0], expected, atol=2e-4)
+    content, _ = convert_network(bounded, ConverterSettings("int8"), (some,), lambda n: None)
+    made = predict(content, (some,), *network.tensor_names, workers=1)[0]
+    assert np.abs(made - expected).max() < 0.05 * np.ptp(expected)
+
+
+def test_attention_without_a_mask_is_unchanged(keras):
+    read = keras.Input((STEPS, 3))
+    network = load_model(keras.Model(read, keras.layers.MultiHeadAttention(2, 3)(read, read))).network
+    assert unrolled(network) is network
+
+
 def test_a_mask_that_stays_a_loop_is_named(keras, tokens):
     network = embedded(keras, lambda h: keras.layers.LSTM(4, return_state=True, name="encode")(h)[1])
     with pytest.raises(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tflite_compress.models.bounded_softmax import with_bounded_scores
 from tflite_compress.models.copying import copied
 from tflite_compress.models.keras_types import Config, Layer
 from tflite_compress.models.masked_recurrence import with_explicit_masks
@@ -19,7 +20,7 @@ def unrolled(network: Network) -> Network:
     The converter makes a loop of a layer that is not unrolled, and crashes when it calibrates a loop. LSTM
     layers become one fused operator and are not changed. Layers with more than 128 steps are not changed.
     """
-    network = with_explicit_masks(network)
+    network = with_bounded_scores(with_explicit_masks(network))
     if not network.editable or not any(_unrollable(layer) for layer in network.handle.layers):
         return network
     handle = copied(network.handle, lambda layer: _unroll_change(layer) if _unrollable(layer) else {})
