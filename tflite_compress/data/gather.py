@@ -139,7 +139,8 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
             "data cannot be combined with train or calibrate",
             "Give one source as data, or separate sources for training, calibration and evaluation.",
         )
-    options = ReadOptions(network.inputs[0], spec.preprocess, spec.resize)
+    names = tuple(tensor.name for tensor in network.inputs)
+    options = ReadOptions(network.inputs[0], spec.preprocess, spec.resize, input_names=names)
 
     def load(source: DataSource) -> dict[str, Samples]:
         found: dict[str, RawData] = read(source, options)

@@ -127,6 +127,10 @@ def _in_order(values: ArrayGroup, specs: tuple[TensorSpec, ...], origin: str, wh
             f"{origin}: one {what} array for a model with {len(specs)} {what}s",
             f"Give them by name: {', '.join(s.name for s in specs)}.",
         )
+    if isinstance(values, tuple | list) and len(values) == 1:  # [x] for the only input
+        rank = len(specs[0].shape)
+        if hasattr(values[0], "__array__") and np.ndim(values[0]) >= (rank if what == "input" else 1):
+            return [np.asarray(values[0])]
     return [np.asarray(values)]
 
 

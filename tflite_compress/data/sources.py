@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, SupportsInt, cast
@@ -13,6 +13,7 @@ from tflite_compress.data.images import read_images
 from tflite_compress.data.npz import read_npz
 from tflite_compress.data.samples import ArrayGroup, RawData
 from tflite_compress.data.spool import Rows, map_blocks
+from tflite_compress.data.structures import gather_items, inputs_and_labels
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.notes import Note
@@ -65,13 +66,15 @@ class ReadOptions:
             samples of an input, as a callable or as ``module:function``. It returns an array with the same
             number of samples.
         resize: Resize images to the model's input. Otherwise other sizes are an error.
-        limit: Maximum number of samples read from a ``tf.data.Dataset``.
+        limit: Maximum number of samples read from a ``tf.data.Dataset`` or a generator.
+        input_names: Names of the model's inputs; empty for a model with one.
     """
 
     input: TensorSpec
     preprocess: Preprocess = "none"
     resize: bool = False
     limit: int = 100_000
+    input_names: tuple[str, ...] = ()
 
 
 def read(source: DataSource, options: ReadOptions) -> dict[str, RawData]:
@@ -163,14 +166,23 @@ def _from_value(value: object, origin: str, options: ReadOptions) -> RawData:
             ) from error
     if hasattr(value, "as_numpy_iterator"):
         return _from_dataset(cast(Dataset, value), origin, options)
-    if isinstance(value, tuple) and len(value) == 2:
-        return RawData(value[0], value[1], origin)
-    if isinstance(value, Mapping | list) or hasattr(value, "__array__"):
-        return RawData(cast(ArrayGroup, value), None, origin)
-    raise DataError(
-        f"{origin}: is a {type(value).__name__}, not data",
-        "Give arrays (x, y), x alone, a dict of inputs, or a tf.data.Dataset.",
-    )
+    items = _items(value)
+    if items is None:
+        return RawData(*inputs_and_labels(value, options.input_names, origin), origin)
+    limit = options.limit
+    x, y, more = gather_items(items, options.input_names, len(options.input.shape), limit, origin)
+    text = f"only the first {limit:,} samples of the generator were used"
+    return RawData(x, y, origin, notes=(Note("dataset-cut-off", text),) if more else ())
+
+
+def _items(value: object) -> Iterable[object] | None:
+    """Return the items of a generator, a data loader or a keras.utils.PyDataset; None for other values."""
+    if isinstance(value, Mapping | tuple | list | str | bytes) or hasattr(value, "__array__"):
+        return None
+    indexed: Any = value
+    if hasattr(value, "__getitem__") and hasattr(value, "__len__") and not isinstance(value, Iterator):
+        return (indexed[number] for number in range(len(indexed)))
+    return value if isinstance(value, Iterable) else None
 
 
 def _from_dataset(dataset: Dataset, origin: str, options: ReadOptions) -> RawData:
