@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.needs import tool
+from tests.runtimes.stateful import accumulator, delay
 from tflite_compress.bundling import make_bundle
 from tflite_compress.bundling.metadata import add_metadata
 from tflite_compress.bundling.vectors import find_preprocessing
@@ -124,3 +126,18 @@ def test_the_kotlin_compiles_and_converts(
         outputs = read_signature(content).outputs[0]
         expected = outputs.to_real(np.arange(-128, -118, dtype=np.int8))
         assert [float(v) for v in ran.stdout.splitlines()[1].split()] == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize("model", [accumulator, delay])
+def test_vectors_of_a_model_with_state_are_one_sequence(model: Callable[[], bytes]) -> None:
+    """LiteRT's CompiledModel keeps the state between runs."""
+    content = model()
+    data = random_data(read_signature(content), 4)
+    files = make_bundle(content, load_device("android-cpu"), data, "stream")
+    record = json.loads(files["app/src/androidTest/assets/stream_vectors.json"])
+    first, second = (np.array(record["vectors"][i]["inputs"][0]) for i in (0, 1))
+    expected = first + second if model is accumulator else [first.sum() + second.sum()]
+    assert record["state"] == "sequence"
+    assert np.allclose(record["vectors"][1]["expected"][0], expected, atol=1e-5)
+    readme = files["README.md"].decode()
+    assert "one sequence" in readme and ("variable tensors" in readme) == (model is delay)

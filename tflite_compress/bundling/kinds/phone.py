@@ -11,6 +11,8 @@ from tflite_compress.bundling.vectors import Preprocessing, encode_json, make_ve
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.source_text import class_name, identifier
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature, read_signature
 
 # Per type: Kotlin's array, LiteRT's suffix of read and write methods, and Kotlin's conversion.
@@ -26,6 +28,10 @@ _ACCELERATORS = {"android-gpu": "GPU", "android-npu": "NPU"}
 _STATEFUL = """
 The model keeps a state from one `run` to the next: `run` goes on from the last call. Load the model again to
 start a new sequence. The test vectors are one sequence.
+"""
+_VARIABLE_TENSORS = """
+The state is in variable tensors. `CompiledModel` of LiteRT 2.3 did not load such models on x86-64 ("Variable
+tensors not yet supported"). If it does not on your phone, use LiteRT's `Interpreter`.
 """
 
 
@@ -51,7 +57,7 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
         "origin": vectors.origin,
         "tolerance": ", ".join(f"{t:g}" for t in vectors.tolerance),
         "preprocessing": _describe(job.preprocessing),
-        "states": _STATEFUL if vectors.sequence is not None else "",
+        "states": _describe_state(job.content) if vectors.sequence is not None else "",
         **_kotlin_parts(signature, job.preprocessing),
     }
     package = f"java/tflitecompress/{name}"
@@ -66,6 +72,11 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     if job.labels:
         files["app/src/main/assets/labels.txt"] = ("\n".join(job.labels) + "\n").encode()
     return files
+
+
+def _describe_state(content: bytes) -> str:
+    """Return the README's section on a model that keeps a state."""
+    return _STATEFUL + (_VARIABLE_TENSORS if find_state(unpack(content)).has_variable_tensors else "")
 
 
 def _describe(preprocessing: Preprocessing) -> str:
