@@ -94,6 +94,8 @@ def test_a_list_of_two_arrays_is_two_inputs_of_a_model_with_two() -> None:
         ((X, Y, Y, Y), r"a tuple of 4 \(an array of shape \(6, 2\)"),
         (lambda: 3, "a int"),
         (lambda: iter(()), "no samples"),
+        (lambda: iter([(X, Y[:3])]), "parts of 3 and 6 samples"),
+        (lambda: (1 / 0 for _ in X), "raised ZeroDivisionError"),
         (lambda: iter([X[0], X[0][:1]]), r"shape \(1,\) after one of \(2,\)"),
     ],
 )

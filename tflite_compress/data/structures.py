@@ -79,11 +79,11 @@ def gather_items(
     columns: dict[str, Rows] = {}
     sample: tuple[object, object] | None = None
     count = 0
-    for item in items:
+    for item in _guarded(items, origin):
         x, y = inputs_and_labels(item, names, origin)
         if sample is None:
             sample = x, y
-        rows = _rows(dict([*_leaves(x, "x"), *(_leaves(y, "y") if y is not None else ())]), rank)
+        rows = _rows(dict([*_leaves(x, "x"), *(_leaves(y, "y") if y is not None else ())]), rank, origin)
         for row in islice(rows, limit - count):
             if columns and set(row) != set(columns):
                 raise DataError(f"{origin}: an item is {described(item)}, unlike the first one", HINT)
@@ -112,10 +112,25 @@ def described(value: object, depth: int = 2) -> str:
     return f"a {type(value).__name__}"
 
 
-def _rows(leaves: dict[str, np.ndarray], rank: int) -> list[dict[str, np.ndarray]]:
+def _guarded(items: Iterable[object], origin: str) -> Iterator[object]:
+    """Yield the items; an exception of the user's code is an error in the data."""
+    try:
+        yield from items
+    except Exception as error:
+        raise DataError(
+            f"{origin}: raised {type(error).__name__}: {error}", "Fix the function that returns the data."
+        ) from error
+
+
+def _rows(leaves: dict[str, np.ndarray], rank: int, origin: str) -> list[dict[str, np.ndarray]]:
     """Return the samples of one item, which is a batch or one sample."""
     if next(iter(leaves.values())).ndim != rank:
         return [leaves]
+    if len(lengths := {len(array) for array in leaves.values()}) > 1:
+        raise DataError(
+            f"{origin}: a batch has parts of {' and '.join(map(str, sorted(lengths)))} samples",
+            "Give every part of a batch the same first dimension.",
+        )
     return [dict(zip(leaves, row, strict=True)) for row in zip(*leaves.values(), strict=True)]
 
 

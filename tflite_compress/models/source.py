@@ -13,6 +13,7 @@ from tflite_compress.models.graph import is_functional, replay
 from tflite_compress.models.graph_precision import graph_in_float32
 from tflite_compress.models.keras_types import KerasModel, Tensor
 from tflite_compress.models.network import Network, TensorSpec, keras_network
+from tflite_compress.models.text_inputs import require_number_ports, require_numbers
 from tflite_compress.models.tfmot_wrappers import has_wrappers, without_wrappers
 from tflite_compress.support.backend import keras3, tf_keras
 from tflite_compress.support.errors import ModelError
@@ -95,7 +96,9 @@ def describe_model(handle: Any, name: str) -> Described:
         name: Name of the network.
     """
     if not hasattr(handle, "trainable_weights"):
-        graph, notes = graph_in_float32(_signature_network(handle, name))
+        signature = _signature_network(handle, name)
+        require_number_ports(name, signature.inputs)
+        graph, notes = graph_in_float32(signature)
         return Described(graph, notes=notes)
     loss = _loss_name(getattr(handle, "loss", None))
     keras2 = isinstance(handle, tf_keras().Model)
@@ -103,6 +106,7 @@ def describe_model(handle: Any, name: str) -> Described:
         why = "a subclassed model has no graph of layers"
         subclassed, notes = graph_in_float32(keras_network(handle, name, False, why))
         return Described(subclassed, loss, notes)
+    require_numbers(handle)
     notes = ()
     if policies := half_policies(handle):
         handle = in_float32(handle, tf_keras() if keras2 else keras3())
