@@ -8,7 +8,13 @@ import pytest
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.tflite.flatbuffer import builtin_names, pack, schema, unpack
 from tflite_compress.tflite.macs import Work, count_work
-from tflite_compress.tflite.operator_work import PRODUCTS, WITHOUT_PRODUCTS, count_operator, weight_inputs
+from tflite_compress.tflite.operator_work import (
+    PRODUCTS,
+    WITHOUT_PRODUCTS,
+    count_operator,
+    named_weights,
+    weight_inputs,
+)
 
 # Work that the file does not tell, or that no rule here describes.
 NOT_COUNTED = frozenset(
@@ -139,3 +145,16 @@ def test_the_table_of_an_embedding_is_weights() -> None:
     other = assembly.operator("GATHER", [places, words], "other", (1, 5, 2), "int32")
     (layer,) = count_work(assembly.finished({"words": words}, {"rows": rows, "other": other})).layers
     assert (layer.operator, layer.weights) == ("GATHER", 800)
+
+
+def test_activations_in_the_place_of_weights_name_no_layer() -> None:
+    """Attention multiplies activations of two layers; its product belongs to neither."""
+    assembly = Assembly("attention")
+    query, key = (assembly.tensor(name, (1, 4, 4), "float32") for name in ("query", "key"))
+    learned = assembly.constant("learned", np.ones((1, 4, 4), np.float32))
+    scores = assembly.operator("BATCH_MATMUL", [query, key], "scores", (1, 4, 4), "float32")
+    mixed = assembly.operator("BATCH_MATMUL", [scores, learned], "mixed", (1, 4, 4), "float32")
+    model = unpack(assembly.finished({"query": query, "key": key}, {"mixed": mixed}))
+    graph = model.subgraphs[0]
+    found = [named_weights("BATCH_MATMUL", op, graph, model) for op in graph.operators]
+    assert found == [[], [learned]]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tflite_compress.tflite.flatbuffer import operator_name, tensor_name
-from tflite_compress.tflite.operator_work import product, weight_inputs
+from tflite_compress.tflite.operator_work import named_weights, product
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
 
 # Operators with weights, and the axis of their output channels.
@@ -122,7 +122,7 @@ def _output_name(graph: Graph, op: Operator, output: int | None = None) -> str:
 
 def _weights(model: ModelTree, graph: Graph, op: Operator) -> list[tuple[str, int]]:
     """Return name and size of the first weight tensor of an operator; empty if it has none."""
-    found = weight_inputs(operator_name(model, op), op)[:1]
+    found = named_weights(operator_name(model, op), op, graph, model)[:1]
     return [(tensor_name(graph.tensors[i]), product(shape_of(graph.tensors[i]))) for i in found]
 
 

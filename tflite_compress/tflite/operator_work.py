@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from tflite_compress.tflite.tree import Graph, Operator, shape_of
+from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
 
 Kind = Literal["conv", "depthwise", "dense"]
 Shapes = list[tuple[int, ...]]  # one per input; an empty tuple for an input that is left out
@@ -83,6 +83,8 @@ PRODUCTS: dict[str, Products] = {
 # Weights without MACs; the converter makes a GATHER of an Embedding layer.
 _TABLES = {"EMBEDDING_LOOKUP": (1,), "EMBEDDING_LOOKUP_SPARSE": (3,), "GATHER": (0,), "PRELU": (1,)}
 
+_EITHER = ("BATCH_MATMUL", "GATHER")
+
 # Operators that sum no products. An operator in neither this list nor PRODUCTS is not counted.
 WITHOUT_PRODUCTS = frozenset(
     """
@@ -143,3 +145,16 @@ def weight_inputs(name: str, op: Operator) -> list[int]:
     if name == "LSTM" and getattr(op.builtinOptions, "kernelType", 0) == 1:
         places = (2,)
     return [int(op.inputs[i]) for i in places if i < len(op.inputs) and op.inputs[i] >= 0]
+
+
+def named_weights(name: str, op: Operator, graph: Graph, model: ModelTree) -> list[int]:
+    """Return the tensors with an operator's weights, without activations that stand in their place.
+
+    A product of matrices and a GATHER take activations or weights. Weights of other operators may be unpacked
+    from a constant by another operator.
+    """
+    found = weight_inputs(name, op)
+    if name not in _EITHER:
+        return found
+    data = {i: model.buffers[graph.tensors[i].buffer].data for i in found}
+    return [i for i, values in data.items() if values is not None and len(values)]

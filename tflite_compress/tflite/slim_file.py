@@ -9,7 +9,7 @@ import numpy as np
 
 from tflite_compress.tflite.flatbuffer import operator_name, pack, tensor_name, text_of, unpack
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
-from tflite_compress.tflite.operator_work import weight_inputs
+from tflite_compress.tflite.operator_work import named_weights
 from tflite_compress.tflite.tree import Graph, MetadataEntry, ModelTree
 
 Level = Literal["none", "safe", "full"]
@@ -86,7 +86,7 @@ def _owners_of_outputs(model: ModelTree, graph: Graph, layers: LayerTable) -> di
         if output not in [int(i) for i in graph.outputs]:
             continue
         layer = layers.layer_of(model, graph, op)
-        weights = weight_inputs(operator_name(model, op), op)
+        weights = named_weights(operator_name(model, op), op, graph, model)
         if weights and layer not in ("", names.get(output, tensor_name(graph.tensors[output]))):
             found[weights[0]] = layer
     return found
