@@ -235,6 +235,10 @@ def test_asymmetric_weights_and_missing_scales(int8_file: Path) -> None:
     weights.zeroPoint = [3] * len(weights.scale)
     found = read_contents(model, 0)
     assert len(found.asymmetric) == 1
+    stored = graph.tensors[op.inputs[1]].buffer
+    graph.tensors[op.inputs[1]].buffer = 0  # an activation, as attention multiplies two
+    assert not read_contents(model, 0).asymmetric
+    graph.tensors[op.inputs[1]].buffer = stored
     graph.tensors[op.outputs[0]].quantization = None
     assert len(read_contents(model, 0).unquantized) == 1
 

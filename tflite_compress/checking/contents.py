@@ -14,6 +14,7 @@ from tflite_compress.tflite.flatbuffer import (
     type_name,
 )
 from tflite_compress.tflite.layer_names import NO_LAYERS
+from tflite_compress.tflite.macs import constant
 from tflite_compress.tflite.operator_work import PRODUCTS, count_operator
 from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 from tflite_compress.tflite.tree import Operator as FileOperator
@@ -180,7 +181,9 @@ def _find_asymmetric(model: ModelTree) -> tuple[str, ...]:
             if operator_name(model, op) in PRODUCTS and len(op.inputs) > 1 and op.inputs[1] >= 0:
                 tensor = graph.tensors[op.inputs[1]]
                 points = None if tensor.quantization is None else tensor.quantization.zeroPoint
-                if type_name(tensor.type) == "INT8" and points is not None and any(int(p) for p in points):
+                is_weight = constant(tensor, model) is not None  # BATCH_MATMUL may multiply two activations
+                has_points = points is not None and any(int(p) for p in points)
+                if is_weight and type_name(tensor.type) == "INT8" and has_points:
                     found.append(NO_LAYERS.layer_of(model, graph, op))
     return tuple(dict.fromkeys(found))
 
