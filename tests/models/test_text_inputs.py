@@ -31,7 +31,7 @@ def test_the_hint_leads_to_a_model_that_loads(keras: Any, kind: str, tmp_path: P
     model.save(tmp_path / "text.keras")
     with pytest.raises(ModelError, match=rf"input 'text' is text.*'words' \({kind}\)") as caught:
         load_model(tmp_path / "text.keras")
-    code = re.search(r"save (keras\.Model\(.*\)) and give", caught.value.hint)
+    code = re.search(r"save (keras\.Model\(.*\))\. Give", caught.value.hint)
     assert code is not None and "from 'words'" in caught.value.hint
     rest = eval(code[1], {"keras": keras, "model": model})
     source = load_model(rest)
@@ -47,3 +47,23 @@ def test_an_exported_graph_names_its_input(keras: Any, tmp_path: Path) -> None:
     model.export(tmp_path / "exported", verbose=False)
     with pytest.raises(ModelError, match="'text' is text"):
         load_model(tmp_path / "exported", trust=True)
+
+
+def test_layers_are_cut_off(keras: Any, tmp_path: Path) -> None:
+    lookup = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot", name="words")
+    model = model_of(keras, lookup)
+    model.save(tmp_path / "text.keras")
+    source = load_model(tmp_path / "text.keras", cut=("words",))
+    words, numbers = np.array([["a"], ["b"]]), np.ones((2, 2), np.float32)
+    expected = np.asarray(model([words, numbers]))
+    encoded = np.asarray(lookup(words))
+    assert np.allclose(source.network.predict((encoded, numbers))[0], expected, atol=1e-6)
+    assert [spec.shape for spec in source.network.inputs] == [(None, 3), (None, 2)]
+    assert [note.code for note in source.notes] == ["model-cut"] and "'words'" in source.notes[0].text
+
+
+def test_a_layer_to_cut_must_exist(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="only")])
+    with pytest.raises(ModelError, match="no layer 'other'") as caught:
+        load_model(model, cut=("other",))
+    assert "only" in caught.value.hint

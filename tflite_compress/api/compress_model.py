@@ -38,6 +38,7 @@ def compress(
     overrides: Mapping[str, object] | None = None,
     custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
+    cut: str | None = None,
     trust_model: bool = False,
     seed: int = 0,
     latency_seconds: float = 1.0,
@@ -72,6 +73,8 @@ def compress(
         custom_objects: Classes of custom layers by name, or ``module:dict``.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        cut: Layers to cut off the start of the model, separated by commas. The data are then for their
+            outputs.
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         latency_seconds: Time to measure latency, in seconds.
@@ -122,6 +125,7 @@ def compress(
         overrides=overrides,
         custom_objects=custom_objects,
         input_shape=input_shape,
+        cut=cut,
         trust_model=trust_model,
         seed=seed,
         latency_seconds=latency_seconds,
@@ -153,6 +157,7 @@ def compress_many(
     overrides: Mapping[str, object] | None = None,
     custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
+    cut: str | None = None,
     trust_model: bool = False,
     seed: int = 0,
     latency_seconds: float = 1.0,
@@ -185,6 +190,8 @@ def compress_many(
         custom_objects: Classes of custom layers by name, or ``module:dict``.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        cut: Layers to cut off the start of the model, separated by commas. The data are then for their
+            outputs.
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         latency_seconds: Time to measure latency per device, in seconds.
@@ -234,6 +241,7 @@ def compress_many(
                 "loss": loss,
                 "custom_objects": custom_objects,
                 "input_shape": input_shape,
+                "cut": cut,
                 "trust_model": trust_model,
                 "seed": seed,
                 "latency_seconds": latency_seconds,

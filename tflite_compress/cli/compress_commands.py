@@ -89,6 +89,7 @@ def compress(
         metric=loading.metric,
         custom_objects=loading.custom_objects,
         input_shape=loading.input_shape,
+        cut=loading.cut,
         trust_model=loading.trust_model,
         seed=loading.seed,
         bundle=options.bundle,

@@ -106,6 +106,7 @@ def search(
             metric=loading.metric,
             custom_objects=loading.custom_objects,
             input_shape=loading.input_shape,
+            cut=loading.cut,
             trust_model=loading.trust_model,
             seed=loading.seed,
             max_flash_bytes=limits.max_flash,

@@ -83,6 +83,8 @@ class ModelOptions:
         custom_objects: module:dict with the custom classes of the model.
         input_shape: Sizes of the inputs without the batch, for dimensions that the model leaves open, for
             example 224x224x3, or image=224x224x3,text=20. Those of the data by default.
+        cut: Layers to cut off the start of the model, such as layers that process text, separated by commas.
+            The data are then for their outputs.
         trust_model: Run code that the model file contains, such as Lambda layers or a joblib file.
         seed: Seed of the data split and of training.
     """
@@ -90,6 +92,7 @@ class ModelOptions:
     metric: Metric | None = None
     custom_objects: str | None = None
     input_shape: InputShape | None = None
+    cut: str | None = None
     trust_model: bool = False
     seed: Seed = 0
 

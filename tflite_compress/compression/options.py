@@ -30,6 +30,8 @@ class Options:
         custom_objects: ``module:dict`` or a mapping, for models with custom layers.
         input_shape: Sizes of the model's inputs without the batch, for open dimensions: ``"224x224x3"``, a
             tuple, or a mapping by input name. Those of the data by default.
+        cut: Layers to cut off the start of the model, such as layers that process text: names separated by
+            commas. The data are then for the output of these layers.
         trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
         seed: Seed of everything random.
         latency_seconds: Time to measure latency in seconds.
@@ -47,6 +49,7 @@ class Options:
     loss: str | LossFunction | None = None
     custom_objects: str | Mapping[str, object] | None = None
     input_shape: InputShape | None = None
+    cut: str | None = None
     trust_model: bool = False
     seed: int = 0
     latency_seconds: float = 1.0

@@ -286,4 +286,5 @@ def _keras_source(model: object, options: Options) -> Source:
     custom = options.custom_objects
     named = custom if isinstance(custom, str) else None
     objects: Any = resolve_reference(named, "--custom-objects") if named else custom
-    return load_model(model, dict(objects or {}), options.trust_model, named)
+    cut = tuple(name.strip() for name in options.cut.split(",")) if options.cut else ()
+    return load_model(model, dict(objects or {}), options.trust_model, named, cut)

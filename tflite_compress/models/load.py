@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tflite_compress.models.keras_types import CustomObjects
@@ -16,6 +17,7 @@ def load_model(
     custom_objects: CustomObjects | None = None,
     trust: bool = False,
     custom_reference: str | None = None,
+    cut: Sequence[str] = (),
 ) -> Source:
     """Load a ``.keras`` or ``.h5`` file or a SavedModel folder, or describe a Keras model object.
 
@@ -24,16 +26,17 @@ def load_model(
         custom_objects: Classes and functions by the name the file uses for them.
         trust: Load Lambda layers and other code from the file.
         custom_reference: ``module:dict`` of the custom objects; None if they are Python objects.
+        cut: Names of layers to cut off the start, such as layers that process text.
 
     Raises:
         ModelError: The file is missing, damaged, unsafe or not a model.
     """
     if not isinstance(model, str | os.PathLike):
-        return source_from_object(model)
+        return source_from_object(model, cut)
     path = Path(model)
     if not trust and _needs_sandbox(path):
         require_loadable(path, custom_reference)
-    return read_model(path, custom_objects or {}, trust)
+    return read_model(path, custom_objects or {}, trust, cut)
 
 
 def _needs_sandbox(path: Path) -> bool:

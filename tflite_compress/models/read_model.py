@@ -8,7 +8,7 @@ import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +48,14 @@ _BROKEN = (
 )
 
 
-def read_model(path: Path, custom_objects: CustomObjects, trust: bool) -> Source:
+def read_model(path: Path, custom_objects: CustomObjects, trust: bool, cut: Sequence[str] = ()) -> Source:
     """Load a model file in this process.
 
     Args:
         path: A ``.keras`` or HDF5 file, or a SavedModel folder.
         custom_objects: Classes and functions by the name the file uses for them.
         trust: Load Lambda layers and other code from the file.
+        cut: Names of layers to cut off the start.
 
     Raises:
         ModelError: The file is missing, damaged, unsafe or not a model.
@@ -66,7 +67,7 @@ def read_model(path: Path, custom_objects: CustomObjects, trust: bool) -> Source
         "saved_model": _load_saved_model,
     }
     handle, version, loss = loaders[kind](path, custom_objects, trust)
-    found = describe_model(handle, path.stem)
+    found = describe_model(handle, path.stem, cut)
     file_format = f"{kind} ({version})"
     return Source(found.network, str(path), file_format, hash_path(path), found.loss or loss, found.notes)
 

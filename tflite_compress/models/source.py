@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from tflite_compress.models.bridge import to_tf_keras
+from tflite_compress.models.cut import cut_model
 from tflite_compress.models.full_precision import float32_note, half_policies, in_float32
 from tflite_compress.models.graph import is_functional, replay
 from tflite_compress.models.graph_precision import graph_in_float32
@@ -68,7 +69,7 @@ class Described:
     notes: tuple[Note, ...] = ()
 
 
-def source_from_object(model: object) -> Source:
+def source_from_object(model: object, cut: Sequence[str] = ()) -> Source:
     """Describe a Keras 2 or Keras 3 model object.
 
     Raises:
@@ -79,7 +80,7 @@ def source_from_object(model: object) -> Source:
             f"a {type(model).__name__} is not a Keras model", "Give a path, or a keras or tf_keras model."
         )
     keras_model = cast(KerasModel, model)
-    found = describe_model(keras_model, keras_model.name)
+    found = describe_model(keras_model, keras_model.name, cut)
     digest = hashlib.sha256()
     for array in keras_model.get_weights():
         digest.update(array.tobytes())
@@ -88,12 +89,13 @@ def source_from_object(model: object) -> Source:
     )
 
 
-def describe_model(handle: Any, name: str) -> Described:
+def describe_model(handle: Any, name: str, cut: Sequence[str] = ()) -> Described:
     """Convert a loaded model to a network, in tf_keras if possible.
 
     Args:
         handle: A Keras 2 or Keras 3 model, or a SavedModel signature.
         name: Name of the network.
+        cut: Names of layers to cut off the start; see :func:`~.cut.cut_model`.
     """
     if not hasattr(handle, "trainable_weights"):
         signature = _signature_network(handle, name)
@@ -101,16 +103,16 @@ def describe_model(handle: Any, name: str) -> Described:
         graph, notes = graph_in_float32(signature)
         return Described(graph, notes=notes)
     loss = _loss_name(getattr(handle, "loss", None))
+    handle, notes = cut_model(handle, cut)
     keras2 = isinstance(handle, tf_keras().Model)
     if not is_functional(handle):
         why = "a subclassed model has no graph of layers"
         subclassed, notes = graph_in_float32(keras_network(handle, name, False, why))
         return Described(subclassed, loss, notes)
     require_numbers(handle)
-    notes = ()
     if policies := half_policies(handle):
         handle = in_float32(handle, tf_keras() if keras2 else keras3())
-        notes = (float32_note(policies),)
+        notes = (*notes, float32_note(policies))
     if keras2 and has_wrappers(handle):
         handle, rounding, removed = without_wrappers(handle)
         network = replace(keras_network(handle, name, True), with_rounding=rounding)

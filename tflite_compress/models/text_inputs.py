@@ -25,12 +25,13 @@ def require_numbers(model: Any) -> None:
     outputs = "model.outputs" if len(model.outputs) > 1 else "model.output"
     parts = [f"model.get_layer('{layer.name}').output" for layer in readers]
     parts += [f"model.inputs[{i}]" for i, tensor in enumerate(model.inputs) if tensor in others]
-    given = ", ".join(f"{_described(layer.output)} from '{layer.name}'" for layer in readers)
+    cut = ",".join(layer.name for layer in readers)
+    given = ", ".join(f"{described_tensor(layer.output)} from '{layer.name}'" for layer in readers)
     raise ModelError(
         f"model '{model.name}': {_plural('input', names)} text, which a .tflite for a device cannot process; "
         f"text is processed by {listed or 'none of its layers'}",
-        f"Process text before the model: save keras.Model([{', '.join(parts)}], {outputs}) and give data for "
-        f"its inputs: {given}.",
+        f"Pass --cut={cut}, or save keras.Model([{', '.join(parts)}], {outputs}). "
+        f"Give data for its inputs: {given}.",
     )
 
 
@@ -62,7 +63,8 @@ def _is_text(tensor: Any) -> bool:
     return str(getattr(dtype, "name", dtype)) == "string"
 
 
-def _described(tensor: Any) -> str:
+def described_tensor(tensor: Any) -> str:
+    """Return a tensor's type and shape in words."""
     sizes = ", ".join(
         "samples" if i == 0 else "any" if d is None else str(d) for i, d in enumerate(tensor.shape)
     )
