@@ -23,7 +23,8 @@ repository. Their licenses are those of their packages.
 A cell shows the outcome and the seconds the command took, start of Python included.
 
 - `ok`: exit code 0. For `check`: it ran, and the note says which devices the file fits.
-- `no`: exit code 1, the accuracy or the limits are not met.
+- `no`: exit code 1, the accuracy or the limits are not met. For `diagnose`: int8 loses accuracy, and the note
+  names the first cause.
 - `refused`: exit code 2 with a message. For `verify`: a runtime refuses the file; the others agree.
 - `differs`: `verify` found other outputs on a runtime.
 - `wrong`: a crash, or a message that reports a bug.
@@ -32,7 +33,7 @@ A cell shows the outcome and the seconds the command took, start of Python inclu
 A number in brackets refers to the notes below the table. Keras models are compressed with a few random
 samples without labels and with `--max-drop=1`, so `ok` says that the file was written and runs, not how
 accurate it is. The commands from `inspect` on run on the int8 file of a Keras model, or on another
-written file if there is none.
+written file if there is none. An empty cell: the command did not run.
 """
 
 
@@ -44,7 +45,8 @@ def page(catalogue: Catalogue, outcomes: Outcomes, today: datetime.date | None =
     when = (today or datetime.datetime.now(datetime.UTC).date()).isoformat()
     lines = [
         INTRODUCTION,
-        f"{len(seen)} models on {when}. Commits: {', '.join(commits)}. Machine: {machine_name()}.",
+        f"{len(seen)} models on {when}. Commits of the tool: {', '.join(commits)}.",
+        f"Machine: {machine_name()}.",
         "",
         f"Versions: {used}.",
         "",
