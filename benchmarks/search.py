@@ -59,7 +59,7 @@ def searched(folder: Path, sampler: str) -> dict[str, Any]:
                 train=(data["x_train"], data["y_train"]),
                 calibrate=data["x_train"][:256],
                 evaluate=(x[:HALF], y[:HALF]),
-                settings=SearchSettings(budget_seconds=BUDGET_SECONDS, sampler=sampler, restart=True),
+                settings=SearchSettings(time_budget_seconds=BUDGET_SECONDS, sampler=sampler, restart=True),
                 out=folder / f"search-{sampler}",
                 progress=Terminal(),
             )

@@ -23,7 +23,7 @@ def test_killed_at_ten_moments(
 ) -> None:
     common = [
         "search", str(plain_model), "--device=rp2040", f"--data={digits_data}", "--trials=3",
-        "--max-drop=0.05", "--minimize=size", "--budget=20m", "--ledger=none",
+        "--max-drop=0.05", "--minimize=size", "--time-budget=20m", "--ledger=none",
     ]  # fmt: skip
     rng, kills, out = random.Random(1), 0, tmp_path / "out"
     for _ in range(6 * KILLS):

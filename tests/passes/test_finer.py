@@ -27,6 +27,7 @@ from tflite_compress.passes.mixed import Mixed
 from tflite_compress.passes.values import CalibrationMethod, LayerTypes
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
+from tflite_compress.support.time_budget import TimeBudget
 
 CONVERT = Convert(precision="int8", io="float32")
 
@@ -222,3 +223,29 @@ def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: FloatModel
     done = BiasCorrect(precision="int8", means="analytic").apply(start, context)
     note = next(n for n in [n.text for n in done.notes] if n.startswith("bias_correct"))
     assert ("helped" in note) == (done.network is not start.network)
+
+
+def used_after(questions: int) -> TimeBudget:
+    """A budget that is used when it has been asked so often."""
+    ticks = iter(range(10**6))
+    return TimeBudget(questions, lambda: next(ticks))
+
+
+def test_4_bit_weights_chosen_before_the_time_budget_is_used_are_kept(
+    start: FloatModel, context: Context
+) -> None:
+    config = Int4(precision="int8", max_calibration_drop=0.5)
+    budget = used_after(3)
+    model = config.apply(start, replace(context, budget=budget))
+    assert "int4 stopped after it measured 2 of" in budget.notes[0].text
+    assert not model.fact(LayerTypes).by_layer
+    budget = used_after(8)
+    model = config.apply(start, replace(context, budget=budget))
+    assert "int4 stopped after it tried" in budget.notes[0].text
+    assert 1 <= len(model.fact(LayerTypes).by_layer) < 4
+
+
+def test_learned_rounding_ends_with_the_time_budget(start: FloatModel, context: Context) -> None:
+    budget = used_after(2)
+    AdaRound(precision="int8", steps=1).apply(start, replace(context, budget=budget))
+    assert "learned rounding stopped after 1 of" in budget.notes[0].text

@@ -12,6 +12,7 @@ from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.algorithms.finetune import Schedule, _head_loss, finetune, training_targets
 from tflite_compress.scoring.metrics import Head
 from tflite_compress.support.errors import DataError
+from tflite_compress.support.time_budget import TimeBudget
 
 
 def test_targets_mix_teacher_and_labels(context: Context) -> None:
@@ -98,3 +99,15 @@ def test_a_training_may_end_within_an_epoch(
     model = copied(start.network.handle)
     finetune(model, replace(context, reference=reference, checkpoints=None), schedule, "t", [], "k")
     assert int(model.optimizer.iterations.numpy()) == steps
+
+
+def test_training_stops_when_the_time_budget_is_used(context: Context, start: FloatModel) -> None:
+    ticks = iter(range(10**6))
+    budget = TimeBudget(20, lambda: next(ticks))  # each question for the time takes one second
+    model = copied(start.network.handle)
+    before = model.get_weights()
+    finetune(model, replace(context, budget=budget), Schedule(50, 1, 64, 0.001, 0.5), "training", [], "k")
+    (note,) = budget.notes
+    done = int(note.text.split("stopped after ")[1].split(" of ")[0])
+    assert 1 <= done <= 20
+    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

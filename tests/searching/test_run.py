@@ -45,7 +45,7 @@ def accuracy(folder: Path, file: str, digits: Path, digits_data: Path) -> float:
 
 @pytest.mark.slow
 def test_from_the_command_line(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
-    code, out, err = run(*words(digits, digits_data, "--trials=3", "--budget=3m"))
+    code, out, err = run(*words(digits, digits_data, "--trials=3", "--time-budget=3m"))
     assert code == 0, err
     assert "points/01" in out and "chosen: found/chosen/digits.tflite" in out
     record = json.loads((tmp_path / "found" / "search.json").read_text())
@@ -60,7 +60,7 @@ def test_from_the_command_line(run: Run, digits: Path, digits_data: Path, tmp_pa
     assert (tmp_path / "found/chosen/bundle/README.md").is_file()
     assert "<svg" in (tmp_path / "found/pareto.svg").read_text()
     # The same command goes on: nothing is tried twice, and the limit on trials is that of all of them.
-    code, out, err = run(*words(digits, digits_data, "--trials=3", "--budget=3m"))
+    code, out, err = run(*words(digits, digits_data, "--trials=3", "--time-budget=3m"))
     assert code == 0 and "trial 0" not in err
     # Another question in the same place is refused, and the result stays.
     code, out, err = run(*words(digits, digits_data, "--trials=3", "--max-drop=0.5"))
@@ -73,7 +73,7 @@ def test_models_that_live_in_python(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((8,)), layers.Dense(32, activation="relu"), layers.Dense(2)])
     x = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
-    settings = SearchSettings(minimize=("size",), trials=2, budget_seconds=120)
+    settings = SearchSettings(minimize=("size",), trials=2, time_budget_seconds=120)
     found = search(model, "rp2040", data=x, settings=settings, out="o", max_drop=0.5)
     assert isinstance(found, tflite_compress.SearchResult)
     assert found.chosen is not None and found.tflite is not None and found.tflite.is_file()
@@ -94,8 +94,8 @@ def test_nothing_found_is_said(run: Run, digits: Path, digits_data: Path, tmp_pa
     [
         ("--minimize=sise", "Did you mean 'size'"),
         ("--minimize=size,size", "different objectives"),
-        ("--budget=soon", "expected a time"),
-        ("--budget=0", "above 0"),
+        ("--time-budget=soon", "expected a time"),
+        ("--time-budget=0", "above 0"),
         ("--workers=0", "whole number from 1"),
         ("--trials=many", "whole number from 1"),
         ("--engine=slurm", "expected one of local, ray"),
@@ -186,7 +186,7 @@ def test_a_killed_search_continues(run: Run, digits: Path, digits_data: Path, tm
     time.sleep(2)
     assert not _workers_in(tmp_path)
     assert not (tmp_path / "found").exists()
-    code, _, err = run(*words(digits, digits_data, "--trials=6", "--budget=4m"))
+    code, _, err = run(*words(digits, digits_data, "--trials=6", "--time-budget=4m"))
     assert code == 0 and "continuing a search" in err
     record = json.loads((tmp_path / "found/search.json").read_text())
     assert [t["trial"] for t in record["trials"]] == [0, 1, 2, 3, 4, 5]
@@ -219,7 +219,7 @@ def _workers_in(folder: Path) -> list[str]:
 def test_two_workers(
     run: Run, digits: Path, digits_data: Path, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
-    code, _, err = run(*words(digits, digits_data, "--trials=4", "--budget=5m", *more))
+    code, _, err = run(*words(digits, digits_data, "--trials=4", "--time-budget=5m", *more))
     assert code == 0, err
     record = json.loads((tmp_path / "found/search.json").read_text())
     assert len(record["trials"]) == 4 and record["front"]
@@ -232,7 +232,7 @@ def test_two_workers(
 
 @pytest.mark.marathon
 def test_a_microcontroller_and_a_repeat(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
-    more = ("--device=arduino-nano-33-ble", "--minimize=size,ram", "--trials=8", "--budget=4m")
+    more = ("--device=arduino-nano-33-ble", "--minimize=size,ram", "--trials=8", "--time-budget=4m")
     code, out, err = run(*words(digits, digits_data, *more))
     assert code == 0, err
     record = json.loads((tmp_path / "found/search.json").read_text())

@@ -42,6 +42,7 @@ def compress(
     trust_model: bool = False,
     seed: int = 0,
     latency_seconds: float = 1.0,
+    time_budget_seconds: float | None = None,
     bundle: bool = True,
     details: bool = True,
     resume: str | os.PathLike[str] | None = None,
@@ -78,6 +79,8 @@ def compress(
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         latency_seconds: Time to measure latency, in seconds.
+        time_budget_seconds: Time for the whole run in seconds. When it is used, training and choosing stop,
+            and the best so far is kept. None sets no limit.
         bundle: Write the source files and test vectors for the device.
         details: Also measure operators and layers, and write ``report.html``, ``report.md`` and
             ``MODEL_CARD.md``.
@@ -129,6 +132,7 @@ def compress(
         trust_model=trust_model,
         seed=seed,
         latency_seconds=latency_seconds,
+        time_budget_seconds=time_budget_seconds,
         bundle=bundle,
         details=details,
         resume=resume,
@@ -161,6 +165,7 @@ def compress_many(
     trust_model: bool = False,
     seed: int = 0,
     latency_seconds: float = 1.0,
+    time_budget_seconds: float | None = None,
     bundle: bool = True,
     details: bool = True,
     resume: str | os.PathLike[str] | None = None,
@@ -195,6 +200,7 @@ def compress_many(
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         latency_seconds: Time to measure latency per device, in seconds.
+        time_budget_seconds: Time for the whole run in seconds; see :func:`compress`.
         bundle: Write the source files and test vectors for each device.
         details: Also measure operators and layers, and write ``report.html``, ``report.md`` and
             ``MODEL_CARD.md``.
@@ -245,6 +251,7 @@ def compress_many(
                 "trust_model": trust_model,
                 "seed": seed,
                 "latency_seconds": latency_seconds,
+                "time_budget_seconds": time_budget_seconds,
                 "max_flash_bytes": max_flash_bytes,
                 "max_ram_bytes": max_ram_bytes,
                 "bundle": bundle,

@@ -19,7 +19,7 @@ _PARAMETERS = {
     "eval": "evaluate",
     "max-flash": "max_flash_bytes",
     "max-ram": "max_ram_bytes",
-    "budget": "budget_seconds",
+    "time-budget": "time_budget_seconds",
 }
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9_.-]*[a-z0-9])(=(?:[^\s,;:)]*[^\s,;:.)])?)?")
 

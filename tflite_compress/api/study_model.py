@@ -28,6 +28,7 @@ def diagnose(
     custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
     seed: int = 0,
+    time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> Diagnosis:
     """Quantize a model without training and find what that costs: data, layers, causes.
@@ -43,6 +44,8 @@ def diagnose(
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
         seed: Seed of everything random. The caller's random state is not changed.
+        time_budget_seconds: Time for the whole run in seconds. When it is used, layers are compared on fewer
+            samples. None sets no limit.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -62,7 +65,13 @@ def diagnose(
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.diagnosis.diagnose import diagnose as run
 
-    options = {"custom_objects": custom_objects, "input_shape": input_shape, "seed": seed, "resume": None}
+    options = {
+        "custom_objects": custom_objects,
+        "input_shape": input_shape,
+        "seed": seed,
+        "time_budget_seconds": time_budget_seconds,
+        "resume": None,
+    }
     with library_call(progress) as reports:
         spec = DataSpec(data, preprocess=preprocess)
         found = run(model, device, recipe, spec, make_options(options), dict(overrides or {}), reports)
@@ -80,7 +89,7 @@ def search(
     preprocess: Preprocess = "none",
     out: str | os.PathLike[str] | None = None,
     minimize: Sequence[str] = ("size", "latency"),
-    budget_seconds: float = 1800.0,
+    time_budget_seconds: float = 1800.0,
     trials: int | None = None,
     workers: int = 1,
     max_drop: float = 0.01,
@@ -105,7 +114,7 @@ def search(
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
         out: Folder for the result; ``searched/MODEL-DEVICE`` by default.
         minimize: Objectives: any of ``size``, ``gzip``, ``latency``, ``ram``, ``flash``, ``macs``, ``drop``.
-        budget_seconds: Time limit in seconds, including earlier calls of an unfinished search.
+        time_budget_seconds: Time limit in seconds, including earlier calls of an unfinished search.
         trials: Maximum number of trials; None for no limit.
         workers: Number of worker processes.
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
@@ -128,17 +137,17 @@ def search(
 
     Examples:
         >>> import tflite_compress as tc
-        >>> tc.search("m.keras", "rp2040", data="d.npz", budget_seconds=0)
+        >>> tc.search("m.keras", "rp2040", data="d.npz", time_budget_seconds=0)
         Traceback (most recent call last):
-        tflite_compress.support.errors.UsageError: budget_seconds: expected a time above 0
-        For example budget_seconds=1800.
+        tflite_compress.support.errors.UsageError: time_budget_seconds: expected a time above 0
+        For example time_budget_seconds=1800.
     """
     from tflite_compress.reporting.ledger import OFF
     from tflite_compress.searching.search import SearchSettings
     from tflite_compress.searching.search import search as run
 
     with library_call(progress) as reports:
-        settings = SearchSettings(tuple(minimize), budget_seconds, trials, workers, restart=restart)
+        settings = SearchSettings(tuple(minimize), time_budget_seconds, trials, workers, restart=restart)
         return run(
             model,
             device,

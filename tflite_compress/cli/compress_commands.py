@@ -14,6 +14,7 @@ from tflite_compress.cli.shared_options import (
     LimitOptions,
     ModelOptions,
     OutputOptions,
+    TimeOptions,
 )
 
 SECTION = "Compress a model"
@@ -54,6 +55,7 @@ def compress(
     options: CompressOptions,
     data: DataOptions,
     limits: LimitOptions,
+    time: TimeOptions,
     accuracy: AccuracyOptions,
     loading: ModelOptions,
     ledger: LedgerOptions,
@@ -92,6 +94,7 @@ def compress(
         cut=loading.cut,
         trust_model=loading.trust_model,
         seed=loading.seed,
+        time_budget_seconds=time.time_budget,
         bundle=options.bundle,
         details=options.details,
         resume=options.resume,

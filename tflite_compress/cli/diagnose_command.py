@@ -8,7 +8,13 @@ from pathlib import Path
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import File
 from tflite_compress.cli.shared_calls import data_spec, print_json, with_progress
-from tflite_compress.cli.shared_options import DataOptions, ModelOptions, OutputOptions, TargetOptions
+from tflite_compress.cli.shared_options import (
+    DataOptions,
+    ModelOptions,
+    OutputOptions,
+    TargetOptions,
+    TimeOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ def diagnose(
     target: TargetOptions,
     data: DataOptions,
     options: DiagnoseOptions,
+    time: TimeOptions,
     loading: ModelOptions,
     output: OutputOptions,
     **settings: object,
@@ -53,6 +60,7 @@ def diagnose(
         cut=loading.cut,
         trust_model=loading.trust_model,
         seed=loading.seed,
+        time_budget_seconds=time.time_budget,
     )
     found = with_progress(
         lambda progress: run(

@@ -29,7 +29,7 @@ class SearchOptions:
 
     Attributes:
         minimize: What to minimize, separated by commas: size, gzip, latency, ram, flash, macs, drop.
-        budget: Maximum time, for example 90s, 30m or 2h.
+        time_budget: Maximum time, for example 90s, 30m or 2h.
         trials: Maximum number of trials.
         workers: Number of parallel processes.
         engine: local, or ray for a Ray cluster. RAY_ADDRESS names the cluster; without it, Ray starts on
@@ -41,7 +41,7 @@ class SearchOptions:
     """
 
     minimize: Objectives = ("size", "latency")
-    budget: Seconds = 1800.0
+    time_budget: Seconds = 1800.0
     trials: Count | None = None
     workers: Count = 1
     engine: Literal["local", "ray"] = "local"
@@ -53,7 +53,7 @@ class SearchOptions:
 
 @command(
     "Compress a model",
-    "model.keras --device=rp2040 --data=data.npz --budget=30m",
+    "model.keras --device=rp2040 --data=data.npz --time-budget=30m",
     model="A .keras or .h5 file, or a SavedModel folder.",
 )
 def search(
@@ -79,7 +79,7 @@ def search(
 
     settings = SearchSettings(
         minimize=options.minimize,
-        budget_seconds=options.budget,
+        time_budget_seconds=options.time_budget,
         trials=options.trials,
         workers=options.workers,
         engine=options.engine,

@@ -13,6 +13,7 @@ from tflite_compress.cli.option_types import (
     Folder,
     InputShape,
     Number,
+    Seconds,
     Seed,
     Source,
     choice_or_function,
@@ -108,6 +109,18 @@ class AccuracyOptions:
 
     max_drop: Number = 0.01
     loss: str | None = None
+
+
+@dataclass(frozen=True)
+class TimeOptions:
+    """Time.
+
+    Attributes:
+        time_budget: Time for the whole run, for example 90s, 5m or 2h. When it is used, training and choosing
+            stop, and the best so far is kept. Default: no limit.
+    """
+
+    time_budget: Seconds | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Options:
         trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
         seed: Seed of everything random.
         latency_seconds: Time to measure latency in seconds.
+        time_budget_seconds: Time for the whole run in seconds. When it is used, training and choosing stop,
+            the best so far is kept, and details are left out. None sets no limit.
         max_flash_bytes: Limit of flash besides the device's own; None sets none.
         max_ram_bytes: Limit of RAM besides the device's own; None sets none.
         bundle: Write what is deployed to the device into the result's folder ``bundle``.
@@ -53,6 +55,7 @@ class Options:
     trust_model: bool = False
     seed: int = 0
     latency_seconds: float = 1.0
+    time_budget_seconds: float | None = None
     max_flash_bytes: int | None = None
     max_ram_bytes: int | None = None
     bundle: bool = True
@@ -80,6 +83,9 @@ def make_options(values: Mapping[str, Any]) -> Options:
         raise UsageError(f"--max-drop={drop}: expected a number", "For example --max-drop=0.01.")
     if not drop >= 0:
         raise UsageError(f"--max-drop={drop}: expected 0 or more", "For example --max-drop=0.01.")
+    budget = options.time_budget_seconds
+    if budget is not None and not budget > 0:
+        raise UsageError(f"--time-budget={budget}: expected a time above 0", "For example --time-budget=5m.")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"--seed={seed}: expected a whole number from 0", "For example --seed=1.")
     return options

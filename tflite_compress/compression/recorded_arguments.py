@@ -10,8 +10,18 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.models.source import Source
 
 
-def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict[str, object]:
-    """Return a run's arguments for the manifest. Python objects are only named, as not repeatable."""
+def recorded_arguments(source: Source, spec: DataSpec, options: Options, was_cut: bool) -> dict[str, object]:
+    """Return a run's arguments for the manifest.
+
+    Python objects are only named, as not repeatable. A run that its time budget cut short is not repeatable
+    either, because another run gets further, or less far.
+
+    Args:
+        source: The model.
+        spec: The data.
+        options: The run's settings.
+        was_cut: True if the time budget ended the run early.
+    """
     from_python = [
         name
         for name, value in [
@@ -25,5 +35,11 @@ def recorded_arguments(source: Source, spec: DataSpec, options: Options) -> dict
     data = {
         k: str(v) if isinstance(v, os.PathLike) else v for k, v in vars(spec).items() if k not in from_python
     }
-    settings = {k: v for k, v in asdict(options).items() if k not in (*from_python, "resume")}
-    return {"data": data, "options": settings, "not_repeatable": ", ".join(from_python)}
+    transient = ("resume", "time_budget_seconds")
+    settings = {k: v for k, v in asdict(options).items() if k not in (*from_python, *transient)}
+    return {
+        "data": data,
+        "options": settings,
+        "not_repeatable": ", ".join(from_python),
+        "time_budget_used": was_cut,
+    }

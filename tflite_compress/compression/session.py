@@ -39,6 +39,7 @@ from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.references import resolve_reference
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
+from tflite_compress.support.time_budget import TimeBudget
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source
 from tflite_compress.trees.forest_report import ForestFacts, forest_facts, make_c_files, with_choosing_samples
@@ -141,7 +142,7 @@ class Session:
                 is_verified=self.spec.given,
                 forest=forest,
                 details=details,
-                notes=(*notes, *more),
+                notes=(*notes, *more, *self.context.budget.notes),
                 command=self.invocation,
                 seconds=clock.seconds,
                 peak_memory_bytes=peak_bytes(),
@@ -200,6 +201,10 @@ class Session:
 
     def _details(self, baseline: bytes, chosen: Attempt, clock: Clock) -> Details | None:
         """Return operator times and layer errors; None if they were not asked for."""
+        budget = self.context.budget
+        if self.options.details and budget.is_used:
+            budget.cut("times of operators and comparison of layers left out")
+            return None
         if not self.options.details:
             return None
         with clock.step("details"):
@@ -222,7 +227,7 @@ class Session:
             self.context.reference.splits,
             plan.device,
             recipe,
-            recorded_arguments(self.source, self.spec, self.options),
+            recorded_arguments(self.source, self.spec, self.options, self.context.budget.has_cut),
             self.options.seed,
             files,
         )
@@ -250,7 +255,7 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
     Raises:
         CompressError: Model or data are missing, broken, or do not fit each other.
     """
-    clock = Clock()
+    clock, budget = Clock(), TimeBudget(options.time_budget_seconds)
     forest = is_forest(model)
     with (
         clock.step("load"),
@@ -268,7 +273,7 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
         reference = make_reference(source.network, splits, source.loss, options.metric, options.loss)
         _ = reference.score
     checkpoints = find_checkpoints(source, splits, options)
-    context = Context(reference, options.seed, progress, checkpoints, options.max_drop)
+    context = Context(reference, options.seed, progress, checkpoints, options.max_drop, budget)
     with clock.step("baseline"):
         baseline = (FOREST_BASELINE if forest else BASELINE).apply(FloatModel(source.network), context)
         if not forest:

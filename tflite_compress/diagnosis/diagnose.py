@@ -131,7 +131,8 @@ def diagnose(
         score = reference.score_of(predict(quantized, evaluate.inputs, *network.tensor_names))
     few = evaluate.take(np.arange(min(COMPARED_SAMPLES, len(evaluate))))
     with progress.step("comparing layer by layer"):
-        layers = compare_layers(plain, quantized, few.inputs, network.tensor_names[0], table)
+        budget = session.context.budget
+        layers = compare_layers(plain, quantized, few.inputs, network.tensor_names[0], table, budget)
     missing = unmatched(plain, quantized, table)
     text = f"not compared, because the converter rearranged them: {', '.join(missing)}"
     left_out = (Note("layers-not-compared", text),) if missing else ()
@@ -145,7 +146,7 @@ def diagnose(
         tuple(inputs),
         tuple(layers),
         tuple(find_culprits(layers)),
-        (*replaced, *left_out, *remarks),
+        (*replaced, *left_out, *remarks, *budget.notes),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy as np
 
 from tflite_compress.runtimes.all_tensors import LoadedModel, LoadedOperator
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.layer_names import NO_LAYERS, WEIGHTED, LayerTable, operator_layers
 
@@ -115,6 +116,7 @@ def compare_layers(
     inputs: tuple[np.ndarray, ...],
     names: tuple[str, ...],
     layers: LayerTable = NO_LAYERS,
+    budget: TimeBudget = NO_BUDGET,
 ) -> list[Layer]:
     """Compare a quantized file with the float one, layer by layer.
 
@@ -124,6 +126,7 @@ def compare_layers(
         inputs: Real samples, one array for each input, shape (samples, ...).
         names: Signature names of the inputs, in that order.
         layers: The layers of the Keras model both were made from.
+        budget: Time that is left. When it is used, the samples so far are compared, one at least.
 
     Returns:
         One entry for each operator that computes something, in order of execution.
@@ -132,6 +135,9 @@ def compare_layers(
     pairs = [(op, tested.computing(op.name)) for op in reference.operators if op.name in tested.of_name]
     sums = {op.name: _Sums() for op, _ in pairs}
     for index in range(len(inputs[0])):
+        if index and budget.is_used:
+            budget.cut(f"layers compared on {index} of {len(inputs[0])} samples")
+            break
         sample = tuple(x[index : index + 1] for x in inputs)
         reference.run(sample, names)
         tested.run(sample, names)

@@ -69,7 +69,10 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         inputs = context.reference.splits.calibrate.inputs
         total = len(layers) * self.steps
         with context.progress.step(f"learning to round {len(layers)} layers", total) as advance:
-            for layer in layers:
+            for index, layer in enumerate(layers):
+                if context.budget.is_used:
+                    context.budget.cut(f"learned rounding stopped after {index} of {len(layers)} layers")
+                    break
                 grid = step_grid(layer, 4 if types.get(layer.name) == "int4" else 8, self.per_channel)
                 wanted = values_of(plain, plain.get_layer(layer.name), inputs, outputs=True)
                 given = values_of(work, layer, inputs, outputs=False)

@@ -16,6 +16,7 @@ from tflite_compress.passes.values import ConvertedModel, FloatModel, Model
 from tflite_compress.support.errors import ConfigError, ConversionError, ModelError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 
 if TYPE_CHECKING:
     from typing import Self
@@ -221,6 +222,7 @@ class Context:
         checkpoints: Folder for training checkpoints of interrupted runs with this model, data, seed and
             versions, or None to keep none.
         max_drop: Accuracy drop allowed for the whole recipe, for passes that go as far as it allows.
+        budget: Time that is left. Loops of a pass end when it is used, and keep the best so far.
     """
 
     reference: Reference
@@ -228,6 +230,7 @@ class Context:
     progress: Progress
     checkpoints: Path | None = None
     max_drop: float = 0.0
+    budget: TimeBudget = NO_BUDGET
 
 
 def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:

@@ -13,6 +13,7 @@ from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
+from tflite_compress.support.progress import Advance
 
 if TYPE_CHECKING:
     from tflite_compress.conversion.per_layer import Plain
@@ -77,14 +78,14 @@ class Int4(Repair, frozen=True, tag="int4"):
             )
         samples = context.reference.splits.calibrate.inputs
         try:
-            with context.progress.step("int4: measuring each layer"):
-                plain = prepare(
-                    unrolled(model.network), samples, model.fact(CalibrationMethod).method != "minmax"
-                )
-                excluded = {la.name for la in plain.layers if any(la.matches(p) for p in patterns)}
-                excluded |= {*model.fact(LayerTypes).by_layer}
-                weights = {n: count for n, count in _able(plain, able).items() if n not in excluded}
-                before, found, chosen = _chosen(plain, weights, self, model, context)
+            with context.progress.step("running the model on the calibration samples"):
+                histograms = model.fact(CalibrationMethod).method != "minmax"
+                plain = prepare(unrolled(model.network), samples, histograms)
+            excluded = {la.name for la in plain.layers if any(la.matches(p) for p in patterns)}
+            excluded |= {*model.fact(LayerTypes).by_layer}
+            weights = {n: count for n, count in _able(plain, able).items() if n not in excluded}
+            with context.progress.step("int4: measuring each layer", 2 * len(weights)) as advance:
+                before, found, chosen = _chosen(plain, weights, self, model, context, advance)
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"int4 left out: {error.message}"))
         if not chosen:
@@ -145,7 +146,12 @@ def _with_four_bits(model: FloatModel, names: list[str]) -> dict[str, LayerType]
 
 
 def _chosen(
-    plain: Plain, weights: dict[str, int], config: Int4, model: FloatModel, context: Context
+    plain: Plain,
+    weights: dict[str, int],
+    config: Int4,
+    model: FloatModel,
+    context: Context,
+    advance: Advance,
 ) -> tuple[Quality, Quality, list[str]]:
     """Return the quality before and after, and the layers with 4-bit weights, least sensitive first."""
 
@@ -155,10 +161,20 @@ def _chosen(
     before = found = tried([])
     if config.max_calibration_drop == 1:
         return before, tried([*weights]), [*weights]
-    noise = {name: _noise(tried([name])) / count for name, count in weights.items()}
+    noise: dict[str, float] = {}
+    for name, count in weights.items():
+        if context.budget.is_used:
+            context.budget.cut(f"int4 stopped after it measured {len(noise)} of {len(weights)} layers")
+            break
+        noise[name] = _noise(tried([name])) / count
+        advance(1)
     chosen: list[str] = []
-    for name in sorted(noise, key=lambda n: noise[n]):
+    for index, name in enumerate(sorted(noise, key=lambda n: noise[n])):
+        if context.budget.is_used:
+            context.budget.cut(f"int4 stopped after it tried {index} of {len(noise)} layers")
+            break
         quality = tried([*chosen, name])
+        advance(1)
         if quality.score >= before.score - config.max_calibration_drop:
             chosen, found = [*chosen, name], quality
     return before, found, chosen

@@ -112,6 +112,9 @@ def _greedy(
         tried: dict[frozenset[str], Quality] = {}
         with context.progress.step(title, len(options)) as advance:
             for names in sorted(options, key=sorted):
+                if context.budget.is_used:
+                    context.budget.cut(f"mixed tried {len(tried)} of {len(options)} choices of {kind}")
+                    break
                 types = {**fixed, **dict.fromkeys(names, kind)}
                 tried[names] = measure(plain, types, config, model, context)
                 advance(1)

@@ -153,6 +153,9 @@ def run_plan(
         if good and not attempt.violation:
             break
         left = [r for r in plan.candidates[index + 1 :] if not _pointless(r, attempt, max_drop, check)]
+        if left and context.budget.is_used and any(a.outputs is not None for a in attempts):
+            context.budget.cut(f"{len(left)} fallbacks not tried")
+            break
         if left:
             reason = (
                 attempt.error or attempt.violation or _describe_drop(attempt, max_drop, context.reference)

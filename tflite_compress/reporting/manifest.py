@@ -81,4 +81,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f"{path}: the run took {manifest['arguments']['not_repeatable']} from Python, not from files",
             "Run it again from Python with the same seed.",
         )
+    if manifest["arguments"].get("time_budget_used"):
+        raise UsageError(
+            f"{path}: the run's time budget ended it early, and another run ends elsewhere",
+            "Run 'tflite-compress compress' again with a larger --time-budget, or without one.",
+        )
     return manifest

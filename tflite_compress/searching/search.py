@@ -45,7 +45,7 @@ class SearchSettings:
 
     Attributes:
         minimize: Objectives, of ``searching.job.OBJECTIVES``.
-        budget_seconds: Time limit, including earlier runs of an unfinished search.
+        time_budget_seconds: Time limit, including earlier runs of an unfinished search.
         trials: Maximum number of trials; None for no limit.
         workers: Number of worker processes.
         engine: ``local`` or ``ray``.
@@ -55,7 +55,7 @@ class SearchSettings:
     """
 
     minimize: tuple[str, ...] = ("size", "latency")
-    budget_seconds: float = 1800.0
+    time_budget_seconds: float = 1800.0
     trials: int | None = None
     workers: int = 1
     engine: str = "local"
@@ -88,8 +88,8 @@ class SearchSettings:
                 raise UsageError(
                     f"--{what}={count}: expected a whole number from 1", f"For example --{what}=2."
                 )
-        if not self.budget_seconds > 0:
-            raise UsageError("--budget: expected a time above 0", "For example --budget=1800.")
+        if not self.time_budget_seconds > 0:
+            raise UsageError("--time-budget: expected a time above 0", "For example --time-budget=1800.")
 
 
 def search(
@@ -172,7 +172,7 @@ def _searched(
     progress: Progress,
 ) -> SearchResult:
     working, staging, target = folders
-    budget = Budget(wanted.budget_seconds, 0.0, wanted.trials)
+    budget = Budget(wanted.time_budget_seconds, 0.0, wanted.trials)
     with progress.step("loading the model and its data"):
         identity = slots[0].call("identity").result()
     storage = open_storage(wanted.storage, working)

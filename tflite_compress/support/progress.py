@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 Advance = Callable[[int], None]
-SECONDS_BETWEEN_LINES = 10.0
+LINE_SECONDS = 10.0  # between lines about a step, where the output is no terminal
 
 
 class Progress(Protocol):
@@ -41,21 +41,41 @@ class Silent:
         """Ignore the line."""
 
 
-def _counted(title: str, total: int | None, say: Callable[[str], None]) -> Advance:
-    """Return a function that counts finished units and says every ten seconds how many and what is left."""
-    start = said = time.monotonic()
-    done = 0
+class Lines:
+    """Says from time to time how far a step is: its units, of how many, and the time left.
 
-    def advance(units: int) -> None:
-        nonlocal done, said
-        done += units
-        now = time.monotonic()
-        if total and done < total and now - said >= SECONDS_BETWEEN_LINES:
-            said = now
-            left = (now - start) / max(1, done) * (total - done)
-            say(f"{title}: {done:,} of {total:,}, about {left:.0f} s left")
+    Args:
+        title: What is done.
+        total: Number of units; None if unknown.
+        say: Prints one line.
+        clock: Returns the time in seconds.
+    """
 
-    return advance
+    def __init__(
+        self,
+        title: str,
+        total: int | None,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._title, self._total, self._say, self._clock = title, total, say, clock
+        self._done = 0
+        self._start = self._last = clock()
+
+    def __call__(self, units: int) -> None:
+        """Count finished units, and print a line if the last one is ten seconds ago."""
+        self._done += units
+        now = self._clock()
+        if now - self._last < LINE_SECONDS:
+            return
+        self._last = now
+        of = f" of {self._total:,}" if self._total else ""
+        self._say(f"  {self._title}: {self._done:,}{of}{self._time_left(now)}")
+
+    def _time_left(self, now: float) -> str:
+        if not self._total or not 0 < self._done < self._total:
+            return ""
+        return f", about {(now - self._start) / self._done * (self._total - self._done):,.0f} s left"
 
 
 class Terminal:
@@ -67,24 +87,29 @@ class Terminal:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
+            ProgressColumn,
             SpinnerColumn,
-            TaskProgressColumn,
+            Task,
             TextColumn,
             TimeElapsedColumn,
             TimeRemainingColumn,
         )
         from rich.progress import Progress as Bars
+        from rich.text import Text
+
+        class Counted(ProgressColumn):
+            def render(self, task: Task) -> Text:
+                known = task.total is not None
+                return Text(f"{task.completed:,.0f} of {task.total:,.0f}" if known else "")
 
         self._console = Console(file=sys.stderr, highlight=False)
         self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
+            Counted(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
+            TimeRemainingColumn(elapsed_when_finished=False),
             console=self._console,
             transient=True,
             redirect_stdout=False,
@@ -96,7 +121,7 @@ class Terminal:
         """Show a bar while the step runs; without a terminal, print its title."""
         if not self._console.is_terminal:
             self._console.print(f"{title} ...", markup=False)
-            yield _counted(title, total, self.say)
+            yield Lines(title, total, self.say)
             return
         task = self._bars.add_task(title, total=total)
         self._bars.start()

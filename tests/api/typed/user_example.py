@@ -45,7 +45,7 @@ def main(model: object) -> None:
     operators: tc.Profile = tc.profile(lite, threads=2)
     folder: Path = tc.bundle(lite, "rp2040", out="bundle")
     diagnosis: tc.Diagnosis = tc.diagnose(model, "rp2040", data=(x, x))
-    searched: tc.SearchResult = tc.search("m.keras", "rp2040", data="d.npz", budget_seconds=60)
+    searched: tc.SearchResult = tc.search("m.keras", "rp2040", data="d.npz", time_budget_seconds=60)
     text: str = tc.report("out", html="report.html")
     names: list[str] = [d.name for d in tc.devices()] + [r.name for r in tc.recipes()]
     device: tc.Device = tc.load_device("rp2040")

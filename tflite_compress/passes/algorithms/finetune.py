@@ -26,6 +26,7 @@ from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.progress import Advance
 from tflite_compress.support.references import reference_name, resolve_reference
+from tflite_compress.support.time_budget import TimeBudget
 
 if TYPE_CHECKING:
     from tflite_compress.models.keras_types import Tensor
@@ -104,7 +105,7 @@ def finetune(
     epochs = schedule.epochs_for(len(train))
     with context.progress.step(title, steps) as advance:
         advance(first_epoch * schedule.steps_in_epoch(len(train)))
-        ticker = _ticker(advance)
+        ticker = _ticker(advance, context.budget)
         for epoch in range(first_epoch, epochs):
             # A permutation of its own for each epoch: a resumed run sees the same batches.
             order = np.random.default_rng((context.seed, epoch)).permutation(len(train))
@@ -122,6 +123,10 @@ def finetune(
                 verbose=0,
                 callbacks=[*callbacks, ticker],
             )
+            done = first_epoch * schedule.steps_in_epoch(len(train)) + ticker.steps
+            if context.budget.is_used and done < steps:
+                context.budget.cut(f"{title} stopped after {done:,} of {steps:,} steps")
+                break
             checkpoint.save(epoch + 1)
     if not keep_checkpoint:
         discard_checkpoint(context, key)
@@ -219,12 +224,20 @@ def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return labels.reshape(outputs.shape).astype(np.float32)
 
 
-def _ticker(advance: Advance) -> object:
-    """Return a Keras callback that advances the progress bar and stops a training that diverges."""
+def _ticker(advance: Advance, budget: TimeBudget) -> Any:
+    """Return a Keras callback that advances the progress bar, and stops when the time budget is used.
+
+    A training that diverges raises an error.
+    """
 
     class Ticker(tf_keras().callbacks.Callback):  # type: ignore[misc]
+        steps = 0
+
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
             advance(1)
+            self.steps += 1
+            if budget.is_used:
+                self.model.stop_training = True
             if not math.isfinite((logs or {}).get("loss", 0.0)):
                 raise DataError(
                     "training diverged: the loss is no longer a number",

@@ -1,0 +1,44 @@
+"""A time budget ends when its time is over, and names what was cut."""
+
+from __future__ import annotations
+
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_it_is_used_when_its_time_is_over() -> None:
+    clock = Clock()
+    budget = TimeBudget(60, clock)
+    assert not budget.is_used and budget.left == 60
+    clock.now = 159.0
+    assert not budget.is_used and budget.left == 1
+    clock.now = 160.0
+    assert budget.is_used and budget.left == 0
+
+
+def test_without_seconds_it_never_ends() -> None:
+    assert not NO_BUDGET.is_used and NO_BUDGET.left == float("inf") and NO_BUDGET.notes == ()
+
+
+def test_what_was_cut_is_named_once() -> None:
+    budget = TimeBudget(90)
+    assert budget.notes == () and not budget.has_cut
+    for text in (
+        "training stopped after 3 of 9 steps",
+        "training stopped after 3 of 9 steps",
+        "details left out",
+    ):
+        budget.cut(text)
+    (note,) = budget.notes
+    assert (note.code, note.severity) == ("time-budget-used", "warning")
+    assert note.text == (
+        "the time budget of 90 s was used: training stopped after 3 of 9 steps; details left out"
+    )
