@@ -115,6 +115,14 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         """Return what the pass does in a few words, or None if it needs no mention."""
         return None
 
+    def outcome(self, model: Model) -> str | None:
+        """Return what the pass did in a few words: :meth:`summary`, corrected by what the model holds.
+
+        Args:
+            model: The model after the pass.
+        """
+        return self.summary()
+
     def run(self, model: Model, context: Context) -> Model:
         """Run the pass on a model of either kind.
 

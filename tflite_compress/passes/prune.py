@@ -25,7 +25,7 @@ from tflite_compress.passes.base import (
     register,
 )
 from tflite_compress.passes.training import Training, TrainingPass
-from tflite_compress.passes.values import FloatModel, Sparsity
+from tflite_compress.passes.values import FloatModel, Model, Sparsity
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.models.keras_types import KerasModel, Layer, Variable
+
+
+NEAR = 0.005  # of the sparsity asked for: half a percent
 
 
 @register
@@ -77,6 +80,12 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
     def summary(self) -> str:
         """Return the sparsity in words."""
         return "2:4 sparsity" if self.pattern == "2:4" else f"{self.sparsity:.0%} sparsity"
+
+    def outcome(self, model: Model) -> str:
+        """Return the sparsity that was reached: training may have ended before the schedule did."""
+        shares = [*model.fact(Sparsity).by_layer.values()]
+        reached = sum(shares) / max(1, len(shares))
+        return self.summary() if reached > _target(self) - NEAR else f"{reached:.0%} sparsity"
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Return the pruned model, fine-tuned by distillation.

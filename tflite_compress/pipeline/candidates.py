@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from msgspec.structs import replace as replace_fields
-
 from tflite_compress.passes import Context, ConvertedModel, FloatModel, Model, PassConfig, Stage
 from tflite_compress.passes.values import same_model
 from tflite_compress.pipeline.plan import Plan
-from tflite_compress.pipeline.recipes import Recipe, describe
+from tflite_compress.pipeline.recipes import Recipe, describe, in_words
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import Outputs, Reference, Score
 from tflite_compress.support.errors import ConversionError, StructureError
@@ -68,9 +66,9 @@ class Attempt:
     @property
     def summary(self) -> str:
         """What its passes did, in a few words. Passes that left the model as it was are left out."""
-        idle = {step.config for step in self.steps if not step.is_applied}
-        passes = tuple(config for config in self.recipe.passes if config not in idle)
-        return describe(replace_fields(self.recipe, passes=passes))
+        asked = [config.summary() for config in self.recipe.passes[len(self.steps) :]]
+        done = [step.config.outcome(step.model) for step in self.steps if step.is_applied]
+        return in_words([*done, *asked])
 
     @property
     def model(self) -> ConvertedModel:

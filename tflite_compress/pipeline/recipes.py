@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -167,7 +167,11 @@ def repaired(recipe: Recipe) -> tuple[Recipe, ...]:
 
 def describe(recipe: Recipe) -> str:
     """Return a recipe in a few words: what its passes do, joined by plus signs."""
-    parts = [step.summary() for step in recipe.passes]
+    return in_words([step.summary() for step in recipe.passes])
+
+
+def in_words(parts: Sequence[str | None]) -> str:
+    """Return what passes do, joined by plus signs; None stands for nothing worth a word."""
     return " + ".join(part for part in parts if part) or "trees as they are"
 
 
