@@ -19,7 +19,8 @@ from tflite_compress.profiles.toml_files import bundled_names
 OPTION = re.compile(r"(?<![\w(-])--[a-z][\w.-]*(?:=[\w-]+)?")
 # Options of programs that are called: the runner on a device, benchmark_model, Vela, pip, ldconfig.
 OF_OTHER_PROGRAMS = set(
-    """--vectors --sequence --reference --watch-stdin --warmup_runs --num_runs --num_threads --use_xnnpack --use_gpu
+    """--vectors --sequence --reference --watch-stdin --warmup_runs --num_runs --num_threads
+    --use_xnnpack --use_gpu
     --gpu_precision_loss_allowed --use_nnapi --output-dir --accelerator-config --config --system-config
     --memory-mode --no-deps --only-binary --python-version --implementation --abi --platform
     --print-architecture""".split()
