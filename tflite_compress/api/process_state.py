@@ -6,7 +6,6 @@ import contextlib
 import random
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from tflite_compress.support.process_settings import process_settings_kept
 
@@ -31,7 +30,7 @@ def process_state_kept() -> Iterator[None]:
             _restore_tensorflow(tensorflow_state)
 
 
-def _tensorflow_state() -> tuple[Any, Any, bool] | None:
+def _tensorflow_state() -> tuple[object, object, bool] | None:
     """Return TensorFlow's seed, generator state and determinism setting; None if it is not imported."""
     if "tensorflow" not in sys.modules:
         return None
@@ -47,7 +46,7 @@ def _tensorflow_state() -> tuple[Any, Any, bool] | None:
     )
 
 
-def _restore_tensorflow(before: tuple[Any, Any, bool] | None) -> None:
+def _restore_tensorflow(before: tuple[object, object, bool] | None) -> None:
     if "tensorflow" not in sys.modules:
         return
     from tensorflow.python.eager import context

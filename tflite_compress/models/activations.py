@@ -9,15 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
+from tflite_compress.models.keras_types import Layer, Tensor
 from tflite_compress.support.backend import tf_keras
 
 PACKAGE = "tflite_compress"
 
 
 @cache
-def registered_activation(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def registered_activation(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """Return a function that computes ``function`` and that tf_keras finds by its name.
 
     Args:
@@ -25,7 +25,7 @@ def registered_activation(function: Callable[[Any], Any]) -> Callable[[Any], Any
     """
     saving = tf_keras().saving
 
-    def activation(x: Any) -> Any:
+    def activation(x: Tensor) -> Tensor:
         return function(x)
 
     base = getattr(function, "__name__", type(function).__name__).strip("<>")
@@ -34,11 +34,11 @@ def registered_activation(function: Callable[[Any], Any]) -> Callable[[Any], Any
         name, count = f"carried_{base}_{count}", count + 1
     activation.__name__ = name
     activation.__wrapped__ = function  # type: ignore[attr-defined]
-    named: Callable[[Any], Any] = saving.register_keras_serializable(PACKAGE, name)(activation)
+    named: Callable[[Tensor], Tensor] = saving.register_keras_serializable(PACKAGE, name)(activation)
     return named
 
 
-def activation_name(layer: Any) -> str:
+def activation_name(layer: Layer) -> str:
     """Return the name of a layer's activation as its author knows it; ``linear`` if it has none."""
     function = getattr(layer, "activation", None)
     if function is None:

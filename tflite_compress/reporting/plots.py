@@ -22,8 +22,10 @@ _AXES = {
 WIDTH, HEIGHT = 7.0, 4.2  # inches
 MAX_DB = 80.0  # more is as good as exact
 
+Record = dict[str, Any]  # a decoded JSON object
 
-def pareto_plot(record: dict[str, Any]) -> str:
+
+def pareto_plot(record: Record) -> str:
     """Trials of a search over its first two objectives, with the front; against accuracy if there is one.
 
     Args:
@@ -59,7 +61,7 @@ def pareto_plot(record: dict[str, Any]) -> str:
     return svg_text(figure)
 
 
-def diagnosis_plot(found: dict[str, Any]) -> str:
+def diagnosis_plot(found: Record) -> str:
     """What quantization does to each layer: signal-to-noise ratio, what it adds itself, share clipped.
 
     Args:
@@ -88,7 +90,7 @@ def diagnosis_plot(found: dict[str, Any]) -> str:
     return svg_text(figure)
 
 
-def _label(name: str, record: dict[str, Any]) -> str:
+def _label(name: str, record: Record) -> str:
     unit = next((point["latency_unit"] for point in record["front"]), "")
     return (
         f"latency, {unit}".replace(", ", ",\n").replace(" on ", "\non ")
@@ -97,11 +99,11 @@ def _label(name: str, record: dict[str, Any]) -> str:
     )
 
 
-def _pair(outcome: dict[str, Any], names: list[str]) -> tuple[float, ...]:
+def _pair(outcome: Record, names: list[str]) -> tuple[float, ...]:
     return tuple(outcome["figures"].get(name, math.inf) for name in names)
 
 
-def _good(outcome: dict[str, Any], max_drop: float) -> bool:
+def _good(outcome: Record, max_drop: float) -> bool:
     drop = outcome["drop"]
     return drop is not None and drop <= max_drop and not outcome["violation"] and not outcome["error"]
 
