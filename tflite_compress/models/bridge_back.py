@@ -91,19 +91,19 @@ class _Translator:
         return outputs
 
 
-def _carried(carrier: Any) -> Any:
+def _carried(carrier: Any) -> Layer:
     """Return a copy of the Keras 3 layer that a carrier runs; operations have no state and are not copied."""
-    operation = carrier._operation
+    operation: Layer = carrier._operation
     if not isinstance(operation, keras3().layers.Layer):
         return operation
-    copy = type(operation).from_config({**operation.get_config(), "name": carrier.name})
+    copy: Layer = type(operation).from_config({**operation.get_config(), "name": carrier.name})
     if operation.weights:
         copy.build_from_config(operation.get_build_config())
         copy.set_weights(operation.get_weights())
     return copy
 
 
-def _native(layer: Layer, original: Layer | None) -> Any:
+def _native(layer: Layer, original: Layer | None) -> Layer:
     """Return the Keras 3 layer for a tf_keras layer, not built yet."""
     name = type(layer).__name__
     twin = getattr(keras3().layers, name, None)
@@ -111,7 +111,8 @@ def _native(layer: Layer, original: Layer | None) -> Any:
         raise _no_equivalent(layer, "Keras 3 has no such layer")
     if original is not None and type(original).__name__ == name:
         return type(original).from_config(_changed_config(layer, original))
-    return twin.from_config(_plain_config(layer, twin))
+    native: Layer = twin.from_config(_plain_config(layer, twin))
+    return native
 
 
 def _changed_config(layer: Layer, original: Layer) -> Config:

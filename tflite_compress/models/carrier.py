@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from tflite_compress.models.keras_types import Config
+from tflite_compress.models.keras_types import Config, Layer
 from tflite_compress.support.backend import tensorflow, tf_keras
 
 _Layer: Any = tf_keras().layers.Layer
@@ -62,7 +62,7 @@ class Carrier(_Layer):  # type: ignore[misc]
         return cls(independent(config["operation"]), config["name"])
 
 
-def independent(operation: Any) -> Any:
+def independent(operation: Layer) -> Layer:
     """Copy a Keras 3 layer with its weights; return operations without weights unchanged."""
     if not getattr(operation, "weights", None):
         return operation

@@ -90,6 +90,12 @@ class Layer(Protocol):
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
 
+    def get_build_config(self) -> Config:
+        """Return what :meth:`build_from_config` needs to create the weights."""
+
+    def build_from_config(self, config: Config) -> None:
+        """Create the weights."""
+
     def get_weights(self) -> list[np.ndarray]:
         """Return the weights as arrays."""
 

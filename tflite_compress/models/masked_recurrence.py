@@ -66,7 +66,7 @@ def _translate(call: Call) -> object:
     return mask_layers.WithMask()([outputs, mask])
 
 
-def _mask(call: Call) -> Any:
+def _mask(call: Call) -> object:
     """Return the mask of a call as a graph tensor; None if it has none or the layer is not recurrent."""
     from tflite_compress.models.mask_layers import mask_tensor
 

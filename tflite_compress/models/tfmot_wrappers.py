@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import numpy as np
+
 from tflite_compress.models.graph import Call, replay
 from tflite_compress.models.keras_types import Config, KerasModel, Layer
 from tflite_compress.support.backend import tf_keras, tfmot
@@ -123,8 +125,8 @@ def _inner(wrapper: Any) -> Layer:
     return copy
 
 
-def _inner_weights(wrapper: Layer, copy: Layer) -> list[Any]:
-    values: dict[str, list[Any]] = {}
+def _inner_weights(wrapper: Layer, copy: Layer) -> list[np.ndarray]:
+    values: dict[str, list[np.ndarray]] = {}
     for weight in wrapper.weights:
         values.setdefault(weight.name.split(":")[0].rpartition("/")[2], []).append(weight.numpy())
     found = []

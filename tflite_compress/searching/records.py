@@ -21,7 +21,7 @@ class Identity(TypedDict):
 
     model: str
     name: str
-    data: dict[str, dict[str, Any]]
+    data: dict[str, dict[str, object]]
 
 
 class Original(TypedDict):
@@ -107,7 +107,7 @@ class TrialRecord(TypedDict):
     state: str
     ended: str | None
     values: Values
-    outcomes: list[dict[str, Any]]
+    outcomes: list[dict[str, object]]
 
 
 class SearchRecord(TypedDict):
