@@ -27,6 +27,7 @@ def diagnose(
     overrides: Mapping[str, object] | None = None,
     custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
+    cut: str | None = None,
     seed: int = 0,
     time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
@@ -43,6 +44,8 @@ def diagnose(
         custom_objects: Classes of custom layers by name, or ``module:dict``.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        cut: Layers to cut off the start of the model, separated by commas. The data are then for their
+            outputs.
         seed: Seed of everything random. The caller's random state is not changed.
         time_budget_seconds: Time for the whole run in seconds. When it is used, layers are compared on fewer
             samples. None sets no limit.
@@ -68,6 +71,7 @@ def diagnose(
     options = {
         "custom_objects": custom_objects,
         "input_shape": input_shape,
+        "cut": cut,
         "seed": seed,
         "time_budget_seconds": time_budget_seconds,
         "resume": None,
@@ -96,6 +100,7 @@ def search(
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
     input_shape: InputShape | None = None,
+    cut: str | None = None,
     seed: int = 0,
     restart: bool = False,
     ledger: str | os.PathLike[str] | None = None,
@@ -122,6 +127,8 @@ def search(
         max_ram_bytes: Maximum RAM in bytes.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        cut: Layers to cut off the start of the model, separated by commas. The data are then for their
+            outputs.
         seed: Seed of everything random. The caller's random state is not changed.
         restart: Delete the state of an earlier search.
         ledger: SQLite file that records the chosen file; None records nothing.
@@ -162,6 +169,7 @@ def search(
             max_flash_bytes=max_flash_bytes,
             max_ram_bytes=max_ram_bytes,
             input_shape=input_shape,
+            cut=cut,
             seed=seed,
             resume=None,
         )
