@@ -70,6 +70,7 @@ def test_without_data_the_hint_gives_sizes_that_work(run, keras, tmp_path):
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["arguments"]["options"]["input_shape"]
 
 
+@pytest.mark.slow
 def test_commands_on_a_file_take_sizes_from_data_or_option(run, open_file, tmp_path):  # noqa: F811
     (tmp_path / "open.tflite").write_bytes(open_file)
     x = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype(np.float32)

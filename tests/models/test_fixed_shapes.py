@@ -26,6 +26,7 @@ def test_fixed_network_computes_the_same(request, library):
     np.testing.assert_allclose(fixed.predict((x,))[0], network.predict((x,))[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_recurrent_layers_get_their_steps(keras2):
     tokens = keras2.Input((None,), dtype="int32", name="tokens")
     embedded = keras2.layers.Embedding(20, 4, mask_zero=True)(tokens)

@@ -40,7 +40,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "last" else pytest.mark.slow) for name in CASES]
+)
 def test_outputs_on_padded_sequences_are_those_of_keras(keras, tokens, name):
     network = embedded(keras, CASES[name](keras.layers))
     assert network.editable
