@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tflite_compress.conversion.calibration_state import fresh_calibration
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError, StructureError
@@ -74,7 +75,7 @@ def convert_network(
     """
     from tflite_compress.models.trace import traced
 
-    with backend.native_noise_captured():
+    with backend.native_noise_captured(), fresh_calibration():
         concrete, owner = traced(network, None if settings.has_free_batch else 1)
         if settings.needs_calibration:
             _refuse_loops(network, concrete, owner, settings.precision)
