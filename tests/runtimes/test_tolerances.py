@@ -50,10 +50,10 @@ def test_steps_before_a_softmax_move_probabilities() -> None:
     assert np.allclose(found.values, [[1, moved + 1, moved + 1, 1]]) and "before SOFTMAX" in found.rule
 
 
-def test_float_networks_stay_exact_with_other_kernels() -> None:
+def test_float_networks_differ_little_with_other_kernels() -> None:
     probabilities = np.array([[0.1, 0.2, 0.3, 0.4]], np.float32)
     (found,) = find_tolerances(classifier(None), (probabilities,), same_kernels=False)
-    assert np.allclose(found.values, 0.4e-4)
+    assert np.allclose(found.values, 0.4e-3)
 
 
 def test_integers_without_a_scale_must_be_equal() -> None:
