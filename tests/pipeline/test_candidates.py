@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_field
+from typing import Any
+
+import pytest
 from msgspec.structs import replace
 
 from tests.passes.conftest import context, start
 from tflite_compress.models.network import Network
-from tflite_compress.passes import Context, FloatModel
+from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.values import Sparsity, same_model
 from tflite_compress.pipeline.candidates import Memo, run_recipe
 from tflite_compress.pipeline.recipes import load_recipe
+from tflite_compress.support.time_budget import TimeBudget
 
 __all__ = ["context", "start"]
 
@@ -40,3 +45,24 @@ def test_the_sparsity_that_was_reached_is_named() -> None:
     assert config.outcome(model.with_fact(Sparsity({"a": 0.8, "b": 0.798}))) == "80% sparsity"
     assert config.outcome(model.with_fact(Sparsity({"a": 0.02, "b": 0.04}))) == "3% sparsity"
     assert config.outcome(model) == "0% sparsity"
+
+
+def test_long_passes_share_the_time_budget(start: FloatModel, context: Context) -> None:
+    now = [0.0]
+    seen: list[float] = []
+
+    class Asking(Memo):
+        def run(self, chain: Any, model: Model, context: Context) -> tuple[Model, float]:
+            seen.append(context.budget.left)
+            now[0] += 10
+            return model, 10.0
+
+        def score(self, chain: Any, compute: Any) -> Any:
+            return context.reference.score, context.reference.evaluation_outputs
+
+    budget = TimeBudget(100, lambda: now[0])
+    recipe = load_recipe("int4")
+    run_recipe(recipe, start, replace_field(context, budget=budget), Asking())
+    tags = [p.tag() for p in recipe.passes]
+    assert tags[:4] == ["int4", "adaround", "bias_correct", "convert"]
+    assert seen[:4] == pytest.approx([80 / 3, 0.8 * 90 / 2, 0.8 * 80, 70])

@@ -42,3 +42,16 @@ def test_what_was_cut_is_named_once() -> None:
     assert note.text == (
         "the time budget of 90 s was used: training stopped after 3 of 9 steps; details left out"
     )
+
+
+def test_a_share_ends_earlier_and_records_what_it_cuts_in_the_whole() -> None:
+    clock = Clock()
+    budget = TimeBudget(100, clock)
+    clock.now += 20
+    part = budget.share(0.25)
+    assert part.left == 20
+    clock.now += 20
+    assert part.is_used and not budget.is_used
+    part.cut("training stopped")
+    assert budget.has_cut and "training stopped" in budget.notes[0].text
+    assert NO_BUDGET.share(0.1) is NO_BUDGET

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.profiles.devices import Device
 
+FOR_RECOVERY = 0.4  # of the time budget; the rest is for the last fine-tuning
 RECOVERY_STEPS = 400
 WITHIN = 1.02  # tolerance of a target, because channels are removed in steps
 
@@ -136,7 +137,9 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
             keys.append(f"{msgspec.json.encode(self).decode()}:{done}")
             if schedule.epochs or schedule.min_steps:
                 title = "fine-tuning" if last else f"recovering, round {done} of {self.rounds}"
-                finetune(handle, context, schedule, title, [], keys[-1], keep_checkpoint=True)
+                share = 1.0 if last else FOR_RECOVERY / (self.rounds - done)
+                part_of_time = replace(context, budget=context.budget.share(share))
+                finetune(handle, part_of_time, schedule, title, [], keys[-1], keep_checkpoint=True)
             _reestimate(handle, context)
         for key in keys:
             discard_checkpoint(context, key)

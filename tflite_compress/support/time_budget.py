@@ -34,6 +34,21 @@ class TimeBudget:
         """Seconds that are left, 0 at least; infinite without a budget."""
         return float("inf") if self._end is None else max(0.0, self._end - self._clock())
 
+    def share(self, part: float) -> TimeBudget:
+        """Return a budget that ends when a part of the time that is left now is over.
+
+        What it cuts is recorded in this budget too.
+
+        Args:
+            part: From 0 to 1.
+        """
+        if self._end is None:
+            return self
+        shared = TimeBudget(self.seconds, self._clock)
+        shared._end = self._clock() + part * self.left
+        shared._cut = self._cut
+        return shared
+
     @property
     def has_cut(self) -> bool:
         """True if something was cut short or left out."""
