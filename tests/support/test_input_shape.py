@@ -1,7 +1,12 @@
 import pytest
 
 from tflite_compress.support.errors import UsageError
-from tflite_compress.support.input_shape import choose_shapes, parse_input_shape, suggest_shapes
+from tflite_compress.support.input_shape import (
+    choose_shapes,
+    describe_open,
+    parse_input_shape,
+    suggest_shapes,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +46,10 @@ def test_sizes_that_do_not_fit_give_a_hint_that_works(value, inputs, message):
     assert suggestion == suggest_shapes(inputs)
     chosen = choose_shapes(suggestion, inputs)
     assert set(chosen) == set(inputs)
+
+
+def test_open_inputs_are_named_with_their_shapes() -> None:
+    one = describe_open({"input": (None,)})
+    assert one.startswith("input 'input' (batch x ?) has open dimensions besides the batch")
+    two = describe_open({"a": (None, None, 3), "b": (None,)})
+    assert two.startswith("inputs 'a' (batch x ? x ? x 3), 'b' (batch x ?) have open dimensions")

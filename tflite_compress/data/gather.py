@@ -15,6 +15,7 @@ from tflite_compress.support.errors import UsageError
 from tflite_compress.support.input_shape import (
     InputShape,
     choose_shapes,
+    describe_open,
     probe_shape,
     show_shape,
     suggest_shapes,
@@ -102,9 +103,8 @@ def _rebound(samples: Samples, network: Network) -> Samples:
 
 
 def _unknown_sizes(network: Network, opened: tuple[TensorSpec, ...]) -> UsageError:
-    shapes = ", ".join(f"'{spec.name}' {show_shape(spec.shape[1:])}" for spec in opened)
     return UsageError(
-        f"open dimensions besides the batch, and no data to take their size from: input {shapes}",
+        describe_open({spec.name: spec.shape[1:] for spec in opened}),
         f"Give data, or choose the sizes, for example --input-shape={suggest_shapes(input_sizes(network))}.",
     )
 

@@ -15,7 +15,7 @@ from tflite_compress.runtimes.resize_file import (
     suggest_working_shapes,
 )
 from tflite_compress.support.errors import UsageError
-from tflite_compress.support.input_shape import InputShape, Shape, choose_shapes, show_shape
+from tflite_compress.support.input_shape import InputShape, Shape, choose_shapes, describe_open, show_shape
 from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
@@ -79,9 +79,8 @@ def open_content(
         return OpenedFile(content, signature, samples, is_real, sizes)
     if data is None:
         shapes = file_input_sizes(signature.inputs)
-        named = ", ".join(f"'{spec.name}' {show_shape(shapes[spec.name])}" for spec in opened)
         raise UsageError(
-            f"open dimensions besides the batch, and no data to take their size from: input {named}",
+            describe_open({spec.name: shapes[spec.name] for spec in opened}),
             f"Give --data, or choose the sizes, for example --input-shape={suggest_working_shapes(content)}.",
         )
     found = read_samples(data, signature, preprocess)

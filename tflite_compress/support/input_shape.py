@@ -77,6 +77,17 @@ def show_shape(shape: OpenShape) -> str:
     return " x ".join("?" if d is None else str(d) for d in shape) or "a single value"
 
 
+def describe_open(inputs: Mapping[str, OpenShape]) -> str:
+    """Return why sizes are unknown: the inputs that leave dimensions open, without data.
+
+    Args:
+        inputs: Shapes without the batch, of the inputs with open dimensions.
+    """
+    named = ", ".join(f"'{name}' (batch x {show_shape(shape)})" for name, shape in inputs.items())
+    subject = f"input {named} has" if len(inputs) == 1 else f"inputs {named} have"
+    return f"{subject} open dimensions besides the batch, and there is no data to take their size from"
+
+
 def suggest_shapes(inputs: Mapping[str, OpenShape]) -> str:
     """Return a valid value of ``--input-shape`` for inputs without the batch."""
     sizes = {name: probe_shape(shape) for name, shape in inputs.items() if shape}
