@@ -111,6 +111,7 @@ def verify(
     preprocess: Preprocess = "none",
     samples: int = 16,
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> list[Comparison]:
     """Run a ``.tflite`` on several runtimes and compare their outputs with LiteRT's.
@@ -123,6 +124,8 @@ def verify(
         samples: Maximum number of samples.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        time_budget_seconds: Time for all runtimes together in seconds. As many samples are run as it allows,
+            one at least. None sets no limit.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -143,7 +146,14 @@ def verify(
 
     with library_call(progress) as reports, opened_file(model) as path:
         return verify_file(
-            path, runtimes, data, preprocess, samples, progress=reports, input_shape=input_shape
+            path,
+            runtimes,
+            data,
+            preprocess,
+            samples,
+            progress=reports,
+            input_shape=input_shape,
+            time_budget_seconds=time_budget_seconds,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Sequence
 
 from tflite_compress.checking.accuracy import measure_accuracy
@@ -20,7 +21,9 @@ from tflite_compress.runtimes.compare import Comparison, compare
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.input_shape import InputShape
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
+from tflite_compress.support.time_budget import TimeBudget
 from tflite_compress.tflite.tensor_specs import Signature
 
 DEFAULTS = Remote()
@@ -86,6 +89,7 @@ def verify_file(
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
 ) -> list[Comparison]:
     """Run a file on several runtimes and compare their outputs with LiteRT's.
 
@@ -98,6 +102,8 @@ def verify_file(
         remote: How to reach devices.
         progress: Where to report progress.
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
+        time_budget_seconds: Time for all runtimes together in seconds. As many samples are run as it allows,
+            one at least. None sets no limit.
 
     Returns:
         One comparison per runtime, in the order of ``runtimes``.
@@ -114,8 +120,26 @@ def verify_file(
     opened = open_file(path, data, preprocess, input_shape, samples)
     if opened.sizes is not None:
         progress.say(opened.sizes)
+    budget = TimeBudget(time_budget_seconds)
     with progress.step("running"):
-        return compare(opened.content, opened.samples.first(samples).raw, chosen)
+        if time_budget_seconds is None:
+            return compare(opened.content, opened.samples.first(samples).raw, chosen)
+        start = time.monotonic()
+        first = compare(opened.content, opened.samples.first(1).raw, chosen)
+        affordable = int(budget.left / max(time.monotonic() - start, 1e-3))
+        count = min(samples, affordable)
+        if affordable < samples:
+            budget.cut(f"outputs compared on {max(1, count)} of {samples} samples")
+        found = compare(opened.content, opened.samples.first(count).raw, chosen) if count > 1 else first
+    return [_noting(comparison, budget.notes) for comparison in found]
+
+
+def _noting(comparison: Comparison, notes: tuple[Note, ...]) -> Comparison:
+    if isinstance(comparison.result, CompressError):
+        return comparison
+    return dataclasses.replace(
+        comparison, result=dataclasses.replace(comparison.result, notes=(*comparison.result.notes, *notes))
+    )
 
 
 def _accuracy(

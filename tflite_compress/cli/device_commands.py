@@ -13,6 +13,7 @@ from tflite_compress.cli.option_types import (
     File,
     Folder,
     Number,
+    Seconds,
     Words,
 )
 from tflite_compress.cli.shared_calls import remote_device, with_progress
@@ -109,11 +110,14 @@ class VerifyOptions:
         emulate: Also run the 64-bit Raspberry Pi build in an emulator. Run 'tflite-compress setup-emulator'
             first.
         samples: Number of samples.
+        time_budget: Time for all runtimes together, for example 2m. As many samples are run as it allows.
+            Default: no limit.
     """
 
     runtime: Words = ("litert", "litert-reference", "tflm")
     emulate: bool = False
     samples: Count = 8
+    time_budget: Seconds | None = None
 
 
 @command(SECTION, "model.tflite --runtime=litert,tflm", model="A .tflite file.")
@@ -143,6 +147,7 @@ def verify(
             remote_device(remote, threads.threads),
             progress,
             samples.input_shape,
+            options.time_budget,
         )
     )
     if output.json:
