@@ -103,7 +103,7 @@ def forest_network(forest: Forest, original: Predict | None, name: str) -> Fores
     output = "probabilities" if forest.task == "classification" else "prediction"
     outputs = (TensorSpec(output, (None, forest.outputs), "float32", labels=labels),)
     return ForestNetwork(
-        safe_name(name), forest, (features,), outputs, False, "a forest has no layers", original
+        safe_name(name), forest, (features,), outputs, False, "a forest has no layers", original=original
     )
 
 
