@@ -84,7 +84,7 @@ def convert_network(
             return converter.convert(), ()
         except Exception as error:
             if not (settings.needs_calibration and settings.float_fallback):
-                raise _refusal(error, settings.precision) from error
+                raise _refusal(error, network, concrete, settings.precision) from error
         relaxed = _converter(concrete, owner, settings, network, samples, advance, sparse)
         relaxed.target_spec.supported_ops = [
             *relaxed.target_spec.supported_ops,
@@ -93,7 +93,7 @@ def convert_network(
         try:
             content = relaxed.convert()
         except Exception as error:
-            raise _refusal(error, settings.precision) from error
+            raise _refusal(error, network, concrete, settings.precision) from error
     text = f"some operators have no {settings.precision} kernel and stay in float32"
     return content, (Note("operators-stay-float32", text, "warning"),)
 
@@ -143,7 +143,7 @@ def _representative(
         yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
 
 
-def _refuse_loops(network: Network, concrete: Any, owner: Any, precision: str) -> None:
+def _refuse_loops(network: Network, concrete: Any, owner: Any, precision: Precision) -> None:
     """Reject models with a loop, because the converter crashes when it calibrates one.
 
     Raises:
@@ -152,25 +152,28 @@ def _refuse_loops(network: Network, concrete: Any, owner: Any, precision: str) -
     from tflite_compress.models.loops import explain_loops
     from tflite_compress.tflite.flatbuffer import operator_names
 
-    functions = concrete.graph.as_graph_def().library.function
-    nodes = [*concrete.graph.as_graph_def().node, *(n for f in functions for n in f.node_def)]
-    if not any(node.op in ("While", "StatelessWhile") for node in nodes):
+    if not any(node.op in ("While", "StatelessWhile") for node in _nodes(concrete)):
         return
     try:
         content = (
             backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([concrete], owner).convert()
         )
     except Exception as error:
-        raise _refusal(error, precision) from error
+        raise _refusal(error, network, concrete, precision) from error
     if "WHILE" in operator_names(content):
         reasons, hint = explain_loops(network)
         raise StructureError(f"{reasons}: {precision} quantization cannot calibrate a loop", hint)
 
 
-def _refusal(error: Exception, precision: str) -> ConversionError:
-    from tflite_compress.models.trace import shortened
+def _refusal(error: Exception, network: Network, concrete: Any, precision: Precision) -> ConversionError:
+    from tflite_compress.conversion.converter_refusals import explain_conversion_error
 
-    return ConversionError(
-        f"the TFLite converter refuses {precision}: {shortened(error)}",
-        "Choose another recipe, or replace the operator it names.",
-    )
+    return explain_conversion_error(error, network, _nodes(concrete), precision)
+
+
+def _nodes(concrete: Any) -> Iterator[Any]:
+    """Yield the nodes of a traced network and of the functions it calls."""
+    graph = concrete.graph.as_graph_def()
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def

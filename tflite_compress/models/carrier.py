@@ -42,6 +42,11 @@ class Carrier(_Layer):  # type: ignore[misc]
         self._takes_training = "training" in inspect.signature(operation.call).parameters
         self.carried = [variable.value for variable in getattr(operation, "weights", [])]
 
+    @property
+    def carried_class(self) -> str:
+        """Name of the class of the operation or layer."""
+        return type(self._operation).__name__
+
     def call(self, tensors: list[object], template: Template, training: object = None) -> object:
         """Run the operation on ``tensors`` placed into ``template``."""
         args, kwargs = tensorflow().nest.map_structure(

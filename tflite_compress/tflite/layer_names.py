@@ -88,19 +88,23 @@ class LayerTable:
         return found[0].name if found else own_name(name, operator_name(model, op))
 
     def _found(self, name: str) -> list[KerasLayer]:
-        layers = (self._layer_of(part) for part in name.split(";") if part)
+        layers = (self.layer_at(part) for part in name.split(";") if part)
         return [layer for layer in layers if layer is not None]
 
-    def _layer_of(self, part: str) -> KerasLayer | None:
-        """Return the first known layer in the path of an operation, longest name first."""
-        steps = [step for step in part.split("/") if step]
+    def layer_at(self, path: str) -> KerasLayer | None:
+        """Return the first known layer in the path of a TensorFlow operation, longest name first.
+
+        Args:
+            path: For example ``net/conv_1/Conv2D``.
+        """
+        steps = [step for step in path.split("/") if step]
         for starts in (range(1, len(steps)), range(min(1, len(steps)))):  # the first step names the model
             for clean in (str, lambda step: _COPY.sub("", step)):  # a layer called again gets a number
                 for start in starts:
                     for end in range(len(steps), start, -1):
-                        path = "/".join([*steps[start : end - 1], clean(steps[end - 1])])
-                        if path in self.layers:
-                            return self.layers[path]
+                        name = "/".join([*steps[start : end - 1], clean(steps[end - 1])])
+                        if name in self.layers:
+                            return self.layers[name]
         return None
 
 
