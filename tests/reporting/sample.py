@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tflite_compress.checking.verdict import Finding
+from tflite_compress.reporting.candidate_facts import PassStep
 from tflite_compress.reporting.figures import (
     Accuracy,
     DeviceFacts,
@@ -23,7 +24,6 @@ from tflite_compress.reporting.figures import (
     ModelFacts,
     OutputAccuracy,
     Parameters,
-    PassStep,
     RecipeFacts,
     Size,
 )

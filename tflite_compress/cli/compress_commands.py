@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tflite_compress.cli.command_registry import AskedFor, command
 from tflite_compress.cli.option_types import DeviceNames, Folder
@@ -16,6 +17,9 @@ from tflite_compress.cli.shared_options import (
     OutputOptions,
     TimeOptions,
 )
+
+if TYPE_CHECKING:
+    from tflite_compress.compression.options import Options
 
 SECTION = "Compress a model"
 
@@ -83,24 +87,8 @@ def compress(
         recipe_table.print_plans(plans)
         return 0
     from tflite_compress.compression.compress import run_plans
-    from tflite_compress.compression.options import Options
 
-    run_options = Options(
-        max_drop=accuracy.max_drop,
-        loss=accuracy.loss,
-        metric=loading.metric,
-        custom_objects=loading.custom_objects,
-        input_shape=loading.input_shape,
-        cut=loading.cut,
-        trust_model=loading.trust_model,
-        seed=loading.seed,
-        time_budget_seconds=time.time_budget,
-        bundle=options.bundle,
-        details=options.details,
-        resume=options.resume,
-        max_flash_bytes=limits.max_flash,
-        max_ram_bytes=limits.max_ram,
-    )
+    run_options = _run_options(options, limits, time, accuracy, loading)
     results = with_progress(
         lambda progress: run_plans(
             model,
@@ -120,6 +108,33 @@ def compress(
     else:
         results_table.print_results([result.recorded for result in results])
     return 0 if all(result.passed and result.fits for result in results) else 1
+
+
+def _run_options(
+    options: CompressOptions,
+    limits: LimitOptions,
+    time: TimeOptions,
+    accuracy: AccuracyOptions,
+    loading: ModelOptions,
+) -> Options:
+    from tflite_compress.compression.options import Options
+
+    return Options(
+        max_drop=accuracy.max_drop,
+        loss=accuracy.loss,
+        metric=loading.metric,
+        custom_objects=loading.custom_objects,
+        input_shape=loading.input_shape,
+        cut=loading.cut,
+        trust_model=loading.trust_model,
+        seed=loading.seed,
+        time_budget_seconds=time.time_budget,
+        bundle=options.bundle,
+        details=options.details,
+        resume=options.resume,
+        max_flash_bytes=limits.max_flash,
+        max_ram_bytes=limits.max_ram,
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import Count, Folder, Seconds, choices_listed
@@ -17,6 +17,9 @@ from tflite_compress.cli.shared_options import (
     OutputOptions,
     TargetOptions,
 )
+
+if TYPE_CHECKING:
+    from tflite_compress.searching.search import SearchSettings
 
 Objectives = Annotated[
     tuple[str, ...], choices_listed("size", "latency", "gzip", "ram", "flash", "macs", "drop")
@@ -74,19 +77,9 @@ def search(
 
     Exit code 0: a file was found. Exit code 1: no file meets the limits.
     """
-    from tflite_compress.searching.search import SearchSettings
     from tflite_compress.searching.search import search as run
 
-    settings = SearchSettings(
-        minimize=options.minimize,
-        time_budget_seconds=options.time_budget,
-        trials=options.trials,
-        workers=options.workers,
-        engine=options.engine,
-        sampler=options.sampler,
-        storage=options.storage,
-        restart=options.restart,
-    )
+    settings = _settings(options)
     found = with_progress(
         lambda progress: run(
             model,
@@ -120,3 +113,18 @@ def search(
 
         print_search(found)
     return 0 if found.chosen is not None else 1
+
+
+def _settings(options: SearchOptions) -> SearchSettings:
+    from tflite_compress.searching.search import SearchSettings
+
+    return SearchSettings(
+        minimize=options.minimize,
+        time_budget_seconds=options.time_budget,
+        trials=options.trials,
+        workers=options.workers,
+        engine=options.engine,
+        sampler=options.sampler,
+        storage=options.storage,
+        restart=options.restart,
+    )

@@ -19,6 +19,7 @@ from tflite_compress.support.notes import Note
 if TYPE_CHECKING:
     import numpy as np
 
+    from tflite_compress.models.graph_def import ConcreteFunction, NodeDef
     from tflite_compress.models.network import Network
 
 
@@ -99,8 +100,8 @@ def convert_network(
 
 
 def _converter(
-    concrete: Any,
-    owner: Any,
+    concrete: ConcreteFunction,
+    owner: object,
     settings: ConverterSettings,
     network: Network,
     samples: tuple[np.ndarray, ...],
@@ -143,7 +144,7 @@ def _representative(
         yield {port.name: x[index : index + 1] for port, x in zip(network.inputs, samples, strict=True)}
 
 
-def _refuse_loops(network: Network, concrete: Any, owner: Any, precision: Precision) -> None:
+def _refuse_loops(network: Network, concrete: ConcreteFunction, owner: object, precision: Precision) -> None:
     """Reject models with a loop, because the converter crashes when it calibrates one.
 
     Raises:
@@ -165,15 +166,16 @@ def _refuse_loops(network: Network, concrete: Any, owner: Any, precision: Precis
         raise StructureError(f"{reasons}: {precision} quantization cannot calibrate a loop", hint)
 
 
-def _refusal(error: Exception, network: Network, concrete: Any, precision: Precision) -> ConversionError:
+def _refusal(
+    error: Exception, network: Network, concrete: ConcreteFunction, precision: Precision
+) -> ConversionError:
     from tflite_compress.conversion.converter_refusals import explain_conversion_error
 
     return explain_conversion_error(error, network, _nodes(concrete), precision)
 
 
-def _nodes(concrete: Any) -> Iterator[Any]:
-    """Yield the nodes of a traced network and of the functions it calls."""
-    graph = concrete.graph.as_graph_def()
-    yield from graph.node
-    for function in graph.library.function:
-        yield from function.node_def
+def _nodes(concrete: ConcreteFunction) -> Iterator[NodeDef]:
+    """Return the nodes of a traced network and of the functions it calls."""
+    from tflite_compress.models.graph_def import all_nodes
+
+    return all_nodes(concrete.graph.as_graph_def())

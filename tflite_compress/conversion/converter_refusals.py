@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.models.trace import shortened
@@ -12,21 +12,15 @@ from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
+    from tflite_compress.models.graph_def import NodeDef
     from tflite_compress.models.network import Network
 
 _LACKS = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 _CAPTURED = ("Placeholder",)  # the converter's stand-in for a table that another operation reads
 
 
-class _Node(Protocol):
-    """A node of a TensorFlow graph."""
-
-    op: str
-    name: str
-
-
 def explain_conversion_error(
-    error: Exception, network: Network, nodes: Iterator[_Node], precision: Precision
+    error: Exception, network: Network, nodes: Iterator[NodeDef], precision: Precision
 ) -> ConversionError:
     """Return what the converter refuses, as an error for the user.
 

@@ -64,20 +64,8 @@ def explain(layer: Layer, sources: Sequence[Layer] = ()) -> tuple[str, str]:
             f"{layer.weight_spread:.0f} times as wide as the median one",
             "Give each channel a scale (--per-channel), or bring the channels to one range: pass 'equalize'.",
         )
-    for source in sources:
-        if source.outlier_channels and source.channel_db < POOR_DB:
-            return (
-                f"it reads {source.name}, whose range is set by {len(source.outlier_channels)} channels: the "
-                f"median one keeps {source.channel_db:.0f} dB",
-                "Use the pass 'equalize', or int16 activations: --precision=int16x8.",
-            )
-    if layer.outlier_channels and layer.channel_db < POOR_DB:
-        named = ", ".join(map(str, layer.outlier_channels[:4]))
-        return (
-            f"its range is set by {len(layer.outlier_channels)} channels (number {named}): the others get "
-            "few steps",
-            "Use the pass 'equalize', or int16 activations: --precision=int16x8.",
-        )
+    if (outliers := _outliers(layer, sources)) is not None:
+        return outliers
     if poor_weights:
         return (
             f"its weights keep only {layer.weights_snr_db:.0f} dB",
@@ -93,3 +81,22 @@ def explain(layer: Layer, sources: Sequence[Layer] = ()) -> tuple[str, str]:
         "rounding of its inputs, weights and output adds up",
         "int16 activations (--precision=int16x8) help, if the accuracy is not kept.",
     )
+
+
+def _outliers(layer: Layer, sources: Sequence[Layer]) -> tuple[str, str] | None:
+    """Return the reason and advice if a few channels set the range of what a layer reads or gives."""
+    for source in sources:
+        if source.outlier_channels and source.channel_db < POOR_DB:
+            return (
+                f"it reads {source.name}, whose range is set by {len(source.outlier_channels)} channels: the "
+                f"median one keeps {source.channel_db:.0f} dB",
+                "Use the pass 'equalize', or int16 activations: --precision=int16x8.",
+            )
+    if layer.outlier_channels and layer.channel_db < POOR_DB:
+        named = ", ".join(map(str, layer.outlier_channels[:4]))
+        return (
+            f"its range is set by {len(layer.outlier_channels)} channels (number {named}): the others get "
+            "few steps",
+            "Use the pass 'equalize', or int16 activations: --precision=int16x8.",
+        )
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -110,11 +111,7 @@ def diagnose(
 
     require_network(model, "diagnose")
     plan = make_plan(device, recipe, overrides)
-    if not spec.given or spec.only_evaluation:
-        raise DataError(
-            "diagnose needs data to calibrate with",
-            "Give --data=FILE.npz, a folder of images or module:function.",
-        )
+    _require_data(spec)
     config, replaced = _conversion(plan.candidates[0])
     session = open_session(model, spec, options, progress)
     reference = session.context.reference
@@ -133,9 +130,7 @@ def diagnose(
     with progress.step("comparing layer by layer"):
         budget = session.context.budget
         layers = compare_layers(plain, quantized, few.inputs, network.tensor_names[0], table, budget)
-    missing = unmatched(plain, quantized, table)
-    text = f"not compared, because the converter rearranged them: {', '.join(missing)}"
-    left_out = (Note("layers-not-compared", text),) if missing else ()
+    left_out = _left_out(unmatched(plain, quantized, table))
     worst = reference.worst_of(score)
     return Diagnosis(
         config.precision,
@@ -148,6 +143,19 @@ def diagnose(
         tuple(find_culprits(layers)),
         (*replaced, *left_out, *remarks, *budget.notes),
     )
+
+
+def _require_data(spec: DataSpec) -> None:
+    if not spec.given or spec.only_evaluation:
+        raise DataError(
+            "diagnose needs data to calibrate with",
+            "Give --data=FILE.npz, a folder of images or module:function.",
+        )
+
+
+def _left_out(layers: Sequence[str]) -> tuple[Note, ...]:
+    text = f"not compared, because the converter rearranged them: {', '.join(layers)}"
+    return (Note("layers-not-compared", text),) if layers else ()
 
 
 def _conversion(recipe: Recipe) -> tuple[ConverterSettings, tuple[Note, ...]]:

@@ -6,11 +6,12 @@ scores. A number a little below the lowest score masks as well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tflite_compress.models.graph import Call, replay
-from tflite_compress.models.keras_types import Config
+from tflite_compress.models.keras_types import Layer, Tensor
 from tflite_compress.models.network import Network
 from tflite_compress.support.backend import tensorflow
 
@@ -29,18 +30,18 @@ def with_bounded_scores(network: Network) -> Network:
     return replace(network, handle=replay(network.handle, _translate))
 
 
-def _is_attention(layer: Any) -> bool:
+def _is_attention(layer: object) -> bool:
     return type(layer).__name__ == "MultiHeadAttention" and hasattr(layer, "_masked_softmax")
 
 
-def _is_masked(layer: Any) -> bool:
+def _is_masked(layer: Layer) -> bool:
     """Return True for attention that computes with a mask in the model it is part of."""
     return _is_attention(layer) and any(
         _has_mask(node.call_args, node.call_kwargs) for node in layer._inbound_nodes
     )
 
 
-def _has_mask(args: tuple[object, ...], kwargs: Config) -> bool:
+def _has_mask(args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
     tensors = tensorflow().nest.flatten([args, kwargs])
     implicit = any(getattr(tensor, "_keras_mask", None) is not None for tensor in tensors)
     return implicit or kwargs.get("attention_mask") is not None or bool(kwargs.get("use_causal_mask"))
@@ -58,7 +59,7 @@ def _translate(call: Call) -> object:
     return outputs
 
 
-def _softmax(scores: Any, mask: Any, axes: Any) -> Any:
+def _softmax(scores: Tensor, mask: Tensor | None, axes: int | Sequence[int]) -> object:
     """Return softmax over the axes, of the scores where the mask is true.
 
     Args:

@@ -5,13 +5,14 @@ For models without a graph of Keras layers: SavedModels and subclassed models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from tflite_compress.models.full_precision import HALF, float32_note
+from tflite_compress.models.graph_def import AttrValue, GraphDef, all_nodes
+from tflite_compress.models.keras_types import DType
 from tflite_compress.models.network import Network, TensorSpec
 from tflite_compress.support.backend import tensorflow
 from tflite_compress.support.notes import Note
@@ -51,21 +52,21 @@ def graph_in_float32(network: Network) -> tuple[Network, tuple[Note, ...]]:
     return rewritten, (float32_note(found),)
 
 
-def _half_types(graph: Any) -> list[str]:
+def _half_types(graph: GraphDef) -> list[str]:
     codes = {
         code
-        for node in _nodes(graph)
+        for node in all_nodes(graph)
         for value in node.attr.values()
         for code in (value.type, *value.list.type)
     }
     return sorted({tensorflow().dtypes.as_dtype(code).name for code in codes if code} & HALF)
 
 
-def _widened(graph: Any) -> Any:
+def _widened(graph: GraphDef) -> GraphDef:
     """Replace 16-bit float types and constants in a ``GraphDef`` by float32, in its functions too."""
     # The context still has the functions under their old names.
     renamed = {body.signature.name: f"{body.signature.name}_in_float32" for body in graph.library.function}
-    for node in _nodes(graph):
+    for node in all_nodes(graph):
         node.op = renamed.get(node.op, node.op)
         for value in node.attr.values():
             _widen(value, renamed)
@@ -76,7 +77,7 @@ def _widened(graph: Any) -> Any:
     return graph
 
 
-def _widen(value: Any, renamed: Mapping[str, str]) -> None:
+def _widen(value: AttrValue, renamed: Mapping[str, str]) -> None:
     """Change one attribute of a node in place."""
     kind = value.WhichOneof("value")
     if kind == "type":
@@ -90,18 +91,13 @@ def _widen(value: Any, renamed: Mapping[str, str]) -> None:
         called.name = renamed.get(called.name, called.name)
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
-    yield from graph.node
-    for body in graph.library.function:
-        yield from body.node_def
-
-
 def _wide_code(code: int) -> int:
     return int(_wide_type(tensorflow().dtypes.as_dtype(code)).as_datatype_enum) if code else code
 
 
-def _wide_type(dtype: Any) -> Any:
-    return tensorflow().float32 if dtype.name in HALF else dtype
+def _wide_type(dtype: DType) -> DType:
+    float32: DType = tensorflow().float32
+    return float32 if dtype.name in HALF else dtype
 
 
 def _wide_port(port: TensorSpec) -> TensorSpec:

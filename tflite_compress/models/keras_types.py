@@ -26,6 +26,10 @@ class DType(Protocol):
     def as_numpy_dtype(self) -> type[np.generic]:
         """The NumPy type."""
 
+    @property
+    def as_datatype_enum(self) -> int:
+        """The code of the type in a ``GraphDef``."""
+
 
 class Tensor(Protocol):
     """A TensorFlow tensor or a symbolic tensor of a Keras graph."""
@@ -49,6 +53,8 @@ class Tensor(Protocol):
     def __mul__(self, other: object) -> Tensor: ...
 
     def __rmul__(self, other: object) -> Tensor: ...
+
+    def __getitem__(self, index: object) -> Tensor: ...
 
 
 class Variable(Tensor, Protocol):
@@ -102,9 +108,15 @@ class Layer(Protocol):
     def set_weights(self, weights: list[np.ndarray]) -> None:
         """Set the weights from arrays in the order of :meth:`get_weights`."""
 
+    def compute_mask(self, inputs: object, mask: object = None) -> object:
+        """Return the mask of the outputs for inputs and their masks; None if there is none."""
+
     @classmethod
     def from_config(cls, config: Config) -> Layer:
         """Build a layer from its configuration."""
+
+    @property
+    def _inbound_nodes(self) -> Sequence[Node]: ...
 
 
 class ConnectedLayer(Layer, Protocol):
@@ -135,6 +147,17 @@ class BatchNorm(ConnectedLayer, Protocol):
     moving_variance: Variable
 
 
+class RecurrentLayer(Layer, Protocol):
+    """An LSTM, GRU or SimpleRNN layer of Keras 2."""
+
+    stateful: bool
+    return_state: bool
+    return_sequences: bool
+    go_backwards: bool
+    time_major: bool
+    zero_output_for_mask: bool
+
+
 class Node(Protocol):
     """One call of a layer in a Keras graph."""
 
@@ -149,6 +172,10 @@ class Node(Protocol):
     @property
     def keras_inputs(self) -> object:
         """Input tensors, flat or nested."""
+
+    @property
+    def input_tensors(self) -> object:
+        """Input tensors, nested as the layer took them."""
 
     @property
     def call_args(self) -> Sequence[object]:
@@ -200,8 +227,8 @@ class KerasModel(Layer, Protocol):
 class KerasModule(Protocol):
     """``tf_keras`` or ``keras``."""
 
-    Input: Callable[..., Any]
-    Model: Callable[..., Any]
+    Input: Callable[..., Tensor]
+    Model: Callable[..., KerasModel]
 
 
-ChangeConfig = Callable[[Any], Config]
+ChangeConfig = Callable[[Layer], Config]

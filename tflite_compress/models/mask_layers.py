@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tflite_compress.models.keras_types import Config
+from tflite_compress.models.keras_types import Config, Layer, Tensor
 from tflite_compress.support.backend import tensorflow, tf_keras
 
 _Layer: Any = tf_keras().layers.Layer
@@ -24,18 +24,15 @@ class MaskOf(_Layer):  # type: ignore[misc]
         name: This layer's name.
     """
 
-    def __init__(self, layer: Any, name: str | None = None) -> None:
+    def __init__(self, layer: Layer, name: str | None = None) -> None:
         super().__init__(name=name, trainable=False)
         self._source = [layer]  # in a list, so that its weights are not this layer's
 
-    def call(self, tensors: list[Any], masks: list[Any] | None = None) -> object:
+    def call(self, tensors: list[Tensor], masks: list[Tensor | None] | None = None) -> object:
         """Return the mask for the inputs of the layer and their masks."""
         given = masks or [None] * len(tensors)
         single = len(tensors) == 1
-        found: object = self._source[0].compute_mask(
-            tensors[0] if single else tensors, given[0] if single else given
-        )
-        return found
+        return self._source[0].compute_mask(tensors[0] if single else tensors, given[0] if single else given)
 
     def get_config(self) -> Config:
         """Return the live layer: masks are copied in memory, never saved."""
@@ -45,11 +42,11 @@ class MaskOf(_Layer):  # type: ignore[misc]
 class WithMask(_Layer):  # type: ignore[misc]
     """Returns its first input, whose mask is the second."""
 
-    def call(self, tensors: list[Any]) -> object:
+    def call(self, tensors: list[Tensor]) -> object:
         """Return the tensor unchanged."""
         return tensorflow().identity(tensors[0])
 
-    def compute_mask(self, inputs: list[Any], mask: object = None) -> object:
+    def compute_mask(self, inputs: list[Tensor], mask: object = None) -> object:
         """Return the mask, which is the second input."""
         return inputs[1]
 
@@ -57,7 +54,7 @@ class WithMask(_Layer):  # type: ignore[misc]
 class Compact(_Layer):  # type: ignore[misc]
     """Moves the steps that are not masked to the front, in order; zeros follow. Shape (batch, steps, n)."""
 
-    def call(self, tensors: list[Any]) -> object:
+    def call(self, tensors: list[Tensor]) -> object:
         """Return the first input compacted by the second, its mask."""
         tf = tensorflow()
         values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
@@ -78,7 +75,7 @@ class Spread(_Layer):  # type: ignore[misc]
         super().__init__(name=name, trainable=False)
         self.last, self.zero = last, zero
 
-    def call(self, tensors: list[Any]) -> object:
+    def call(self, tensors: list[Tensor]) -> object:
         """Return the first input, the compacted outputs of a layer, spread by the second, the mask."""
         tf = tensorflow()
         values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
@@ -97,7 +94,7 @@ class Spread(_Layer):  # type: ignore[misc]
 class Backwards(_Layer):  # type: ignore[misc]
     """Reverses the steps, axis 1."""
 
-    def call(self, tensor: Any) -> object:
+    def call(self, tensor: Tensor) -> object:
         """Return the tensor reversed."""
         tf = tensorflow()
         if tensor.dtype != tf.bool:
@@ -105,7 +102,7 @@ class Backwards(_Layer):  # type: ignore[misc]
         return tf.cast(tf.reverse(tf.cast(tensor, tf.int32), [1]), tf.bool)
 
 
-def _equal_places(mask: Any, by_step: bool = False) -> Any:
+def _equal_places(mask: Tensor, by_step: bool = False) -> Any:
     """Return which place each step moves to, bool, shape (batch, places, steps).
 
     A masked step has the place of the step before it.
@@ -116,8 +113,8 @@ def _equal_places(mask: Any, by_step: bool = False) -> Any:
         by_step: Return shape (batch, steps, places).
     """
     tf = tensorflow()
-    steps, shift = int(mask.shape[1]), 1
     count = tf.cast(mask, tf.int32)
+    steps, shift = int(count.shape[1]), 1
     while shift < steps:
         count += tf.pad(count[:, :-shift], [[0, 0], [shift, 0]])
         shift *= 2
@@ -125,7 +122,7 @@ def _equal_places(mask: Any, by_step: bool = False) -> Any:
     return tf.equal(count[:, :, None], places) if by_step else tf.equal(count[:, None, :], places[:, None])
 
 
-def mask_tensor(tensor: Any) -> Any:
+def mask_tensor(tensor: Any) -> Tensor | None:
     """Return the mask of a graph tensor as a graph tensor, or None if it has none.
 
     Args:
@@ -133,7 +130,7 @@ def mask_tensor(tensor: Any) -> Any:
     """
     if getattr(tensor, "_keras_mask", None) is None:
         return None
-    known = getattr(tensor, "_tflite_compress_mask", None)
+    known: Tensor | None = getattr(tensor, "_tflite_compress_mask", None)
     if known is not None:
         return known
     history = tensor._keras_history
@@ -141,6 +138,6 @@ def mask_tensor(tensor: Any) -> Any:
     inputs = tensorflow().nest.flatten(node.input_tensors)
     masks = [mask_tensor(x) for x in inputs]
     layer = MaskOf(history.layer)
-    found = layer(inputs) if all(m is None for m in masks) else layer(inputs, masks=masks)
+    found: Tensor = layer(inputs) if all(m is None for m in masks) else layer(inputs, masks=masks)
     tensor._tflite_compress_mask = found
     return found

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tflite_compress.models.graph import Call, replay
+from tflite_compress.models.keras_types import Layer, RecurrentLayer, Tensor
 from tflite_compress.models.network import Network
 from tflite_compress.support.backend import tensorflow, tf_keras
 
@@ -30,7 +31,7 @@ def with_explicit_masks(network: Network) -> Network:
     return replace(network, handle=replay(network.handle, _translate))
 
 
-def is_masked(layer: Any) -> bool:
+def is_masked(layer: Layer) -> bool:
     """Return True for a recurrent layer that computes with a mask in the model it is part of."""
     if not hasattr(getattr(layer, "forward_layer", layer), "return_sequences"):
         return False
@@ -66,7 +67,7 @@ def _translate(call: Call) -> object:
     return mask_layers.WithMask()([outputs, mask])
 
 
-def _mask(call: Call) -> object:
+def _mask(call: Call) -> Tensor | None:
     """Return the mask of a call as a graph tensor; None if it has none or the layer is not recurrent."""
     from tflite_compress.models.mask_layers import mask_tensor
 
@@ -77,7 +78,7 @@ def _mask(call: Call) -> object:
     return mask_tensor(call.args[0]) if given is None else given
 
 
-def _is_supported(call: Call, mask: Any) -> bool:
+def _is_supported(call: Call, mask: Tensor) -> bool:
     """Return True if the layer's outputs follow from its outputs on the steps that are not masked."""
     outer: Any = call.layer
     inner = [outer.forward_layer, outer.backward_layer] if hasattr(outer, "forward_layer") else [outer]
@@ -86,7 +87,7 @@ def _is_supported(call: Call, mask: Any) -> bool:
     return plain and known and not (call.args[1:] or set(call.kwargs) - {"mask", "training"})
 
 
-def _run(layer: Any, name: str, values: Any, mask: Any) -> Any:
+def _run(layer: RecurrentLayer, name: str, values: object, mask: object) -> object:
     """Run one direction of a layer without a mask; a layer that goes backwards gives its order of steps."""
     from tflite_compress.models import mask_layers
 
@@ -101,7 +102,7 @@ def _run(layer: Any, name: str, values: Any, mask: Any) -> Any:
     return mask_layers.Spread(not layer.return_sequences, zero)([found, mask])
 
 
-def _merged(mode: str | None, forward: Any, backward: Any) -> Any:
+def _merged(mode: str | None, forward: object, backward: object) -> object:
     layers = tf_keras().layers
     if mode is None:
         return [forward, backward]

@@ -19,7 +19,7 @@ from tflite_compress.models.containers import (
     require_sound_hdf5,
 )
 from tflite_compress.models.graph import is_functional
-from tflite_compress.models.keras_errors import layer_not_rebuilt
+from tflite_compress.models.keras_errors import load_error, with_versions
 from tflite_compress.models.keras_types import Config, CustomObjects
 from tflite_compress.models.safety import (
     PICKLE_HEADS,
@@ -39,8 +39,6 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CONFIG_LIMIT_BYTES = 256 * 2**20
 WEIGHTS = "model.weights.h5"
 Loaded = tuple[object, str, str | None]  # the model, the Keras version, and the name of the compiled loss
-_MAX_REASON = 240
-_UNKNOWN = re.compile(r"(?:Unknown [\w ]{1,30}:? |Could not locate (?:class|function) )'(?P<name>[\w.>]+)'")
 # What zipfile, zlib and h5py raise on damaged files; RuntimeError is h5py's, and zipfile's for encryption.
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
@@ -229,7 +227,7 @@ def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> Loaded:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:
-        raise _load_error(path, error) from error
+        raise load_error(path, error) from error
     signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()), None)
     if signature is None:
         raise ModelError(f"{path}: has no serving signature", "Save it with model.export(folder).")
@@ -265,23 +263,11 @@ def _scanned(
                 f"{path}: TF-MOT cannot load its quantized layers from a .keras file",
                 "In the program that made the model, save it with model.save('model.h5').",
             ) from error
-        raise _with_versions(error, saved, library.__version__) from error
+        raise with_versions(error, saved, library.__version__) from error
 
 
 def _load_from(file: Path, library: Any, path: str, **options: object) -> object:
     return library.models.load_model(str(file), **{**options, "compile": False})
-
-
-def _with_versions(error: ModelError, saved: str, installed: str) -> ModelError:
-    """Name the version of Keras that saved a file beside the one that cannot load it."""
-    message = f"{error.message} (saved by Keras {saved}, loaded by Keras {installed})"
-    if _numbers(saved) <= _numbers(installed):
-        return ModelError(message, error.hint)
-    return ModelError(message, f"Save the model again with Keras {installed} or older.")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _guarded(path: Path, load: Callable[..., object], custom: CustomObjects, trust: bool) -> object:
@@ -295,24 +281,4 @@ def _guarded(path: Path, load: Callable[..., object], custom: CustomObjects, tru
         try:
             return load(str(path), compile=False, **options)
         except Exception as error:
-            raise _load_error(path, error) from error
-
-
-def _load_error(path: Path, error: Exception) -> ModelError:
-    text = " ".join(str(error).split()) or type(error).__name__
-    unknown = _UNKNOWN.search(text)
-    if unknown is not None:
-        name = unknown["name"].rpartition(">")[2]
-        return ModelError(
-            f"{path}: '{name}' is a custom class or function, which Keras does not have",
-            f"Pass --custom-objects=module:dict, where the dict maps '{name}' to it.",
-        )
-    if (layer := layer_not_rebuilt(error)) is not None:
-        return ModelError(
-            f"{path}: Keras cannot rebuild {layer}",
-            "In the program that made the model, save it again with model.save('model.keras').",
-        )
-    if len(text) > _MAX_REASON:
-        text = text[:_MAX_REASON].rpartition(" ")[0] + " ..."
-    step = "The file may be damaged or from another Keras; save the model again."
-    return ModelError(f"{path}: cannot be loaded: {text}", step)
+            raise load_error(path, error) from error

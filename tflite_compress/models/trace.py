@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from tflite_compress.models.graph_def import ConcreteFunction
 from tflite_compress.models.masked_recurrence import with_explicit_masks
 from tflite_compress.models.network import Network
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
 
 
-def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
+def traced(network: Network, batch: int | None) -> tuple[ConcreteFunction, object]:
     """Trace a network with named inputs and outputs.
 
     Args:
@@ -45,7 +45,8 @@ def traced(network: Network, batch: int | None) -> tuple[Any, Any]:
         owner.function = tf.function(
             lambda *xs: _named(sorted(names), _as_list(frozen(*xs))), autograph=False
         )
-        return owner.function.get_concrete_function(*specs), owner
+        named: ConcreteFunction = owner.function.get_concrete_function(*specs)
+        return named, owner
     except Exception as error:
         raise ConversionError(
             f"model '{network.name}' cannot be traced: {shortened(error)}",

@@ -16,10 +16,10 @@ from tflite_compress.passes import ConvertedModel
 from tflite_compress.passes import values as facts
 from tflite_compress.pipeline.candidates import Attempt, Step
 from tflite_compress.pipeline.plan import Plan
+from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
     Accuracy,
-    CandidateFacts,
     DeviceFacts,
     Distance,
     Encoding,
@@ -33,7 +33,6 @@ from tflite_compress.reporting.figures import (
     ModelFacts,
     OutputAccuracy,
     Parameters,
-    PassStep,
     RecipeFacts,
     Size,
 )
@@ -123,22 +122,14 @@ def build_report(found: Findings) -> Report:
         verdict=accuracy_verdict(chosen, found.max_drop, found.is_verified),
         model=found.model,
         device=DeviceFacts(name=found.plan.device.name, title=found.plan.device.title),
-        recipe=RecipeFacts(
-            name=chosen.recipe.name,
-            summary=chosen.summary,
-            is_for_forests=chosen.recipe.for_forests,
-        ),
+        recipe=_recipe(chosen),
         command=found.command,
         file=found.file,
         plain_file=found.plain_file,
         accuracy=_accuracy(found),
         distance=Distance(**distance(reference.evaluation_outputs, chosen.outputs)),
         size=Size(baseline=file_size(found.baseline), result=file_size(content)),
-        parameters=Parameters(
-            original=reference.network.parameter_count(),
-            result_weights=sum(layer.weights for layer in work.layers),
-            result_zeros=sum(layer.zeros for layer in work.layers),
-        ),
+        parameters=_parameters(reference, work),
         macs=Macs(baseline=_mac_count(work_before), result=_mac_count(work)),
         operators=count_work(content).operators,
         sparsity_by_layer=written.sparsity,
@@ -159,6 +150,19 @@ def build_report(found: Findings) -> Report:
         peak_memory_bytes=found.peak_memory_bytes,
     )
     return msgspec.structs.replace(report, notes=_notes(found, report, written.notes))
+
+
+def _recipe(chosen: Attempt) -> RecipeFacts:
+    recipe = chosen.recipe
+    return RecipeFacts(name=recipe.name, summary=chosen.summary, is_for_forests=recipe.for_forests)
+
+
+def _parameters(reference: Reference, work: Work) -> Parameters:
+    return Parameters(
+        original=reference.network.parameter_count(),
+        result_weights=sum(layer.weights for layer in work.layers),
+        result_zeros=sum(layer.zeros for layer in work.layers),
+    )
 
 
 def _notes(found: Findings, report: Report, on_file: tuple[Note, ...]) -> tuple[Note, ...]:

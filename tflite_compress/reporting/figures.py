@@ -1,8 +1,8 @@
-"""Figures of the report: accuracy, size, work, latency, memory, fit, and the passes that led to them."""
+"""Figures of the report: accuracy, size, work, latency, memory and fit."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -269,45 +269,3 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         return next(
             (f.measurement for f in self.findings if f.subject == subject and f.measurement is not None), None
         )
-
-
-class PassStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One pass of a candidate.
-
-    Attributes:
-        name: The pass.
-        settings: Its settings.
-        seconds: Time it took in seconds.
-        accuracy: Score after it.
-        drop: Accuracy drop after it.
-        is_applied: False if it left the model as it was.
-        bytes: Size of the file after it; None before conversion.
-    """
-
-    name: str
-    settings: dict[str, Any]
-    seconds: float
-    accuracy: float
-    drop: float
-    is_applied: bool
-    bytes: int | None
-
-
-class CandidateFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One recipe that was tried.
-
-    Attributes:
-        summary: Its passes and main settings in a few words.
-        drop: Accuracy drop; None where it gave no file.
-        passed: True if it kept the accuracy and the limits.
-        error: Why it gave no file; None if it gave one.
-        limit_violation: The limit it exceeds; None if none is.
-        passes: Its passes as far as they ran.
-    """
-
-    summary: str
-    drop: float | None
-    passed: bool
-    error: str | None
-    limit_violation: str | None
-    passes: tuple[PassStep, ...]

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
     Accuracy,
-    CandidateFacts,
     DeviceFacts,
     Distance,
     Encoding,
@@ -25,7 +25,6 @@ from tflite_compress.reporting.figures import (
     Memory,
     ModelFacts,
     Parameters,
-    PassStep,
     RecipeFacts,
     Size,
 )
