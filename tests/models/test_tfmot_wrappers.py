@@ -10,7 +10,6 @@ import pytest
 
 from tflite_compress.models.load import load_model
 from tflite_compress.support.backend import tfmot
-from tflite_compress.support.errors import ModelError
 
 X = np.random.default_rng(0).standard_normal((16, 8, 8, 1)).astype(np.float32)
 FORMATS = ["h5", "keras", "folder"]
@@ -59,7 +58,7 @@ def test_clustering(keras2: Any, suffix: str, tmp_path: Path) -> None:
     assert np.allclose(source.network.predict((X,))[0], wrapped(X, training=False), atol=1e-5)
 
 
-@pytest.mark.parametrize("suffix", ["h5", "folder"])
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_quantization_aware_training(keras2: Any, suffix: str, tmp_path: Path) -> None:
     layers = keras2.layers
     keras2.utils.set_random_seed(0)
@@ -82,11 +81,3 @@ def test_quantization_aware_training(keras2: Any, suffix: str, tmp_path: Path) -
     assert np.allclose(source.network.predict((X,))[0], rounded, atol=0.02)
     assert np.allclose(source.network.with_rounding(X, training=False), rounded, atol=1e-5)
     assert [note.code for note in source.notes] == ["trained-ranges"]
-
-
-def test_quantized_layers_in_a_keras_file_are_refused(keras2: Any, tmp_path: Path) -> None:
-    layers = [keras2.Input((8,)), keras2.layers.Dense(2)]
-    wrapped = tfmot().quantization.keras.quantize_model(keras2.Sequential(layers))
-    with pytest.raises(ModelError, match="TF-MOT cannot load its quantized layers") as caught:
-        load_model(saved(wrapped, "keras", tmp_path))
-    assert "model.h5" in caught.value.hint

@@ -250,19 +250,13 @@ def _scanned(
         trust: Load code from the file.
     """
     config = without_compile_state(config)
-    wrappers = wrapper_objects(config)
-    custom = {**wrappers, **custom}
+    custom = {**wrapper_objects(config), **custom}
     if not trust:
         require_no_code(config, path, custom)
     try:
         return _guarded(path, functools.partial(_load_from, file, library), custom, trust)
     except ModelError as error:
         require_known_classes(config, path, custom)
-        if wrappers and zipfile.is_zipfile(path):
-            raise ModelError(
-                f"{path}: TF-MOT cannot load its quantized layers from a .keras file",
-                "In the program that made the model, save it with model.save('model.h5').",
-            ) from error
         raise with_versions(error, saved, library.__version__) from error
 
 

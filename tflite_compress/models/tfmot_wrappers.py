@@ -10,6 +10,7 @@ import numpy as np
 
 from tflite_compress.models.graph import Call, replay
 from tflite_compress.models.keras_types import Config, KerasModel, Layer
+from tflite_compress.models.quantized_layers import loadable
 from tflite_compress.support.backend import tf_keras, tfmot
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note
@@ -83,7 +84,7 @@ def _objects() -> Objects:
         for objects in [group] if isinstance(group, dict) else group:
             found |= objects
     names = ("ClusterWeightsRNN", "ClusterWeightsMHA")  # not in TF-MOT's scope
-    return found | {name: getattr(cluster_wrapper, name) for name in names}
+    return loadable(found | {name: getattr(cluster_wrapper, name) for name in names})
 
 
 def _without_rounding(model: KerasModel) -> KerasModel:
