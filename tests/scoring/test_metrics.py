@@ -71,6 +71,8 @@ def test_drop_is_a_difference_for_scores_and_relative_for_errors() -> None:
         (np.array([[0.1], [0.9]]), None, None, Head("binary", False)),
         (np.array([[0.1], [0.9]]), np.array([3.0, 4.0]), None, Head("regression", False)),
         (np.array([[0.1], [0.9]]), None, "mean_squared_error", Head("regression", False)),
+        (PROBABILITIES, np.array([0, 1]), "mse", Head("classification", False)),
+        (LOGITS, np.array([0, 1]), "mse", Head("classification", True)),
     ],
 )
 def test_heads_are_inferred(output: np.ndarray, labels: np.ndarray, loss: str, head: Head) -> None:

@@ -196,11 +196,12 @@ def infer_head(output: np.ndarray, labels: np.ndarray | None, loss: str | None) 
         if "binary" in loss and not sums_to_one:
             return Head("binary", not in_unit)
         return Head("classification", not sums_to_one)
-    if any(word in loss for word in ("squared", "absolute", "mse", "mae", "huber", "log_cosh")):
+    class_numbers = labels is not None and several and labels.ndim == output.ndim - 1
+    of_values = any(word in loss for word in ("squared", "absolute", "mse", "mae", "huber", "log_cosh"))
+    if of_values and not class_numbers:  # a class number has no distance to several outputs
         return Head("regression", False)
     if sums_to_one:
         return Head("classification", False)
-    class_numbers = labels is not None and several and labels.ndim == output.ndim - 1
     one_hot = labels is not None and labels.ndim == output.ndim and several and _is_one_hot(labels)
     if class_numbers or one_hot:
         return Head("classification", True)
