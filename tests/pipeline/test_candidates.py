@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.passes.conftest import context, start
 from tflite_compress.models.network import Network
+from tflite_compress.models.source import source_from_object
 from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.values import Sparsity, same_model
@@ -66,3 +67,16 @@ def test_long_passes_share_the_time_budget(start: FloatModel, context: Context) 
     tags = [p.tag() for p in recipe.passes]
     assert tags[:4] == ["int4", "adaround", "bias_correct", "convert"]
     assert seen[:4] == pytest.approx([80 / 3, 0.8 * 90 / 2, 0.8 * 80, 70])
+
+
+def test_a_loop_is_refused_before_anything_is_trained(keras: Any, context: Context) -> None:
+    class Unused(Memo):
+        def run(self, chain: Any, model: Model, context: Context) -> tuple[Model, float]:
+            raise AssertionError("a pass ran")
+
+    keras.utils.set_random_seed(0)
+    steps = keras.Input((200, 2), name="steps")
+    network = source_from_object(keras.Model(steps, keras.layers.GRU(3, name="long")(steps))).network
+    attempt = run_recipe(load_recipe("prune-int8"), FloatModel(network), context, Unused())
+    assert attempt.is_structural and attempt.steps == () and attempt.outputs is None
+    assert attempt.error is not None and "layer 'long' (GRU) has 200 time steps" in attempt.error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tflite_compress.conversion.calibration_state import fresh_calibration
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support import backend
-from tflite_compress.support.errors import ConversionError, StructureError
+from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _refuse_loops(network: Network, concrete: ConcreteFunction, owner: object, p
     Raises:
         StructureError: The converted float model contains a WHILE operator.
     """
-    from tflite_compress.models.loops import explain_loops
+    from tflite_compress.models.loops import loop_error
     from tflite_compress.tflite.flatbuffer import operator_names
 
     if not any(node.op in ("While", "StatelessWhile") for node in _nodes(concrete)):
@@ -162,8 +162,7 @@ def _refuse_loops(network: Network, concrete: ConcreteFunction, owner: object, p
     except Exception as error:
         raise _refusal(error, network, concrete, precision) from error
     if "WHILE" in operator_names(content):
-        reasons, hint = explain_loops(network)
-        raise StructureError(f"{reasons}: {precision} quantization cannot calibrate a loop", hint)
+        raise loop_error(network, precision)
 
 
 def _refusal(

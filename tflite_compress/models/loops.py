@@ -7,8 +7,34 @@ from typing import Any
 from tflite_compress.models.masked_recurrence import RECURRENT, is_masked
 from tflite_compress.models.network import Network
 from tflite_compress.models.unroll import MAX_UNROLLED_STEPS
+from tflite_compress.support.errors import StructureError
 
 _OTHERS = "choose --recipe=dynamic or float16, which need no calibration."
+
+
+def require_no_loops(network: Network, precision: str) -> None:
+    """Check by the layers, without a conversion, that a network has no loop.
+
+    Args:
+        network: The network with recurrent layers unrolled.
+        precision: The integer precision asked for.
+
+    Raises:
+        StructureError: Layers compute in a loop, which cannot be calibrated.
+    """
+    layers = network.handle.layers if network.editable else []
+    if any(_reason(layer) is not None and not _is_unrolled(layer) for layer in layers):
+        raise loop_error(network, precision)
+
+
+def loop_error(network: Network, precision: str) -> StructureError:
+    """Return the error about a network that computes in a loop."""
+    reasons, hint = explain_loops(network)
+    return StructureError(f"{reasons}: {precision} quantization cannot calibrate a loop", hint)
+
+
+def _is_unrolled(layer: Any) -> bool:
+    return bool(getattr(getattr(layer, "forward_layer", layer), "unroll", False))
 
 
 def explain_loops(network: Network) -> tuple[str, str]:

@@ -115,6 +115,16 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         """Return what the pass does in a few words, or None if it needs no mention."""
         return None
 
+    def require(self, model: FloatModel) -> None:
+        """Check before any pass of a recipe runs what the pass needs of the model's structure.
+
+        Args:
+            model: The original model.
+
+        Raises:
+            ConversionError: The pass cannot work on a model of this structure.
+        """
+
     def outcome(self, model: Model) -> str | None:
         """Return what the pass did in a few words: :meth:`summary`, corrected by what the model holds.
 

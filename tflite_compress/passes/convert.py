@@ -94,6 +94,14 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         fallback = self.float_fallback and "float32" in device.precisions.supported
         return msgspec.structs.replace(self, io=io, float_fallback=fallback)
 
+    def require(self, model: FloatModel) -> None:
+        """Check that an integer conversion has no loop to calibrate."""
+        from tflite_compress.models.loops import require_no_loops
+        from tflite_compress.models.unroll import unrolled
+
+        if self.needs_calibration:
+            require_no_loops(unrolled(model.network), self.precision)
+
     def baseline(self) -> Convert:
         """Return the settings of the float32 file that results are compared with."""
         return Convert(precision="float32", io="float32")

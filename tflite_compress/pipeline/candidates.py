@@ -205,6 +205,10 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
 
     A ConversionError ends the attempt, which records its message.
     """
+    try:
+        _require(recipe, start)
+    except ConversionError as error:
+        return Attempt(recipe, (), None, error.message, is_structural=isinstance(error, StructureError))
     model: Model = start
     steps: list[Step] = []
     outputs: Outputs | None = None
@@ -225,6 +229,17 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
         applied = not same_model(before, model)
         steps.append(Step(config.tag(), config, seconds, score, drop, model, applied))
     return Attempt(recipe, tuple(steps), outputs)
+
+
+def _require(recipe: Recipe, start: FloatModel) -> None:
+    """Check the model's structure before a training whose result could not be converted.
+
+    Raises:
+        ConversionError: A pass cannot work on the model.
+    """
+    if any(config.needs_training for config in recipe.passes):
+        for config in recipe.passes:
+            config.require(start)
 
 
 def _with_share(context: Context, recipe: Recipe, index: int) -> Context:
