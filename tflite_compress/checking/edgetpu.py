@@ -19,6 +19,7 @@ from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shap
 
 Cause = Literal["float input", "data type", "operator", "dimensions", "follows another"]
 
+FOUR_BITS = "4-bit weights"
 _EIGHT_BITS = ("INT8", "UINT8")
 _INNER_DIMENSIONS = 3
 
@@ -106,7 +107,7 @@ def _obstacle(
         if _type(graph, i) not in allowed and not (i in constants and _type(graph, i) == "INT32")
     ]
     if wrong:
-        return "data type", wrong[0].lower()
+        return "data type", FOUR_BITS if wrong[0] == "INT4" else wrong[0].lower()
     for index in used:
         shape = shape_of(graph.tensors[index])
         if index not in constants and math.prod(max(1, d) for d in shape[:-_INNER_DIMENSIONS]) > 1:
@@ -118,7 +119,7 @@ def describe_cpu(placements: Sequence[Placement]) -> list[str]:
     """Return why operators run on the CPU, one text per cause."""
     texts = {
         "float input": "converts the float32 input",
-        "data type": "computes in {detail}, and the TPU in int8",
+        "data type": "uses {detail}, and the TPU int8",
         "operator": "the TPU has no such operator",
         "dimensions": "has a tensor of {detail}, and the TPU takes three dimensions",
         "follows another": "follows an operator on the CPU",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tflite_compress.checking.compiled_files import find_compiler
 from tflite_compress.checking.contents import Contents
-from tflite_compress.checking.edgetpu import Plan, describe_cpu, plan_compilation
+from tflite_compress.checking.edgetpu import FOUR_BITS, Plan, describe_cpu, plan_compilation
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.operator_findings import check_compiled
 from tflite_compress.checking.verdict import Finding
@@ -41,6 +41,8 @@ def _check_placements(plan: Plan) -> list[Finding]:
         follows = any(p.cause == "follows another" for p in plan.placements)
         hint = _AFTER if follows and count else None
         fits = None if count else False
+        if any(p.detail == FOUR_BITS for p in plan.placements):
+            hint = "Store all weights in 8 bits: --recipe=int8 without 4-bit layers."
         found = [Finding("operators", fits, f"{text}: {'; '.join(reasons)}", hint)]
     conditions = {p.name: p.condition for p in plan.placements if p.condition is not None}
     if conditions:
@@ -74,10 +76,10 @@ def _check_graphs(plan: Plan) -> list[Finding]:
 def _check_types(contents: Contents, plan: Plan) -> list[Finding]:
     """Check that the TPU computes something in 8 bits, int8 or uint8."""
     used = ", ".join(sorted(contents.precisions)) or "integers"
+    if contents.precisions <= {"int8"}:
+        return [Finding("types", True, f"computes in {used}")]
     if not plan.mapped:
         return [
             Finding("types", False, f"computes in {used}; the TPU in int8", "Convert with --recipe=int8.")
         ]
-    if contents.precisions <= {"int8"}:
-        return [Finding("types", True, f"computes in {used}")]
     return [Finding("types", None, f"computes in {used}: the operators outside int8 run on the CPU")]

@@ -112,12 +112,12 @@ def operator_name(model: ModelTree, operator: Operator) -> str:
 
 def is_builtin(name: str) -> bool:
     """Return True for the name of a builtin operator in ``schema.fbs``; False for a custom operator's."""
-    return name != "CUSTOM" and isinstance(vars(schema().BuiltinOperator).get(name), int)
+    return name != "CUSTOM" and name in _members(schema().BuiltinOperator)
 
 
 def builtin_names() -> tuple[str, ...]:
     """Return the names of all builtin operators in ``schema.fbs``."""
-    return tuple(name for name in vars(schema().BuiltinOperator) if is_builtin(name))
+    return tuple(name for name in _members(schema().BuiltinOperator) if is_builtin(name))
 
 
 def operator_names(content: bytes) -> list[str]:
@@ -133,8 +133,7 @@ def tensor_name(tensor: Tensor) -> str:
 
 def type_name(number: int) -> str:
     """Return the name of a tensor type in ``schema.fbs`` (``INT8``)."""
-    types = vars(schema().TensorType).items()
-    names: dict[int, str] = {value: name for name, value in types if isinstance(value, int)}
+    names = {value: name for name, value in _members(schema().TensorType).items()}
     return names.get(number, f"TYPE_{number}")
 
 
@@ -152,8 +151,13 @@ def element_bytes(number: int) -> float:
 
 
 def _operator_names() -> dict[int, str]:
-    values = vars(schema().BuiltinOperator)
-    return {number: name for name, number in values.items() if isinstance(number, int)}
+    return {number: name for name, number in _members(schema().BuiltinOperator).items()}
+
+
+def _members(enumeration: type) -> dict[str, int]:
+    """Return the members of an enumeration of the schema; Python 3.13 adds ``__firstlineno__`` to classes."""
+    values = vars(enumeration).items()
+    return {name: value for name, value in values if isinstance(value, int) and not name.startswith("__")}
 
 
 def text_of(value: bytes | str | None) -> str:
