@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -133,8 +134,7 @@ def tensor_name(tensor: Tensor) -> str:
 
 def type_name(number: int) -> str:
     """Return the name of a tensor type in ``schema.fbs`` (``INT8``)."""
-    names = {value: name for name, value in _members(schema().TensorType).items()}
-    return names.get(number, f"TYPE_{number}")
+    return _type_names().get(number, f"TYPE_{number}")
 
 
 def numpy_type(name: str) -> type:
@@ -150,10 +150,17 @@ def element_bytes(number: int) -> float:
     return float(np.dtype(_NUMPY_TYPES[name]).itemsize) if name in _NUMPY_TYPES else 0.0
 
 
+@functools.cache
+def _type_names() -> dict[int, str]:
+    return {number: name for name, number in _members(schema().TensorType).items()}
+
+
+@functools.cache
 def _operator_names() -> dict[int, str]:
     return {number: name for name, number in _members(schema().BuiltinOperator).items()}
 
 
+@functools.cache
 def _members(enumeration: type) -> dict[str, int]:
     """Return the members of an enumeration of the schema; Python 3.13 adds ``__firstlineno__`` to classes."""
     values = vars(enumeration).items()
