@@ -122,18 +122,13 @@ def _run_options(
     return Options(
         max_drop=accuracy.max_drop,
         loss=accuracy.loss,
-        metric=loading.metric,
-        custom_objects=loading.custom_objects,
-        input_shape=loading.input_shape,
-        cut=loading.cut,
-        trust_model=loading.trust_model,
-        seed=loading.seed,
         time_budget_seconds=time.time_budget,
         bundle=options.bundle,
         details=options.details,
         resume=options.resume,
         max_flash_bytes=limits.max_flash,
         max_ram_bytes=limits.max_ram,
+        **vars(loading),
     )
 
 

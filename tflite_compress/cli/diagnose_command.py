@@ -53,15 +53,7 @@ def diagnose(
     from tflite_compress.compression.options import Options
     from tflite_compress.diagnosis.diagnose import diagnose as run
 
-    run_options = Options(
-        metric=loading.metric,
-        custom_objects=loading.custom_objects,
-        input_shape=loading.input_shape,
-        cut=loading.cut,
-        trust_model=loading.trust_model,
-        seed=loading.seed,
-        time_budget_seconds=time.time_budget,
-    )
+    run_options = Options(time_budget_seconds=time.time_budget, **vars(loading))
     found = with_progress(
         lambda progress: run(
             model, target.device, options.recipe, data_spec(data), run_options, settings, progress

@@ -96,14 +96,9 @@ def search(
             ledger=ledger.ledger,
             max_drop=accuracy.max_drop,
             loss=accuracy.loss,
-            metric=loading.metric,
-            custom_objects=loading.custom_objects,
-            input_shape=loading.input_shape,
-            cut=loading.cut,
-            trust_model=loading.trust_model,
-            seed=loading.seed,
             max_flash_bytes=limits.max_flash,
             max_ram_bytes=limits.max_ram,
+            **vars(loading),
         )
     )
     if output.json:

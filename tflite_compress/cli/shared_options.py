@@ -75,7 +75,7 @@ class SampleOptions:
 
 
 @dataclass(frozen=True)
-class ModelOptions:
+class ModelOptions:  # fields are named as those of compression.options.Options, which take them as they are
     """Model and training.
 
     Attributes:

@@ -20,6 +20,7 @@ import numpy as np
 from tflite_compress.conversion import LAYER_TYPES, LayerType, Method
 from tflite_compress.conversion.activation_ranges import chosen_range
 from tflite_compress.conversion.observe import Observed, observe
+from tflite_compress.conversion.written_types import CONVERSIONS
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConfigError, ConversionError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 BITS: dict[str, tuple[int, int]] = {"int4": (8, 4), "int8": (8, 8), "int16x8": (16, 8)}
 FOUR_BIT = ("CONV_2D", "FULLY_CONNECTED")  # operators with 4-bit weights in litert-quantizer
-_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass(frozen=True)
@@ -280,6 +280,6 @@ def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tu
         tensor = graph.tensors[op.outputs[0]]
         kind = operator_name(tree, op)
         asked = types.get(of_tensor.get(tensor_name(tensor), ""), "") == "float32"
-        if type_name(tensor.type) == "FLOAT32" and kind not in _CONVERSIONS and not asked:
+        if type_name(tensor.type) == "FLOAT32" and kind not in CONVERSIONS and not asked:
             found.add(kind)
     return tuple(sorted(found))

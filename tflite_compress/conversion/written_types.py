@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.support.notes import Note
+from tflite_compress.support.notes import Note, named
 from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
 from tflite_compress.tflite.layer_names import LayerTable
-from tflite_compress.tflite.macs import constant
-from tflite_compress.tflite.operator_work import weight_inputs
+from tflite_compress.tflite.macs import find_stored, find_weights
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator
 
-_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _OF_OUTPUT: dict[str, LayerType] = {"INT8": "int8", "INT16": "int16x8", "FLOAT32": "float32"}
 MAX_NAMED = 8
 
@@ -45,29 +44,30 @@ def written_layers(content: bytes, layers: LayerTable) -> dict[str, WrittenLayer
     types: dict[str, set[LayerType]] = {}
     weights: dict[str, dict[str, int]] = {}
     for graph in tree.subgraphs:
+        stored = find_stored(tree, graph)
         for op in graph.operators or []:
             kind, layer = operator_name(tree, op), layers.layer_of(tree, graph, op)
-            if kind in _CONVERSIONS or not len(op.outputs):
+            if kind in CONVERSIONS or not len(op.outputs):
                 continue
-            stored = _stored(tree, graph, op, kind)
-            for type_, count in stored.items():
+            counted = _counted(tree, graph, op, kind, stored)
+            for type_, count in counted.items():
                 counts = weights.setdefault(layer, {})
                 counts[type_] = counts.get(type_, 0) + count
             output = _OF_OUTPUT.get(type_name(graph.tensors[op.outputs[0]].type))
-            found: LayerType | None = "int4" if "INT4" in stored else output
+            found: LayerType | None = "int4" if "INT4" in counted else output
             if found is not None:
                 types.setdefault(layer, set()).add(found)
     return {name: WrittenLayer(frozenset(found), weights.get(name, {})) for name, found in types.items()}
 
 
-def _stored(tree: ModelTree, graph: Graph, op: Operator, kind: str) -> dict[str, int]:
+def _counted(
+    tree: ModelTree, graph: Graph, op: Operator, kind: str, stored: dict[int, int]
+) -> dict[str, int]:
     """Return the number of constant weights of an operator by type."""
     found: dict[str, int] = {}
-    for index in weight_inputs(kind, op):
-        values = constant(graph.tensors[index], tree)
-        if values is not None:
-            type_ = type_name(graph.tensors[index].type)
-            found[type_] = found.get(type_, 0) + values.size
+    for _, tensor, values in find_weights(kind, op, graph, tree, stored):
+        type_ = type_name(tensor.type)
+        found[type_] = found.get(type_, 0) + values.size
     return found
 
 
@@ -85,25 +85,21 @@ def type_notes(written: Mapping[str, WrittenLayer], asked: Mapping[str, LayerTyp
     notes = []
     total = sum(sum(layer.weights.values()) for layer in written.values())
     for type_ in dict.fromkeys(asked.values()):
-        names = [n for n, t in asked.items() if t == type_ and n in written and t in written[n].types]
-        if names and type_ == "int4":
+        found = [n for n, t in asked.items() if t == type_ and n in written and t in written[n].types]
+        names = named(found, MAX_NAMED)
+        if found and type_ == "int4":
             four = sum(layer.weights.get("INT4", 0) for layer in written.values())
-            text = f"4-bit weights in the file: {four / max(1, total):.0%} of the weights ({_named(names)})"
+            text = f"4-bit weights in the file: {four / max(1, total):.0%} of the weights ({names})"
             notes.append(Note("layer-types-written", text))
-        elif names:
-            notes.append(Note("layer-types-written", f"{type_} in the file: {_named(names)}"))
+        elif found:
+            notes.append(Note("layer-types-written", f"{type_} in the file: {names}"))
     missing = [n for n, t in asked.items() if n not in written or t not in written[n].types]
     if missing:
         parts = [f"{n} ({_state(written.get(n))}, not {asked[n]})" for n in missing]
-        text = f"layers without the precision asked for: {_named(parts)}"
+        text = f"layers without the precision asked for: {named(parts, MAX_NAMED)}"
         notes.append(Note("layer-types-missing", text, "warning"))
     return tuple(notes)
 
 
 def _state(layer: WrittenLayer | None) -> str:
     return "no operator of its own" if layer is None else " and ".join(sorted(layer.types))
-
-
-def _named(names: list[str]) -> str:
-    rest = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")

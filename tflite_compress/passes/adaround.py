@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tflite_compress.passes.base import Context, Count, Rate, named, register
+from tflite_compress.passes.base import Context, Count, Rate, register
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.values import FloatModel, LayerTypes
-from tflite_compress.support.notes import Note
+from tflite_compress.support.notes import Note, named
 
 
 @register

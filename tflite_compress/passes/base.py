@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -265,12 +265,6 @@ def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[st
         return [re.compile(text) for text in expressions]
     except re.error as error:
         raise ConfigError(f"{key}: '{error.pattern!s}' is not a regular expression ({error.msg})") from error
-
-
-def named(layers: Sequence[str], max_names: int = 3) -> str:
-    """Return the first few names, and the number of the others, as text."""
-    more = f" and {len(layers) - max_names} more" if len(layers) > max_names else ""
-    return ", ".join(layers[:max_names]) + more
 
 
 def editable_network(model: FloatModel, pass_name: str) -> Network:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, Stage, editable_network, layer_patterns, named, register
+from tflite_compress.passes.base import Context, Stage, editable_network, layer_patterns, register
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import Clusters, FloatModel
 from tflite_compress.support.errors import ModelError
-from tflite_compress.support.notes import Note
+from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
     import numpy as np

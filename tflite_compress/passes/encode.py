@@ -200,7 +200,7 @@ def _verified(
     needs = (
         "encoded weights need TFLite Micro's DECODE operator (late 2025 "
         "or later), which a vendor's copy may lack; "
-        "the plain file lies beside"
+        "the plain file is next to it"
     )
     notes = [Note("needs-decode-operator", needs, "warning")]
     if found.left_plain:

@@ -21,13 +21,12 @@ from tflite_compress.passes.base import (
     Stage,
     editable_network,
     layer_patterns,
-    named,
     register,
 )
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import FloatModel, Model, Sparsity
 from tflite_compress.support.errors import ModelError
-from tflite_compress.support.notes import Note
+from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
     import numpy as np

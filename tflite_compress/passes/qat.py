@@ -18,14 +18,13 @@ from tflite_compress.passes.base import (
     Stage,
     editable_network,
     layer_patterns,
-    named,
     register,
 )
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import Clusters, FloatModel, Sparsity
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ModelError
-from tflite_compress.support.notes import Note
+from tflite_compress.support.notes import Note, named
 
 LOST = 0.01
 

@@ -9,7 +9,7 @@ from tflite_compress.inspection.weights import WeightTensor, read_weights
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.passes import values as facts
 from tflite_compress.passes.values import ConvertedModel
-from tflite_compress.support.notes import Note
+from tflite_compress.support.notes import Note, named
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.layer_names import WEIGHTED
 
@@ -73,7 +73,6 @@ def _missing(
     for what, layers in changed.items():
         names = [name for name in layers if name not in found]
         if names:
-            rest = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-            text = f"{what} layers not found in the file by name: {', '.join(names[:MAX_NAMED])}{rest}"
+            text = f"{what} layers not found in the file by name: {named(names, MAX_NAMED)}"
             notes.append(Note("layers-not-found", text, "warning"))
     return tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 import msgspec
@@ -40,3 +41,9 @@ def note_record(note: Note) -> NoteRecord:
 def unique_notes(*groups: tuple[Note, ...]) -> tuple[Note, ...]:
     """Join groups of notes in order and drop repeated ones."""
     return tuple(dict.fromkeys(note for group in groups for note in group))
+
+
+def named(names: Sequence[str], max_names: int = 3) -> str:
+    """Return the first few names, and the number of the others, as text."""
+    more = f" and {len(names) - max_names} more" if len(names) > max_names else ""
+    return ", ".join(names[:max_names]) + more
