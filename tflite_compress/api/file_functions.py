@@ -118,7 +118,8 @@ def verify(
 
     Args:
         model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
-        runtimes: Any of ``litert``, ``litert-reference``, ``tflm``, ``vela:NPU``, ``emulate``, ``ssh:HOST``.
+        runtimes: Any of ``litert``, ``litert-reference``, ``litert-web:wasm``, ``litert-web:webgpu``,
+            ``tflm``, ``vela:NPU``, ``emulate``, ``ssh:HOST``.
         data: Samples; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
         samples: Maximum number of samples.

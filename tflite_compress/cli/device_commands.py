@@ -105,8 +105,8 @@ class VerifyOptions:
     """Runtimes.
 
     Attributes:
-        runtime: Any of litert, litert-reference, tflm, vela:NPU, emulate, ssh:HOST, adb, separated by
-            commas.
+        runtime: Any of litert, litert-reference, litert-web:wasm, litert-web:webgpu, tflm, vela:NPU,
+            emulate, ssh:HOST, adb, separated by commas.
         emulate: Also run the 64-bit Raspberry Pi build in an emulator. Run 'tflite-compress setup-emulator'
             first.
         samples: Number of samples.

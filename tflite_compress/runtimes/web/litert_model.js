@@ -1,0 +1,146 @@
+/**
+ * Runs a .tflite in a browser with LiteRT.js, on the CPU ('wasm') or the GPU ('webgpu').
+ *
+ *     import {WebModel} from './litert_model.js';
+ *     const model = await WebModel.load('model.tflite', 'webgpu');
+ *     const [probabilities] = await model.run([pixels]);  // one typed array per input and output
+ *     model.delete();
+ */
+
+import {getWebGpuDevice, loadAndCompile, loadLiteRt, supportsFeature, Tensor} from '@litertjs/core';
+
+const WASM_FOLDER = new URL('./node_modules/@litertjs/core/wasm/', import.meta.url).href;
+const ARRAYS = {float32: Float32Array, int32: Int32Array, uint8: Uint8Array};
+const MIN_BLOCK_MS = 10;
+
+let runtime;
+
+/** Loads LiteRT.js once. The build with JSPI lets a model run partly on the GPU and partly on the CPU. */
+function loadRuntime() {
+  runtime ??= supportsFeature('jspi').then((jspi) => loadLiteRt(WASM_FOLDER, {jspi}));
+  return runtime;
+}
+
+/** A compiled model. Not for use by several callers at the same time. */
+export class WebModel {
+  #compiled;
+  #places;
+  #columns;
+
+  constructor(compiled, accelerator, gpu, names) {
+    this.#compiled = compiled;
+    /** 'wasm' or 'webgpu'. */
+    this.accelerator = accelerator;
+    /** Name of the GPU, null on the CPU. */
+    this.gpu = gpu;
+    /** False if the GPU lacks an operator, so that the CPU runs it. */
+    this.isWhole = accelerator === 'wasm' || compiled.isFullyAccelerated;
+    const [inputs, outputs] = [describe(compiled.getInputDetails()), describe(compiled.getOutputDetails())];
+    this.#places = order(inputs, names?.inputs);
+    this.#columns = order(outputs, names?.outputs);
+    /** Names, types and shapes: [{name, dtype, shape}]. */
+    this.inputs = this.#places.map((place) => inputs[place]);
+    this.outputs = this.#columns.map((column) => outputs[column]);
+  }
+
+  /**
+   * Loads and compiles a model.
+   *
+   * @param source URL of the file, or its bytes as Uint8Array.
+   * @param accelerator 'wasm' or 'webgpu'.
+   * @param names {inputs: [...], outputs: [...]} in the order that `run` takes and returns; the file's order by default.
+   * @throws Error if the browser has no such accelerator, or LiteRT.js refuses the model.
+   */
+  static async load(source, accelerator = 'wasm', names = undefined) {
+    await loadRuntime();
+    const device = accelerator === 'webgpu' ? getWebGpuDevice() : null;
+    if (accelerator === 'webgpu' && !device) throw new Error('this browser has no WebGPU adapter');
+    const compiled = await loadAndCompile(source, {accelerator});
+    return new WebModel(compiled, accelerator, device && nameGpu(device), names);
+  }
+
+  /**
+   * Runs the model once.
+   *
+   * @param arrays One typed array or array of numbers per input, in the order of `inputs`.
+   * @returns One typed array per output, in the order of `outputs`.
+   */
+  async run(arrays) {
+    const tensors = [];
+    this.inputs.forEach((input, i) => { tensors[this.#places[i]] = makeTensor(input, arrays[i]); });
+    try {
+      const results = await this.#compiled.run(tensors);
+      const found = [];
+      for (const result of results) {
+        found.push(await result.data());
+        result.delete();
+      }
+      return this.#columns.map((column) => found[column]);
+    } finally {
+      tensors.forEach((tensor) => tensor.delete());
+    }
+  }
+
+  /**
+   * Measures the time of `run` in ms, input and output copies included. Short runs are timed several at a time,
+   * because the browser's clock has steps of 0.1 ms.
+   *
+   * @returns {{median: number, p90: number, min: number, runs: number}}
+   */
+  async time(arrays, seconds = 1, minBlocks = 5) {
+    await this.run(arrays);
+    const repeats = Math.max(1, Math.ceil(MIN_BLOCK_MS / Math.max(await this.#clock(arrays, 1), 0.05)));
+    const times = [];
+    const end = performance.now() + seconds * 1000;
+    while (times.length < minBlocks || performance.now() < end) times.push(await this.#clock(arrays, repeats));
+    times.sort((a, b) => a - b);
+    const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
+    return {median: at(0.5), p90: at(0.9), min: times[0], runs: times.length * repeats};
+  }
+
+  /** Returns the mean time of some runs in ms. */
+  async #clock(arrays, repeats) {
+    const start = performance.now();
+    for (let i = 0; i < repeats; i++) await this.run(arrays);
+    return (performance.now() - start) / repeats;
+  }
+
+  /** Frees the memory of the model. */
+  delete() {
+    this.#compiled.delete();
+  }
+}
+
+/** Returns the largest difference of two arrays; infinite if one value is NaN and the other is not. */
+export function largestDifference(found, expected) {
+  if (found.length !== expected.length) return Infinity;
+  let largest = 0;
+  for (let i = 0; i < found.length; i++) {
+    if (Object.is(found[i], expected[i]) || found[i] === expected[i]) continue;
+    const gap = Math.abs(found[i] - expected[i]);
+    largest = Number.isNaN(gap) ? Infinity : Math.max(largest, gap);
+  }
+  return largest;
+}
+
+/** Returns the index of each name; the order of the file if these are not its names. */
+function order(details, names = []) {
+  const found = names.map((name) => details.findIndex((detail) => detail.name === name));
+  const known = new Set(found).size === details.length && !found.includes(-1);
+  return known ? found : details.map((_, i) => i);
+}
+
+function describe(details) {
+  return details.map(({name, dtype, shape}) => ({name, dtype, shape: Array.from(shape)}));
+}
+
+function makeTensor({name, dtype, shape}, values) {
+  const size = shape.reduce((a, b) => a * b, 1);
+  if (values?.length !== size) throw new Error(`input '${name}' needs ${size} values, got ${values?.length ?? 0}`);
+  return new Tensor(values instanceof ARRAYS[dtype] ? values : ARRAYS[dtype].from(values), shape);
+}
+
+function nameGpu(device) {
+  const {vendor, architecture, description} = device.adapterInfo ?? {};
+  return [vendor, architecture, description].filter(Boolean).join(' ') || 'unnamed GPU';
+}
