@@ -103,6 +103,20 @@ def int8_file(compressed: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def gpu_driver() -> Path:
+    """The GPU accelerator's software driver, set up once for all sessions of this machine."""
+    from tflite_compress.runtimes.gpu_setup import set_up_gpu
+    from tflite_compress.support.errors import UsageError
+
+    try:
+        return set_up_gpu()
+    except UsageError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def emulator() -> Path:
     """The emulated aarch64 LiteRT, set up once for all sessions of this machine."""
     from tflite_compress.runtimes import emulator as module

@@ -20,7 +20,7 @@ OPTION = re.compile(r"(?<![\w(-])--[a-z][\w.-]*(?:=[\w-]+)?")
 # Options of programs that are called: the runner on a device, benchmark_model, Vela, pip, ldconfig.
 OF_OTHER_PROGRAMS = set(
     """--vectors --sequence --reference --watch-stdin --warmup_runs --num_runs --num_threads
-    --use_xnnpack --use_gpu
+    --use_xnnpack --use_gpu --keyring
     --gpu_precision_loss_allowed --use_nnapi --output-dir --accelerator-config --config --system-config
     --memory-mode --no-deps --only-binary --python-version --implementation --abi --platform
     --print-architecture""".split()

@@ -35,31 +35,31 @@ def classifier(scales: tuple[float, float] | None) -> ModelTree:
 
 def test_the_same_kernels_differ_by_one_step() -> None:
     raw = np.array([[-128, 0, 0, 127]], np.int8)
-    (found,) = find_tolerances(classifier((0.2, 1 / 256)), (raw,), same_kernels=True)
+    (found,) = find_tolerances(classifier((0.2, 1 / 256)), (raw,), "same kernels")
     assert np.allclose(found.values, 1) and found.rule == "1 step of 0.00391"
     float32 = np.array([[0.0, 2.0, -4.0, 1.0]], np.float32)
-    (found,) = find_tolerances(unpack(dense(4)), (float32,), same_kernels=True)
+    (found,) = find_tolerances(unpack(dense(4)), (float32,), "same kernels")
     assert np.allclose(found.values, 4e-4) and "range of 4" in found.rule
 
 
 def test_steps_before_a_softmax_move_probabilities() -> None:
     """Three steps of 0.2 change the odds by at most exp(1.2): 0.5 becomes 0.769, 0 stays 0."""
     raw = np.array([[-128, 0, 0, -128]], np.int8)
-    (found,) = find_tolerances(classifier((0.2, 1 / 256)), (raw,), same_kernels=False)
+    (found,) = find_tolerances(classifier((0.2, 1 / 256)), (raw,), "other kernels")
     moved = 256 * (1 / (1 + np.exp(-1.2)) - 0.5)
     assert np.allclose(found.values, [[1, moved + 1, moved + 1, 1]]) and "before SOFTMAX" in found.rule
 
 
 def test_float_networks_differ_little_with_other_kernels() -> None:
     probabilities = np.array([[0.1, 0.2, 0.3, 0.4]], np.float32)
-    (found,) = find_tolerances(classifier(None), (probabilities,), same_kernels=False)
+    (found,) = find_tolerances(classifier(None), (probabilities,), "other kernels")
     assert np.allclose(found.values, 0.4e-3)
 
 
 def test_integers_without_a_scale_must_be_equal() -> None:
     tree = unpack(dense(4))
     tree.subgraphs[0].tensors[4].type = schema().TensorType.INT32
-    (found,) = find_tolerances(tree, (np.array([[1, 2, 3, 4]], np.int32),), same_kernels=False)
+    (found,) = find_tolerances(tree, (np.array([[1, 2, 3, 4]], np.int32),), "other kernels")
     assert not found.values.any()
 
 

@@ -96,7 +96,7 @@ def make_vectors(content: bytes, data: FileData, runtime: Runtime, factor: float
     result = runtime(content, data.raw)
     if result.outputs is None:
         raise ModelError(f"{result.runtime} computes no outputs", "Use another runtime.")
-    tolerances = find_tolerances(unpack(content), result.outputs, same_kernels=True)
+    tolerances = find_tolerances(unpack(content), result.outputs, "same kernels")
     allowed = tuple(float(t.values.max(initial=0)) * factor for t in tolerances)
     origin = f"{data.origin}; outputs by {result.runtime}"
     sequence = _select_sequence(result.outputs, result.sequence)

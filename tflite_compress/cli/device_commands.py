@@ -1,4 +1,4 @@
-"""Commands about a finished ``.tflite`` and a device: check, verify, bundle, setup-emulator."""
+"""Commands about a finished ``.tflite`` and a device: check, verify, bundle, setup-emulator, setup-gpu."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ class VerifyOptions:
     """Runtimes.
 
     Attributes:
-        runtime: Any of litert, litert-reference, litert-web:wasm, litert-web:webgpu, tflm, vela:NPU,
-            emulate, ssh:HOST, adb, separated by commas.
+        runtime: Any of litert, litert-reference, litert-gpu, litert-gpu-f32, litert-web:wasm,
+            litert-web:webgpu, tflm, vela:NPU, emulate, ssh:HOST, adb, separated by commas.
         emulate: Also run the 64-bit Raspberry Pi build in an emulator. Run 'tflite-compress setup-emulator'
             first.
         samples: Number of samples.
@@ -202,4 +202,13 @@ def setup_emulator() -> int:
     from tflite_compress.runtimes.emulator import set_up
 
     print(with_progress(set_up))
+    return 0
+
+
+@command(SECTION, "")
+def setup_gpu() -> int:
+    """Download the software driver of the GPU accelerator, for verify --runtime=litert-gpu (Linux)."""
+    from tflite_compress.runtimes.gpu_setup import set_up_gpu
+
+    print(with_progress(set_up_gpu))
     return 0

@@ -53,4 +53,5 @@ def remote_device(device: DeviceOptions, threads: int) -> Remote:
         delegate=device.delegate,
         serial=device.serial,
         threads=threads,
+        gpu=device.gpu,
     )

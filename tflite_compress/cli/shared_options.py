@@ -148,6 +148,8 @@ class DeviceOptions:
             lists.
         delegate: Delegate on the phone.
         serial: Serial number of the phone, as 'adb devices' lists it.
+        gpu: Driver of the runtimes litert-gpu and litert-gpu-f32: software computes alike on every machine,
+            device is this machine's own GPU.
     """
 
     port: Count | None = None
@@ -156,6 +158,7 @@ class DeviceOptions:
     benchmark_model: File | None = None
     delegate: Literal["cpu", "gpu", "nnapi"] = "cpu"
     serial: str | None = None
+    gpu: Literal["software", "device"] = "software"
 
 
 @dataclass(frozen=True)

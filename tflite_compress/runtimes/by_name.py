@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tflite_compress.runtimes.run_result import Runtime
+from tflite_compress.runtimes.tolerances import Rounding
 from tflite_compress.support.errors import UsageError, closest
 
 if TYPE_CHECKING:
     from tflite_compress.runtimes.adb import Delegate
+    from tflite_compress.runtimes.gpu_driver import GpuDriver
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Remote:
         delegate: ``cpu``, ``gpu`` or ``nnapi`` for adb.
         serial: Serial number of the phone; None if only one is connected.
         threads: CPU threads.
+        gpu: Driver of the GPU accelerator: ``software``, or ``device`` for the machine's own GPU.
     """
 
     port: int | None = None
@@ -39,6 +42,7 @@ class Remote:
     delegate: Delegate = "cpu"
     serial: str | None = None
     threads: int = 1
+    gpu: GpuDriver = "software"
 
 
 # Takes the part of the name after the colon (None if there is none) and the settings for devices.
@@ -54,19 +58,21 @@ class RuntimeEntry:
         selector: How to select it, for example ``ssh:HOST``.
         requirement: What must be installed to use it.
         factory: Returns the runtime.
+        rounding: How its kernels round, compared with LiteRT's on this machine.
     """
 
     name: str
     selector: str
     requirement: str
     factory: RuntimeFactory
+    rounding: Rounding = "same kernels"
 
 
 _ENTRIES: dict[str, RuntimeEntry] = {}
 
 
 def register_runtime(
-    name: str, requirement: str, detail: str | None = None
+    name: str, requirement: str, detail: str | None = None, rounding: Rounding = "same kernels"
 ) -> Callable[[RuntimeFactory], RuntimeFactory]:
     """Register the decorated function as the factory of a runtime.
 
@@ -74,11 +80,12 @@ def register_runtime(
         name: Name of the runtime.
         requirement: What must be installed to use it.
         detail: What follows the name and a colon, for example ``HOST``; None if nothing does.
+        rounding: How its kernels round, compared with those of the runtime it is compared with.
     """
 
     def add(factory: RuntimeFactory) -> RuntimeFactory:
         selector = name if detail is None else f"{name}:{detail}"
-        _ENTRIES[name] = RuntimeEntry(name, selector, requirement, factory)
+        _ENTRIES[name] = RuntimeEntry(name, selector, requirement, factory, rounding)
         return factory
 
     return add
@@ -108,3 +115,10 @@ def find_runtime(name: str, remote: Remote) -> Runtime:
         selectors = ", ".join(entry.selector for entry in entries.values())
         raise UsageError(f"no runtime is called '{name}'.{guess}", f"Choose from {selectors}.")
     return entries[kind].factory(detail or None, remote)
+
+
+def rounding_of(name: str) -> Rounding:
+    """Return how a runtime rounds; runtimes that are not registered round as LiteRT does."""
+    entries = {entry.name: entry for entry in list_runtimes()}
+    kind = name.partition(":")[0]
+    return entries[kind].rounding if kind in entries else "same kernels"

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from tflite_compress.runtimes.by_name import rounding_of
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.runtimes.tolerances import Tolerance, find_tolerances
 from tflite_compress.support.errors import CompressError
@@ -124,7 +125,7 @@ def _compare(name: str, results: Mapping[str, RunResult | CompressError], tree: 
     for state, mine, its in states:
         if mine is None or its is None:
             continue
-        tolerances = find_tolerances(tree, its, same_kernels=name != REFERENCE)
+        tolerances = find_tolerances(tree, its, rounding_of(name))
         rows = zip(read_signature(tree).outputs, mine, its, tolerances, strict=True)
         found += [_measure(spec, pair, tolerance, baseline, state) for spec, *pair, tolerance in rows]
     return Comparison(name, result, tuple(found))

@@ -56,6 +56,6 @@ def _make_litert(detail: str | None, remote: Remote) -> Runtime:
     return host_runtime(remote.threads)
 
 
-@register_runtime("litert-reference", "ai-edge-litert")
+@register_runtime("litert-reference", "ai-edge-litert", rounding="other kernels")
 def _make_reference(detail: str | None, remote: Remote) -> Runtime:
     return host_runtime(reference=True)

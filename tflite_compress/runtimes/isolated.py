@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -23,6 +24,26 @@ from tflite_compress.tflite.state import find_state
 RUNNER = Path(__file__).with_name("runner.py")
 TIME_LIMIT_S = 300
 MEMORY_LIMIT_BYTES = 16 << 30  # address space; interpreters map far more than they use
+
+
+class ChildError(ModelError):
+    """A child process that ended before it answered.
+
+    Args:
+        message: What happened.
+        hint: What to do about it.
+        cause: ``crash`` if a signal ended it, ``time`` if it took too long.
+        output: What it printed to standard output.
+        log: What it printed to standard error.
+    """
+
+    def __init__(
+        self, message: str, hint: str, cause: Literal["crash", "time"], output: str, log: str
+    ) -> None:
+        super().__init__(message, hint)
+        self.cause = cause
+        self.output = output
+        self.log = log
 
 
 @contextlib.contextmanager
@@ -70,7 +91,7 @@ def run_child(
         The finished process with exit code, output and errors.
 
     Raises:
-        ModelError: The command crashed or took too long.
+        ChildError: The command crashed or took too long.
     """
     with subprocess.Popen(
         command,
@@ -86,17 +107,17 @@ def run_child(
         try:
             output, errors = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
-            raise ModelError(
-                f"{what} did not finish in {seconds:g} s", "The model is too large or broken."
-            ) from error
+            process.kill()
+            output, log = process.communicate()
+            text = f"{what} did not finish in {seconds:g} s"
+            raise ChildError(text, "The model is too large or broken.", "time", output, log) from error
         finally:
-            process.kill()  # where it still runs: it took too long, or the user pressed Ctrl-C
+            process.kill()  # where it still runs: the user pressed Ctrl-C
     code = process.returncode
     if code < 0 or code in (134, 135, 136, 139):
         name = _signal_name(-code if code < 0 else code - 128)
-        raise ModelError(
-            f"{what} crashes on the model ({name})", "The file is damaged, or beyond what it supports."
-        )
+        hint = "The file is damaged, or beyond what it supports."
+        raise ChildError(f"{what} crashes on the model ({name})", hint, "crash", output, errors)
     return subprocess.CompletedProcess(command, code, output, errors)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -15,10 +16,15 @@ SAME_KERNELS_STEPS = 1
 OTHER_KERNELS_STEPS = 3  # measured before the last operator of int8 networks with 1 to 17 operators: 0 to 3
 FLOAT_SHARE = 1e-4
 OTHER_KERNELS_FLOAT_SHARE = 1e-3  # measured: 0.05 % in pose networks of 150 layers, between any two kernels
+FLOAT16_SHARE = 5e-3  # ten roundings to the 11 significant bits of float16
 MIN_RANGE = 1e-3
 ACTIVATION_STEPS = {1: 255, 2: 65535}  # steps of an activation's range, by bytes of an element
 _PASSING = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE")
 _SQUASHING = ("SOFTMAX", "LOGISTIC")
+
+# How a runtime rounds, compared with another: as the same kernels do, as other kernels in the same precision,
+# or as kernels that compute floats in float16.
+Rounding = Literal["same kernels", "other kernels", "float16"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +57,21 @@ class _End:
     inner_step: float | None = None
 
 
-def find_tolerances(tree: ModelTree, outputs: Arrays, same_kernels: bool) -> tuple[Tolerance, ...]:
+def find_tolerances(tree: ModelTree, outputs: Arrays, rounding: Rounding) -> tuple[Tolerance, ...]:
     """Return the differences that rounding explains, per output.
 
     The same kernels differ by one quantization step, or by 0.01 % of the range of a float output. Other
-    kernels round every operator differently: 3 steps, or 0.1 % of the range. SOFTMAX and LOGISTIC enlarge the
-    steps of their input.
+    kernels round every operator differently: 3 steps, or 0.1 % of the range. Float16 has 11 significant
+    bits, so floats differ by 0.5 % of the range. SOFTMAX and LOGISTIC enlarge the steps of their input.
 
     Args:
         tree: The decoded file.
         outputs: Raw outputs to compare with, one array per output.
-        same_kernels: True if both runtimes round alike.
+        rounding: How the runtimes' kernels differ.
     """
     graph = tree.subgraphs[0]
     signature = read_signature(tree)
-    activation_steps = None if same_kernels else _find_activation_steps(tree)
+    activation_steps = None if rounding == "same kernels" else _find_activation_steps(tree)
     found = []
     for spec, values in zip(signature.outputs, outputs, strict=True):
         if spec.dtype.kind in "iub" and not spec.is_quantized:
@@ -73,7 +79,12 @@ def find_tolerances(tree: ModelTree, outputs: Arrays, same_kernels: bool) -> tup
             continue
         end = _trace(tree, graph, spec)
         real = np.asarray(spec.to_real(values), np.float64)
-        tolerance = _same_kernels(end, real) if same_kernels else _other_kernels(end, real, activation_steps)
+        if rounding == "same kernels":
+            tolerance = _same_kernels(end, real)
+        elif rounding == "float16" and activation_steps is None and end.step is None:
+            tolerance = _float16(end, real)
+        else:
+            tolerance = _other_kernels(end, real, activation_steps)
         unit = spec.scale if spec.is_quantized else 1.0
         found.append(Tolerance(tolerance.values / unit, tolerance.rule))
     return tuple(found)
@@ -103,6 +114,15 @@ def _other_kernels(end: _End, real: np.ndarray, activation_steps: int | None) ->
         rule = f"{OTHER_KERNELS_STEPS} of the {activation_steps:,} steps of integer activations"
         return _uniform(real, max(OTHER_KERNELS_STEPS * step, OTHER_KERNELS_FLOAT_SHARE * _range(real)), rule)
     return _float_share(real, OTHER_KERNELS_FLOAT_SHARE)
+
+
+def _float16(end: _End, real: np.ndarray) -> Tolerance:
+    """Tolerance for floats computed in float16, in real numbers."""
+    if end.squash is None:
+        return _float_share(real, FLOAT16_SHARE)
+    inputs = _squashed_range(end, real)
+    rule = f"{FLOAT16_SHARE:.2%} of the range of {inputs:.3g} before {end.squash}, in float16"
+    return Tolerance(_move(end, real, FLOAT16_SHARE * inputs) + FLOAT16_SHARE * MIN_RANGE, rule)
 
 
 def _float_share(real: np.ndarray, share: float) -> Tolerance:

@@ -1,0 +1,122 @@
+"""LiteRT's GPU accelerator on Mesa's lavapipe: real outputs, real refusals, real missing drivers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.runtimes.refused import single
+from tests.timing.models import dense
+from tflite_compress.runtimes import gpu_driver as module
+from tflite_compress.runtimes.by_name import Remote, find_runtime
+from tflite_compress.runtimes.gpu_jobs import GpuError, GpuFile, GpuRun, run_on_gpu, run_one_on_gpu
+from tflite_compress.runtimes.gpu_log import Refusal
+from tflite_compress.runtimes.gpu_probe import PROBE_INPUT, is_float16, probe_file
+from tflite_compress.runtimes.host import host_runtime
+from tflite_compress.support.errors import UsageError
+
+SAMPLES = 3
+GATHER = {"x": ((2, 4), "FLOAT32"), "indices": ((1, 1), "INT32")}
+
+
+def samples(width: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((SAMPLES, 1, width)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def runs(gpu_driver: Path) -> list[GpuRun | GpuError]:
+    """Several files in one child: good, damaged, refused in part, refused by the loader, good."""
+    files = [
+        GpuFile(dense(4), (samples(4),)),
+        GpuFile(b"TFL3" * 20),
+        GpuFile(single("GATHER_ND", GATHER, ((1, 4), "FLOAT32"))),
+        GpuFile(single("UNPACK", {"x": ((2, 4), "FLOAT32")}, ((4,), "FLOAT32"))),
+        GpuFile(dense(8), (samples(8),)),
+        GpuFile(probe_file(), (PROBE_INPUT,)),
+    ]
+    return run_on_gpu(files)
+
+
+@pytest.mark.parametrize(("place", "width"), [(0, 4), (4, 8)])
+def test_outputs_are_those_of_float16(runs: list[GpuRun | GpuError], place: int, width: int) -> None:
+    """Each sample is computed; the difference from float32 is that of 11 significant bits."""
+    run = runs[place]
+    expected = host_runtime(seconds=0)(dense(width), (samples(width),)).outputs
+    assert isinstance(run, GpuRun) and run.outputs is not None and expected is not None
+    assert run.log.is_whole and run.adapter.is_software and len(run.times_ms) == SAMPLES - 1
+    assert run.outputs[0].shape == expected[0].shape == (SAMPLES, 1, width)
+    gap = np.abs(run.outputs[0] - expected[0]).max() / np.abs(expected[0]).max()
+    assert 1e-5 < gap < 5e-3
+
+
+def test_float16_is_told_from_float32(runs: list[GpuRun | GpuError]) -> None:
+    run = runs[5]
+    assert isinstance(run, GpuRun) and run.outputs is not None and is_float16(run.outputs[0])
+    exact = run_one_on_gpu(probe_file(), (PROBE_INPUT,), "float32")
+    assert exact.outputs is not None and np.array_equal(exact.outputs[0], 2 * PROBE_INPUT)
+
+
+def test_a_refused_operator_is_named_with_its_reason(runs: list[GpuRun | GpuError]) -> None:
+    run = runs[2]
+    assert isinstance(run, GpuRun)
+    assert run.log.refused == (Refusal("GATHER_ND", "Operation is not supported"),) and not run.log.is_whole
+    assert (run.log.on_gpu, run.log.on_cpu) == (0, 1)
+
+
+def test_files_that_the_loader_refuses(runs: list[GpuRun | GpuError]) -> None:
+    """The files behind them still run."""
+    damaged, unpack = runs[1], runs[3]
+    assert isinstance(damaged, GpuError) and damaged.cause == "refused" and "Flatbuffer" in damaged.message
+    assert isinstance(unpack, GpuError) and "operator 0, UNPACK" in unpack.message and unpack.log
+
+
+def test_a_child_that_takes_too_long_is_an_error_with_its_log(gpu_driver: Path) -> None:
+    first, second = run_on_gpu([GpuFile(dense(4))] * 2, limit_seconds=0.2)
+    for found in (first, second):
+        assert isinstance(found, GpuError) and found.cause == "time" and "did not finish" in found.message
+
+
+def test_without_a_driver_the_machine_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VK_ICD_FILENAMES", "/nowhere/icd.json")
+    monkeypatch.setenv("VK_DRIVER_FILES", "/nowhere/icd.json")
+    with pytest.raises(GpuError, match="finds no usable GPU: vkCreateInstance") as caught:
+        run_one_on_gpu(dense(4), driver="device")
+    assert caught.value.cause == "driver" and "setup-gpu" in str(caught.value.hint)
+
+
+def test_a_software_driver_is_no_gpu_of_the_machine(
+    gpu_driver: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in module.software_environment(gpu_driver).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(GpuError, match=r"driver is llvmpipe .*, not a GPU"):
+        run_one_on_gpu(dense(4), driver="device")
+
+
+def test_the_runtime_asks_for_the_driver_where_it_is_not_set_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TFLITE_COMPRESS_GPU", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="not set up") as caught:
+        find_runtime("litert-gpu", Remote())(dense(4), (samples(4),))
+    assert "setup-gpu" in str(caught.value.hint)
+
+
+def test_a_wheel_without_the_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ACCELERATORS", ())
+    with pytest.raises(UsageError, match="no GPU accelerator"):
+        module.driver_environment("device")
+
+
+def test_verify_states_the_tolerance_of_float16(
+    run: Callable[..., tuple[int, str, str]], gpu_driver: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dense.tflite").write_bytes(dense(4))
+    code, out, _ = run("verify", "dense.tflite", "--runtime=litert-gpu", "--json")
+    (half,) = json.loads(out)
+    assert code == 0 and half["same"]
+    assert half["differences"][0]["rule"].startswith("0.50% of the range") and "float16" in half["version"]

@@ -1,0 +1,296 @@
+"""Compile and run files on LiteRT's GPU accelerator in child processes."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from tflite_compress.runtimes.gpu_driver import GpuDriver, driver_environment
+from tflite_compress.runtimes.gpu_log import GpuAdapter, GpuLog, read_log
+from tflite_compress.runtimes.gpu_probe import PROBE_INPUT, is_float16, probe_file
+from tflite_compress.runtimes.isolated import ChildError, EncodedArray, decode_array, run_child
+from tflite_compress.runtimes.refusals import clean, explain_refusal
+from tflite_compress.runtimes.run_result import Arrays
+from tflite_compress.support.errors import ModelError
+from tflite_compress.tflite.tensor_specs import read_signature
+
+GpuPrecision = Literal["float16", "float32"]
+Cause = Literal["crash", "time", "memory", "refused", "driver"]
+CHILD = Path(__file__).with_name("gpu_child.py")
+MARK = "== file "  # as in gpu_child.py
+SECONDS = 300.0
+WHAT = "the GPU accelerator"
+_NO_MEMORY = ("bad_alloc", "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "MemoryError", "Out of memory")
+_NO_ADAPTER = "No adapters found"
+_DRIVER_HINT = "Run 'tflite-compress setup-gpu' and leave --gpu out, to use the software driver."
+_ERROR = re.compile(r"^(?:ERROR:\s*|E\d{4} [\d:.]+\s+\d+ \S+\] )")
+_HINTS = {
+    "dynamic": "Convert the model with fixed input shapes, for example --input-shape=224x224x3.",
+    "Variable tensors": "Unroll the LSTM or GRU: keras.layers.LSTM(..., unroll=True).",
+}
+
+
+class GpuError(ModelError):
+    """The accelerator did not compile or run a file.
+
+    Args:
+        message: What happened, with the accelerator's own words.
+        hint: What to do about it; None if nothing helps.
+        cause: ``crash``, ``time`` (too slow), ``memory``, ``refused`` (by the loader), or ``driver`` (none).
+        log: The accelerator's log.
+    """
+
+    def __init__(self, message: str, hint: str | None, cause: Cause, log: str) -> None:
+        super().__init__(message, hint)
+        self.cause = cause
+        self.log = log
+
+
+@dataclass(frozen=True)
+class GpuFile:
+    """A file to compile, and samples to run it on.
+
+    Attributes:
+        content: The ``.tflite``.
+        inputs: One raw array per input, shape (samples, ...), in the input's dtype; None to compile only.
+    """
+
+    content: bytes
+    inputs: Arrays | None = None
+
+
+@dataclass(frozen=True)
+class GpuRun:
+    """What the accelerator did with a file.
+
+    Attributes:
+        log: Which operators it takes.
+        compile_ms: Time to compile.
+        outputs: One raw array per output, shape (samples, ...); None if the file was compiled only.
+        times_ms: Times of the runs after the first one, which also compiles the GPU's programs.
+    """
+
+    log: GpuLog
+    compile_ms: float
+    outputs: Arrays | None
+    times_ms: tuple[float, ...]
+
+    @property
+    def adapter(self) -> GpuAdapter:
+        """The adapter that computed."""
+        assert self.log.adapter is not None, "a file without an adapter is an error"
+        return self.log.adapter
+
+
+class _Job(msgspec.Struct):
+    """What the child is asked to do.
+
+    Attributes:
+        first: Number of the first file.
+        files: Number of files; file N is ``N.tflite``, its samples are in ``N.npz``.
+        float32: Compute in float32 instead of float16.
+        seconds: Time to measure latency per file.
+    """
+
+    first: int
+    files: int
+    float32: bool
+    seconds: float
+
+
+class _Reply(msgspec.Struct):
+    """One line of the child; ``error`` is set if the file failed."""
+
+    file: int
+    error: str | None = None
+    compile_ms: float = 0.0
+    first_ms: float = 0.0
+    times_ms: tuple[float, ...] = ()
+    outputs: dict[int, EncodedArray] | None = None
+
+
+def run_on_gpu(
+    files: Sequence[GpuFile],
+    precision: GpuPrecision = "float16",
+    driver: GpuDriver = "software",
+    seconds: float = 0.0,
+    limit_seconds: float = SECONDS,
+) -> list[GpuRun | GpuError]:
+    """Compile files, and run those with samples.
+
+    All files are done in one child process. If it ends, another one goes on behind the file that ended it.
+
+    Args:
+        files: The files.
+        precision: ``float16`` as on a phone, or ``float32``.
+        driver: ``software``, or ``device`` for the machine's own GPU.
+        seconds: Time to measure latency per file.
+        limit_seconds: Maximum time of a child process.
+
+    Returns:
+        One result per file, in their order; the error where a file could not be compiled or run.
+
+    Raises:
+        UsageError: The accelerator is missing, or the driver is not set up.
+        GpuError: The machine has no GPU of its own, or its driver has no float16.
+    """
+    environment = driver_environment(driver)
+    probes = [GpuFile(probe_file(), (PROBE_INPUT,))] if driver == "device" else []
+    found = _run_all([*probes, *files], environment, precision, seconds, limit_seconds)
+    if probes and files:
+        _require_gpu(found[0], precision)
+    return found[len(probes) :]
+
+
+def _run_all(
+    files: Sequence[GpuFile],
+    environment: dict[str, str],
+    precision: GpuPrecision,
+    seconds: float,
+    limit_seconds: float,
+) -> list[GpuRun | GpuError]:
+    found: list[GpuRun | GpuError] = []
+    with tempfile.TemporaryDirectory(prefix="tflite-compress-") as name:
+        folder = Path(name)
+        for number, file in enumerate(files):
+            _write_file(folder, number, file)
+        while len(found) < len(files):
+            job = _Job(len(found), len(files), precision == "float32", seconds)
+            (folder / "job.json").write_bytes(msgspec.json.encode(job))
+            found += _run_child(folder, environment, files[len(found) :], len(found), limit_seconds)
+    adapter = next((run.log.adapter for run in found if isinstance(run, GpuRun)), None)
+    return [_with_adapter(run, adapter) for run in found]
+
+
+def _require_gpu(probe: GpuRun | GpuError, precision: GpuPrecision) -> None:
+    """Check what the machine's own GPU did with the probe."""
+    if isinstance(probe, GpuError):
+        raise probe
+    name, log = probe.adapter.name, probe.log.text
+    if probe.adapter.is_software:
+        raise GpuError(f"this machine's Vulkan driver is {name}, not a GPU", _DRIVER_HINT, "driver", log)
+    if precision == "float16" and not (probe.outputs and is_float16(probe.outputs[0])):
+        hint = "Leave --gpu out to use the software driver, or use the runtime litert-gpu-f32."
+        raise GpuError(f"the driver of {name} has no float16", hint, "driver", log)
+
+
+def run_one_on_gpu(
+    content: bytes,
+    inputs: Arrays | None = None,
+    precision: GpuPrecision = "float16",
+    driver: GpuDriver = "software",
+    seconds: float = 0.0,
+    limit_seconds: float = SECONDS,
+) -> GpuRun:
+    """Compile one file, and run it if there are samples; see :func:`run_on_gpu`.
+
+    Raises:
+        GpuError: The accelerator refuses the file, crashes, or takes too long.
+        UsageError: The accelerator is missing, or the driver is not set up.
+    """
+    (found,) = run_on_gpu([GpuFile(content, inputs)], precision, driver, seconds, limit_seconds)
+    if isinstance(found, GpuError):
+        raise found
+    return found
+
+
+def _write_file(folder: Path, number: int, file: GpuFile) -> None:
+    (folder / f"{number}.tflite").write_bytes(file.content)
+    if file.inputs is not None:
+        specs = read_signature(file.content).inputs
+        arrays = {str(spec.tensor): x for spec, x in zip(specs, file.inputs, strict=True)}
+        np.savez(folder / f"{number}.npz", **arrays)  # type: ignore[arg-type]
+
+
+def _run_child(
+    folder: Path, environment: dict[str, str], files: Sequence[GpuFile], first: int, limit: float
+) -> list[GpuRun | GpuError]:
+    """Run the child; return the results of the files it reached, the one that ended it last."""
+    command = [sys.executable, str(CHILD), str(folder)]
+    failure: ChildError | None = None
+    try:
+        done = run_child(command, WHAT, seconds=limit, environment=environment)
+        output, errors = done.stdout, done.stderr
+    except ChildError as error:
+        failure, output, errors = error, error.output, error.log
+    preamble, *logs = errors.split(MARK)
+    logs = [preamble + log.partition("\n")[2] for log in logs]
+    replies = _read_replies(output)
+    found: list[GpuRun | GpuError] = []
+    for file, reply, log in zip(files, replies, logs, strict=False):
+        found.append(_result(file, reply, log))
+    if len(found) < len(files):
+        log = logs[len(found)] if len(found) < len(logs) else errors
+        found.append(_ended(failure, log))
+    return found
+
+
+def _read_replies(output: str) -> list[_Reply]:
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    return [msgspec.json.decode(line, type=_Reply) for line in lines]
+
+
+def _result(file: GpuFile, reply: _Reply, log: str) -> GpuRun | GpuError:
+    if reply.error is not None:
+        return _refusal(file.content, reply.error, log)
+    outputs = None
+    if reply.outputs is not None:
+        specs = read_signature(file.content).outputs
+        outputs = tuple(decode_array(reply.outputs[spec.tensor]) for spec in specs)
+    return GpuRun(read_log(log), reply.compile_ms, outputs, reply.times_ms)
+
+
+def _refusal(content: bytes, error: str, log: str) -> GpuError:
+    """Return an exception of the child as the error that it means."""
+    both = f"{log}\n{error}"
+    if any(word in both for word in _NO_MEMORY):
+        return GpuError(f"{WHAT} runs out of memory", "Try a smaller model.", "memory", both)
+    if _NO_ADAPTER in both:
+        return GpuError(f"{WHAT} finds no usable GPU: {_driver_reason(log)}", _DRIVER_HINT, "driver", both)
+    reason = _loader_reason(content, both)
+    return GpuError(f"{WHAT} refuses the model: {reason}", _refusal_hint(reason), "refused", both)
+
+
+def _driver_reason(log: str) -> str:
+    """Return why no driver can be used, in the words of the Vulkan loader or of the accelerator."""
+    found = [line.removeprefix("Warning: ") for line in log.splitlines() if line.startswith("Warning: ")]
+    reasons = [line for line in found if "artificially reduced" not in line]
+    return clean(reasons[-1] if reasons else "the machine has none")
+
+
+def _loader_reason(content: bytes, text: str) -> str:
+    """Return the most telling line of the loader's log, with the operator and layer where it names one."""
+    errors = [_ERROR.sub("", line).strip() for line in text.splitlines() if _ERROR.match(line)]
+    told = [line for line in errors if line and not line.startswith("[")]
+    if any(line.startswith("Node number") for line in told):
+        return explain_refusal(content, "\n".join(told), "LiteRT")
+    return clean(told[-1] if told else text.strip().splitlines()[-1])
+
+
+def _refusal_hint(reason: str) -> str | None:
+    """Return what to do about a refusal."""
+    return next((hint for words, hint in _HINTS.items() if words in reason), None)
+
+
+def _ended(failure: ChildError | None, log: str) -> GpuError:
+    """Return the error of the file at which the child ended without an answer."""
+    if any(word in log for word in _NO_MEMORY):
+        return GpuError(f"{WHAT} runs out of memory", "Try a smaller model.", "memory", log)
+    if failure is None:
+        return GpuError(f"{WHAT} ends without an answer: {clean(log[-500:])}", None, "crash", log)
+    return GpuError(failure.message, failure.hint, failure.cause, log)
+
+
+def _with_adapter(run: GpuRun | GpuError, adapter: GpuAdapter | None) -> GpuRun | GpuError:
+    """Add the adapter, which the log names only once per process."""
+    if isinstance(run, GpuError) or run.log.adapter is not None:
+        return run
+    return replace(run, log=replace(run.log, adapter=adapter))
