@@ -46,7 +46,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[object, ...], dic
         ("inspect m.tflite -g", "unknown option '-g'", "inspect --help"),
         ("inspect m.tflite -", "unknown option '-'", "inspect --help"),
         ("inspect m.tflite -- --trace", "unknown option '--'", "inspect --help"),
-        ("inspect m.tflite --model=b.tflite", "unknown option '--model'", "inspect --help"),
+        ("inspect m.tflite --model=b.tflite", "MODEL is given without a name", "inspect model.tflite"),
+        ("bundle m.tflite --device=a --ot=x", "Did you mean '--out'?", "bundle --help"),
+        ("check m.tflite --device=a --max-flahs=10KB", "Did you mean '--max-flash'?", "check --help"),
+        ("compress m.keras -d a --threads=2", "It is an option of check, verify, benchmark and", "--help"),
+        ("search m.keras -d a --sparsity=1", "It is an option of compress and diagnose", "search --help"),
+        ("search m.keras -d a --sparsty=2", "'--sparsity' of compress and diagnose?", "search --help"),
+        ("inspect m.tflite -d a", "unknown option '-d'", "inspect --help"),
+        ("inspect m.tflite -q -v", "--quiet and --verbose exclude each other", "Remove one"),
+        ("compress m.keras -d a --device=b", "--device is given twice", "Remove one"),
         ("inspect m.tflite other", "unexpected argument: other", "inspect --help"),
         ("inspect m.tflite --diff=a --diff=b", "--diff is given twice", "Remove one"),
         ("inspect m.tflite --json --no-json", "--no-json is given twice", "Remove one"),
@@ -73,7 +81,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[object, ...], dic
         ("compress m.keras --devcie=a", "unknown option '--devcie'. Did you mean '--device'?", "--help"),
         ("compress m.keras --device=a --sparsity", "--sparsity: the value is missing", "--sparsity=VALUE"),
         ("compress m.keras --device=a --max-drop=much", "expected a number from 0", "--max-drop=0.9"),
-        ("search m.keras --device=a --sparsity=0.5", "unknown option '--sparsity'", "search --help"),
+        ("search m.keras --device=a --sparsity=0.5", "unknown option '--sparsity'. It is", "search --help"),
         ("search m.keras --device=a --minimize=weight", "expected any of size", "size,latency"),
     ],
 )
@@ -129,6 +137,16 @@ def test_flags_take_no_word_and_can_be_denied(
     for denied in ("--no-bundle", "--bundle=false"):
         assert run("compress", "m.keras", "--device=a", denied)[0] == 0
         assert named(calls)["bundle"] is False and named(calls)["details"] is True
+
+
+def test_short_forms(run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]) -> None:
+    assert run("compress", "m.keras", "-d", "a", "-r=int8", "-o", "x", "-q")[0] == 0
+    options = named(calls)
+    assert options["device"] == ("a",) and options["recipe"] == "int8" and options["out"] == "x"
+    assert run("inspect", "-v", "m.tflite")[0] == 0 and calls[-1][0] == ("m.tflite",)
+    (printed,) = {run(*words) for words in (("-V",), ("--version",), ("check", "-V"))}
+    assert printed[0] == 0 and printed[1].strip()
+    assert run("check", "-h") == run("check", "--help") and "-d, --device=NAME,..." in run("check", "-h")[1]
 
 
 def test_several_arguments(run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]) -> None:

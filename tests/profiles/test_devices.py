@@ -7,7 +7,7 @@ import pytest
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.profiles.toml_files import bundled_folder, bundled_names
-from tflite_compress.support.errors import ConfigError
+from tflite_compress.support.errors import ConfigError, spelled
 
 PROMISED = (
     "raspberry-pi-zero-2-w raspberry-pi-3b-plus raspberry-pi-4 raspberry-pi-5 android-cpu android-gpu "
@@ -53,6 +53,34 @@ def test_tables_a_profile_names_must_exist(tmp_path: Path, device: str, key: str
     (tmp_path / "board.toml").write_text(text.replace(f'{key} = "{right}"', f'{key} = "{right}x"'))
     with pytest.raises(ConfigError, match=f"there is no table '{right}x'. Did you mean '{right}'"):
         load_device("board.toml")
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("pico", "rp2040"), ("nano33", "arduino-nano-33-ble"), ("esp32s3", "esp32-s3"),
+        ("Pixel", "android-cpu"), ("pi4", "raspberry-pi-4"), ("RP2040", "rp2040"),
+        ("Raspberry_Pi_4", "raspberry-pi-4"),
+    ],
+)  # fmt: skip
+def test_aliases_and_spellings(typed: str, name: str) -> None:
+    assert load_device(typed).name == name
+
+
+def test_an_alias_names_one_device() -> None:
+    names = [spelled(name) for name in bundled_names("devices")]
+    aliases = [spelled(alias) for device in all_devices() for alias in device.aliases]
+    assert len({*names, *aliases}) == len(names) + len(aliases)
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [("stm32", "'stm32f746' or 'stm32h743'"), ("android", "'android-cpu', 'android-gpu' or 'android-npu'"),
+     ("raspi4", "'raspberry-pi-4'"), ("picoo", "'pico' or 'pico2'")],
+)  # fmt: skip
+def test_several_devices_are_suggested(typed: str, suggested: str) -> None:
+    with pytest.raises(ConfigError, match=rf"Did you mean {suggested}\?"):
+        load_device(typed)
 
 
 def test_unknown_devices_are_guessed_at() -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import get_type_hints
 
 from tflite_compress.cli.option_types import Kind, kind_of
+from tflite_compress.cli.run_log import LogOptions
 
 MODULES = (
     "compress_commands",
@@ -27,6 +28,7 @@ MODULES = (
     "profile_commands",
 )
 REQUIRED = dataclasses.MISSING
+SHORT = {"device": "-d", "recipe": "-r", "out": "-o", "quiet": "-q", "verbose": "-v"}  # by option
 
 
 class AskedFor(str):
@@ -53,6 +55,11 @@ class Option:
     def flag(self) -> str:
         """The option as it is typed, for example ``--max-drop``."""
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def short(self) -> str | None:
+        """The short form, for example ``-d``; None if there is none."""
+        return SHORT.get(self.name)
 
 
 @dataclass(frozen=True)
@@ -88,10 +95,15 @@ class Command:
             if isinstance(hint, type) and dataclasses.is_dataclass(hint)
         }
 
+    @property
+    def all_groups(self) -> tuple[type, ...]:
+        """Dataclasses of options, with the one that every command has."""
+        return (*self.groups.values(), LogOptions)
+
     @functools.cached_property
     def options(self) -> dict[str, Option]:
         """All options by name."""
-        return {option.name: option for group in self.groups.values() for option in options_of(group)}
+        return {option.name: option for group in self.all_groups for option in options_of(group)}
 
     @functools.cached_property
     def positional(self) -> dict[str, Kind]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tflite_compress.cli.command_registry import AskedFor, command
 from tflite_compress.cli.option_types import DeviceNames, Folder
-from tflite_compress.cli.shared_calls import data_spec, with_progress
+from tflite_compress.cli.run_log import with_progress
+from tflite_compress.cli.shared_calls import data_spec
 from tflite_compress.cli.shared_options import (
     AccuracyOptions,
     DataOptions,

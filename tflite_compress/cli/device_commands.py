@@ -16,7 +16,8 @@ from tflite_compress.cli.option_types import (
     Seconds,
     Words,
 )
-from tflite_compress.cli.shared_calls import remote_device, with_progress
+from tflite_compress.cli.run_log import with_progress
+from tflite_compress.cli.shared_calls import remote_device
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
     Metric,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import File
-from tflite_compress.cli.shared_calls import data_spec, print_json, with_progress
+from tflite_compress.cli.run_log import with_progress
+from tflite_compress.cli.shared_calls import data_spec, print_json
 from tflite_compress.cli.shared_options import (
     DataOptions,
     ModelOptions,

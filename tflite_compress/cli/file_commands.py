@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import Count, Counts, File, InputShape, Seconds, choices_listed
-from tflite_compress.cli.shared_calls import print_json, remote_device, with_progress
+from tflite_compress.cli.run_log import with_progress
+from tflite_compress.cli.shared_calls import print_json, remote_device
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
     OutputOptions,

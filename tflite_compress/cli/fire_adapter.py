@@ -12,12 +12,22 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
-from tflite_compress.cli.command_registry import REQUIRED, AskedFor, Command, Option, options_of
+from tflite_compress.cli.command_registry import (
+    REQUIRED,
+    SHORT,
+    AskedFor,
+    Command,
+    Option,
+    options_of,
+)
 from tflite_compress.cli.option_types import FLAG, Kind
+from tflite_compress.cli.run_log import LogOptions, logged
+from tflite_compress.cli.unknown_option import unknown_option
 from tflite_compress.support.errors import UsageError, closest
 
 _OPTION = re.compile(r"-$|--|-[A-Za-z]")
 _PLACED = "*"
+_SHORT = {short: name for name, short in SHORT.items()}
 Bound = dict[str, object]
 
 
@@ -70,32 +80,25 @@ def _separated(command: Command, words: Sequence[str]) -> tuple[dict[str, str], 
         if not value:
             raise _without_value(typed, option)
         if name in named:
-            raise UsageError(f"{typed} is given twice", "Remove one of them.")
+            raise UsageError(f"{typed} is given twice", "Remove one of the two.")
         named[name] = value
     return named, placed
 
 
 def _known_name(command: Command, typed: str) -> tuple[str, str | None]:
     """The option a word names, and the value that it implies: ``--json`` true, ``--no-json`` false."""
-    name = typed[2:].replace("-", "_") if typed.startswith("--") else ""
+    name = typed[2:].replace("-", "_") if typed.startswith("--") else _SHORT.get(typed, "")
     if name in command.options:
         return name, "true" if command.options[name].kind is FLAG else None
     positive = name.removeprefix("no_")
     if positive != name and positive in command.options and command.options[positive].kind is FLAG:
         return positive, "false"
-    known = [option.flag for option in command.options.values()]
     if command.takes_settings and name:
         from tflite_compress.cli.recipe_settings import setting_names
 
-        settings = setting_names()
-        if name in settings:
+        if name in setting_names():
             return name, None
-        known += [f"--{setting.replace('_', '-')}" for setting in settings]
-    guess = closest(typed, known)
-    raise UsageError(
-        f"unknown option '{typed}'{'.' if guess else ''}{guess}",
-        f"'tflite-compress {command.name} --help' lists the options.",
-    )
+    raise unknown_option(command, typed)
 
 
 def _without_value(typed: str, option: Option | None) -> UsageError:
@@ -168,13 +171,13 @@ def _setting(value: object) -> object:
 
 def _call(command: Command, bound: Bound, settings: dict[str, object], asked: str) -> int:
     """Run the command with its options in their dataclasses."""
-    groups = {
-        name: group(
-            **{option.name: bound[option.name] for option in options_of(group) if option.name in bound}
-        )
-        for name, group in command.groups.items()
-    }
+
+    def filled(group: type) -> object:
+        return group(**{o.name: bound[o.name] for o in options_of(group) if o.name in bound})
+
+    groups = {name: filled(group) for name, group in command.groups.items()}
     extra = {n: asked for n, (_, hint) in command.parameters.items() if hint is AskedFor}
-    placed = bound[_PLACED]
-    assert isinstance(placed, tuple)
-    return command.function(*placed, **groups, **extra, **settings)
+    placed, log = bound[_PLACED], filled(LogOptions)
+    assert isinstance(placed, tuple) and isinstance(log, LogOptions)
+    with logged(log, asked):
+        return command.function(*placed, **groups, **extra, **settings)

@@ -11,7 +11,8 @@ from tflite_compress.cli.option_types import FLAG
 WIDTH, COLUMN = 100, 28
 _TOP = "tflite-compress: convert a Keras model into the smallest .tflite that keeps its accuracy on a device."
 _END = """\
-'tflite-compress COMMAND --help' describes a command. --version prints the version. --debug shows tracebacks.
+'tflite-compress COMMAND --help' (or -h) describes a command. --version (or -V) prints the version.
+--debug shows tracebacks.
 Exit codes: 0 success; 1 accuracy, size or comparison failed; 2 error; 130 interrupted."""
 
 
@@ -36,10 +37,10 @@ def command_help(command: Command) -> str:
         lines += ["", "Arguments:"]
         for name, text in command.arguments.items():
             lines += _row(name.upper(), text)
-    for group in command.groups.values():
+    for group in command.all_groups:
         lines += ["", f"{(inspect.getdoc(group) or '').partition('.')[0]}:"]
         for option in options_of(group):
-            lines += _row(_spelled(option), option.help + _default(option))
+            lines += _row(_spelled(option, short=True), option.help + _default(option))
     return "\n".join([*lines, "", "Example:", f"  {command.example}", ""])
 
 
@@ -57,10 +58,13 @@ def _usage(command: Command) -> str:
     return " ".join(words)
 
 
-def _spelled(option: Option) -> str:
+def _spelled(option: Option, short: bool = False) -> str:
+    """The option with the placeholder of its value; with its short form in front if asked for."""
     if option.kind is FLAG:
-        return option.flag if option.default is False else f"--no-{option.flag[2:]}"
-    return f"{option.flag}={option.kind.shown}"
+        written = option.flag if option.default is False else f"--no-{option.flag[2:]}"
+    else:
+        written = f"{option.flag}={option.kind.shown}"
+    return f"{option.short}, {written}" if short and option.short else written
 
 
 def _default(option: Option) -> str:

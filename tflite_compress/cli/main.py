@@ -25,11 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    if words[:1] == ["--version"]:
-        from tflite_compress.support.version import tool_version
-
-        print(tool_version())
-        return 0
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _dispatch(words)
@@ -46,6 +41,11 @@ def _dispatch(words: list[str]) -> int:
     from tflite_compress.cli.command_registry import all_commands
     from tflite_compress.cli.help_text import command_help, overview
 
+    if {"--version", "-V"} & set(words):
+        from tflite_compress.support.version import tool_version
+
+        print(tool_version())
+        return 0
     commands = all_commands()
     if not words or words[0] in ("--help", "-h", "help"):
         print(overview(commands), end="")

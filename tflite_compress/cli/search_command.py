@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import Count, Folder, Seconds, choices_listed
-from tflite_compress.cli.shared_calls import print_json, with_progress
+from tflite_compress.cli.run_log import with_progress
+from tflite_compress.cli.shared_calls import print_json
 from tflite_compress.cli.shared_options import (
     AccuracyOptions,
     DataOptions,

@@ -1,32 +1,15 @@
-"""What commands do alike: run work with progress bars, print JSON, describe data and devices."""
+"""What commands do alike: print JSON, describe data and devices."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tflite_compress.cli.shared_options import DataOptions, DeviceOptions
 
 if TYPE_CHECKING:
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.runtimes.by_name import Remote
-    from tflite_compress.support.progress import Progress
-
-T = TypeVar("T")
-
-
-def with_progress(work: Callable[[Progress], T]) -> T:
-    """Run work with progress bars on the terminal and the log output of native code hidden.
-
-    Args:
-        work: Takes the progress to report to.
-    """
-    from tflite_compress.support.backend import native_noise_captured
-    from tflite_compress.support.progress import Terminal
-
-    with native_noise_captured():
-        return work(Terminal())
 
 
 def print_json(record: object) -> None:

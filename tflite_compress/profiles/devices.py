@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -131,6 +133,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         limits: Known limits of the device or its runtime.
         sources: Sources of the facts.
         npu: The NPU, if the device has one.
+        aliases: Other names on the command line.
     """
 
     name: Name
@@ -144,6 +147,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: tuple[str, ...]
     sources: Sources
     npu: Npu | None = None
+    aliases: tuple[Name, ...] = ()
 
 
 class OperatorSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -209,12 +213,13 @@ def load_device(name: str) -> Device:
     """Load a device profile.
 
     Args:
-        name: Name of a bundled profile, or path of a TOML file.
+        name: Name or alias of a bundled profile, or path of a TOML file. Case and hyphens of names do not
+            count.
 
     Raises:
         ConfigError: The profile does not exist, or it has a mistake.
     """
-    path = find("devices", name)
+    path = find_device(name)
     device = read(path, Device)
     tables: tuple[tuple[str, str | None, Collection[str]], ...] = (
         ("runtime.operators", device.runtime.operators, operator_sets()),
@@ -227,6 +232,31 @@ def load_device(name: str) -> Device:
                 f"Use one of {', '.join(known)}, or leave the key out.",
             )
     return device
+
+
+def find_device(name: str) -> Path:
+    """Return the path of a device profile.
+
+    Args:
+        name: As for :func:`load_device`.
+
+    Raises:
+        ConfigError: There is no such profile.
+    """
+    return find("devices", name, device_aliases)
+
+
+@functools.cache
+def device_aliases() -> dict[str, str]:
+    """Return the names of the bundled profiles by alias."""
+    paths = [bundled_folder("devices") / f"{name}.toml" for name in bundled_names("devices")]
+    return {alias: path.stem for path in paths for alias in read(path, _Aliases).aliases}
+
+
+class _Aliases(msgspec.Struct):
+    """The one key of a profile that finding a profile needs."""
+
+    aliases: tuple[Name, ...] = ()
 
 
 def all_devices() -> list[Device]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.support.errors import ConfigError, closest
+from tflite_compress.support.errors import ConfigError, closest, spelled
 
 T = TypeVar("T")
 # Names become parts of file names: no separators, no leading dot.
@@ -29,12 +30,14 @@ def bundled_names(kind: str) -> list[str]:
     return sorted(path.stem for path in bundled_folder(kind).glob("*.toml"))
 
 
-def find(kind: str, name: str) -> Path:
+def find(kind: str, name: str, aliases: Callable[[], Mapping[str, str]] = dict) -> Path:
     """Return the path of a TOML file.
 
     Args:
         kind: ``devices`` or ``recipes``.
-        name: Name of a bundled file, or path of a TOML file.
+        name: Name or alias of a bundled file, or path of a TOML file. Case and hyphens of names do not
+            count.
+        aliases: Returns names of bundled files by alias; called only if no file has the name.
 
     Raises:
         ConfigError: There is no such file.
@@ -43,13 +46,17 @@ def find(kind: str, name: str) -> Path:
     if path.suffix == ".toml" or len(path.parts) > 1:
         if path.is_file():
             return path
-        raise ConfigError(f"{name}: no such file", f"Give the path of a TOML file, or a name from '{kind}'.")
-    bundled = bundled_folder(kind) / f"{name}.toml"
-    if bundled.is_file():
-        return bundled
+        raise ConfigError(
+            f"{name}: no such file", f"'tflite-compress {kind}' lists the names that need no file."
+        )
     known = bundled_names(kind)
+    named = {spelled(own): own for own in known}
+    if spelled(name) not in named:
+        named |= {spelled(alias): own for alias, own in aliases().items()}
+    if spelled(name) in named:
+        return bundled_folder(kind) / f"{named[spelled(name)]}.toml"
     raise ConfigError(
-        f"no {kind[:-1]} is called '{name}'.{closest(name, known)}",
+        f"no {kind[:-1]} is called '{name}'.{closest(name, known) or closest(name, aliases())}",
         f"'tflite-compress {kind}' lists them; give the path of your own file, for example {name}.toml.",
     )
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+MIN_PART = 2  # characters; shorter words begin too many names
+LIKE, NEARLY = 0.58, 0.1  # least similarity of a suggestion, and largest distance from the best one
+_WORD = re.compile(r"[^\W_]+")
+
 
 class CompressError(Exception):
     """An error the user can act on.
@@ -54,12 +61,42 @@ class ConversionError(CompressError):
     """
 
 
-def closest(word: str, known: list[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the known word most like ``word``, or an empty string."""
+def similar(word: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known words most like ``word``, best first.
+
+    Case, hyphens and underscores do not count. A known word with a part that begins with ``word`` is like it.
+    """
     import difflib
 
-    matches = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
+    wanted = spelled(word)
+    scores: dict[str, float] = {}
+    for name in known:
+        plain = spelled(name)
+        ratio = difflib.SequenceMatcher(None, wanted, plain).ratio()
+        begins = len(wanted) >= MIN_PART and any(part.startswith(wanted) for part in _parts(name))
+        scores[name] = max(ratio, 0.8) + 0.1 * ratio if begins else ratio
+    best = max(scores.values(), default=0.0)
+    near = [name for name, score in scores.items() if score >= max(LIKE, best - NEARLY)]
+    return sorted(near, key=lambda name: -scores[name])[:3]
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the known words most like ``word``, or an empty string."""
+    *others, last = [f"'{name}'" for name in similar(word, known)] or [""]
+    if not last:
+        return ""
+    return f" Did you mean {', '.join(others) + ' or ' if others else ''}{last}?"
+
+
+def spelled(word: str) -> str:
+    """Return what counts when names are compared: letters and digits, in lower case."""
+    return "".join(_WORD.findall(word.casefold()))
+
+
+def _parts(word: str) -> list[str]:
+    """Return the ends of a word that begin at one of its parts: ``raspberrypi4``, ``pi4``, ``4``."""
+    words = _WORD.findall(word.casefold())
+    return ["".join(words[start:]) for start in range(len(words))]
 
 
 class StructureError(ConversionError):
