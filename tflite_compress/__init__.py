@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.prune import Prune
     from tflite_compress.passes.prune_channels import PruneChannels
     from tflite_compress.passes.qat import Qat
+    from tflite_compress.passes.repair_float16 import RepairFloat16
     from tflite_compress.passes.slim import Slim
     from tflite_compress.passes.training import Training
     from tflite_compress.pipeline.recipes import Recipe
@@ -84,6 +85,7 @@ _MODULES = {
     "passes.prune": "Prune",
     "passes.prune_channels": "PruneChannels",
     "passes.qat": "Qat",
+    "passes.repair_float16": "RepairFloat16",
     "passes.slim": "Slim",
     "passes.training": "Training",
     "pipeline.recipes": "Recipe",
@@ -133,6 +135,7 @@ __all__ = [
     "PruneChannels",
     "Qat",
     "Recipe",
+    "RepairFloat16",
     "Result",
     "SearchResult",
     "Slim",

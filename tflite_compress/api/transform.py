@@ -70,7 +70,7 @@ def chain(*passes: PassConfig, name: str = _CHAIN) -> Recipe:
     checked = [_checked(step) for step in passes]
     is_network = all(step.domain is Domain.NETWORK for step in checked)
     if is_network and not any(step.stage is Stage.SLIM for step in checked):
-        place = sum(step.stage <= Stage.CONVERT for step in checked)
+        place = sum(step.stage < Stage.SLIM for step in checked)
         checked.insert(place, Slim())
     return check_recipe(Recipe(name, "passes chained in Python", tuple(checked)), name)
 

@@ -41,8 +41,9 @@ class Stage(IntEnum):
     QUANTIZE = 3  # choose how numbers are stored
     QAT = 4  # train with the rounding of the conversion
     CONVERT = 5  # write the .tflite; once in each recipe
-    SLIM = 6  # remove data that no runtime reads from the file
-    ENCODE = 7  # encode the file's weights
+    REWRITE = 6  # change the operators of the file
+    SLIM = 7  # remove data that no runtime reads from the file
+    ENCODE = 8  # encode the file's weights
 
 
 class Domain(Enum):
