@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tflite_compress.reporting.detail_figures import LayerBytes
 from tflite_compress.reporting.details import layer_bytes
 from tflite_compress.reporting.histograms import histogram
 from tflite_compress.reporting.model import Report, decode_report
+from tflite_compress.reporting.page_plots import histogram_plot
 from tflite_compress.reporting.pictures import are_images
 
 
@@ -66,6 +68,15 @@ def test_histograms() -> None:
     assert found.before[0] == pytest.approx(2 / 3) and found.after[-1] == pytest.approx(2 / 3)
     constant = histogram(np.full(5, 3.0), np.full(5, 3.0))
     assert constant.low < 3 < constant.high and sum(constant.before) == 1
+
+
+def test_shares_are_labelled_with_plain_numbers() -> None:
+    found = histogram(np.arange(1000.0) ** 2, np.arange(1000.0) ** 2)
+    plot = histogram_plot(found, "activations of conv", (0, 500))
+    labels = re.findall(r">([^<>]+)</text>", plot)
+    assert {"1", "0.1", "0.01", "share of values", "activations of conv"} <= set(labels)
+    flat = re.findall(r">([^<>]+)</text>", histogram_plot(histogram(np.ones(4), np.ones(4)), "one value"))
+    assert {"1", "0.1"} <= set(flat)
 
 
 def test_images_are_those_of_the_data(report: Report, digits_arrays: Any) -> None:
