@@ -83,7 +83,10 @@ def compress(
 
     limited = limits.max_flash is not None or limits.max_ram is not None
     forest = is_forest(model)
-    plans = [make_plan(name, options.recipe, settings, limited, forest) for name in options.device]
+    spec = data_spec(data)
+    plans = [
+        make_plan(name, options.recipe, settings, limited, forest, spec.given) for name in options.device
+    ]
     if options.dry_run:
         recipe_table.print_plans(plans)
         return 0
@@ -94,7 +97,7 @@ def compress(
         lambda progress: run_plans(
             model,
             plans,
-            data_spec(data),
+            spec,
             run_options,
             options.out,
             progress,

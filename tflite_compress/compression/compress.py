@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.compression.options import Options, Result, make_options
-from tflite_compress.pipeline.plan import Plan
+from tflite_compress.pipeline.plan import Plan, recipe_without_data
 from tflite_compress.reporting.ledger import remember
 from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.progress import Progress
@@ -154,9 +154,11 @@ def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
             )
         if plan.trains or calibrates:
             what = "trains" if plan.trains else "calibrates int8 ranges"
+            other = recipe_without_data(plan.device)
             raise DataError(
                 f"recipe '{recipe.name}' for {plan.device.name} {what} and {given} was given",
-                "Give --data=FILE.npz, a folder of images or module:function; or --recipe=float16.",
+                "Give --data=FILE.npz, a folder of images or module:function"
+                + (f"; or --recipe={other}, which needs no data." if other else "."),
             )
 
 

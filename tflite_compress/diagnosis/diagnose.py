@@ -14,8 +14,9 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import Culprit, find_culprits
 from tflite_compress.diagnosis.inputs import InputFinding, check_inputs
 from tflite_compress.inspection.layer_errors import Layer, compare_layers, unmatched
+from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import make_plan
-from tflite_compress.pipeline.recipes import Overrides, Recipe
+from tflite_compress.pipeline.recipes import Recipe
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress

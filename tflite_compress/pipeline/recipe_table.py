@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import Plan
-from tflite_compress.pipeline.recipes import Overrides, Recipe, describe, settings
+from tflite_compress.pipeline.recipes import Recipe, describe, settings
 from tflite_compress.support.terminal import console, grid
 
 

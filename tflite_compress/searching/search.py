@@ -89,7 +89,7 @@ class SearchSettings:
                     f"--{what}={count}: expected a whole number from 1", f"For example --{what}=2."
                 )
         if not self.time_budget_seconds > 0:
-            raise UsageError("--time-budget: expected a time above 0", "For example --time-budget=1800.")
+            raise UsageError("--time-budget: expected a time above 0", "For example --time-budget=30m.")
 
 
 def search(
