@@ -68,11 +68,16 @@ def test_help_imports_neither_fire_nor_rich() -> None:
 @pytest.mark.parametrize(
     "words",
     ["inspect MODEL", "check MODEL --device=rp2040", "benchmark MODEL --seconds=0.1",
-     "compress m.keras --device=rp2040 --sparsity=0.5 --recipe=prune-int8 --dry-run"],
+     "compress DIGITS --device=rp2040 --data=DATA --sparsity=0.5 --recipe=prune-int8 --dry-run"],
 )  # fmt: skip
-def test_commands_that_need_no_training_import_no_tensorflow(words: str, tmp_path: Path) -> None:
+def test_commands_that_need_no_training_import_no_tensorflow(
+    words: str, tmp_path: Path, digits: Path, digits_data: Path
+) -> None:
     (tmp_path / "m.tflite").write_bytes(dense(16))
-    assert not imported_by(words.replace("MODEL", "m.tflite").split(), HEAVY)
+    files = {"MODEL": "m.tflite", "DIGITS": str(digits), "DATA": str(digits_data)}
+    for name, file in files.items():
+        words = words.replace(name, file)
+    assert not imported_by(words.split(), HEAVY)
 
 
 def test_help_names_every_command(run: Run) -> None:
@@ -107,10 +112,13 @@ def test_files_to_start_from(run: Run, kind: str, name: str, tmp_path: Path) -> 
     assert code == 2 and "NAME is missing" in err
 
 
-def test_dry_run_prints_the_plan_and_writes_nothing(run: Run, digits: Path, tmp_path: Path) -> None:
+def test_dry_run_prints_the_plan_and_writes_nothing(
+    run: Run, digits: Path, digits_data: Path, tmp_path: Path
+) -> None:
     code, out, _ = run(
-        "compress", digits, "--device=esp32", "--recipe=prune-int8", "--sparsity=0.6", "--dry-run"
-    )
+        "compress", digits, "--device=esp32", "--recipe=prune-int8", "--sparsity=0.6", "--dry-run",
+        f"--data={digits_data}",
+    )  # fmt: skip
     assert code == 0 and "prune.sparsity = 0.6" in out and "int16x8" in out and "nothing was run" in out
     assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tflite_compress.cli.command_registry import AskedFor, command
@@ -37,7 +38,7 @@ class CompressOptions:
         details: Do not measure operators and layers, and do not write report.html, report.md and
             MODEL_CARD.md.
         resume: Start training anew instead of resuming an interrupted run.
-        dry_run: Print the plan without running it.
+        dry_run: Check model, data and options, and print the plan without running it.
     """
 
     device: DeviceNames
@@ -87,12 +88,15 @@ def compress(
     plans = [
         make_plan(name, options.recipe, settings, limited, forest, spec.given) for name in options.device
     ]
-    if options.dry_run:
-        recipe_table.print_plans(plans)
-        return 0
-    from tflite_compress.compression.compress import run_plans
+    from tflite_compress.compression.compress import default_out, run_plans
+    from tflite_compress.compression.preflight import check_run
 
     run_options = _run_options(options, limits, time, accuracy, loading)
+    if options.dry_run:
+        target = Path(options.out or default_out(model, [plan.device.name for plan in plans]))
+        check_run(model, plans, spec, run_options, target)
+        recipe_table.print_plans(plans)
+        return 0
     results = with_progress(
         lambda progress: run_plans(
             model,

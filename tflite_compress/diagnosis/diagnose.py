@@ -104,6 +104,7 @@ def diagnose(
     Raises:
         CompressError: Something the user can mend.
     """
+    from tflite_compress.compression.preflight import check_inputs as check_before
     from tflite_compress.compression.session import open_session
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.layer_table import layer_table
@@ -113,6 +114,7 @@ def diagnose(
     require_network(model, "diagnose")
     plan = make_plan(device, recipe, overrides)
     _require_data(spec)
+    check_before(model, spec, options)
     config, replaced = _conversion(plan.candidates[0])
     session = open_session(model, spec, options, progress)
     reference = session.context.reference
