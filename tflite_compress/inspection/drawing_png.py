@@ -28,8 +28,8 @@ def draw_png(found: Inspection) -> bytes:
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(SMALL * scale)
     for first, second in graph.edges:
         (x1, y1), (x2, y2) = graph.places[first], graph.places[second]
-        line = (x1 + WIDTH // 2, y1 + HEIGHT, x2 + WIDTH // 2, y2)
-        draw.line([scale * value for value in line], fill=LINE, width=scale)
+        ends = (x1 + WIDTH // 2, y1 + HEIGHT, x2 + WIDTH // 2, y2)
+        draw.line([scale * value for value in ends], fill=LINE, width=scale)
     for op in graph.rows:
         box, (x, y) = box_of(op), graph.places[op.index]
         corners = [scale * value for value in (x, y, x + WIDTH, y + HEIGHT)]
