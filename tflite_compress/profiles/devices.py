@@ -88,6 +88,8 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         version: Versions of the runtime that the profile describes.
         operators: Table in ``tables/operators.toml`` with the operators of the delegate or accelerator; none
             if the runtime computes all operators on the processor.
+        accelerator: ``gpu`` if LiteRT's GPU accelerator is asked which operators it takes; none if the device
+            has no such GPU.
         decodes_weights: Whether the runtime has the DECODE operator of TFLite Micro.
         four_bit: Operators with kernels for 4-bit weights with per-channel scales.
     """
@@ -96,6 +98,7 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delegate: str
     version: str
     operators: str | None = None
+    accelerator: Literal["gpu"] | None = None
     decodes_weights: bool = False
     four_bit: tuple[str, ...] = ()
 
