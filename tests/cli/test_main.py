@@ -102,10 +102,23 @@ def test_one_device_and_one_recipe(run: Run) -> None:
     assert code == 0 and "--sparsity" in out and "number from 0 below 1" in out
 
 
-@pytest.mark.parametrize(("kind", "name"), [("devices", "rp2040"), ("recipes", "prune-int8")])
+def test_profiles_and_plans_as_json(run: Run, digits: Path, digits_data: Path) -> None:
+    listed = json.loads(run("devices", "--json")[1])
+    assert [device["name"] for device in listed] == bundled_names("devices")
+    assert json.loads(run("devices", "pico", "--json")[1])["memory"]["ram_bytes"] == 270_336
+    assert json.loads(run("recipes", "int8", "--json")[1])["passes"][0]["precision"] == "int8"
+    assert len(json.loads(run("recipes", "--json")[1])) == len(bundled_names("recipes"))
+    code, out, _ = run("compress", digits, "-d=pico", f"--data={digits_data}", "--dry-run", "--json")
+    (plan,) = json.loads(out)
+    assert code == 0 and plan["device"] == "rp2040" and plan["candidates"][0]["name"] == "int8"
+    assert plan["notes"][-1]["code"] == "recipe-by-profile"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("devices", "pico"), ("recipes", "prune-int8")])
 def test_files_to_start_from(run: Run, kind: str, name: str, tmp_path: Path) -> None:
     code, out, _ = run(kind, name, "--toml")
-    assert code == 0 and out == (bundled_folder(kind) / f"{name}.toml").read_text()
+    file = {"pico": "rp2040"}.get(name, name)
+    assert code == 0 and out == (bundled_folder(kind) / f"{file}.toml").read_text()
     (tmp_path / "mine.toml").write_text(out)
     assert run(kind, "mine.toml", "--toml") == (0, out, "")
     code, _, err = run(kind, "--toml")

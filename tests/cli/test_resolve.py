@@ -211,6 +211,11 @@ def test_help_explains_every_option(command: Command) -> None:
     assert all(len(line) <= 110 for line in text.splitlines())
 
 
+def test_every_command_but_those_without_a_result_prints_json() -> None:
+    without = {name for name, command in all_commands().items() if "json" not in command.options}
+    assert without == {"setup-emulator", "setup-gpu", "completion"}
+
+
 @pytest.mark.parametrize("command", all_commands().values(), ids=lambda c: c.name)
 def test_examples_and_defaults_are_valid(command: Command) -> None:
     resolve(command, command.example.split()[2:])

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tflite_compress.cli.command_registry import AskedFor, command
-from tflite_compress.cli.option_types import DeviceNames, Folder
+from tflite_compress.cli.option_types import DeviceNames, Folder, RecipeName
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import data_spec
+from tflite_compress.cli.shared_calls import data_spec, print_json
 from tflite_compress.cli.shared_options import (
     AccuracyOptions,
     DataOptions,
@@ -42,7 +42,7 @@ class CompressOptions:
     """
 
     device: DeviceNames
-    recipe: str | None = None
+    recipe: RecipeName | None = None
     out: Folder | None = None
     bundle: bool = True
     details: bool = True
@@ -95,7 +95,7 @@ def compress(
     if options.dry_run:
         target = Path(options.out or default_out(model, [plan.device.name for plan in plans]))
         check_run(model, plans, spec, run_options, target)
-        recipe_table.print_plans(plans)
+        print_json(recipe_table.plans_record(plans)) if output.json else recipe_table.print_plans(plans)
         return 0
     results = with_progress(
         lambda progress: run_plans(
@@ -154,7 +154,7 @@ class RepeatOptions:
 @command(
     SECTION, "compressed/model-rp2040/manifest.json", manifest="The manifest.json in the folder of a result."
 )
-def repeat(manifest: str, options: RepeatOptions) -> int:
+def repeat(manifest: str, options: RepeatOptions, output: OutputOptions) -> int:
     """Run a recorded compression again and compare the new file with the recorded one.
 
     Exit code 0: the bytes are equal. Exit code 1: they differ.
@@ -162,5 +162,8 @@ def repeat(manifest: str, options: RepeatOptions) -> int:
     from tflite_compress.compression.compress import repeat_run
 
     result, same = with_progress(lambda progress: repeat_run(manifest, options.out, progress))
-    print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
+    if output.json:
+        print_json({"tflite": str(result.tflite), "same_bytes": same})
+    else:
+        print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
     return 0 if same else 1

@@ -18,7 +18,7 @@ from tflite_compress.cli.option_types import (
     Words,
 )
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import remote_device
+from tflite_compress.cli.shared_calls import print_json, remote_device
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
     Metric,
@@ -175,7 +175,7 @@ class BundleOptions:
 
 
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
-def bundle(model: str, options: BundleOptions, samples: SampleOptions) -> int:
+def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: OutputOptions) -> int:
     """Write the source files and test vectors to deploy a .tflite.
 
     Writes C++ for a microcontroller, Kotlin for Android, a Python program for a Raspberry Pi.
@@ -194,7 +194,11 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions) -> int:
             samples.input_shape,
         )
     )
-    print(f"{folder}: read its README.md")
+    if output.json:
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        print_json({"folder": str(folder), "files": files})
+    else:
+        print(f"{folder}: read its README.md")
     return 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tflite_compress.cli.command_registry import command
-from tflite_compress.cli.option_types import Drawing, is_png
+from tflite_compress.cli.option_types import Drawing, RecipeName, is_png
 from tflite_compress.cli.run_log import with_progress
 from tflite_compress.cli.shared_calls import data_spec, print_json
 from tflite_compress.cli.shared_options import (
@@ -28,7 +28,7 @@ class DiagnoseOptions:
         plot: Also draw the layers into this .svg or .png file.
     """
 
-    recipe: str | None = None
+    recipe: RecipeName | None = None
     plot: Drawing | None = None
 
 

@@ -196,8 +196,9 @@ class ReportOptions:
     folder="A folder that compress or search wrote.",
     others="More such folders.",
 )
-def report(folder: str, *others: str, options: ReportOptions) -> int:
+def report(folder: str, *others: str, options: ReportOptions, output: OutputOptions) -> int:
     """Print results as Markdown, or write them as one HTML page."""
+    from tflite_compress.reporting import results_table
     from tflite_compress.reporting.comparison import side_by_side
     from tflite_compress.reporting.markdown import result_markdown
     from tflite_compress.reporting.recorded import read_results
@@ -210,6 +211,9 @@ def report(folder: str, *others: str, options: ReportOptions) -> int:
 
         replace_file(Path(options.html), comparison_page(found) if beside else result_page(found[0]))
         print(f"{options.html}: {len(found)} result{'s' if len(found) > 1 else ''}")
+        return 0
+    if output.json:
+        results_table.print_json(found)
         return 0
     print(side_by_side(found) if beside else "\n".join(map(result_markdown, found)), end="")
     return 0

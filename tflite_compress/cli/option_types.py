@@ -45,6 +45,8 @@ class Kind:
         example: A valid value.
         read: Returns the value of a text; raises ``ValueError`` if the text is not one.
         choices: The words that are valid, if only some are.
+        completes: What a shell completes a value with besides ``choices``.
+        is_list: True for several values separated by commas.
     """
 
     shown: str
@@ -52,6 +54,8 @@ class Kind:
     example: str
     read: Callable[[str], object]
     choices: tuple[str, ...] = ()
+    completes: Literal["nothing", "files", "devices", "recipes"] = "nothing"
+    is_list: bool = False
 
 
 def _text(text: str) -> str:
@@ -180,7 +184,12 @@ def choices_listed(*choices: str) -> Kind:
     """Return the kind of several words out of some, separated by commas."""
     shown = ",".join(choices[:2])
     return Kind(
-        "NAME,...", f"any of {', '.join(choices)}", shown, _listed(_one_of(choices), unique=False), choices
+        "NAME,...",
+        f"any of {', '.join(choices)}",
+        shown,
+        _listed(_one_of(choices), unique=False),
+        choices,
+        is_list=True,
     )
 
 
@@ -211,16 +220,22 @@ Counts = Annotated[
     tuple[int, ...], Kind("N,...", "a whole number from 1, or several", "1,2", _listed(_at_least(1)))
 ]
 Words = Annotated[tuple[str, ...], Kind("NAME,...", "one or several names", "litert,tflm", _listed(_text))]
-DeviceName = Annotated[str, Kind("NAME", "one device", "rp2040", _one_name)]
-DeviceNames = Annotated[tuple[str, ...], Kind("NAME,...", "one or several devices", "rp2040", _listed(_text))]
-Drawing = Annotated[str, Kind("FILE", "a file that ends in .svg or .png", "graph.svg", _drawing)]
-File = Annotated[str, Kind("FILE", "a file", "result.json", _text)]
-Folder = Annotated[str, Kind("DIR", "a folder", "result", _text)]
+DeviceName = Annotated[str, Kind("NAME", "one device", "rp2040", _one_name, completes="devices")]
+DeviceNames = Annotated[
+    tuple[str, ...],
+    Kind("NAME,...", "one or several devices", "rp2040", _listed(_text), completes="devices", is_list=True),
+]
+RecipeName = Annotated[str, Kind("NAME", "one recipe", "int8", _one_name, completes="recipes")]
+Drawing = Annotated[
+    str, Kind("FILE", "a file that ends in .svg or .png", "graph.svg", _drawing, completes="files")
+]
+File = Annotated[str, Kind("FILE", "a file", "result.json", _text, completes="files")]
+Folder = Annotated[str, Kind("DIR", "a folder", "result", _text, completes="files")]
 InputShape = Annotated[
     str,
     Kind("SIZES", "sizes without the batch (for several inputs NAME=SIZES,...)", "224x224x3", _input_shape),
 ]
-Source = Annotated[str, Kind("SOURCE", "a data source", "data.npz", _text)]
+Source = Annotated[str, Kind("SOURCE", "a data source", "data.npz", _text, completes="files")]
 _PLAIN = {str: TEXT, bool: FLAG, int: COUNT, float: NUMBER}
 
 
