@@ -17,13 +17,13 @@ from tflite_compress.cli.recipe_settings import setting_names
 from tflite_compress.profiles.toml_files import bundled_names
 
 OPTION = re.compile(r"(?<![\w(-])--[a-z][\w.-]*(?:=[\w-]+)?")
-# Options of programs that are called: the runner on a device, benchmark_model, Vela, pip, ldconfig.
+# Options of programs that are called: the runner on a device, benchmark_model, Vela, pip, ldconfig, npm.
 OF_OTHER_PROGRAMS = set(
     """--vectors --sequence --reference --watch-stdin --warmup_runs --num_runs --num_threads
     --use_xnnpack --use_gpu --keyring
     --gpu_precision_loss_allowed --use_nnapi --output-dir --accelerator-config --config --system-config
     --memory-mode --no-deps --only-binary --python-version --implementation --abi --platform
-    --print-architecture""".split()
+    --print-architecture --ignore-scripts --no-audit --no-fund --prefix""".split()
 )
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 

@@ -90,6 +90,13 @@ def test_phone(environment: dict[str, str], tmp_path: Path) -> None:
     assert "push" in (tmp_path / "calls").read_text()
 
 
+@pytest.mark.marathon
+def test_browser(environment: dict[str, str]) -> None:
+    tool("chromium", "chromium")
+    tool("npm", "npm")
+    follow("browser", environment, {}, 3)
+
+
 def test_a_command_that_fails_is_noticed(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

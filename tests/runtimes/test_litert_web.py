@@ -33,7 +33,7 @@ GATHER_ND: Operation is not supported.
 def posted(**changes: object) -> bytes:
     latency = {"median": 1.0, "p90": 1.0, "min": 1.0, "runs": 5}
     agent = "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/156.0.0.0 Safari/537.36"
-    reply = {"log": [], "outputs": [], "latency": latency, "load_ms": 2.0, "gpu": None, "agent": agent}
+    reply = {"log": "", "outputs": [], "latency": latency, "load_ms": 2.0, "gpu": None, "agent": agent}
     return json.dumps({**reply, **changes}).encode()
 
 
@@ -47,10 +47,10 @@ def test_a_gpu_in_software_gives_no_measured_time() -> None:
 
 
 def test_the_log_says_what_the_gpu_leaves_to_the_cpu() -> None:
-    found = litert_web._read(posted(gpu="x", log=["INFO: start", REFUSED], is_whole=True), "webgpu", ())
+    found = litert_web._read(posted(gpu="x", log="INFO: start\n" + REFUSED, is_whole=True), "webgpu", ())
     (note,) = found.notes
-    assert (note.code, note.severity) == ("gpu-partial", "warning")
-    assert note.text.endswith("operations will run on the CPU (GATHER_ND: Operation is not supported)")
+    assert (note.code, note.severity) == ("gpu-part", "warning")
+    assert note.text == "the GPU computes 1 operators and the CPU 1 (GATHER_ND: Operation is not supported)"
     (note,) = litert_web._read(posted(gpu="x"), "webgpu", ()).notes
     assert note.code == "gpu-whole"
 
@@ -59,15 +59,8 @@ def test_the_log_says_what_the_gpu_leaves_to_the_cpu() -> None:
     ("changes", "message"),
     [
         (
-            {
-                "error": "ERROR: [a/b.cc:2] └ ERROR: [c.h:7]",
-                "log": ["WARNING: only static sizes (tensor#-1)"],
-            },
+            {"error": "ERROR: [a.cc:2] └ ERROR: [c.h:7]\nWARNING: only static sizes (tensor#-1)"},
             "LiteRT.js refuses the model: only static sizes (tensor#-1)",
-        ),
-        (
-            {"log": ["ERROR: [x.cc:1] Failed to register output tensor buffer: Failed"]},
-            "LiteRT.js leaves outputs empty whose size is computed while the model runs",
         ),
         ({"outputs": [{"dtype": "<f4", "shape": [9], "base64": "AAAA"}]}, "the page's reply cannot be read"),
     ],

@@ -160,7 +160,7 @@ def verify(
 
 def bundle(
     model: TFLite,
-    device: str,
+    device: str | None = None,
     *,
     out: str | os.PathLike[str],
     data: DataSource | None = None,
@@ -168,13 +168,14 @@ def bundle(
     labels: str | os.PathLike[str] | None = None,
     input_shape: InputShape | None = None,
     progress: ProgressCallback | None = None,
+    format: str | None = None,
 ) -> Path:
     """Write the source files and test vectors to deploy a ``.tflite`` on a device.
 
     Args:
         model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
         device: Name of a device profile, or path of a TOML file. Microcontrollers get C++, phones Kotlin,
-            Linux boards a Python program.
+            Linux boards a Python program, browsers a page. Needed if ``format`` is not ``web``.
         out: Folder to write. An earlier bundle in it is replaced.
         data: Samples for the test vectors; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function. The bundle names the function, which you
@@ -183,6 +184,8 @@ def bundle(
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
         progress: Called with each :class:`ProgressUpdate`.
+        format: Format of the bundle: ``android``, ``cpp``, ``linux`` or ``web``. That of the device by
+            default.
 
     Returns:
         The folder.
@@ -201,4 +204,4 @@ def bundle(
     from tflite_compress.bundling.bundle_file import bundle_file
 
     with library_call(progress) as reports, opened_file(model) as path:
-        return bundle_file(path, device, data, preprocess, labels, out, reports, input_shape)
+        return bundle_file(path, device, data, preprocess, labels, out, reports, input_shape, format)

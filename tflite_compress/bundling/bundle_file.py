@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tflite_compress.bundling.bundle_registry import make_bundle
+from tflite_compress.bundling.bundle_registry import choose_device, make_bundle
 from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.opened_file import open_file
 from tflite_compress.data.raw import SAMPLES
@@ -20,25 +20,27 @@ from tflite_compress.support.staging import MANIFEST, result_folder, write_file
 
 def bundle_file(
     path: str | os.PathLike[str],
-    device: str,
+    device: str | None = None,
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
     labels: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
+    format: str | None = None,
 ) -> Path:
     """Write the bundle of a file for a device.
 
     Args:
         path: A ``.tflite``.
-        device: Name or path of a device profile.
+        device: Name or path of a device profile; that of the format by default.
         data: Samples for the test vectors; seeded random ones by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function, also as ``module:function``.
         labels: Text file with one class name per line.
         out: Folder to write; ``bundle-DEVICE`` by default.
         progress: Where to report progress.
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
+        format: Format of the bundle, for example ``web``; that of the device's kind by default.
 
     Returns:
         The folder.
@@ -47,11 +49,11 @@ def bundle_file(
         ModelError: The file is missing, damaged, or refused by the runtime.
         DataError: The samples do not fit the file.
         ConfigError: The device profile cannot be used.
-        UsageError: The label file cannot be read.
+        UsageError: The label file cannot be read, no device is named, or the format is not for it.
         OutputError: The folder cannot be written, or holds other files.
     """
     progress = progress or Silent()
-    profile = load_device(device)
+    profile = load_device(choose_device(device, format))
     opened = open_file(path, data, preprocess, input_shape)
     content, samples = opened.content, opened.samples
     if opened.sizes is not None:
@@ -60,7 +62,9 @@ def bundle_file(
     target = Path(out) if out else Path(f"bundle-{profile.name}")
     with result_folder(target) as staging, progress.step("making the bundle"):
         vectors = samples.first(SAMPLES)
-        files = make_bundle(content, profile, vectors, Path(path).stem, names, find_preprocessing(preprocess))
+        files = make_bundle(
+            content, profile, vectors, Path(path).stem, names, find_preprocessing(preprocess), format
+        )
         for name, written in files.items():
             write_file(staging / name, written)
         write_file(staging / MANIFEST, files_manifest(files))

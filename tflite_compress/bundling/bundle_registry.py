@@ -1,4 +1,4 @@
-"""The kinds of bundles. A module registers the function that makes its kind of bundle."""
+"""The formats of bundles. A module registers the function that makes its format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from tflite_compress.bundling.vectors import Preprocessing
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
-from tflite_compress.support.errors import ConfigError
+from tflite_compress.support.errors import ConfigError, UsageError, closest
 
 NO_PREPROCESSING = Preprocessing()
 
@@ -38,21 +38,98 @@ class BundleJob:
 
 
 BundleMaker = Callable[[BundleJob], dict[str, bytes]]
-_MAKERS: dict[str, BundleMaker] = {}
 
 
-def register_bundle(*kinds: str) -> Callable[[BundleMaker], BundleMaker]:
-    """Register the decorated function as the maker of bundles for kinds of devices.
+@dataclass(frozen=True)
+class BundleFormat:
+    """A registered format.
+
+    Attributes:
+        name: Its name, for ``bundle --format``.
+        kinds: Values of ``kind`` in profiles of the devices it is for.
+        maker: Makes the files.
+        default_device: Profile to use if no device is named; None if one must be named.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    maker: BundleMaker
+    default_device: str | None = None
+
+
+_FORMATS: dict[str, BundleFormat] = {}
+
+
+def register_bundle(
+    name: str, *kinds: str, default_device: str | None = None
+) -> Callable[[BundleMaker], BundleMaker]:
+    """Register the decorated function as the maker of a format of bundles.
 
     Args:
-        kinds: Values of ``kind`` in device profiles.
+        name: Name of the format.
+        kinds: Values of ``kind`` in device profiles. It is the format of these devices.
+        default_device: Profile to use if no device is named.
     """
 
     def add(maker: BundleMaker) -> BundleMaker:
-        _MAKERS.update(dict.fromkeys(kinds, maker))
+        _FORMATS[name] = BundleFormat(name, kinds, maker, default_device)
         return maker
 
     return add
+
+
+def list_formats() -> list[BundleFormat]:
+    """Return all formats, sorted by name."""
+    folder = Path(__file__).with_name("kinds")
+    for module in pkgutil.iter_modules([str(folder)]):
+        importlib.import_module(f"tflite_compress.bundling.kinds.{module.name}")
+    return [_FORMATS[name] for name in sorted(_FORMATS)]
+
+
+def choose_device(device: str | None, format: str | None) -> str:
+    """Return the device to make a bundle for.
+
+    Args:
+        device: The device the user named; None if there is none.
+        format: The format the user named; None if there is none.
+
+    Raises:
+        UsageError: Neither names a device.
+    """
+    if device is not None:
+        return device
+    if format is None:
+        raise UsageError("--device is missing", "For example: bundle model.tflite --device=rp2040")
+    found = _find_format(format).default_device
+    if found is None:
+        raise UsageError(f"format '{format}' needs a device", "Name one: --device=NAME.")
+    return found
+
+
+def _find_format(name: str) -> BundleFormat:
+    formats = {entry.name: entry for entry in list_formats()}
+    if name not in formats:
+        guess = closest(name, list(formats))
+        raise UsageError(f"no format is called '{name}'.{guess}", f"Choose from {', '.join(formats)}.")
+    return formats[name]
+
+
+def _format_of(device: Device, name: str | None) -> BundleFormat:
+    """Return the named format, or the one of the device's kind."""
+    if name is None:
+        fitting = [entry for entry in list_formats() if device.kind in entry.kinds]
+        if fitting:
+            return fitting[0]
+        known = ", ".join(sorted(kind for entry in list_formats() for kind in entry.kinds))
+        raise ConfigError(f"no bundle for devices of kind '{device.kind}'", f"Use one of the kinds {known}.")
+    found = _find_format(name)
+    if device.kind not in found.kinds:
+        kinds = " and ".join(found.kinds)
+        raise UsageError(
+            f"format '{name}' is for devices of kind {kinds}; {device.name} is of kind {device.kind}",
+            "Leave --device out." if found.default_device else "Leave --format out.",
+        )
+    return found
 
 
 def make_bundle(
@@ -62,16 +139,18 @@ def make_bundle(
     name: str,
     labels: tuple[str, ...] = (),
     preprocessing: Preprocessing = NO_PREPROCESSING,
+    format: str | None = None,
 ) -> dict[str, bytes]:
     """Make all files of a device's bundle.
 
     Args:
         content: The ``.tflite``.
-        device: The device's profile; its kind selects the bundle.
+        device: The device's profile.
         data: Samples for the test vectors.
         name: Name of the model.
         labels: Names of the classes; empty if unknown.
         preprocessing: How samples are preprocessed before the model.
+        format: Name of the format; that of the device's kind by default.
 
     Returns:
         The files' contents by path within the bundle.
@@ -79,16 +158,7 @@ def make_bundle(
     Raises:
         ModelError: The runtime refuses the model.
         ConfigError: There is no bundle for the device's kind.
+        UsageError: There is no such format, or it is not for this device.
     """
-    _import_kinds()
-    if device.kind not in _MAKERS:
-        known = ", ".join(sorted(_MAKERS))
-        raise ConfigError(f"no bundle for devices of kind '{device.kind}'", f"Use one of the kinds {known}.")
-    return _MAKERS[device.kind](BundleJob(content, device, data, name, labels, preprocessing))
-
-
-def _import_kinds() -> None:
-    """Import the modules in ``kinds``, which register themselves."""
-    folder = Path(__file__).with_name("kinds")
-    for module in pkgutil.iter_modules([str(folder)]):
-        importlib.import_module(f"tflite_compress.bundling.kinds.{module.name}")
+    found = _format_of(device, format)
+    return found.maker(BundleJob(content, device, data, name, labels, preprocessing))

@@ -11,7 +11,7 @@ import numpy as np
 from tflite_compress.data.raw import FileData
 from tflite_compress.data.sources import Preprocess
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
-from tflite_compress.runtimes.tolerances import find_tolerances
+from tflite_compress.runtimes.tolerances import Rounding, find_tolerances
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.references import reference_name
 from tflite_compress.tflite.flatbuffer import unpack
@@ -80,14 +80,13 @@ class Vectors:
         return len(self.inputs[0])
 
 
-def make_vectors(content: bytes, data: FileData, runtime: Runtime, factor: float = 1.0) -> Vectors:
+def make_vectors(content: bytes, data: FileData, runtime: Runtime) -> Vectors:
     """Run a few samples through a runtime.
 
     Args:
         content: The ``.tflite``.
         data: The samples; all are used.
         runtime: The runtime that computes the expected outputs.
-        factor: Factor on the tolerance, for devices that compute in float16.
 
     Raises:
         ModelError: The runtime refuses the model.
@@ -96,11 +95,22 @@ def make_vectors(content: bytes, data: FileData, runtime: Runtime, factor: float
     result = runtime(content, data.raw)
     if result.outputs is None:
         raise ModelError(f"{result.runtime} computes no outputs", "Use another runtime.")
-    tolerances = find_tolerances(unpack(content), result.outputs, "same kernels")
-    allowed = tuple(float(t.values.max(initial=0)) * factor for t in tolerances)
+    allowed = allowed_differences(content, result.outputs, "same kernels")
     origin = f"{data.origin}; outputs by {result.runtime}"
     sequence = _select_sequence(result.outputs, result.sequence)
     return Vectors(signature, data.raw, data.real, result.outputs, sequence, allowed, origin, result)
+
+
+def allowed_differences(content: bytes, expected: Arrays, rounding: Rounding) -> tuple[float, ...]:
+    """Return the largest difference per output that rounding explains; in steps for integer outputs.
+
+    Args:
+        content: The ``.tflite``.
+        expected: The expected raw outputs.
+        rounding: How the device's kernels round, compared with those that computed the outputs.
+    """
+    tolerances = find_tolerances(unpack(content), expected, rounding)
+    return tuple(float(t.values.max(initial=0)) for t in tolerances)
 
 
 def _select_sequence(fresh: Arrays, sequence: Arrays | None) -> Arrays | None:

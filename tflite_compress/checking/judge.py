@@ -25,7 +25,6 @@ def check(
         The verdict with one or more findings per subject.
     """
     contents = evidence.contents
-    evidence.run_together(device)
     findings = [
         *_check_operators_and_types(evidence, device),
         *model_findings.check_shapes(contents, device, sizes),
@@ -36,7 +35,7 @@ def check(
         *device_findings.check_ram(evidence, device, limits),
         *device_findings.check_latency(evidence, device, limits),
     ]
-    return Verdict(device, tuple(findings), evidence.gpu_plan(device))
+    return Verdict(device, tuple(findings))
 
 
 def _check_operators_and_types(evidence: Evidence, device: Device) -> list[Finding]:

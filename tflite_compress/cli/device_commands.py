@@ -10,15 +10,14 @@ from tflite_compress.cli.option_types import (
     Count,
     DeviceName,
     DeviceNames,
-    Duration,
     File,
     Folder,
     Number,
-    Share,
+    Seconds,
     Words,
 )
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import print_json, remote_device
+from tflite_compress.cli.shared_calls import remote_device
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
     Metric,
@@ -41,7 +40,7 @@ class CheckOptions:
             default.
         max_ram: Maximum RAM, for example 64KB. The RAM of the device by default.
         max_latency_ms: Maximum latency of one inference in ms. Of an estimate, the upper end counts.
-        min_accuracy: Minimum accuracy on --data, for example 0.9 or 90%.
+        min_accuracy: Minimum accuracy on --data.
         metric: top1, top5, binary_accuracy, f1, macro_f1, r2, mae, mse, or module:function. Inferred by
             default.
         ssh: user@host of the device, to measure on it.
@@ -51,7 +50,7 @@ class CheckOptions:
     max_flash: Bytes | None = None
     max_ram: Bytes | None = None
     max_latency_ms: Number | None = None
-    min_accuracy: Share | None = None
+    min_accuracy: Number | None = None
     metric: Metric | None = None
     ssh: str | None = None
 
@@ -119,7 +118,7 @@ class VerifyOptions:
     runtime: Words = ("litert", "litert-reference", "tflm")
     emulate: bool = False
     samples: Count = 8
-    time_budget: Duration | None = None
+    time_budget: Seconds | None = None
 
 
 @command(SECTION, "model.tflite --runtime=litert,tflm", model="A .tflite file.")
@@ -164,21 +163,24 @@ class BundleOptions:
     """Bundle.
 
     Attributes:
-        device: Device profile: a name, or the path of a TOML file.
+        device: Device profile: a name, or the path of a TOML file. It may be left out with --format=web.
+        format: Format of the bundle: android, cpp, linux or web. Default: that of the device.
         labels: Text file with one class name per line.
         out: Folder for the bundle. Default: bundle-DEVICE.
     """
 
-    device: DeviceName
+    device: DeviceName | None = None
+    format: str | None = None
     labels: File | None = None
     out: Folder | None = None
 
 
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
-def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: OutputOptions) -> int:
+def bundle(model: str, options: BundleOptions, samples: SampleOptions) -> int:
     """Write the source files and test vectors to deploy a .tflite.
 
-    Writes C++ for a microcontroller, Kotlin for Android, a Python program for a Raspberry Pi.
+    Writes C++ for a microcontroller, Kotlin for Android, a Python program for a Raspberry Pi, a page for a
+    browser.
     """
     from tflite_compress.bundling.bundle_file import bundle_file
 
@@ -192,13 +194,10 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: O
             options.out,
             progress,
             samples.input_shape,
+            options.format,
         )
     )
-    if output.json:
-        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        print_json({"folder": str(folder), "files": files})
-    else:
-        print(f"{folder}: read its README.md")
+    print(f"{folder}: read its README.md")
     return 0
 
 

@@ -27,20 +27,9 @@ PROGRAMS = (
 REPLY = "reply"
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".wasm": "application/wasm"}
 _OPTIONS = (
-    *(
-        "--headless=new",
-        "--no-first-run",
-        "--no-default-browser-check",
-        "--disable-extensions",
-        "--disable-sync",
-    ),
-    *(
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-dev-shm-usage",
-        "--mute-audio",
-    ),
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    *("headless=new", "no-first-run", "no-default-browser-check", "disable-extensions", "disable-sync"),
+    *("disable-background-networking", "disable-component-update", "disable-dev-shm-usage", "mute-audio"),
+    "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 _POLL_S = 0.05
 _MAX_LOG = 64 * 1024
@@ -71,7 +60,7 @@ def run_page(
         page: Path of the page on the server.
         files: Contents of files on the server, by path.
         folders: Folders on the server, by the first part of the path.
-        options: More options of Chromium.
+        options: More switches of Chromium, without dashes.
         seconds: Maximum time.
 
     Raises:
@@ -86,9 +75,10 @@ def run_page(
         tempfile.TemporaryDirectory(prefix="tflite-compress-", ignore_cleanup_errors=True) as profile,
     ):
         log = Path(profile) / "log.txt"
-        command = [program, *_OPTIONS, *options, f"--user-data-dir={profile}/data", f"{address}/{page}"]
+        switches = [*_OPTIONS, *options, f"user-data-dir={profile}/data"]
         if os.geteuid() == 0:
-            command.insert(1, "--no-sandbox")  # Chromium refuses its sandbox to root
+            switches.append("no-sandbox")  # Chromium refuses its sandbox to root
+        command = [program, *(f"--{switch}" for switch in switches), f"{address}/{page}"]
         with _start(command, log) as browser:
             end = time.monotonic() + seconds
             while not arrived.wait(_POLL_S):

@@ -10,6 +10,7 @@ import msgspec
 
 from tflite_compress.runtimes.browser import run_page
 from tflite_compress.runtimes.by_name import Remote, register_runtime
+from tflite_compress.runtimes.gpu_log import read_log
 from tflite_compress.runtimes.isolated import TIME_LIMIT_S, EncodedArray, decode_arrays
 from tflite_compress.runtimes.litert_js import FILES, fetch_packages, import_map, litert_js_version
 from tflite_compress.runtimes.refusals import clean
@@ -27,14 +28,9 @@ ACCELERATORS: tuple[WebAccelerator, ...] = get_args(WebAccelerator)
 WEB_TYPES = ("FLOAT32", "INT32", "UINT8")  # of LiteRT.js 2.5's Tensor
 PAGE = "runner.html"
 _SCRIPTS = ("runner.js", "litert_model.js")
-_GPU_OPTIONS = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
-_SHARES = re.compile(
-    r"(?:not supported by GPU delegate:\n(?P<reasons>(?:[A-Z].*\n)+))?"
-    r"(?P<shares>(?:No|\d+) operations will run on the GPU, and .*)"
-)
+_GPU_OPTIONS = ("enable-unsafe-webgpu", "use-webgpu-adapter=swiftshader")
 _SOURCE = re.compile(r"(?:ERROR|WARNING): |└|\[[^\]]*\.(?:cc|h):\d+\]")
 _NOISE = "accelerator could not be loaded"  # of NPUs, in every log
-_NOT_COMPUTED = "Failed to register output tensor buffer"  # an error that LiteRT.js only logs
 
 
 class _Latency(msgspec.Struct):
@@ -47,7 +43,7 @@ class _Latency(msgspec.Struct):
 class _Reply(msgspec.Struct):
     """What the page posts; ``error`` alone if LiteRT.js fails."""
 
-    log: list[str]
+    log: str = ""
     error: str | None = None
     outputs: list[EncodedArray] = []
     sequence: list[EncodedArray] | None = None
@@ -75,14 +71,14 @@ def web_runtime(accelerator: WebAccelerator = "wasm", seconds: float = 0.5) -> R
         files |= {"model.tflite": content, "job.json": _job(content, signature, inputs, accelerator, seconds)}
         files |= {f"input_{i}": x.tobytes() for i, x in enumerate(inputs)}
         folders = {"node_modules": fetch_packages() / "node_modules"}
-        options = _GPU_OPTIONS if accelerator == "webgpu" else ("--disable-gpu",)
+        options = _GPU_OPTIONS if accelerator == "webgpu" else ("disable-gpu",)
         posted = run_page(PAGE, files, folders, options, TIME_LIMIT_S)
         return _read(posted, accelerator, notes)
 
     return run
 
 
-@register_runtime("litert-web", "npm (fetches LiteRT.js once) and Chromium", "wasm|webgpu")
+@register_runtime("litert-web", "npm (fetches LiteRT.js once) and Chromium", "wasm|webgpu", "other kernels")
 def _make(detail: str | None, remote: Remote) -> Runtime:
     for accelerator in ACCELERATORS:
         if (detail or "wasm") == accelerator:
@@ -154,14 +150,11 @@ def _read(posted: bytes, accelerator: WebAccelerator, notes: tuple[Note, ...]) -
     except ValueError as error:
         raise ModelError(f"the page's reply cannot be read: {error}", "Run it again.") from error
     if reply.error is not None or reply.latency is None:
-        raise ModelError(
-            f"LiteRT.js refuses the model: {_explain(reply)}", "Check the file: tflite-compress check."
+        reason = _explain(reply.error or "it measured no latency")
+        hint = (
+            "Convert the model with fixed sizes and batch 1." if "size" in reason else "Use another runtime."
         )
-    if any(_NOT_COMPUTED in line for line in reply.log):
-        raise ModelError(
-            "LiteRT.js leaves outputs empty whose size is computed while the model runs",
-            "Convert the model with fixed sizes and batch 1.",
-        )
+        raise ModelError(f"LiteRT.js refuses the model: {reason}", hint)
     browser = _name_browser(reply.agent)
     where = f"LiteRT.js, {accelerator}, {browser}, this machine"
     kind: Literal["measured", "simulated"] = "measured"
@@ -180,24 +173,20 @@ def _read(posted: bytes, accelerator: WebAccelerator, notes: tuple[Note, ...]) -
 
 def _gpu_notes(reply: _Reply) -> tuple[Note, ...]:
     """Say what the GPU leaves to the CPU: the log says so even where LiteRT.js reports a whole model."""
-    log = "\n".join(reply.log)
-    shares = _SHARES.search(log)
-    if shares is None and reply.is_whole:
-        return (Note("gpu-whole", "all operators run on the GPU"),)
-    if shares is None:
-        text = "the GPU does not take all operators: the CPU runs the others"
-        return (Note("gpu-partial", text, "warning"),)
-    reasons = [line.rstrip(".") for line in (shares["reasons"] or "").splitlines()]
-    text = shares["shares"].rstrip(".") + (f" ({'; '.join(dict.fromkeys(reasons))})" if reasons else "")
-    return (Note("gpu-partial", text, "warning"),)
+    log = read_log(reply.log)
+    if reply.is_whole and log.on_gpu is None and not log.refused:
+        return (Note("gpu-whole", "the GPU computes all operators"),)
+    reasons = "; ".join(f"{r.operator}: {r.reason}" for r in log.refused)
+    text = "the GPU does not take all operators: the CPU computes the others"
+    if log.on_gpu is not None:
+        text = f"the GPU computes {log.on_gpu} operators and the CPU {log.on_cpu}"
+    return (Note("gpu-part", f"{text} ({reasons})" if reasons else text, "warning"),)
 
 
-def _explain(reply: _Reply) -> str:
-    """Return why LiteRT.js refuses a model: its error, and the warnings and errors before it."""
-    logged = [_SOURCE.sub("", line) for line in reply.log if line.startswith(("WARNING", "ERROR"))]
-    found = dict.fromkeys(" ".join(line.split()) for line in [_SOURCE.sub("", reply.error or ""), *logged])
-    texts = [text for text in found if text and _NOISE not in text]
-    return clean("; ".join(texts))
+def _explain(message: str) -> str:
+    """Return an error of LiteRT.js without positions in its source code."""
+    found = dict.fromkeys(" ".join(_SOURCE.sub("", line).split()) for line in message.splitlines())
+    return clean("; ".join(text for text in found if text and _NOISE not in text))
 
 
 def _name_browser(agent: str) -> str:

@@ -24,7 +24,7 @@ The test vectors check both: each vector from a fresh state, and all vectors as 
 """
 
 
-@register_bundle("linux-board", "accelerator")
+@register_bundle("linux", "linux-board", "accelerator")
 def make_linux_bundle(job: BundleJob) -> dict[str, bytes]:
     """Make the files for a Linux board: the contents by path within the bundle.
 

@@ -43,7 +43,7 @@ The vectors check both: each vector from a fresh state, and all vectors as one s
 """
 
 
-@register_bundle("microcontroller")
+@register_bundle("cpp", "microcontroller")
 def make_microcontroller_bundle(job: BundleJob) -> dict[str, bytes]:
     """Make the files for a microcontroller: the contents by path within the bundle.
 

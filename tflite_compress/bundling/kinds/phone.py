@@ -22,8 +22,6 @@ _KOTLIN = {
     "INT32": ("IntArray", "Int", "toInt"),
     "INT64": ("LongArray", "Long", "toLong"),
 }
-_FLOAT16_TOLERANCE = 200.0  # factor: 2 % of the range, as the GPU computes in float16
-_ACCELERATORS = {"android-gpu": "GPU", "android-npu": "NPU"}
 
 _STATEFUL = """
 The model keeps a state from one `run` to the next: `run` goes on from the last call. Load the model again to
@@ -35,16 +33,15 @@ tensors not yet supported"). If it does not on your phone, use LiteRT's `Interpr
 """
 
 
-@register_bundle("phone")
+@register_bundle("android", "phone")
 def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     """Make the files for an Android app: the contents by path within the bundle.
 
     Raises:
         ModelError: LiteRT refuses the model, or its Kotlin API lacks the type of an input or output.
     """
-    accelerator = _ACCELERATORS.get(job.device.name, "CPU")
-    factor = _FLOAT16_TOLERANCE if accelerator == "GPU" else 1.0
-    vectors = make_vectors(job.content, job.data, host_runtime(seconds=0), factor)
+    accelerator = job.device.runtime.accelerator.upper()
+    vectors = make_vectors(job.content, job.data, host_runtime(seconds=0))
     signature = read_signature(job.content)
     name = identifier(job.name)
     file = add_metadata(job.content, name, signature, job.preprocessing, job.labels)

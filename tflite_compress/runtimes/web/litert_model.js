@@ -13,11 +13,22 @@ const WASM_FOLDER = new URL('./node_modules/@litertjs/core/wasm/', import.meta.u
 const ARRAYS = {float32: Float32Array, int32: Int32Array, uint8: Uint8Array};
 const MIN_BLOCK_MS = 10;
 
-let runtime;
+const COUNTS = /(\d+|No) operations? will run on the GPU, and (?:the remaining|all) (\d+) operations? will run on the CPU/;
+const EMPTY = 'Failed to register output tensor buffer';  // only logged, from the second run on
 
-/** Loads LiteRT.js once. The build with JSPI lets a model run partly on the GPU and partly on the CPU. */
+let runtime;
+let lines = [];
+
+/**
+ * Loads LiteRT.js once. The build with JSPI lets a model run partly on the GPU and partly on the CPU. What native
+ * code prints is kept: some failures are only printed.
+ */
 function loadRuntime() {
-  runtime ??= supportsFeature('jspi').then((jspi) => loadLiteRt(WASM_FOLDER, {jspi}));
+  runtime ??= supportsFeature('jspi').then((jspi) => {
+    const keep = (line) => { lines.push(String(line)); };
+    globalThis.Module = {print: keep, printErr: keep};
+    return loadLiteRt(WASM_FOLDER, {jspi});
+  });
   return runtime;
 }
 
@@ -27,14 +38,19 @@ export class WebModel {
   #places;
   #columns;
 
-  constructor(compiled, accelerator, gpu, names) {
+  constructor(compiled, accelerator, gpu, names, log) {
     this.#compiled = compiled;
     /** 'wasm' or 'webgpu'. */
     this.accelerator = accelerator;
     /** Name of the GPU, null on the CPU. */
     this.gpu = gpu;
+    /** What native code printed while the model was compiled: text. */
+    this.log = log;
+    const counts = COUNTS.exec(log);
     /** False if the GPU lacks an operator, so that the CPU runs it. */
-    this.isWhole = accelerator === 'wasm' || compiled.isFullyAccelerated;
+    this.isWhole = accelerator === 'wasm' || (compiled.isFullyAccelerated && counts === null);
+    /** Numbers of operators on the GPU and on the CPU where both run some; else null. */
+    this.shares = counts && {gpu: Number(counts[1]) || 0, cpu: Number(counts[2])};
     const [inputs, outputs] = [describe(compiled.getInputDetails()), describe(compiled.getOutputDetails())];
     this.#places = order(inputs, names?.inputs);
     this.#columns = order(outputs, names?.outputs);
@@ -55,8 +71,13 @@ export class WebModel {
     await loadRuntime();
     const device = accelerator === 'webgpu' ? getWebGpuDevice() : null;
     if (accelerator === 'webgpu' && !device) throw new Error('this browser has no WebGPU adapter');
-    const compiled = await loadAndCompile(source, {accelerator});
-    return new WebModel(compiled, accelerator, device && nameGpu(device), names);
+    lines = [];
+    try {
+      const compiled = await loadAndCompile(source, {accelerator});
+      return new WebModel(compiled, accelerator, device && nameGpu(device), names, lines.join('\n'));
+    } catch (error) {
+      throw new Error([error.message ?? error, ...lines.filter((line) => /^(WARNING|ERROR)/.test(line))].join('\n'));
+    }
   }
 
   /**
@@ -68,12 +89,16 @@ export class WebModel {
   async run(arrays) {
     const tensors = [];
     this.inputs.forEach((input, i) => { tensors[this.#places[i]] = makeTensor(input, arrays[i]); });
+    lines = [];
     try {
       const results = await this.#compiled.run(tensors);
       const found = [];
       for (const result of results) {
         found.push(await result.data());
         result.delete();
+      }
+      if (lines.some((line) => line.includes(EMPTY))) {
+        throw new Error('outputs whose size is computed while the model runs stay empty');
       }
       return this.#columns.map((column) => found[column]);
     } finally {

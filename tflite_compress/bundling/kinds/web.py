@@ -1,0 +1,140 @@
+"""The bundle for a browser: a page, the module that runs the model, test vectors, pinned packages."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+import numpy as np
+
+from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
+from tflite_compress.bundling.float16 import float16_tolerance
+from tflite_compress.bundling.text import render
+from tflite_compress.bundling.vectors import Preprocessing, Vectors, allowed_differences, make_vectors
+from tflite_compress.runtimes.host import host_runtime
+from tflite_compress.runtimes.litert_js import FILES, LOCK, PACKAGE, import_map, litert_js_version
+from tflite_compress.runtimes.litert_web import WebAccelerator, check_web_types, fix_batch
+from tflite_compress.support.source_text import identifier
+from tflite_compress.tflite.tensor_specs import FileTensorSpec
+
+_SCRIPTS = {"page.css": "web_page.css", "page.js": "web_page.js", "samples.js": "web_samples.js"}
+_STATEFUL = """
+The model keeps a state from one `run` to the next: load it again to start a new sequence. The test vectors
+are one sequence.
+"""
+_WASM_RULE = "what rounding of other kernels explains"
+
+
+@register_bundle("web", "browser", default_device="web-wasm")
+def make_web_bundle(job: BundleJob) -> dict[str, bytes]:
+    """Make the files of a page: the contents by path within the bundle.
+
+    Raises:
+        ModelError: LiteRT refuses the model, or LiteRT.js lacks the type of an input or output.
+    """
+    content, notes = fix_batch(job.content)
+    vectors = make_vectors(content, job.data, host_runtime(seconds=0))
+    check_web_types(vectors.signature)
+    name = identifier(job.name)
+    accelerator: WebAccelerator = "webgpu" if job.device.runtime.accelerator == "gpu" else "wasm"
+    half = float16_tolerance(content, vectors)
+    tolerance = {
+        "wasm": allowed_differences(content, vectors.expected, "other kernels"),
+        "webgpu": half.values,
+    }
+    rules = {"wasm": _WASM_RULE, "webgpu": half.rule}
+    record = _record(job, vectors, f"{name}.tflite", accelerator)
+    record |= {"tolerance": tolerance, "rule": rules}
+    values = {
+        "name": name,
+        "file": f"{name}.tflite",
+        "size": f"{len(content):,}",
+        "device": job.device.title,
+        "version": litert_js_version(),
+        "accelerator": accelerator,
+        "vectors": len(vectors),
+        "origin": vectors.origin,
+        "preprocessing": _describe(job.preprocessing),
+        "batch": "".join(f"\nIn the file, {note.text}.\n" for note in notes),
+        "states": _STATEFUL if vectors.sequence is not None else "",
+        **{f"tolerance_{a}": ", ".join(f"{t:.3g}" for t in allowed) for a, allowed in tolerance.items()},
+        **{f"rule_{a}": rule for a, rule in rules.items()},
+    }
+    return {
+        "index.html": render(
+            "web_index.html", **values, import_map=import_map(), import_hash=_hash(import_map())
+        ),
+        **{path: render(template) for path, template in _SCRIPTS.items()},
+        "preprocess.js": render("web_preprocess.js", **values, body=_preprocess_body(job.preprocessing)),
+        **{path: (FILES / path).read_bytes() for path in ("litert_model.js", PACKAGE, LOCK)},
+        f"{name}.tflite": content,
+        "model.json": (json.dumps(record, indent=1) + "\n").encode(),
+        **_vector_files(vectors),
+        "README.md": render("web_readme.md", **values),
+    }
+
+
+def _record(job: BundleJob, vectors: Vectors, file: str, accelerator: WebAccelerator) -> dict[str, object]:
+    """Return what the page reads from ``model.json``, without tolerances."""
+    return {
+        "file": file,
+        "accelerator": accelerator,
+        "inputs": [_spec_record(spec) for spec in vectors.signature.inputs],
+        "outputs": [_spec_record(spec) for spec in vectors.signature.outputs],
+        "labels": list(job.labels),
+        "vectors": {
+            "count": len(vectors),
+            "origin": vectors.origin,
+            "state": "fresh" if vectors.sequence is None else "sequence",
+        },
+    }
+
+
+def _spec_record(spec: FileTensorSpec) -> dict[str, object]:
+    """Return an input or output; the scale is 0 if it is not quantized."""
+    return {
+        "name": spec.name,
+        "type": spec.type,
+        "shape": list(spec.fixed_shape),
+        "scale": spec.scale if spec.is_quantized else 0,
+        "zeroPoint": spec.zero_point,
+    }
+
+
+def _vector_files(vectors: Vectors) -> dict[str, bytes]:
+    """Return the raw values of all vectors, one file per input and output, little-endian.
+
+    LiteRT.js keeps the state between runs: for models with a state the outputs are those of one sequence.
+    """
+    expected = vectors.expected if vectors.sequence is None else vectors.sequence
+    sides = (("input", vectors.inputs), ("expected", expected))
+    return {
+        f"vectors/{side}_{i}.bin": np.ascontiguousarray(x, x.dtype.newbyteorder("<")).tobytes()
+        for side, arrays in sides
+        for i, x in enumerate(arrays)
+    }
+
+
+def _describe(preprocessing: Preprocessing) -> str:
+    if not preprocessing.is_known:
+        return f"your function {preprocessing.name}, which you port to JavaScript"
+    if (preprocessing.mean, preprocessing.std) == (0.0, 1.0):
+        return "none, the model takes the values as they are"
+    return f"(value - {preprocessing.mean:g}) / {preprocessing.std:g}"
+
+
+def _preprocess_body(preprocessing: Preprocessing) -> str:
+    if not preprocessing.is_known:
+        message = f"port your function {preprocessing.name} to preprocess.js"
+        return f"  throw new Error({json.dumps(message)});"
+    if (preprocessing.mean, preprocessing.std) == (0.0, 1.0):
+        return "  return values;"
+    return (
+        f"  return Array.from(values, (value) => (value - {preprocessing.mean!r}) / {preprocessing.std!r});"
+    )
+
+
+def _hash(script: str) -> str:
+    """Return the source of an inline script for a Content-Security-Policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
