@@ -14,8 +14,10 @@ from tflite_compress.models.source import source_from_object
 from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.values import Sparsity, same_model
-from tflite_compress.pipeline.candidates import Memo, run_recipe
+from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan, run_recipe
+from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import load_recipe
+from tflite_compress.scoring.gpu_score import GpuCheck, GpuOutput, GpuScore
 from tflite_compress.support.time_budget import TimeBudget
 
 __all__ = ["context", "start"]
@@ -80,3 +82,26 @@ def test_a_loop_is_refused_before_anything_is_trained(keras: Any, context: Conte
     attempt = run_recipe(load_recipe("prune-int8"), FloatModel(network), context, Unused())
     assert attempt.is_structural and attempt.steps == () and attempt.outputs is None
     assert attempt.error is not None and "layer 'long' (GRU) has 200 time steps" in attempt.error
+
+
+def test_a_file_that_fails_on_the_gpu_is_repaired(start: FloatModel, context: Context) -> None:
+    """The next candidate is tried, as for an accuracy drop; what failed is not the best result."""
+    output = GpuOutput(
+        metric="top1", accuracy=1.0, drop=0.0, max_difference=0.0, largest=1.0, faulty_samples=2
+    )
+    whole = GpuScore(
+        adapter="a", accelerator="b", samples=4, is_whole=True, operators_on_cpu=0, drop=0.0,
+        by_output={"digit": output}, layers=(),
+    )  # fmt: skip
+    well = replace(whole, by_output={"digit": replace(output, faulty_samples=0)})
+
+    def check_gpu(attempt: Attempt) -> GpuCheck:
+        tags = [step.name for step in attempt.steps]
+        return GpuCheck(score=well if "repair_float16" in tags else whole)
+
+    plan = make_plan("android-gpu", None, {})
+    attempts = run_plan(plan, start, context, Memo(), 0.01, True, check_gpu=check_gpu)
+    assert [attempt.drop for attempt in attempts] == [float("inf"), attempts[1].steps[-1].drop]
+    assert "output 'digit' is NaN" in (attempts[0].fault or "") and attempts[1].fault is None
+    assert best(attempts, 0.01) is attempts[1]
+    assert [n.code for n in attempts[1].model.notes] == ["pass-left-out"]  # nothing was beyond the range

@@ -24,6 +24,7 @@ from tflite_compress.pipeline.recipes import (
     recipe_candidates,
     repaired,
 )
+from tflite_compress.profiles.devices import load_device
 from tflite_compress.profiles.toml_files import bundled_names
 from tflite_compress.support.errors import ConfigError, UsageError
 
@@ -218,13 +219,22 @@ def test_a_recipe_the_device_cannot_run_is_refused() -> None:
 
 
 def test_repairs_come_before_fallbacks_and_only_where_they_fit() -> None:
-    quick, thorough = repaired(load_recipe("prune-int8"))
+    quick, thorough = repaired(load_recipe("prune-int8"), load_device("raspberry-pi-4"))
     assert describe(quick) == "80% sparsity + repaired + int8"
     assert describe(thorough) == "80% sparsity + repaired + learned rounding + mixed precision + int8"
     for name in ("float16", "dynamic", "int16x8", "repair-int8", "int4", "tiny-mcu", "deep-compression-int8"):
-        assert repaired(load_recipe(name)) == (), name
+        assert repaired(load_recipe(name), load_device("raspberry-pi-4")) == (), name
     plan = make_plan("rp2040", None, {"per_channel": False})
     assert [(p.precision, p.per_channel) for p in plan.candidates[1].passes[:2]] == [("int8", False)] * 2  # type: ignore[union-attr]
+
+
+def test_a_gpu_gets_a_repair_of_float16_behind_the_conversion() -> None:
+    (repair,) = repaired(load_recipe("float16"), load_device("android-gpu"))
+    assert [step.tag() for step in repair.passes] == ["convert", "repair_float16", "slim"]
+    for name in ("repair-float16", "dynamic"):
+        assert repaired(load_recipe(name), load_device("android-gpu")) == (), name
+    planned = make_plan("android-gpu", None, {}).candidates[1]
+    assert [step.tag() for step in planned.passes] == [step.tag() for step in repair.passes]
 
 
 def test_repairs_use_only_what_the_device_runs() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from tests.reporting.sample import MANIFEST, accuracy, sample_report
@@ -9,10 +11,12 @@ from tflite_compress.reporting import sections
 from tflite_compress.reporting.figures import Memory
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
+from tflite_compress.reporting.sections.gpu_section import to_terminal
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register, render_sections
 from tflite_compress.reporting.sections.summary_section import summary_rows
 from tflite_compress.reporting.sections.verdict_section import verdict_detail
 from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.scoring.gpu_score import GpuCheck, GpuOutput, GpuScore
 
 FOUND = Recorded(Path("out"), sample_report(), "digits.keras", MANIFEST)
 
@@ -56,3 +60,50 @@ def test_a_change_too_small_to_show_is_neither_better_nor_worse() -> None:
     rows = summary_rows(sample_report(memory=Memory(baseline=before, result=after)))
     (ram,) = [row for row in rows if row.name.startswith("RAM")]
     assert ram.change == "unchanged" and ram.is_better is None
+
+
+def gpu_score(**changes: Any) -> GpuScore:
+    output = GpuOutput(
+        metric="top1", accuracy=0.9, drop=0.01, max_difference=0.004, largest=1.0, faulty_samples=0
+    )
+    found = GpuScore(
+        adapter="llvmpipe",
+        accelerator="ai-edge-litert 2.3.0",
+        samples=20,
+        is_whole=True,
+        operators_on_cpu=0,
+        drop=0.01,
+        by_output={"digit": output},
+        layers=(),
+    )
+    return msgspec.structs.replace(found, **changes)
+
+
+def test_accuracy_on_the_gpu_is_in_every_medium() -> None:
+    report = sample_report(gpu=GpuCheck(score=gpu_score()))
+    found = Recorded(Path("out"), report, "digits.keras", MANIFEST)
+    for medium in ("html", "markdown", "terminal"):
+        text = "\n".join(render_sections(all_sections(), medium, found)).lower()
+        assert "top1 0.9000 on 20" in text and "llvmpipe" in text, medium
+    assert "gpu" not in (to_terminal(FOUND) or "")
+    assert report.judged_drop == 0.01
+
+
+def test_what_was_not_measured_on_the_gpu_is_said() -> None:
+    report = sample_report(gpu=GpuCheck(not_measured="the driver is not set up. Run 'x' once."))
+    found = Recorded(Path("out"), report, "digits.keras", MANIFEST)
+    assert to_terminal(found) == "GPU, float16: not measured: the driver is not set up. Run 'x' once."
+    assert report.judged_drop == report.accuracy.drop
+
+
+def test_nan_on_the_gpu_decides_the_verdict() -> None:
+    output = msgspec.structs.replace(gpu_score().by_output["digit"], faulty_samples=3)
+    score = gpu_score(by_output={"digit": output}, layers=("conv_1",))
+    report = sample_report(gpu=GpuCheck(score=score))
+    told = (
+        "output 'digit' is NaN, infinite or beyond 65,504 in 3 of 20 samples; layers beyond the range: conv_1"
+    )
+    assert report.judged_drop == float("inf") and told in verdict_detail(report)
+    assert "failed: on the gpu" in (to_terminal(Recorded(Path("out"), report, "d", MANIFEST)) or "").lower()
+    small = sample_report(gpu=GpuCheck(score=gpu_score(drop=0.5)))
+    assert "In float16 on the GPU, the drop is 50 points." in verdict_detail(small)

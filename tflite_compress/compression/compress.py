@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.compression.options import Options, Result, make_options
+from tflite_compress.passes.base import Stage
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.ledger import remember
 from tflite_compress.support.errors import DataError, UsageError
@@ -144,7 +145,12 @@ def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
     for plan in plans:
         recipe = plan.candidates[0]
         tried = plan.candidates if spec.given else plan.candidates[:1]
-        calibrates = any(step.needs_calibration for candidate in tried for step in candidate.passes)
+        asked = {step.tag() for step in recipe.passes}
+        calibrates = any(
+            step.needs_calibration and (step.tag() in asked or step.stage is not Stage.REWRITE)
+            for candidate in tried
+            for step in candidate.passes
+        )
         if (plan.trains or calibrates) and recipe.for_forests:
             raise DataError(
                 f"recipe '{recipe.name}' for {plan.device.name} chooses its settings by accuracy, but "

@@ -17,6 +17,7 @@ from tflite_compress.compression.host_latency import measure_host_latency
 from tflite_compress.compression.options import Options, Result
 from tflite_compress.compression.recorded_arguments import recorded_arguments
 from tflite_compress.data.gather import DataSpec, gather_fixed
+from tflite_compress.models.layer_table import layer_table
 from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
 from tflite_compress.passes.base import Context
@@ -33,6 +34,7 @@ from tflite_compress.reporting.figures import Memory, ModelFacts
 from tflite_compress.reporting.manifest import build_manifest
 from tflite_compress.reporting.model import Report, encode_report
 from tflite_compress.reporting.pages import result_documents
+from tflite_compress.scoring.gpu_score import LIMIT_SECONDS, GpuCheck, check_on_gpu
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.support.notes import Note
@@ -98,6 +100,7 @@ class Session:
             self.options.max_drop,
             self.spec.given,
             lambda model: self._violation(model, plan),
+            lambda attempt: self._check_gpu(attempt, plan),
         )
         chosen = best(attempts, self.options.max_drop)
         if chosen is None:
@@ -162,6 +165,16 @@ class Session:
         if self.options.limits == NO_LIMITS:
             return None
         return self.checker.find_violation(model.flatbuffer, plan.device, self.options.limits)
+
+    def _check_gpu(self, attempt: Attempt, plan: Plan) -> GpuCheck | None:
+        """Score a finished file as the device's GPU computes it; None for a device without a GPU."""
+        if not plan.device.computes_on_gpu or attempt.outputs is None:
+            return None
+        limit = min(LIMIT_SECONDS, max(1.0, self.context.budget.left))
+        with self.context.progress.step("evaluating in float16 on the GPU accelerator"):
+            table = layer_table(attempt.model.network)
+            content = attempt.model.for_litert
+            return check_on_gpu(content, self.context.reference, attempt.outputs, table, limit)
 
     def _model_files(self, chosen: Attempt, failed: bool) -> tuple[Files, str | None]:
         """Return the files by name, and the name of the plain one if weights are encoded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.tflite.edit_graph import GraphEditor
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.layer_names import LayerTable
 from tflite_compress.tflite.scaling_rules import Scaling, scaling_of
 from tflite_compress.tflite.tree import Operator
 
@@ -67,6 +68,25 @@ def measure_peaks(
             if model.holds(tensor):
                 found[tensor] = max(found[tensor], _largest(model.value(tensor)))
     return Peaks({i: found[i] for i in observed}, {i: found[j] for i, j in sums.items()}, samples)
+
+
+def layers_beyond(content: bytes, peaks: Peaks, layers: LayerTable) -> list[str]:
+    """Return the layers whose values or sums float16 cannot hold, in order of execution.
+
+    Args:
+        content: The file.
+        peaks: Its largest values and sums.
+        layers: The layers of the Keras model it was made from.
+    """
+    return layers_of(content, [i for i in peaks.values if peaks.of(i) > FLOAT16_MAX], layers)
+
+
+def layers_of(content: bytes, tensors: Collection[int], layers: LayerTable) -> list[str]:
+    """Return the layers that compute tensors of the main graph, in order of execution."""
+    tree = unpack(content)
+    graph = tree.subgraphs[0]
+    operators = [op for op in graph.operators if len(op.outputs) and int(op.outputs[0]) in tensors]
+    return list(dict.fromkeys(layers.layer_of(tree, graph, op) for op in operators))
 
 
 def _largest(values: np.ndarray) -> float:

@@ -193,6 +193,11 @@ class ConversionPass(PassConfig, frozen=True):
 class FilePass(PassConfig, frozen=True):
     """A pass that rewrites the ``.tflite``."""
 
+    @classmethod
+    def repairs(cls, conversion: ConversionPass, device: Device) -> bool:
+        """Return True if the pass is tried where a file of this conversion fails on the device."""
+        return False
+
     def apply(self, model: ConvertedModel, context: Context) -> ConvertedModel:
         """Return the rewritten model. ``model`` is not changed."""
         raise NotImplementedError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
-from tflite_compress.passes.base import ConversionPass, FloatPass, Stage
+from tflite_compress.passes.base import ConversionPass, FilePass, FloatPass, Stage
 from tflite_compress.passes.convert import Convert
 from tflite_compress.profiles.devices import Precision
 
@@ -72,3 +72,11 @@ def automatic_repairs() -> tuple[tuple[Repair, ...], tuple[Repair, ...]]:
     found = [(kind.automatic, kind()) for kind in kinds if kind.automatic is not None]
     found.sort(key=lambda entry: entry[0].order)
     return tuple(step for how, step in found if how.quick), tuple(step for _, step in found)
+
+
+def automatic_file_repairs(conversion: ConversionPass, device: Device) -> tuple[FilePass, ...]:
+    """Return the passes that repair a converted file for a device and are tried without being asked for."""
+    from tflite_compress.passes.registry import all_passes
+
+    kinds = [kind for kind in all_passes().values() if issubclass(kind, FilePass)]
+    return tuple(kind() for kind in kinds if kind.repairs(conversion, device))

@@ -9,12 +9,13 @@ in real numbers and in float32.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, FilePass, Stage, register
+from tflite_compress.passes.base import Context, ConversionPass, FilePass, Stage, register
 from tflite_compress.passes.values import ConvertedModel
 from tflite_compress.support.notes import Note, named
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.inspection.float16_peaks import Peaks
+    from tflite_compress.profiles.devices import Device
     from tflite_compress.tflite.rescale import Rescaled
 
 CHECKED_SAMPLES = 8
@@ -50,6 +52,16 @@ class RepairFloat16(FilePass, frozen=True, tag="repair_float16"):
         """True: ranges are measured on calibration samples."""
         return True
 
+    @property
+    def allows_repairs(self) -> bool:
+        """False: the recipe already has this repair."""
+        return False
+
+    @classmethod
+    def repairs(cls, conversion: ConversionPass, device: Device) -> bool:
+        """Return True for float models on a GPU."""
+        return device.computes_on_gpu and conversion.precision in ("float32", "float16")
+
     def summary(self) -> str:
         """Return ``scaled for float16``."""
         return "scaled for float16"
@@ -59,15 +71,19 @@ class RepairFloat16(FilePass, frozen=True, tag="repair_float16"):
 
         Args:
             model: A converted model.
-            context: Calibration samples, on which ranges are measured and outputs compared.
+            context: Calibration samples, on which ranges are measured and outputs compared; evaluation
+                samples where calibration samples are random.
 
         Returns:
             The model. Notes name the layers that were scaled, and those that float16 cannot hold.
         """
+        from tflite_compress.data.gather import RANDOM_ORIGIN
         from tflite_compress.inspection.float16_peaks import FLOAT16_MAX, measure_peaks
         from tflite_compress.tflite.rescale import rescale
 
-        inputs = context.reference.splits.calibrate.inputs
+        splits = context.reference.splits
+        is_random = splits.calibrate.origin == RANDOM_ORIGIN
+        inputs = (splits.evaluate if is_random else splits.calibrate).inputs
         few = tuple(x[:MEASURED_SAMPLES] for x in inputs)
         with context.progress.step("measuring ranges for float16"):
             peaks = measure_peaks(model.flatbuffer, few, model.network.tensor_names[0], context.budget)
@@ -132,12 +148,9 @@ def _rounded(value: float) -> str:
     return f"{float(f'{value:.3g}'):,.0f}"
 
 
-def _layers(model: ConvertedModel, tensors: list[int] | tuple[int, ...]) -> list[str]:
+def _layers(model: ConvertedModel, tensors: Collection[int]) -> list[str]:
     """Return the layers that compute tensors, in order of execution."""
+    from tflite_compress.inspection.float16_peaks import layers_of
     from tflite_compress.models.layer_table import layer_table
-    from tflite_compress.tflite.flatbuffer import unpack
 
-    tree, table = unpack(model.flatbuffer), layer_table(model.network)
-    graph = tree.subgraphs[0]
-    operators = [op for op in graph.operators if len(op.outputs) and int(op.outputs[0]) in tensors]
-    return list(dict.fromkeys(table.layer_of(tree, graph, op) for op in operators))
+    return layers_of(model.flatbuffer, tensors, layer_table(model.network))

@@ -11,6 +11,7 @@ from tflite_compress.passes.values import same_model
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe, in_words
 from tflite_compress.runtimes.litert import predict
+from tflite_compress.scoring.gpu_score import GpuCheck
 from tflite_compress.scoring.reference import Outputs, Reference, Score
 from tflite_compress.support.errors import ConversionError, StructureError
 
@@ -52,6 +53,8 @@ class Attempt:
         error: Why the attempt failed, or None.
         violation: Which limit of the user the file exceeds, or None.
         is_structural: True if it failed by the model's structure, which other integer recipes fail by too.
+        gpu: The check in float16 on the GPU accelerator; None for a device without a GPU, and where the file
+            failed before.
     """
 
     recipe: Recipe
@@ -60,11 +63,22 @@ class Attempt:
     error: str | None = None
     violation: str | None = None
     is_structural: bool = False
+    gpu: GpuCheck | None = None
 
     @property
     def drop(self) -> float:
-        """Accuracy drop of the finished file; infinite if there is no file."""
-        return self.steps[-1].drop if self.outputs is not None else float("inf")
+        """Accuracy drop of the finished file, on the device's GPU if it is larger there.
+
+        It is infinite if there is no file, and if an output is NaN or infinite on the GPU.
+        """
+        if self.outputs is None:
+            return float("inf")
+        return max(self.steps[-1].drop, self.gpu.judged_drop if self.gpu is not None else float("-inf"))
+
+    @property
+    def fault(self) -> str | None:
+        """Which output is NaN, infinite or beyond float16's range on the GPU; None if none is."""
+        return None if self.gpu is None or self.gpu.score is None else self.gpu.score.fault
 
     @property
     def summary(self) -> str:
@@ -127,6 +141,7 @@ def run_plan(
     max_drop: float,
     check: bool,
     violation: Callable[[ConvertedModel], str | None] = lambda model: None,
+    check_gpu: Callable[[Attempt], GpuCheck | None] = lambda attempt: None,
 ) -> list[Attempt]:
     """Run the candidates in order until one has at most ``max_drop`` and exceeds no limit.
 
@@ -138,6 +153,7 @@ def run_plan(
         max_drop: Maximum accuracy drop.
         check: False if there are no data to measure accuracy; the accuracy drop is then ignored.
         violation: Returns which limit a file exceeds, or None.
+        check_gpu: Checks a file that keeps the accuracy on the CPU on the device's GPU; None if it has none.
 
     Returns:
         The attempts in order. If any passed, it is the last.
@@ -147,6 +163,8 @@ def run_plan(
         if attempts and _pointless(recipe, attempts[-1], max_drop, check):
             continue
         attempt = run_recipe(recipe, start, context, memo)
+        if attempt.outputs is not None and (not check or attempt.drop <= max_drop):
+            attempt = replace(attempt, gpu=check_gpu(attempt))
         good = attempt.outputs is not None and (not check or attempt.drop <= max_drop)
         if good:
             attempt = replace(attempt, violation=violation(attempt.model))
@@ -169,6 +187,11 @@ def run_plan(
 
 def _describe_drop(attempt: Attempt, max_drop: float, reference: Reference) -> str:
     """Return the drop of a finished attempt and the accepted one, with the output that decides."""
+    if attempt.fault is not None:
+        return attempt.fault
+    if attempt.drop > attempt.steps[-1].drop:
+        metric, accepted = reference.metrics[0], reference.metrics[0].drop_in_words(max_drop)
+        return f"accuracy drop on the GPU {metric.drop_in_words(attempt.drop)}, accepted: {accepted}"
     worst = reference.worst_of(attempt.steps[-1].score)
     metric, several = reference.metrics[worst], len(reference.metrics) > 1
     where = f" of output '{reference.network.outputs[worst].name}'" if several else ""

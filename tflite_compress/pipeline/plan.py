@@ -89,7 +89,7 @@ def make_plan(
     first, *fallbacks = recipe_candidates(recipe)
     candidates = [
         first,
-        *repaired(first),
+        *repaired(first, device),
         *further,
         *fallbacks,
     ]  # repairs do not train: cheaper than the rest

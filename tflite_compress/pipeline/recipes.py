@@ -9,8 +9,9 @@ from typing import Any, cast
 import msgspec
 
 from tflite_compress.passes import ConversionPass, Domain, PassConfig, Stage, all_passes, pass_type
-from tflite_compress.passes.repair import automatic_repairs
+from tflite_compress.passes.repair import automatic_file_repairs, automatic_repairs
 from tflite_compress.pipeline.setting_types import type_name
+from tflite_compress.profiles.devices import Device
 from tflite_compress.profiles.toml_files import Name, bundled_names, find, read_toml, typed
 from tflite_compress.support.errors import ConfigError, UsageError, closest
 
@@ -150,19 +151,25 @@ def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
     return tuple(found)
 
 
-def repaired(recipe: Recipe) -> tuple[Recipe, ...]:
-    """Return the recipe with repairs of int8 before its conversion: quick repairs, then all; () if none fits.
+def repaired(recipe: Recipe, device: Device) -> tuple[Recipe, ...]:
+    """Return the recipe with repairs: quick ones of int8, then all; or of float16 on a GPU; () if none fits.
 
-    Only int8 needs repairs, and only recipes whose passes allow them get some.
+    Only recipes whose passes allow repairs get some.
     """
     allowed = all(step.allows_repairs for step in recipe.passes) and not recipe.for_forests
-    if recipe.conversion.precision != "int8" or not allowed:
+    if not allowed:
         return ()
     place = recipe.passes.index(recipe.conversion)
-    return tuple(
-        msgspec.structs.replace(recipe, passes=(*recipe.passes[:place], *repairs, *recipe.passes[place:]))
-        for repairs in automatic_repairs()
-    )
+    if recipe.conversion.precision == "int8":
+        return tuple(
+            msgspec.structs.replace(recipe, passes=(*recipe.passes[:place], *repairs, *recipe.passes[place:]))
+            for repairs in automatic_repairs()
+        )
+    repairs = automatic_file_repairs(recipe.conversion, device)
+    if not repairs:
+        return ()
+    after = (*recipe.passes[: place + 1], *repairs, *recipe.passes[place + 1 :])
+    return (msgspec.structs.replace(recipe, passes=tuple(sorted(after, key=lambda step: step.stage))),)
 
 
 def describe(recipe: Recipe) -> str:

@@ -149,6 +149,12 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: tuple[str, ...]
     sources: Sources
     npu: Npu | None = None
+
+    @property
+    def computes_on_gpu(self) -> bool:
+        """True if the delegate is a GPU, which computes in float16."""
+        return self.runtime.operators == "gpu"
+
     aliases: tuple[Name, ...] = ()
 
 

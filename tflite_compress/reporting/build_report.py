@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -127,6 +128,7 @@ def build_report(found: Findings) -> Report:
         file=found.file,
         plain_file=found.plain_file,
         accuracy=_accuracy(found),
+        gpu=chosen.gpu,
         distance=Distance(**distance(reference.evaluation_outputs, chosen.outputs)),
         size=Size(baseline=file_size(found.baseline), result=file_size(content)),
         parameters=_parameters(reference, work),
@@ -182,8 +184,9 @@ def _notes(found: Findings, report: Report, on_file: tuple[Note, ...]) -> tuple[
 
 
 def _rejection(attempt: Attempt, reference: Reference) -> str:
-    if attempt.error or attempt.violation:
-        return attempt.error or attempt.violation or ""
+    reason = attempt.error or attempt.violation or attempt.fault
+    if reason:
+        return reason
     worst = reference.metrics[reference.worst_of(attempt.steps[-1].score)]
     return f"accuracy drop {worst.drop_in_words(attempt.drop)}"
 
@@ -208,7 +211,7 @@ def _accuracy(found: Findings) -> Accuracy:
         samples=len(reference.splits.evaluate),
         before=reference.score.by_output[worst],
         after=score.by_output[worst],
-        drop=found.chosen.drop,
+        drop=found.chosen.steps[-1].drop,
         max_drop=found.max_drop,
         by_output={
             name: OutputAccuracy(before=before, after=after, metric=metric.name, drop=drop)
@@ -253,7 +256,7 @@ def _candidate(attempt: Attempt, max_drop: float, output: int) -> CandidateFacts
     finished = attempt.outputs is not None
     return CandidateFacts(
         summary=attempt.summary,
-        drop=attempt.drop if finished else None,
+        drop=attempt.drop if finished and math.isfinite(attempt.drop) else None,
         passed=finished and attempt.drop <= max_drop and attempt.violation is None,
         error=attempt.error,
         limit_violation=attempt.violation,

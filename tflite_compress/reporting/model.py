@@ -29,6 +29,7 @@ from tflite_compress.reporting.figures import (
     Size,
 )
 from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.scoring.gpu_score import GpuCheck
 from tflite_compress.support.notes import Note
 from tflite_compress.tflite.macs import LayerWeights
 from tflite_compress.trees.forest_report import ForestFacts
@@ -51,6 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         file: Name of the ``.tflite``.
         plain_file: Name of the ``.tflite`` without encoded weights, if they are encoded.
         accuracy: Accuracy before and after.
+        gpu: Accuracy in float16 on the GPU accelerator; None for a device without a GPU.
         distance: Distance of outputs from the original's.
         size: Bytes before and after.
         parameters: Counts of parameters.
@@ -83,6 +85,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     plain_file: str | None
     accuracy: Accuracy
+    gpu: GpuCheck | None = None
     distance: Distance
     size: Size
     parameters: Parameters
@@ -104,6 +107,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
     seconds: dict[str, float]
     peak_memory_bytes: int | None
+
+    @property
+    def judged_drop(self) -> float:
+        """Accuracy drop that decides: on the GPU if it is larger there; infinite for NaN on the GPU."""
+        return max(self.accuracy.drop, float("-inf") if self.gpu is None else self.gpu.judged_drop)
 
 
 def encode_report(report: Report) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -145,7 +146,7 @@ class Worker:
         absent = [name for name in self._setup.objectives if name not in figures]
         return Outcome(
             figures,
-            report.accuracy.drop,
+            report.judged_drop,
             violation_of(report),
             time.perf_counter() - start,
             report.recipe.summary,
@@ -185,7 +186,7 @@ def figures_of(report: Report) -> dict[str, float]:
         "size": report.size.result.bytes,
         "gzip": report.size.result.gzip_bytes,
         "macs": report.macs.result.exact,
-        "drop": report.accuracy.drop,
+        "drop": report.judged_drop if math.isfinite(report.judged_drop) else max(1.0, report.accuracy.drop),
         "latency": latency_of(report)[0],
         "ram": None if ram is None else ram.value,
         "flash": None if flash is None else flash.value,

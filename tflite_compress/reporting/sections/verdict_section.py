@@ -23,8 +23,19 @@ def verdict_detail(report: Report) -> str:
     decides = "" if accuracy.deciding_output is None else f" It is the worst of {count} outputs."
     return (
         f"{accuracy_name(accuracy)}: {accuracy.before:.4f} → {accuracy.after:.4f} on {accuracy.samples:,} "
-        f"samples; the accepted drop is {limit}.{decides}"
+        f"samples; the accepted drop is {limit}.{decides}{_on_gpu(report)}"
     )
+
+
+def _on_gpu(report: Report) -> str:
+    """Say how much accuracy is lost on the GPU, where that decides the verdict."""
+    if report.gpu is None or report.gpu.score is None or report.judged_drop <= report.accuracy.max_drop:
+        return ""
+    if report.gpu.score.fault is not None:
+        return f" It fails in float16: {report.gpu.score.fault}."
+    if report.judged_drop > report.accuracy.drop:
+        return f" In float16 on the GPU, the drop is {_points(float(f'{100 * report.judged_drop:.3g}'))}."
+    return ""
 
 
 def _points(count: float) -> str:

@@ -1,0 +1,87 @@
+"""Accuracy in float16 on the GPU accelerator, as a phone's GPU computes."""
+
+from __future__ import annotations
+
+from tflite_compress.reporting.html import render
+from tflite_compress.reporting.markdown_text import safe, table
+from tflite_compress.reporting.model import Report
+from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.reporting.sections.section_registry import Section, register
+from tflite_compress.scoring.gpu_score import GpuOutput, GpuScore
+
+TITLE = "Accuracy on the GPU, in float16"
+COLUMNS = ("output", "metric", "CPU", "GPU", "largest difference", "largest value", "faulty samples")
+
+
+def gpu_rows(report: Report) -> list[tuple[str, ...]]:
+    """Return one row of text per output; none where nothing was measured."""
+    if report.gpu is None or report.gpu.score is None:
+        return []
+    before = report.accuracy.by_output
+    return [
+        (
+            name,
+            output.metric,
+            f"{before[name].after:.4f}" if name in before else "",
+            f"{output.accuracy:.4f}",
+            f"{output.max_difference:.3g}",
+            f"{output.largest:.3g}",
+            f"{output.faulty_samples:,}",
+        )
+        for name, output in report.gpu.score.by_output.items()
+    ]
+
+
+def gpu_summary(report: Report) -> str | None:
+    """Say what was measured on the GPU accelerator, or why nothing was; None for other devices."""
+    if report.gpu is None:
+        return None
+    score = report.gpu.score
+    if score is None:
+        return f"Not measured: {report.gpu.not_measured}"
+    if score.fault is not None:
+        return f"Failed: {score.fault}."
+    return f"{_accuracy(report, score)} {_where(score)}"
+
+
+def _accuracy(report: Report, score: GpuScore) -> str:
+    worst: GpuOutput = max(score.by_output.values(), key=lambda output: output.drop)
+    difference = max(output.max_difference for output in score.by_output.values())
+    of = f" of {report.accuracy.samples:,}" if score.samples < report.accuracy.samples else ""
+    return (
+        f"{worst.metric} {worst.accuracy:.4f} on {score.samples:,}{of} samples; outputs differ from the "
+        f"CPU's by at most {difference:.3g}."
+    )
+
+
+def _where(score: GpuScore) -> str:
+    part = f"{score.operators_on_cpu} operators are left to the CPU"
+    whole = "the GPU computes all operators" if score.is_whole else part
+    return f"Computed by {score.accelerator}'s GPU accelerator on {score.adapter}: {whole}."
+
+
+def to_html(found: Recorded) -> str | None:
+    """Render a table of the outputs."""
+    summary = gpu_summary(found.report)
+    if summary is None:
+        return None
+    rows = gpu_rows(found.report)
+    return render("sections/gpu.html", title=TITLE, summary=summary, columns=COLUMNS, rows=rows)
+
+
+def to_markdown(found: Recorded) -> str | None:
+    """Render a table of the outputs."""
+    summary = gpu_summary(found.report)
+    if summary is None:
+        return None
+    rows = gpu_rows(found.report)
+    return "\n\n".join([f"**{TITLE}.** {safe(summary)}", *([table(COLUMNS, rows)] if rows else [])])
+
+
+def to_terminal(found: Recorded) -> str | None:
+    """Render one line."""
+    summary = gpu_summary(found.report)
+    return None if summary is None else f"GPU, float16: {summary[0].lower()}{summary[1:]}"
+
+
+register(Section("gpu", 25, to_html, to_markdown, to_terminal))
