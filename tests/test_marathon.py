@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from typing import Any
@@ -53,4 +54,28 @@ def test_the_longest_groups_are_sampled_where_the_budget_is_short(script: Any) -
     assert script.choose_samples(groups, list(groups), None) == set()
     assert script.choose_samples(groups, list(groups), 15) == set()
     assert script.choose_samples(groups, list(groups), 7) == {"b"}
+    assert script.choose_samples(groups, list(groups), 6) == {"b", "c"}  # samples run two at a time
     assert script.choose_samples(groups, list(groups), 0) == {"a", "b", "c"}
+
+
+def test_samples_run_two_at_a_time_and_the_longest_first(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most, started = 0, 0, []
+
+    def run(group: dict[str, Any], sample: bool) -> tuple[bool, float, str]:
+        nonlocal running, most
+        started.append(group["name"])
+        running += 1
+        most = max(most, running)
+        time.sleep(0.05)
+        running -= 1
+        return group["name"] != "c", 1.0, "printed" if sample else ""
+
+    monkeypatch.setattr(script, "run", run)
+    groups = {name: {"name": name, "minutes": {"sample": order}} for order, name in enumerate("abcd")}
+    found = list(script.run_all(groups, list(groups), {"b", "c", "d"}))
+    assert started[:2] == ["a", "d"] and most == 2
+    assert [name for name, *_ in found] == ["a", "d", "c", "b"]
+    assert [passed for _, passed, *_ in found] == [True, True, False, True]
+    assert [output for *_, output in found] == ["", "printed", "printed", "printed"]

@@ -10,6 +10,7 @@ from tflite_compress.api.python_terms import in_python
     [
         ("--eval=x.npz: no such file", 'evaluate="x.npz": no such file'),
         ("--max-flash=1: too small", "max_flash_bytes=1: too small"),
+        ("For example --time-budget=5m.", "For example time_budget_seconds=300."),
         ("Run with --no-details.", "Run with details=False."),
         ("Start again with --restart.", "Start again with restart=True."),
         ("Calibrate on more samples: --calibrate=.", "Calibrate on more samples: calibrate."),

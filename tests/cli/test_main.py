@@ -68,11 +68,16 @@ def test_help_imports_neither_fire_nor_rich() -> None:
 @pytest.mark.parametrize(
     "words",
     ["inspect MODEL", "check MODEL --device=rp2040", "benchmark MODEL --seconds=0.1",
-     "compress m.keras --device=rp2040 --sparsity=0.5 --recipe=prune-int8 --dry-run"],
+     "compress DIGITS --device=rp2040 --data=DATA --sparsity=0.5 --recipe=prune-int8 --dry-run"],
 )  # fmt: skip
-def test_commands_that_need_no_training_import_no_tensorflow(words: str, tmp_path: Path) -> None:
+def test_commands_that_need_no_training_import_no_tensorflow(
+    words: str, tmp_path: Path, digits: Path, digits_data: Path
+) -> None:
     (tmp_path / "m.tflite").write_bytes(dense(16))
-    assert not imported_by(words.replace("MODEL", "m.tflite").split(), HEAVY)
+    files = {"MODEL": "m.tflite", "DIGITS": str(digits), "DATA": str(digits_data)}
+    for name, file in files.items():
+        words = words.replace(name, file)
+    assert not imported_by(words.split(), HEAVY)
 
 
 def test_help_names_every_command(run: Run) -> None:
@@ -97,20 +102,36 @@ def test_one_device_and_one_recipe(run: Run) -> None:
     assert code == 0 and "--sparsity" in out and "number from 0 below 1" in out
 
 
-@pytest.mark.parametrize(("kind", "name"), [("devices", "rp2040"), ("recipes", "prune-int8")])
+def test_profiles_and_plans_as_json(run: Run, digits: Path, digits_data: Path) -> None:
+    listed = json.loads(run("devices", "--json")[1])
+    assert [device["name"] for device in listed] == bundled_names("devices")
+    assert json.loads(run("devices", "pico", "--json")[1])["memory"]["ram_bytes"] == 270_336
+    assert json.loads(run("recipes", "int8", "--json")[1])["passes"][0]["precision"] == "int8"
+    assert len(json.loads(run("recipes", "--json")[1])) == len(bundled_names("recipes"))
+    code, out, _ = run("compress", digits, "-d=pico", f"--data={digits_data}", "--dry-run", "--json")
+    (plan,) = json.loads(out)
+    assert code == 0 and plan["device"] == "rp2040" and plan["candidates"][0]["name"] == "int8"
+    assert plan["notes"][-1]["code"] == "recipe-by-profile"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("devices", "pico"), ("recipes", "prune-int8")])
 def test_files_to_start_from(run: Run, kind: str, name: str, tmp_path: Path) -> None:
     code, out, _ = run(kind, name, "--toml")
-    assert code == 0 and out == (bundled_folder(kind) / f"{name}.toml").read_text()
+    file = {"pico": "rp2040"}.get(name, name)
+    assert code == 0 and out == (bundled_folder(kind) / f"{file}.toml").read_text()
     (tmp_path / "mine.toml").write_text(out)
     assert run(kind, "mine.toml", "--toml") == (0, out, "")
     code, _, err = run(kind, "--toml")
     assert code == 2 and "NAME is missing" in err
 
 
-def test_dry_run_prints_the_plan_and_writes_nothing(run: Run, digits: Path, tmp_path: Path) -> None:
+def test_dry_run_prints_the_plan_and_writes_nothing(
+    run: Run, digits: Path, digits_data: Path, tmp_path: Path
+) -> None:
     code, out, _ = run(
-        "compress", digits, "--device=esp32", "--recipe=prune-int8", "--sparsity=0.6", "--dry-run"
-    )
+        "compress", digits, "--device=esp32", "--recipe=prune-int8", "--sparsity=0.6", "--dry-run",
+        f"--data={digits_data}",
+    )  # fmt: skip
     assert code == 0 and "prune.sparsity = 0.6" in out and "int16x8" in out and "nothing was run" in out
     assert list(tmp_path.iterdir()) == []
 

@@ -59,6 +59,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[object, ...], dic
         ("inspect m.tflite --diff=a --diff=b", "--diff is given twice", "Remove one"),
         ("inspect m.tflite --json --no-json", "--no-json is given twice", "Remove one"),
         ("inspect m.tflite --diff", "--diff: expected a file", "--diff=result.json"),
+        ("inspect m.tflite --graph", "--graph: expected a file that ends in .svg", "--graph=graph.svg"),
+        ("inspect m.tflite --graph=a.gif", "--graph=a.gif: expected a file that ends", "--graph=graph.svg"),
+        ("check m.tflite -d a --max-flash=20", "--max-flash=20: the unit is missing", "--max-flash=20KB or"),
+        ("verify m.tflite --time-budget=5", "--time-budget=5: the unit is missing", "--time-budget=5m or"),
+        ("search m.keras -d a --time-budget=5", "the unit is missing", "--time-budget=5m or"),
+        ("search m.keras -d a --budget=5", "Did you mean '--time-budget'?", "search --help"),
+        ("compress m.keras -d a --max-drop=1", "1 % or 100 %?", "--max-drop=1% or --max-drop=100%"),
+        ("compress m.keras -d a --max-drop=1x", "--max-drop=1x: expected a number", "--max-drop=0.5pt"),
         ("inspect m.tflite --diff --json", "--diff: expected a file", "--diff=result.json"),
         ("inspect m.tflite --diff=", "--diff: expected a file", "--diff=result.json"),
         ("inspect m.tflite --no-diff", "unknown option '--no-diff'", "inspect --help"),
@@ -75,12 +83,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[object, ...], dic
         ("bundle m.tflite --device=a,b", "--device=a,b: expected one device", "--device=rp2040"),
         ("benchmark m.tflite --threads=1,two", "expected a whole number from 1, or several", "--threads=1,2"),
         ("benchmark m.tflite --kernels=xnnpak", "any of xnnpack, no-delegate", "--kernels=xnnpack"),
-        ("profile m.tflite --seconds=5d", "--seconds=5d: expected a time", "--seconds=30m"),
+        ("profile m.tflite --seconds=5d", "--seconds=5d: expected a time", "--seconds=30s"),
         ("runs 1 two", "two: expected a whole number from 1", "For example 4."),
         ("compress m.keras --device=a --sparsty=1", "Did you mean '--sparsity'?", "compress --help"),
         ("compress m.keras --devcie=a", "unknown option '--devcie'. Did you mean '--device'?", "--help"),
         ("compress m.keras --device=a --sparsity", "--sparsity: the value is missing", "--sparsity=VALUE"),
-        ("compress m.keras --device=a --max-drop=much", "expected a number from 0", "--max-drop=0.9"),
+        ("compress m.keras --device=a --max-drop=much", "expected a number from 0", "--max-drop=0.5pt"),
         ("search m.keras --device=a --sparsity=0.5", "unknown option '--sparsity'. It is", "search --help"),
         ("search m.keras --device=a --minimize=weight", "expected any of size", "size,latency"),
     ],
@@ -156,6 +164,23 @@ def test_several_arguments(run: Run, calls: list[tuple[tuple[object, ...], dict[
     assert run("runs", "3", "4")[0] == 0 and calls[-1][0] == (3, 4)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--max-drop=1%", 0.01), ("--max-drop=0.5pt", 0.005), ("--max-drop=.01", 0.01),
+        ("--max-drop=2 points", 0.02),
+        ("--max-flash=64k", 65536), ("--max-flash=512B", 512), ("--time-budget=1.5m", 90.0),
+        ("--sparsity=60%", 0.6),
+    ],
+)  # fmt: skip
+def test_quantities(
+    run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]], option: str, value: float
+) -> None:
+    assert run("compress", "m.keras", "-d", "a", option)[0] == 0
+    name = option[2:].partition("=")[0].replace("-", "_")
+    assert {**named(calls), **calls[-1][1]}[name] == pytest.approx(value)
+
+
 def test_settings_of_recipes_are_options(
     run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]
 ) -> None:
@@ -184,6 +209,11 @@ def test_help_explains_every_option(command: Command) -> None:
         *([command.variadic[0]] if command.variadic else []),
     }
     assert all(len(line) <= 110 for line in text.splitlines())
+
+
+def test_every_command_but_those_without_a_result_prints_json() -> None:
+    without = {name for name, command in all_commands().items() if "json" not in command.options}
+    assert without == {"setup-emulator", "setup-gpu", "completion"}
 
 
 @pytest.mark.parametrize("command", all_commands().values(), ids=lambda c: c.name)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.timing.models import dense
 from tflite_compress.inspection.diff import compare_inspections
@@ -125,6 +126,11 @@ def test_the_command_line(
     code, out, _ = run("inspect", str(converted["int8"]), f"--graph={tmp_path / 'g.svg'}")
     assert code == 0 and "quantization parameters" in out and "bits per weight" in out
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
+    assert run("inspect", str(converted["int8"]), "--graph=g.PNG")[0] == 0
+    with Image.open(tmp_path / "g.PNG") as image:
+        wide, high = re.findall(r' (?:width|height)="(\d+)"', (tmp_path / "g.svg").read_text())[:2]
+        assert image.format == "PNG" and image.size == (2 * int(wide), 2 * int(high))
+        assert len(image.getcolors(maxcolors=100_000)) > 5  # boxes, lines and texts are drawn
     code, out, _ = run("inspect", str(converted["int8"]), "--json")
     assert json.loads(out)["weight_bytes"] == 72 + 64 + 8 * 36 * 4
     code, out, _ = run("inspect", str(converted["float32"]), f"--diff={converted['int8']}")

@@ -95,7 +95,7 @@ def test_nothing_found_is_said(run: Run, digits: Path, digits_data: Path, tmp_pa
         ("--minimize=sise", "Did you mean 'size'"),
         ("--minimize=size,size", "different objectives"),
         ("--time-budget=soon", "expected a time"),
-        ("--time-budget=0", "above 0"),
+        ("--time-budget=0s", "above 0"),
         ("--workers=0", "whole number from 1"),
         ("--trials=many", "whole number from 1"),
         ("--engine=slurm", "expected one of local, ray"),

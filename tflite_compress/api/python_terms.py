@@ -57,6 +57,7 @@ def _argument(match: re.Match[str]) -> str:
     name = _PARAMETERS.get(option, option.replace("-", "_"))
     positive = name.removeprefix("no_")
     if name in _parameters():
+        value = _in_units(name, value)
         is_flag = _parameters()[name] is False and not value
         return f"{name}={_literal(value)}" if value else f"{name}=True" if is_flag else name
     if positive in _parameters() and not value:
@@ -64,6 +65,14 @@ def _argument(match: re.Match[str]) -> str:
     if name.rpartition(".")[2] in _settings():
         return f'overrides={{"{name}": {_literal(value)}}}' if value else f'overrides["{name}"]'
     return match[0]
+
+
+def _in_units(name: str, value: str) -> str:
+    """Return a time as seconds for a parameter in seconds: ``30m`` as ``1800``."""
+    match = re.fullmatch(r"(\d+)([smh])", value)
+    if match is None or not name.endswith("_seconds"):
+        return value
+    return str(int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]])
 
 
 def _literal(value: str) -> str:

@@ -28,6 +28,16 @@ _INSTEAD = {
     "GATHER": "use a Dense layer on one-hot rows instead of an Embedding",
     "SOFTMAX": "end the model before softmax and use the largest entry",
     "HARD_SWISH": "use activation 'relu6'",
+    "GATHER_ND": "multiply by a one-hot matrix, or use slices",
+    "BROADCAST_TO": "let Add or Multiply broadcast, or multiply by a matrix of ones",
+    "EXPAND_DIMS": "use Reshape",
+    "SQUEEZE": "use Reshape",
+    "PAD": "use Concatenate with zeros",
+    "ARG_MIN": "use ARG_MAX of the negative",
+    "L2_NORMALIZATION": "divide by the square root of the sum of squares",
+    "LOG_SOFTMAX": "use the logarithm of SOFTMAX, or end the model before it",
+    "SPACE_TO_BATCH_ND": "use a convolution with strides instead of dilation, or depth-to-space",
+    "BATCH_TO_SPACE_ND": "use a convolution with strides instead of dilation, or depth-to-space",
     "TFLM_DECODE": "use the plain file beside it (*.plain.tflite), or --encode=none",
 }
 

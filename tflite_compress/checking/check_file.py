@@ -70,7 +70,7 @@ def check_file(
     opened = open_file(path, data, preprocess, input_shape)
     content, signature, samples = opened.content, opened.signature, opened.samples
     runtime = None if on_device is None else find_runtime(on_device, remote)
-    evidence = Evidence(content, samples.first(SAMPLES).raw, runtime)
+    evidence = Evidence(content, samples.first(SAMPLES).raw, runtime, remote.gpu)
     extra: list[Finding] = []
     with progress.step("running the model"):
         verdicts = [check(evidence, device, limits, opened.sizes) for device in profiles]

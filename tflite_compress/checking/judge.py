@@ -25,6 +25,7 @@ def check(
         The verdict with one or more findings per subject.
     """
     contents = evidence.contents
+    evidence.run_together(device)
     findings = [
         *_check_operators_and_types(evidence, device),
         *model_findings.check_shapes(contents, device, sizes),
@@ -35,7 +36,7 @@ def check(
         *device_findings.check_ram(evidence, device, limits),
         *device_findings.check_latency(evidence, device, limits),
     ]
-    return Verdict(device, tuple(findings))
+    return Verdict(device, tuple(findings), evidence.gpu_plan(device))
 
 
 def _check_operators_and_types(evidence: Evidence, device: Device) -> list[Finding]:

@@ -8,8 +8,9 @@ from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.compiled_files import Compiler, find_compiler, runs_compiled
 from tflite_compress.checking.contents import Contents, Operator
 from tflite_compress.checking.evidence import Evidence
+from tflite_compress.checking.gpu_findings import check_gpu
 from tflite_compress.checking.verdict import Finding
-from tflite_compress.profiles.devices import Device, operator_sets
+from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.operator_support import litert_lacks, micro_has
 from tflite_compress.support.errors import CompressError
 
@@ -37,11 +38,8 @@ def check_operators(evidence: Evidence, device: Device) -> list[Finding]:
         found = [_in_delegate(contents, name) for name in missing]
     else:
         found = [_missing(contents, title, name) for name in missing]
-    if device.runtime.operators is not None:
-        delegate = operator_sets()[device.runtime.operators]
-        outside = [name for name in kinds if name not in delegate.names and name not in missing]
-        found += [_outside(contents, delegate.title, name) for name in outside]
-        title = delegate.title
+    if device.runtime.accelerator == "gpu":
+        return [*found, *check_gpu(evidence)]
     return found or [Finding("operators", True, f"{title} has all {len(kinds)} operators")]
 
 
@@ -86,9 +84,3 @@ def _missing(contents: Contents, title: str, name: str) -> Finding:
 def _in_delegate(contents: Contents, name: str) -> Finding:
     where = name_layers([op for op in contents.operators if op.name == name])
     return Finding("operators", True, f"of LiteRT, only the XNNPACK delegate has {name} ({where})")
-
-
-def _outside(contents: Contents, title: str, name: str) -> Finding:
-    where = name_layers([op for op in contents.operators if op.name == name])
-    text = f"{title} has no {name} ({where}): it runs on the CPU, and each switch between them takes time"
-    return Finding("operators", None, text, suggest_replacement(name))

@@ -7,6 +7,7 @@ from html import escape
 from typing import Literal
 
 from tflite_compress.profiles.devices import Device
+from tflite_compress.runtimes.gpu_plan import GpuPlan
 from tflite_compress.runtimes.run_result import Measurement
 
 Subject = Literal[
@@ -67,10 +68,12 @@ class Verdict:
     Attributes:
         device: The device's profile.
         findings: One or more per subject.
+        gpu: How a phone's GPU and CPU share the operators; None for other devices.
     """
 
     device: Device
     findings: tuple[Finding, ...]
+    gpu: GpuPlan | None = None
 
     @property
     def fits(self) -> bool:

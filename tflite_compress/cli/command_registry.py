@@ -26,6 +26,7 @@ MODULES = (
     "device_commands",
     "file_commands",
     "profile_commands",
+    "completion_command",
 )
 REQUIRED = dataclasses.MISSING
 SHORT = {"device": "-d", "recipe": "-r", "out": "-o", "quiet": "-q", "verbose": "-v"}  # by option

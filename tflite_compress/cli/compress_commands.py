@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tflite_compress.cli.command_registry import AskedFor, command
-from tflite_compress.cli.option_types import DeviceNames, Folder
+from tflite_compress.cli.option_types import DeviceNames, Folder, RecipeName
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import data_spec
+from tflite_compress.cli.shared_calls import data_spec, print_json
 from tflite_compress.cli.shared_options import (
     AccuracyOptions,
     DataOptions,
@@ -37,11 +38,11 @@ class CompressOptions:
         details: Do not measure operators and layers, and do not write report.html, report.md and
             MODEL_CARD.md.
         resume: Start training anew instead of resuming an interrupted run.
-        dry_run: Print the plan without running it.
+        dry_run: Check model, data and options, and print the plan without running it.
     """
 
     device: DeviceNames
-    recipe: str | None = None
+    recipe: RecipeName | None = None
     out: Folder | None = None
     bundle: bool = True
     details: bool = True
@@ -83,18 +84,24 @@ def compress(
 
     limited = limits.max_flash is not None or limits.max_ram is not None
     forest = is_forest(model)
-    plans = [make_plan(name, options.recipe, settings, limited, forest) for name in options.device]
-    if options.dry_run:
-        recipe_table.print_plans(plans)
-        return 0
-    from tflite_compress.compression.compress import run_plans
+    spec = data_spec(data)
+    plans = [
+        make_plan(name, options.recipe, settings, limited, forest, spec.given) for name in options.device
+    ]
+    from tflite_compress.compression.compress import default_out, run_plans
+    from tflite_compress.compression.preflight import check_run
 
     run_options = _run_options(options, limits, time, accuracy, loading)
+    if options.dry_run:
+        target = Path(options.out or default_out(model, [plan.device.name for plan in plans]))
+        check_run(model, plans, spec, run_options, target)
+        print_json(recipe_table.plans_record(plans)) if output.json else recipe_table.print_plans(plans)
+        return 0
     results = with_progress(
         lambda progress: run_plans(
             model,
             plans,
-            data_spec(data),
+            spec,
             run_options,
             options.out,
             progress,
@@ -147,7 +154,7 @@ class RepeatOptions:
 @command(
     SECTION, "compressed/model-rp2040/manifest.json", manifest="The manifest.json in the folder of a result."
 )
-def repeat(manifest: str, options: RepeatOptions) -> int:
+def repeat(manifest: str, options: RepeatOptions, output: OutputOptions) -> int:
     """Run a recorded compression again and compare the new file with the recorded one.
 
     Exit code 0: the bytes are equal. Exit code 1: they differ.
@@ -155,5 +162,8 @@ def repeat(manifest: str, options: RepeatOptions) -> int:
     from tflite_compress.compression.compress import repeat_run
 
     result, same = with_progress(lambda progress: repeat_run(manifest, options.out, progress))
-    print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
+    if output.json:
+        print_json({"tflite": str(result.tflite), "same_bytes": same})
+    else:
+        print(f"{result.tflite}: {'the same' if same else 'NOT the same'} bytes as recorded")
     return 0 if same else 1

@@ -10,14 +10,15 @@ from tflite_compress.cli.option_types import (
     Count,
     DeviceName,
     DeviceNames,
+    Duration,
     File,
     Folder,
     Number,
-    Seconds,
+    Share,
     Words,
 )
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import remote_device
+from tflite_compress.cli.shared_calls import print_json, remote_device
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
     Metric,
@@ -40,7 +41,7 @@ class CheckOptions:
             default.
         max_ram: Maximum RAM, for example 64KB. The RAM of the device by default.
         max_latency_ms: Maximum latency of one inference in ms. Of an estimate, the upper end counts.
-        min_accuracy: Minimum accuracy on --data.
+        min_accuracy: Minimum accuracy on --data, for example 0.9 or 90%.
         metric: top1, top5, binary_accuracy, f1, macro_f1, r2, mae, mse, or module:function. Inferred by
             default.
         ssh: user@host of the device, to measure on it.
@@ -50,7 +51,7 @@ class CheckOptions:
     max_flash: Bytes | None = None
     max_ram: Bytes | None = None
     max_latency_ms: Number | None = None
-    min_accuracy: Number | None = None
+    min_accuracy: Share | None = None
     metric: Metric | None = None
     ssh: str | None = None
 
@@ -118,7 +119,7 @@ class VerifyOptions:
     runtime: Words = ("litert", "litert-reference", "tflm")
     emulate: bool = False
     samples: Count = 8
-    time_budget: Seconds | None = None
+    time_budget: Duration | None = None
 
 
 @command(SECTION, "model.tflite --runtime=litert,tflm", model="A .tflite file.")
@@ -176,7 +177,7 @@ class BundleOptions:
 
 
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
-def bundle(model: str, options: BundleOptions, samples: SampleOptions) -> int:
+def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: OutputOptions) -> int:
     """Write the source files and test vectors to deploy a .tflite.
 
     Writes C++ for a microcontroller, Kotlin for Android, a Python program for a Raspberry Pi, a page for a
@@ -197,7 +198,11 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions) -> int:
             options.format,
         )
     )
-    print(f"{folder}: read its README.md")
+    if output.json:
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        print_json({"folder": str(folder), "files": files})
+    else:
+        print(f"{folder}: read its README.md")
     return 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tflite_compress.cli.command_registry import command
-from tflite_compress.cli.option_types import File
+from tflite_compress.cli.option_types import Drawing, RecipeName, is_png
 from tflite_compress.cli.run_log import with_progress
 from tflite_compress.cli.shared_calls import data_spec, print_json
 from tflite_compress.cli.shared_options import (
@@ -25,11 +25,11 @@ class DiagnoseOptions:
     Attributes:
         recipe: Recipe: a name, or the path of a TOML file. Only its quantization is examined. Default: the
             recipe of the device.
-        plot: Also draw the layers into this SVG file.
+        plot: Also draw the layers into this .svg or .png file.
     """
 
-    recipe: str | None = None
-    plot: File | None = None
+    recipe: RecipeName | None = None
+    plot: Drawing | None = None
 
 
 @command(
@@ -61,10 +61,11 @@ def diagnose(
         )
     )
     if options.plot is not None:
-        from tflite_compress.reporting.plots import diagnosis_plot
+        from tflite_compress.reporting.plots import diagnosis_plot, png_bytes, svg_text
         from tflite_compress.support.staging import write_file
 
-        write_file(Path(options.plot), diagnosis_plot(found.as_json()))
+        figure = diagnosis_plot(found.as_json())
+        write_file(Path(options.plot), png_bytes(figure) if is_png(options.plot) else svg_text(figure))
     if output.json:
         print_json(found.as_json())
     else:

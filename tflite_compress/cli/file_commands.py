@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
-from tflite_compress.cli.option_types import Count, Counts, File, InputShape, Seconds, choices_listed
+from tflite_compress.cli.option_types import (
+    Count,
+    Counts,
+    Drawing,
+    File,
+    InputShape,
+    Seconds,
+    choices_listed,
+    is_png,
+)
 from tflite_compress.cli.run_log import with_progress
 from tflite_compress.cli.shared_calls import print_json, remote_device
 from tflite_compress.cli.shared_options import (
@@ -128,13 +137,13 @@ class InspectOptions:
     """Inspection.
 
     Attributes:
-        graph: Draw the operators into this SVG file.
+        graph: Draw the operators into this .svg or .png file.
         diff: Another .tflite to compare with.
         input_shape: Sizes of the inputs without the batch, for dimensions that the file leaves open, for
             example 224x224x3, or image=224x224x3,text=20. Open dimensions count as 1 by default.
     """
 
-    graph: File | None = None
+    graph: Drawing | None = None
     diff: File | None = None
     input_shape: InputShape | None = None
 
@@ -161,9 +170,10 @@ def inspect(model: str, options: InspectOptions, output: OutputOptions) -> int:
         inspection_table.print_inspection(found)
     if options.graph is not None:
         from tflite_compress.inspection.drawing import draw_svg
+        from tflite_compress.inspection.drawing_png import draw_png
         from tflite_compress.support.staging import write_file
 
-        write_file(Path(options.graph), draw_svg(found))
+        write_file(Path(options.graph), draw_png(found) if is_png(options.graph) else draw_svg(found))
     return 0
 
 
@@ -186,8 +196,9 @@ class ReportOptions:
     folder="A folder that compress or search wrote.",
     others="More such folders.",
 )
-def report(folder: str, *others: str, options: ReportOptions) -> int:
+def report(folder: str, *others: str, options: ReportOptions, output: OutputOptions) -> int:
     """Print results as Markdown, or write them as one HTML page."""
+    from tflite_compress.reporting import results_table
     from tflite_compress.reporting.comparison import side_by_side
     from tflite_compress.reporting.markdown import result_markdown
     from tflite_compress.reporting.recorded import read_results
@@ -200,6 +211,9 @@ def report(folder: str, *others: str, options: ReportOptions) -> int:
 
         replace_file(Path(options.html), comparison_page(found) if beside else result_page(found[0]))
         print(f"{options.html}: {len(found)} result{'s' if len(found) > 1 else ''}")
+        return 0
+    if output.json:
+        results_table.print_json(found)
         return 0
     print(side_by_side(found) if beside else "\n".join(map(result_markdown, found)), end="")
     return 0

@@ -20,7 +20,7 @@ from tflite_compress.cli.command_registry import (
     Option,
     options_of,
 )
-from tflite_compress.cli.option_types import FLAG, Kind
+from tflite_compress.cli.option_types import FLAG, Kind, UnclearValueError
 from tflite_compress.cli.run_log import LogOptions, logged
 from tflite_compress.cli.unknown_option import unknown_option
 from tflite_compress.support.errors import UsageError, closest
@@ -126,6 +126,9 @@ def _reader(label: str, kind: Kind) -> Callable[[str], object]:
     def read(text: str) -> object:
         try:
             return kind.read(text)
+        except UnclearValueError as error:
+            readings = " or ".join(f"{label}={reading}" for reading in error.readings)
+            raise UsageError(f"{label}={text}: {error.message}", f"Write {readings}.") from error
         except (ValueError, KeyError) as error:
             shown, example = (f"{label}={text}", f"{label}={kind.example}")
             if not label.startswith("--"):
@@ -163,7 +166,9 @@ def _bound_by_fire(command: Command, words: list[str]) -> Bound:
 
 
 def _setting(value: object) -> object:
-    """A recipe's setting as TOML would give it: lists for what is separated by commas."""
+    """A recipe's setting as TOML would give it: commas separate the items of a list, 60% is 0.6."""
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
+        return float(value[:-1]) / 100
     if isinstance(value, str) and "," in value:
         return [part.strip() for part in value.split(",")]
     return list(value) if isinstance(value, tuple) else value

@@ -75,8 +75,9 @@ def _default(option: Option) -> str:
     shown = option.default
     if isinstance(shown, tuple):
         shown = ",".join(map(str, shown))
-    unit = " s" if option.kind.shown == "TIME" else ""
-    return f" Default: {shown:g}{unit}." if isinstance(shown, float) else f" Default: {shown}."
+    if option.kind.shown == "TIME" and isinstance(shown, float):
+        return f" Default: {f'{shown / 60:g}m' if shown >= 60 else f'{shown:g}s'}."
+    return f" Default: {shown:g}." if isinstance(shown, float) else f" Default: {shown}."
 
 
 def _row(name: str, text: str, column: int = COLUMN) -> list[str]:

@@ -14,10 +14,25 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.input_shape import parse_input_shape
 
-_BYTE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "kib": 1 << 10, "mb": 1 << 20, "mib": 1 << 20}
-_BYTE_UNITS |= {"gb": 1 << 30, "gib": 1 << 30}
-_TIME_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+_BYTE_UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_BYTE_UNITS |= {"k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gib": 1 << 30}
+_TIME_UNITS = {"s": 1, "m": 60, "h": 3600}
+_SHARE_UNITS = ("%", "pt", "pts", "pp", "point", "points")
+_IMAGES = (".svg", ".png")
+_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z%]*)\s*")
+
+
+class UnclearValueError(ValueError):
+    """A value that can be read in several ways.
+
+    Args:
+        message: What is not clear.
+        *readings: Values that state what may be meant.
+    """
+
+    def __init__(self, message: str, *readings: str) -> None:
+        super().__init__(message)
+        self.message, self.readings = message, readings
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,8 @@ class Kind:
         example: A valid value.
         read: Returns the value of a text; raises ``ValueError`` if the text is not one.
         choices: The words that are valid, if only some are.
+        completes: What a shell completes a value with besides ``choices``.
+        is_list: True for several values separated by commas.
     """
 
     shown: str
@@ -37,6 +54,8 @@ class Kind:
     example: str
     read: Callable[[str], object]
     choices: tuple[str, ...] = ()
+    completes: Literal["nothing", "files", "devices", "recipes"] = "nothing"
+    is_list: bool = False
 
 
 def _text(text: str) -> str:
@@ -65,18 +84,62 @@ def _number(text: str) -> float:
     return value
 
 
-def _quantity(units: dict[str, int]) -> Callable[[str], float]:
+def _quantity(units: dict[str, int], *usual: str) -> Callable[[str], float]:
+    """Read a number with a unit. Without one, ask for one of the usual units."""
+
     def read(text: str) -> float:
         match = _QUANTITY.fullmatch(text)
         if match is None:
             raise ValueError
-        return float(match.group(1)) * units[match.group(2).lower()]
+        number, unit = match.groups()
+        if not unit:
+            raise UnclearValueError("the unit is missing", *(f"{number}{name}" for name in usual))
+        return float(number) * units[unit.lower()]
 
     return read
 
 
 def _bytes(text: str) -> int:
-    return int(_quantity(_BYTE_UNITS)(text))
+    return int(_quantity(_BYTE_UNITS, "KB", "B")(text))
+
+
+def _seconds(text: str) -> float:
+    """Read a time for an option that is named after its unit."""
+    return _number(text) if _is_plain(text) else _quantity(_TIME_UNITS)(text)
+
+
+def _is_plain(text: str) -> bool:
+    match = _QUANTITY.fullmatch(text)
+    return match is not None and not match.group(2)
+
+
+def _share(text: str) -> float:
+    """Read ``1%``, ``0.5pt`` or ``0.01`` as a share."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or not match.group(2):
+        return _number(text)
+    if match.group(2).lower() not in _SHARE_UNITS:
+        raise ValueError
+    return float(match.group(1)) / 100
+
+
+def _drop(text: str) -> float:
+    value = _share(text)
+    if _is_plain(text) and value >= 1:
+        number = text.strip()
+        raise UnclearValueError(f"{number} % or {100 * value:g} %?", f"{number}%", f"{100 * value:g}%")
+    return value
+
+
+def _drawing(text: str) -> str:
+    if not text.lower().endswith(_IMAGES):
+        raise ValueError
+    return text
+
+
+def is_png(path: str) -> bool:
+    """Return True for the name of a PNG file, False for that of an SVG file."""
+    return path.lower().endswith(".png")
 
 
 def _listed(read: Callable[[str], object], unique: bool = True) -> Callable[[str], object]:
@@ -121,7 +184,12 @@ def choices_listed(*choices: str) -> Kind:
     """Return the kind of several words out of some, separated by commas."""
     shown = ",".join(choices[:2])
     return Kind(
-        "NAME,...", f"any of {', '.join(choices)}", shown, _listed(_one_of(choices), unique=False), choices
+        "NAME,...",
+        f"any of {', '.join(choices)}",
+        shown,
+        _listed(_one_of(choices), unique=False),
+        choices,
+        is_list=True,
     )
 
 
@@ -141,21 +209,33 @@ COUNT = Kind("N", "a whole number from 1", "4", _at_least(1))
 Count = Annotated[int, COUNT]
 Seed = Annotated[int, Kind("N", "a whole number from 0", "1", _at_least(0))]
 Number = Annotated[float, NUMBER]
-Bytes = Annotated[int, Kind("SIZE", "a size", "256KB", _bytes)]
-Seconds = Annotated[float, Kind("TIME", "a time", "30m", _quantity(_TIME_UNITS))]
+Share = Annotated[float, Kind("SHARE", "a number from 0, or a percentage", "0.9", _share)]
+Drop = Annotated[float, Kind("DROP", "a number from 0, a percentage, or points as in 0.5pt", "0.5pt", _drop)]
+Bytes = Annotated[int, Kind("SIZE", "a size with a unit (B, KB, MB, GB)", "256KB", _bytes)]
+Duration = Annotated[
+    float, Kind("TIME", "a time with a unit (s, m, h)", "30m", _quantity(_TIME_UNITS, "m", "s", "h"))
+]
+Seconds = Annotated[float, Kind("TIME", "a time in seconds, or with a unit (s, m, h)", "30s", _seconds)]
 Counts = Annotated[
     tuple[int, ...], Kind("N,...", "a whole number from 1, or several", "1,2", _listed(_at_least(1)))
 ]
 Words = Annotated[tuple[str, ...], Kind("NAME,...", "one or several names", "litert,tflm", _listed(_text))]
-DeviceName = Annotated[str, Kind("NAME", "one device", "rp2040", _one_name)]
-DeviceNames = Annotated[tuple[str, ...], Kind("NAME,...", "one or several devices", "rp2040", _listed(_text))]
-File = Annotated[str, Kind("FILE", "a file", "result.json", _text)]
-Folder = Annotated[str, Kind("DIR", "a folder", "result", _text)]
+DeviceName = Annotated[str, Kind("NAME", "one device", "rp2040", _one_name, completes="devices")]
+DeviceNames = Annotated[
+    tuple[str, ...],
+    Kind("NAME,...", "one or several devices", "rp2040", _listed(_text), completes="devices", is_list=True),
+]
+RecipeName = Annotated[str, Kind("NAME", "one recipe", "int8", _one_name, completes="recipes")]
+Drawing = Annotated[
+    str, Kind("FILE", "a file that ends in .svg or .png", "graph.svg", _drawing, completes="files")
+]
+File = Annotated[str, Kind("FILE", "a file", "result.json", _text, completes="files")]
+Folder = Annotated[str, Kind("DIR", "a folder", "result", _text, completes="files")]
 InputShape = Annotated[
     str,
     Kind("SIZES", "sizes without the batch (for several inputs NAME=SIZES,...)", "224x224x3", _input_shape),
 ]
-Source = Annotated[str, Kind("SOURCE", "a data source", "data.npz", _text)]
+Source = Annotated[str, Kind("SOURCE", "a data source", "data.npz", _text, completes="files")]
 _PLAIN = {str: TEXT, bool: FLAG, int: COUNT, float: NUMBER}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
-from tflite_compress.cli.option_types import Count, Folder, Seconds, choices_listed
+from tflite_compress.cli.option_types import Count, Duration, Folder, choices_listed
 from tflite_compress.cli.run_log import with_progress
 from tflite_compress.cli.shared_calls import print_json
 from tflite_compress.cli.shared_options import (
@@ -45,7 +45,7 @@ class SearchOptions:
     """
 
     minimize: Objectives = ("size", "latency")
-    time_budget: Seconds = 1800.0
+    time_budget: Duration = 1800.0
     trials: Count | None = None
     workers: Count = 1
     engine: Literal["local", "ray"] = "local"

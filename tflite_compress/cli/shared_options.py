@@ -9,11 +9,11 @@ from tflite_compress.cli.option_types import (
     Bytes,
     Count,
     DeviceName,
+    Drop,
+    Duration,
     File,
     Folder,
     InputShape,
-    Number,
-    Seconds,
     Seed,
     Source,
     choice_or_function,
@@ -103,11 +103,11 @@ class AccuracyOptions:
     """Accuracy.
 
     Attributes:
-        max_drop: Maximum accuracy drop; 0.01 is one point of top-1 accuracy.
+        max_drop: Maximum accuracy drop: 1%, 1pt and 0.01 are one point of top-1 accuracy.
         loss: Loss for fine-tuning: a Keras loss name or module:function. Inferred by default.
     """
 
-    max_drop: Number = 0.01
+    max_drop: Drop = 0.01
     loss: str | None = None
 
 
@@ -120,7 +120,7 @@ class TimeOptions:
             stop, and the best so far is kept. Default: no limit.
     """
 
-    time_budget: Seconds | None = None
+    time_budget: Duration | None = None
 
 
 @dataclass(frozen=True)

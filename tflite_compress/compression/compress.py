@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.compression.options import Options, Result, make_options
-from tflite_compress.passes.base import Stage
+from tflite_compress.compression.preflight import check_run
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.ledger import remember
 from tflite_compress.support.errors import DataError, UsageError
@@ -59,8 +59,8 @@ def run_plans(
     from tflite_compress.reporting.manifest import data_record
     from tflite_compress.support.staging import result_folder
 
-    _require_data(plans, spec)
     target = Path(out) if out is not None else default_out(model, [p.device.name for p in plans])
+    check_run(model, plans, spec, options, target)
     with ExitStack() as stack:
         staging = stack.enter_context(result_folder(target))
         session: Session = replace(open_session(model, spec, options, progress), invocation=invocation)
@@ -132,38 +132,6 @@ def default_out(model: object, devices: Sequence[str]) -> Path:
     """``compressed/MODEL-DEVICE``, or ``compressed/MODEL`` for several devices."""
     stem = Path(model).stem if isinstance(model, str | os.PathLike) else str(getattr(model, "name", "model"))
     return Path("compressed") / (f"{stem}-{Path(devices[0]).stem}" if len(devices) == 1 else stem)
-
-
-def _require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
-    """Raise before any work if a recipe needs data and none was given.
-
-    Evaluation data alone is enough if no candidate trains or calibrates: its score may call for each of them.
-    """
-    if spec.given and not spec.only_evaluation:
-        return
-    given = "only evaluation data" if spec.given else "no data"
-    for plan in plans:
-        recipe = plan.candidates[0]
-        tried = plan.candidates if spec.given else plan.candidates[:1]
-        asked = {step.tag() for step in recipe.passes}
-        calibrates = any(
-            step.needs_calibration and (step.tag() in asked or step.stage is not Stage.REWRITE)
-            for candidate in tried
-            for step in candidate.passes
-        )
-        if (plan.trains or calibrates) and recipe.for_forests:
-            raise DataError(
-                f"recipe '{recipe.name}' for {plan.device.name} chooses its settings by accuracy, but "
-                f"{given} was given",
-                "Give --data=FILE.npz or module:function; or --recipe=forest-exact, which keeps "
-                "every prediction.",
-            )
-        if plan.trains or calibrates:
-            what = "trains" if plan.trains else "calibrates int8 ranges"
-            raise DataError(
-                f"recipe '{recipe.name}' for {plan.device.name} {what} and {given} was given",
-                "Give --data=FILE.npz, a folder of images or module:function; or --recipe=float16.",
-            )
 
 
 def _write_index(staging: Path, results: Sequence[Result]) -> None:

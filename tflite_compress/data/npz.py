@@ -5,9 +5,11 @@ Formats: PKZIP APPNOTE 6.3 for the archive, numpy.lib.format for the members.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,13 +34,41 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: The file is missing, damaged, has Python objects, or claims more data than it stores.
     """
+    with _opened(path) as archive:
+        return {name: _member(path, archive, info) for name, info in _arrays(archive)}
+
+
+def read_npz_headers(path: Path) -> dict[str, tuple[tuple[int, ...], NumericType]]:
+    """Read shape and dtype of all arrays of a file, without the arrays.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    with _opened(path) as archive:
+        found = {}
+        for name, info in _arrays(archive):
+            with archive.open(info) as stream:
+                shape, _, dtype, _ = _header(stream)
+            found[name] = (shape, dtype)
+        return found
+
+
+def _arrays(archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
+    """Return name and member of each array."""
+    members = (info for info in archive.infolist() if info.filename.endswith(".npy"))
+    return [(info.filename.removesuffix(".npy"), info) for info in members]
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a file, and name it in errors.
+
+    Raises:
+        DataError: The file is missing, damaged or not supported.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            return {
-                info.filename.removesuffix(".npy"): _member(path, archive, info)
-                for info in archive.infolist()
-                if info.filename.endswith(".npy")
-            }
+            yield archive
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file", "Check the path of the data.") from error
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:

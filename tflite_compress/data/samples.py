@@ -140,18 +140,7 @@ def _checked_input(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarr
         raise DataError(
             f"{origin}: input '{spec.name}' has dtype {array.dtype}, not numbers", "Give numeric arrays."
         )
-    expected = spec.shape[1:]
-    if array.ndim == len(expected) and expected and expected[-1] == 1 and array.ndim > 0:
-        array = array[..., np.newaxis]  # grayscale images without a channel axis
-    fits = array.ndim == len(expected) + 1 and all(
-        e is None or e == a for e, a in zip(expected, array.shape[1:], strict=True)
-    )
-    if not fits:
-        wanted = ", ".join("any" if d is None else str(d) for d in expected)
-        raise DataError(
-            f"{origin}: input '{spec.name}' has shape {array.shape}, the model takes (samples, {wanted})",
-            "Reshape or resize the data to the model's input.",
-        )
+    array = array.reshape(checked_shape(array.shape, spec, origin))
     if array.dtype.kind == "f":
         for rows in blocks(array):
             bad = np.isinf(array[rows]) if spec.nan else ~np.isfinite(array[rows])
@@ -164,6 +153,32 @@ def _checked_input(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarr
     if array.dtype == spec.dtype:
         return np.ascontiguousarray(array)
     return np.ascontiguousarray(map_blocks(array, lambda rows: rows.astype(spec.dtype), spec.dtype))
+
+
+def checked_shape(shape: tuple[int, ...], spec: TensorSpec, origin: str) -> tuple[int, ...]:
+    """Return the shape of an input array with a channel axis if the model's images have one channel.
+
+    Args:
+        shape: Shape of the data, samples first.
+        spec: The model's input.
+        origin: Where the data come from, for messages.
+
+    Raises:
+        DataError: The shape does not fit the input.
+    """
+    expected = spec.shape[1:]
+    if len(shape) == len(expected) and expected and expected[-1] == 1 and shape:
+        shape = (*shape, 1)  # grayscale images without a channel axis
+    fits = len(shape) == len(expected) + 1 and all(
+        e is None or e == a for e, a in zip(expected, shape[1:], strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if d is None else str(d) for d in expected)
+        raise DataError(
+            f"{origin}: input '{spec.name}' has shape {shape}, the model takes (samples, {wanted})",
+            "Reshape or resize the data to the model's input.",
+        )
+    return shape
 
 
 def _checked_label(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, SupportsInt, cast
+from typing import Any, Literal, Protocol, SupportsInt, cast
 
 import numpy as np
 
@@ -93,19 +93,33 @@ def read(source: DataSource, options: ReadOptions) -> dict[str, RawData]:
         DataError: The source is missing, empty, or malformed, or its function raised.
     """
     if isinstance(source, str | Path):
-        path = Path(source)
-        if path.is_dir():
-            found = {"all": _read_folder(path, options)}
-        elif path.suffix == ".npz":
-            found = _read_npz(path)
-        elif ":" in str(source) and not path.exists():
-            found = {"all": _from_value(resolve_reference(str(source), "data"), str(source), options)}
+        kind = source_kind(source)
+        if kind == "folder":
+            found = {"all": _read_folder(Path(source), options)}
+        elif kind == "npz":
+            found = _read_npz(Path(source))
         else:
-            problem = "not an .npz file or a folder" if path.exists() else "no such file or folder"
-            raise DataError(f"{source}: {problem}", "Give an .npz, a folder of images, or module:function.")
+            found = {"all": _from_value(resolve_reference(str(source), "--data"), str(source), options)}
     else:
         found = {"all": _from_value(source, "data", options)}
     return {name: _preprocessed(raw, options.preprocess) for name, raw in found.items()}
+
+
+def source_kind(source: str | Path) -> Literal["folder", "npz", "function"]:
+    """Return the kind of a data source that is given as text.
+
+    Raises:
+        DataError: There is no such file or folder, or it is of another kind.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return "folder"
+    if path.suffix == ".npz":
+        return "npz"
+    if ":" in str(source) and not path.exists():
+        return "function"
+    problem = "not an .npz file or a folder" if path.exists() else "no such file or folder"
+    raise DataError(f"{source}: {problem}", "Give an .npz, a folder of images, or module:function.")
 
 
 def _read_npz(path: Path) -> dict[str, RawData]:
@@ -135,8 +149,15 @@ def _named(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     }
 
 
-def _read_folder(folder: Path, options: ReadOptions) -> RawData:
-    """Read a folder with one subfolder of images per class, or images without classes."""
+def list_images(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
+    """Return the images of a folder, the class number of each, and the names of the classes.
+
+    Args:
+        folder: One subfolder of images per class, or images without classes.
+
+    Raises:
+        DataError: There are none.
+    """
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     files: list[Path] = []
     labels: list[int] = []
@@ -149,10 +170,16 @@ def _read_folder(folder: Path, options: ReadOptions) -> RawData:
             f"{folder}: contains no images",
             f"Put images ({', '.join(sorted(IMAGE_SUFFIXES))}) into one subfolder per class.",
         )
+    return files, labels, tuple(p.name for p in classes)
+
+
+def _read_folder(folder: Path, options: ReadOptions) -> RawData:
+    """Read a folder with one subfolder of images per class, or images without classes."""
+    files, labels, classes = list_images(folder)
     images = read_images(files, options.input, options.resize)
     y = np.asarray(labels, dtype=np.int64) if classes else None
     notes = () if options.preprocess != "none" else (UNSCALED_PIXELS,)
-    return RawData(images, y, str(folder), tuple(p.name for p in classes), notes)
+    return RawData(images, y, str(folder), classes, notes)
 
 
 def _from_value(value: object, origin: str, options: ReadOptions) -> RawData:
@@ -236,7 +263,7 @@ def _gathered(spec: object, side: str, columns: dict[str, Rows]) -> ArrayGroup:
 def _preprocessed(raw: RawData, preprocess: Preprocess) -> RawData:
     if preprocess == "none":
         return raw
-    function = _array_function(preprocess)
+    function = array_function(preprocess)
     inputs: ArrayGroup
     if isinstance(raw.inputs, Mapping):
         inputs = {name: function(np.asarray(x)) for name, x in raw.inputs.items()}
@@ -247,7 +274,7 @@ def _preprocessed(raw: RawData, preprocess: Preprocess) -> RawData:
     return replace(raw, inputs=inputs)
 
 
-def _array_function(preprocess: Preprocess) -> ArrayFunction:
+def array_function(preprocess: Preprocess) -> ArrayFunction:
     """Return the function that ``preprocess`` names or is.
 
     Raises:
@@ -259,8 +286,8 @@ def _array_function(preprocess: Preprocess) -> ArrayFunction:
         scale = _SCALES[preprocess]
         return lambda x: map_blocks(x, lambda rows: scale(np.asarray(rows, np.float32)), np.float32)
     if ":" in preprocess:
-        function: ArrayFunction = resolve_reference(preprocess, "preprocess")
+        function: ArrayFunction = resolve_reference(preprocess, "--preprocess")
         return function
     raise UsageError(
-        f"preprocess={preprocess}: unknown", f"Use {', '.join(_SCALES)}, a function, or module:function."
+        f"--preprocess={preprocess}: unknown", f"Use {', '.join(_SCALES)}, a function, or module:function."
     )

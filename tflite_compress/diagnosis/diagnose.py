@@ -14,8 +14,9 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import Culprit, find_culprits
 from tflite_compress.diagnosis.inputs import InputFinding, check_inputs
 from tflite_compress.inspection.layer_errors import Layer, compare_layers, unmatched
+from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import make_plan
-from tflite_compress.pipeline.recipes import Overrides, Recipe
+from tflite_compress.pipeline.recipes import Recipe
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
@@ -103,6 +104,7 @@ def diagnose(
     Raises:
         CompressError: Something the user can mend.
     """
+    from tflite_compress.compression.preflight import check_inputs as check_before
     from tflite_compress.compression.session import open_session
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.layer_table import layer_table
@@ -112,6 +114,7 @@ def diagnose(
     require_network(model, "diagnose")
     plan = make_plan(device, recipe, overrides)
     _require_data(spec)
+    check_before(model, spec, options)
     config, replaced = _conversion(plan.candidates[0])
     session = open_session(model, spec, options, progress)
     reference = session.context.reference

@@ -3,12 +3,58 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from html import escape
 
 from tflite_compress.inspection.inspect_file import Inspection, OperatorRow
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 46, 24, 30, 16
 _COLORS = {"FLOAT32": "#e8eef7", "FLOAT16": "#e8eef7", "INT8": "#e6f4e6", "INT16": "#f7f2dc"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the operators of the main graph are drawn.
+
+    Attributes:
+        rows: The operators.
+        edges: Pairs of operator numbers: the second reads a tensor that the first writes.
+        places: The upper left corner of each operator's box by number.
+        width, height: Size of the drawing.
+    """
+
+    rows: list[OperatorRow]
+    edges: list[tuple[int, int]]
+    places: dict[int, tuple[int, int]]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """Texts and color of the box of an operator."""
+
+    title: str
+    shape: str
+    layer: str
+    color: str
+
+
+def layout(found: Inspection) -> Layout:
+    """Return where the operators of the main graph are drawn."""
+    rows = [op for op in found.operators if op.graph == 0]
+    makers = {tensor: op.index for op in rows for tensor in op.outputs}
+    edges = [(makers[t], op.index) for op in rows for t in op.inputs if t in makers]
+    places = _places(rows, edges)
+    wide = max((x for x, _ in places.values()), default=0) + WIDTH + MARGIN
+    high = max((y for _, y in places.values()), default=0) + HEIGHT + MARGIN
+    return Layout(rows, edges, places, wide, high)
+
+
+def box_of(op: OperatorRow) -> Box:
+    """Return texts and color of an operator's box."""
+    layer = op.layer if len(op.layer) <= 28 else "…" + op.layer[-27:]
+    return Box(op.name, "x".join(map(str, op.shape)), layer, _COLORS.get(op.type, "#eee"))
 
 
 def draw_svg(found: Inspection) -> str:
@@ -20,14 +66,10 @@ def draw_svg(found: Inspection) -> str:
     Returns:
         The text of an SVG file.
     """
-    rows = [op for op in found.operators if op.graph == 0]
-    makers = {tensor: op.index for op in rows for tensor in op.outputs}
-    edges = [(makers[t], op.index) for op in rows for t in op.inputs if t in makers]
-    places = _places(rows, edges)
-    wide = max((x for x, _ in places.values()), default=0) + WIDTH + MARGIN
-    high = max((y for _, y in places.values()), default=0) + HEIGHT + MARGIN
-    lines = [_line(places[a], places[b]) for a, b in edges]
-    boxes = [_box(op, places[op.index]) for op in rows]
+    graph = layout(found)
+    wide, high = graph.width, graph.height
+    lines = [_line(graph.places[a], graph.places[b]) for a, b in graph.edges]
+    boxes = [_box(op, graph.places[op.index]) for op in graph.rows]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" '
         'font-family="sans-serif" font-size="11">'
@@ -64,13 +106,11 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 def _box(op: OperatorRow, place: tuple[int, int]) -> str:
     x, y = place
-    color = _COLORS.get(op.type, "#eee")
-    layer = op.layer if len(op.layer) <= 28 else "…" + op.layer[-27:]
-    shape = "x".join(map(str, op.shape))
+    box = box_of(op)
     return (
-        f"<g><title>{escape(f'{op.index}: {op.name} {op.layer} {op.type} {shape}')}</title>"
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{color}" stroke="#666"/>'
-        f'<text x="{x + 8}" y="{y + 18}" font-weight="bold">{escape(op.name)}</text>'
-        f'<text x="{x + WIDTH - 8}" y="{y + 18}" text-anchor="end">{escape(shape)}</text>'
-        f'<text x="{x + 8}" y="{y + 36}" fill="#444">{escape(layer)}</text></g>'
+        f"<g><title>{escape(f'{op.index}: {op.name} {op.layer} {op.type} {box.shape}')}</title>"
+        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{box.color}" stroke="#666"/>'
+        f'<text x="{x + 8}" y="{y + 18}" font-weight="bold">{escape(box.title)}</text>'
+        f'<text x="{x + WIDTH - 8}" y="{y + 18}" text-anchor="end">{escape(box.shape)}</text>'
+        f'<text x="{x + 8}" y="{y + 36}" fill="#444">{escape(box.layer)}</text></g>'
     )

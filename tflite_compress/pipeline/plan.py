@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from tflite_compress.pipeline.overrides import Overrides, has_setting, override
 from tflite_compress.pipeline.recipes import (
     FOREST_RECIPE,
-    Overrides,
+    PRECISION_WIDTH,
     Recipe,
+    all_recipes,
     load_recipe,
-    override,
     recipe_candidates,
     repaired,
 )
@@ -56,6 +57,7 @@ def make_plan(
     overrides: Overrides,
     limited: bool = False,
     forest: bool = False,
+    with_data: bool = True,
 ) -> Plan:
     """Return the plan for a device.
 
@@ -66,6 +68,7 @@ def make_plan(
         limited: True if the user set limits on memory. If no recipe is named, the plan then has further
             candidates with smaller files; those without training come first.
         forest: True for a model of decision trees.
+        with_data: False if no data is given; hints then name a recipe that needs none.
 
     Raises:
         ConfigError: The device or the recipe is invalid.
@@ -75,14 +78,15 @@ def make_plan(
     device = load_device(device_name)
     further = _further(device) if limited and recipe_name is None and not forest else []
     default = FOREST_RECIPE if forest else device.default_recipe
-    recipe, *further = _overridden([_recipe(recipe_name or default), *further], overrides)
-    _require_kind(recipe, forest, default)
+    chosen = _recipe(recipe_name or default)
+    _require_kind(chosen, forest, default)
+    recipe, *further = _overridden([chosen, *further], overrides, device, with_data)
     if not _runs(recipe, device):
         precision = recipe.conversion.precision
         raise UsageError(
             f"{device.name} does not run {precision} models ({device.runtime.name}: "
             f"{', '.join(device.precisions.supported)})",
-            f"Choose another recipe, for example --recipe={default}."
+            _instead(device, default, with_data)
             if not forest
             else "Choose another device; forests compute in float32, with tables of int8.",
         )
@@ -130,20 +134,58 @@ def _further(device: Device) -> list[Recipe]:
     return [r for r in found if all(p.unsupported(device) is None for p in r.passes)]
 
 
-def _overridden(recipes: list[Recipe], overrides: Overrides) -> list[Recipe]:
+def _overridden(recipes: list[Recipe], overrides: Overrides, device: Device, with_data: bool) -> list[Recipe]:
     """Return the recipes with each setting changed where it exists. At least one recipe must have it."""
     for key, value in overrides.items():
-        changed, problem = [], None
-        for recipe in recipes:
-            try:
-                changed.append(override(recipe, {key: value}))
-            except UsageError as error:
-                changed.append(recipe)
-                problem = problem or error
-        if problem is not None and changed == recipes:
-            raise problem
-        recipes = changed
+        if not any(has_setting(recipe, key) for recipe in recipes):
+            raise _nowhere(recipes[0], key, value, device, with_data)
+        recipes = [override(r, {key: value}) if has_setting(r, key) else r for r in recipes]
     return recipes
+
+
+def _nowhere(recipe: Recipe, key: str, value: object, device: Device, with_data: bool) -> UsageError:
+    """The error for a setting that a recipe lacks; it names the recipes for the device that have it."""
+    others = [
+        r
+        for r in all_recipes()
+        if has_setting(r, key) and r.for_forests == recipe.for_forests and _runs(r, device)
+    ]
+    if not others:
+        try:
+            override(recipe, {key: value})
+        except UsageError as error:
+            return error
+    precision = recipe.conversion.precision
+    others.sort(key=lambda r: (r.conversion.precision != precision, len(r.passes), len(r.name)))
+    data = "" if with_data else " --data=FILE.npz"
+    return UsageError(
+        f"--{key.replace('_', '-')}: recipe '{recipe.name}' has no such setting. Recipes for {device.name} "
+        f"that have it: {', '.join(r.name for r in others)}",
+        f"Choose one of them, for example --recipe={others[0].name}{data}.",
+    )
+
+
+def _instead(device: Device, default: str, with_data: bool) -> str:
+    """The hint for a recipe that the device does not run: one that it runs, with the data there are."""
+    if with_data:
+        return f"Choose another recipe, for example --recipe={default}."
+    name = recipe_without_data(device)
+    if name is None:
+        return f"Choose another recipe and give data, for example --recipe={default} --data=FILE.npz."
+    return f"Choose another recipe, for example --recipe={name}, which needs no data."
+
+
+def recipe_without_data(device: Device) -> str | None:
+    """Return the bundled recipe with the smallest files that runs on a device and needs no data."""
+    found = [
+        r
+        for r in all_recipes()
+        if not r.for_forests
+        and _runs(r, device)
+        and not any(step.needs_training or step.needs_calibration for step in r.passes)
+    ]
+    found.sort(key=lambda r: (PRECISION_WIDTH[r.conversion.precision], len(r.passes)))
+    return found[0].name if found else None
 
 
 def _runs(recipe: Recipe, device: Device) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import Plan
-from tflite_compress.pipeline.recipes import Overrides, Recipe, describe, settings
+from tflite_compress.pipeline.recipes import Recipe, describe, settings
+from tflite_compress.support.notes import note_record
 from tflite_compress.support.terminal import console, grid
 
 
@@ -41,6 +45,18 @@ def print_plans(plans: list[Plan]) -> None:
         for note in plan.notes:
             out.print(f"  note: {note.text}", markup=False)
     out.print("nothing was run (--dry-run)")
+
+
+def plans_record(plans: list[Plan]) -> list[dict[str, object]]:
+    """Return the plan of each device as plain data."""
+    return [
+        {
+            "device": plan.device.name,
+            "candidates": msgspec.to_builtins(plan.candidates),
+            "notes": [note_record(note) for note in plan.notes],
+        }
+        for plan in plans
+    ]
 
 
 def _plain(value: object) -> str:

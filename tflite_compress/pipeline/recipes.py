@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from tflite_compress.passes import ConversionPass, Domain, PassConfig, Stage, all_passes, pass_type
 from tflite_compress.passes.repair import automatic_file_repairs, automatic_repairs
+from tflite_compress.pipeline.overrides import Overrides, override
 from tflite_compress.pipeline.setting_types import type_name
 from tflite_compress.profiles.devices import Device
 from tflite_compress.profiles.toml_files import Name, bundled_names, find, read_toml, typed
-from tflite_compress.support.errors import ConfigError, UsageError, closest
-
-Overrides = dict[str, Any]
+from tflite_compress.support.errors import ConfigError, UsageError
 
 FOREST_RECIPE = "forest"
-_PRECISION_WIDTH = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
+PRECISION_WIDTH = {"int8": 0, "int16x8": 1, "dynamic": 1, "float16": 2, "float32": 3}
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,39 +100,6 @@ def all_recipes() -> list[Recipe]:
     return [load_recipe(name) for name in bundled_names("recipes")]
 
 
-def override(recipe: Recipe, overrides: Overrides, where: str = "command line") -> Recipe:
-    """Return a recipe with changed settings of its passes.
-
-    Args:
-        recipe: The recipe.
-        overrides: Values by key; ``key`` changes it in every pass that has it, ``pass.key`` in one.
-        where: Where the overrides come from, for messages.
-
-    Raises:
-        UsageError: No pass has such a key.
-        ConfigError: A value is of the wrong type or out of range.
-    """
-    values: list[Overrides] = [msgspec.to_builtins(p) for p in recipe.passes]
-    for key, value in overrides.items():
-        pass_part, _, name = key.replace("-", "_").rpartition(".")
-        tables = [table for v in values for path, table in _tables(v) if name in table and pass_part in path]
-        if not tables or name == "pass":
-            known = sorted(
-                {k for v in values for _, table in _tables(v) for k in table} - {"pass", "training"}
-            )
-            raise UsageError(
-                f"--{key.replace('_', '-')}: recipe '{recipe.name}' has no such setting."
-                f"{closest(name, known)}",
-                f"Its settings are: {', '.join('--' + name.replace('_', '-') for name in known)}.",
-            )
-        for table in tables:
-            table[name] = _as_wanted(value, table[name])
-    passes = tuple(
-        typed(v, type(step), f"{where}: {v['pass']}") for v, step in zip(values, recipe.passes, strict=True)
-    )
-    return msgspec.structs.replace(recipe, passes=passes)
-
-
 def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
     """Return the recipe and its fallbacks. No fallback removes more than the recipe itself."""
     found = [recipe]
@@ -144,7 +110,7 @@ def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
                 given = [getattr(p, key) for p in recipe.passes if key in p.safer_values]
                 softened[key] = safer([softened[key], *given])
         candidate = override(recipe, softened, f"recipe {recipe.name}")
-        if _PRECISION_WIDTH[candidate.conversion.precision] < _PRECISION_WIDTH[recipe.conversion.precision]:
+        if PRECISION_WIDTH[candidate.conversion.precision] < PRECISION_WIDTH[recipe.conversion.precision]:
             continue  # the recipe already has a wider precision than this fallback
         if all(candidate.passes != earlier.passes for earlier in found):
             found.append(candidate)
@@ -276,23 +242,3 @@ def _require_conversion(recipe: Recipe, where: str, names: list[str]) -> None:
             f"{where}: passes: expected exactly one {wanted}, got {names}",
             "Add or remove one.",
         )
-
-
-def _tables(values: Overrides) -> Iterator[tuple[tuple[str, ...], Overrides]]:
-    """Yield a pass's settings and each table in them, with the names a user may put before a key."""
-    tag = values["pass"]
-    yield ("", tag), values
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield ("", tag, key, f"{tag}.{key}"), value
-
-
-def _as_wanted(value: object, current: object) -> object:
-    """Bring a command-line value to the kind of the setting it replaces."""
-    if isinstance(current, list | tuple):
-        return list(value) if isinstance(value, list | tuple) else [value]
-    if isinstance(current, bool) and str(value).lower() in ("true", "false"):
-        return str(value).lower() == "true"
-    if isinstance(current, str):
-        return "none" if value is None else str(value)
-    return value

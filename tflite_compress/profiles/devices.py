@@ -85,10 +85,11 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         name: ``litert``, ``tflm`` (TFLite Micro) or ``edgetpu``.
         delegate: Delegate or kernels that compute the operators.
-        accelerator: What the bundle's code asks the runtime for: ``cpu``, ``gpu`` or ``npu``.
         version: Versions of the runtime that the profile describes.
         operators: Table in ``tables/operators.toml`` with the operators of the delegate or accelerator; none
             if the runtime computes all operators on the processor.
+        accelerator: ``gpu`` or ``npu`` if the bundle's code asks the runtime for one. For ``gpu``, LiteRT's
+            GPU accelerator is asked which operators it takes. None for the CPU.
         decodes_weights: Whether the runtime has the DECODE operator of TFLite Micro.
         four_bit: Operators with kernels for 4-bit weights with per-channel scales.
     """
@@ -96,8 +97,8 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Literal["litert", "tflm", "edgetpu"]
     delegate: str
     version: str
-    accelerator: Literal["cpu", "gpu", "npu"] = "cpu"
     operators: str | None = None
+    accelerator: Literal["gpu", "npu"] | None = None
     decodes_weights: bool = False
     four_bit: tuple[str, ...] = ()
 

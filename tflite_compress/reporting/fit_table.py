@@ -8,6 +8,7 @@ import msgspec
 
 from tflite_compress.checking.verdict import Finding, Verdict
 from tflite_compress.runtimes.compare import Comparison, OutputDifference
+from tflite_compress.runtimes.gpu_plan import GpuPlan
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import note_record
@@ -44,9 +45,9 @@ def _print_verdict(verdict: Verdict) -> None:
     for finding in verdict.findings:
         table.add_row(finding.subject, _MARKS[finding.fits], finding.text)
     out.print(table)
-    for finding in verdict.findings:
-        if finding.hint and finding.fits is not True:
-            out.print(f"{finding.subject}: {finding.hint}", markup=False)
+    hints = [f"{f.subject}: {f.hint}" for f in verdict.findings if f.hint and f.fits is not True]
+    for hint in dict.fromkeys(hints):
+        out.print(hint, markup=False)
 
 
 def _short(cost: Measurement | None) -> str:
@@ -88,10 +89,29 @@ def verdicts_as_json(verdicts: list[Verdict]) -> str:
 
 def verdict_record(verdict: Verdict) -> dict[str, object]:
     """One verdict as plain data."""
-    return {
+    record: dict[str, object] = {
         "device": verdict.device.name,
         "fits": verdict.fits,
         "findings": [_record(f) for f in verdict.findings],
+    }
+    if verdict.gpu is not None:
+        record["gpu"] = _gpu_record(verdict.gpu)
+    return record
+
+
+def _gpu_record(plan: GpuPlan) -> dict[str, object]:
+    """How GPU and CPU share the operators, as plain data."""
+    return {
+        "source": plan.source,
+        "is_live": plan.is_live,
+        "is_whole": plan.is_whole,
+        "parts": plan.pieces,
+        "crossings": len(plan.crossings),
+        "crossing_bytes": plan.crossing_bytes,
+        "operators": [
+            {"name": op.name, "layer": op.layer, "on_gpu": op.on_gpu, "reason": op.reason}
+            for op in plan.operators
+        ],
     }
 
 

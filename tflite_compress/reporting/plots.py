@@ -61,14 +61,14 @@ def pareto_plot(record: Record) -> str:
     return svg_text(figure)
 
 
-def diagnosis_plot(found: Record) -> str:
+def diagnosis_plot(found: Record) -> Figure:
     """What quantization does to each layer: signal-to-noise ratio, what it adds itself, share clipped.
 
     Args:
         found: A diagnosis as plain data.
 
     Returns:
-        The text of an SVG file.
+        The figure; see :func:`svg_text` and :func:`png_bytes`.
     """
     layers = found["layers"]
     worst = {culprit["layer"] for culprit in found["culprits"]}
@@ -87,7 +87,7 @@ def diagnosis_plot(found: Record) -> str:
     axes[1].set_xlabel("values clipped, %")
     axes[0].invert_yaxis()
     axes[1].invert_yaxis()
-    return svg_text(figure)
+    return figure
 
 
 def _label(name: str, record: Record) -> str:
@@ -128,4 +128,11 @@ def svg_text(figure: Figure) -> str:
     stream = io.StringIO()
     with rc_context({"svg.hashsalt": "tflite-compress", "svg.fonttype": "none"}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Return a figure as the content of a PNG file."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=150)
     return stream.getvalue()

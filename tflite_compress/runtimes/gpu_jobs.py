@@ -31,11 +31,11 @@ WHAT = "the GPU accelerator"
 _NO_MEMORY = ("bad_alloc", "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "MemoryError", "Out of memory")
 _NO_ADAPTER = "No adapters found"
 _DRIVER_HINT = "Run 'tflite-compress setup-gpu' and leave --gpu out, to use the software driver."
-_ERROR = re.compile(r"^(?:ERROR:\s*|E\d{4} [\d:.]+\s+\d+ \S+\] )")
-_HINTS = {
-    "dynamic": "Convert the model with fixed input shapes, for example --input-shape=224x224x3.",
-    "Variable tensors": "Unroll the LSTM or GRU: keras.layers.LSTM(..., unroll=True).",
-}
+_ERROR = re.compile(r"^(?:ERROR:\s*|E\d{4} [\d:.]+\s+\d+ \S+\] )(?:\[\S+:\d+\]\s*)?")
+_DYNAMIC = "dynamic-sized tensors"
+_ON_CPU = "Run it on the phone's CPU: --device=android-cpu."
+_OPEN = "Give sizes for its open dimensions, for example --input-shape=224x224x3."
+_UNROLLED = "Unroll the LSTM or GRU, keras.layers.LSTM(..., unroll=True), or run it on the phone's CPU."
 
 
 class GpuError(ModelError):
@@ -256,7 +256,7 @@ def _refusal(content: bytes, error: str, log: str) -> GpuError:
     if _NO_ADAPTER in both:
         return GpuError(f"{WHAT} finds no usable GPU: {_driver_reason(log)}", _DRIVER_HINT, "driver", both)
     reason = _loader_reason(content, both)
-    return GpuError(f"{WHAT} refuses the model: {reason}", _refusal_hint(reason), "refused", both)
+    return GpuError(f"{WHAT} refuses the model: {reason}", _refusal_hint(content, reason), "refused", both)
 
 
 def _driver_reason(log: str) -> str:
@@ -270,14 +270,19 @@ def _loader_reason(content: bytes, text: str) -> str:
     """Return the most telling line of the loader's log, with the operator and layer where it names one."""
     errors = [_ERROR.sub("", line).strip() for line in text.splitlines() if _ERROR.match(line)]
     told = [line for line in errors if line and not line.startswith("[")]
-    if any(line.startswith("Node number") for line in told):
+    told += [line.removeprefix("WARNING: ") for line in text.splitlines() if _DYNAMIC in line]
+    if any(line.startswith("Node number") and "Delegate" not in line for line in told):
         return explain_refusal(content, "\n".join(told), "LiteRT")
     return clean(told[-1] if told else text.strip().splitlines()[-1])
 
 
-def _refusal_hint(reason: str) -> str | None:
+def _refusal_hint(content: bytes, reason: str) -> str:
     """Return what to do about a refusal."""
-    return next((hint for words, hint in _HINTS.items() if words in reason), None)
+    if "Variable tensors" in reason:
+        return _UNROLLED
+    if _DYNAMIC in reason and any(min(s.shape, default=1) < 1 for s in read_signature(content).inputs):
+        return _OPEN
+    return _ON_CPU
 
 
 def _ended(failure: ChildError | None, log: str) -> GpuError:

@@ -12,7 +12,7 @@ _ADAPTER = re.compile(
     r"Selected adapter: (?P<name>.*), arch=(?P<arch>[^,]*), vendor=(?P<vendor>[^,]*), "
     r"backend=(?P<backend>[^,]*), adapterType=(?P<type>.*)"
 )
-_REFUSED = re.compile(r"^(?P<operator>[A-Z0-9_]+): (?P<reason>.+)$")
+_REFUSED = re.compile(r"^(?P<operator>\w+): ?(?P<reason>.*)$")
 _HEADING = "operations are not supported by GPU delegate"
 _COUNTS = re.compile(
     r"(?P<gpu>\d+|No) operations? will run on the GPU, "
@@ -106,8 +106,14 @@ def _read_refusals(text: str) -> tuple[Refusal, ...]:
     start = next((i + 1 for i, line in enumerate(lines) if _HEADING in line), len(lines))
     found: list[Refusal] = []
     for line in lines[start:]:
-        match = _REFUSED.match(line.strip())
+        match = _REFUSED.match(line)
         if match is None or _COUNTS.search(line):
             break
-        found.append(Refusal(match["operator"], match["reason"].rstrip(".")))
+        found.append(Refusal(match["operator"], _without_tensor(match["reason"])))
     return tuple(dict.fromkeys(found))
+
+
+def _without_tensor(reason: str) -> str:
+    """Return a reason without the name of the tensor that may follow its last period."""
+    text, period, name = reason.strip().rpartition(". ")
+    return (text if period and " " not in name else reason).strip().rstrip(".")

@@ -173,9 +173,9 @@ def resolve_metric(metric: str | ScoreFunction) -> Metric:
         return METRICS[metric]
     if isinstance(metric, str) and ":" not in metric:
         raise UsageError(
-            f"metric={metric}: unknown", f"Use one of {', '.join(METRICS)}, a function, or module:function."
+            f"--metric={metric}: unknown", f"Use one of {', '.join(METRICS)}, a function, or module:function."
         )
-    function: ScoreFunction = resolve_reference(metric, "metric") if isinstance(metric, str) else metric
+    function: ScoreFunction = resolve_reference(metric, "--metric") if isinstance(metric, str) else metric
     return Metric(reference_name(metric), function, not getattr(function, "lower_is_better", False))
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from tflite_compress.compression.compress import default_out
 from tflite_compress.compression.options import make_options
+from tflite_compress.compression.preflight import check_inputs
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
@@ -32,7 +33,7 @@ from tflite_compress.searching.study import SAMPLERS, Study, delete_study, open_
 from tflite_compress.support.errors import CompressError, DataError, OutputError, UsageError, closest
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.support.references import reference_name
-from tflite_compress.support.staging import result_folder, write_file
+from tflite_compress.support.staging import require_writable, result_folder, write_file
 from tflite_compress.trees.load_forest import require_network
 
 MARK = "study.txt"
@@ -89,7 +90,7 @@ class SearchSettings:
                     f"--{what}={count}: expected a whole number from 1", f"For example --{what}=2."
                 )
         if not self.time_budget_seconds > 0:
-            raise UsageError("--time-budget: expected a time above 0", "For example --time-budget=1800.")
+            raise UsageError("--time-budget: expected a time above 0", "For example --time-budget=30m.")
 
 
 def search(
@@ -145,6 +146,8 @@ def search(
         )
     model = os.fspath(model) if isinstance(model, str | os.PathLike) else model
     target = Path(out) if out is not None else Path("searched") / default_out(model, [profile.name]).name
+    check_inputs(model, spec, settled)
+    require_writable(target)
     working = target.with_name(target.name + ".search")
     goal = Goal(wanted.minimize, settled.max_drop)
     setup = Setup(model, spec, settled, profile, wanted.minimize)

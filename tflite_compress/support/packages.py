@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+
 from tflite_compress.support.errors import MissingPackageError
 
 _ONLY_IN_FULL = {
@@ -15,6 +18,19 @@ _ONLY_IN_FULL = {
     "tomli_w": "tomli-w",
 }
 _ALONE = {"matplotlib": "matplotlib"}  # needed by itself, for plots
+
+
+def require_packages() -> None:
+    """Check that the packages of the full tool are installed, without importing them.
+
+    Raises:
+        MissingPackageError: Only the core is installed.
+    """
+    for module in _ONLY_IN_FULL:
+        if module not in sys.modules and importlib.util.find_spec(module) is None:
+            error = missing_package(ImportError(name=module))
+            assert error is not None
+            raise error
 
 
 def missing_package(error: ImportError) -> MissingPackageError | None:

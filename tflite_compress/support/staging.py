@@ -61,6 +61,24 @@ def result_folder(target: Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
+def require_writable(target: Path) -> None:
+    """Check that a result can be written, by a folder that is removed at once.
+
+    Args:
+        target: The folder of the result.
+
+    Raises:
+        OutputError: ``target`` contains other files, or its folder cannot be written.
+    """
+    _require_free(target)
+    existing = next(parent for parent in target.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", suffix=".partial", dir=existing):
+            pass
+    except OSError as error:
+        raise _failure(target, error) from error
+
+
 def full_disk(min_bytes: int = 0) -> OutputError | None:
     """Return an error if the disk for temporary files is full. TensorFlow does not report a full disk.
 

@@ -40,7 +40,7 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     Raises:
         ModelError: LiteRT refuses the model, or its Kotlin API lacks the type of an input or output.
     """
-    accelerator = job.device.runtime.accelerator.upper()
+    accelerator = (job.device.runtime.accelerator or "cpu").upper()
     vectors = make_vectors(job.content, job.data, host_runtime(seconds=0))
     signature = read_signature(job.content)
     name = identifier(job.name)

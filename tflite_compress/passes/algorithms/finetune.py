@@ -174,12 +174,18 @@ def training_losses(context: Context) -> list[LossFunction]:
     """Return one Keras loss per output: the user's loss, or the default loss of the output's head."""
     reference = context.reference
     if reference.loss is not None:
-        return [_user_loss(reference.loss)] * len(reference.heads)
+        return [user_loss(reference.loss)] * len(reference.heads)
     pairs = zip(reference.heads, reference.training_outputs, strict=True)
     return [_head_loss(head, float(np.var(teacher))) for head, teacher in pairs]
 
 
-def _user_loss(name: str | LossFunction) -> LossFunction:
+def user_loss(name: str | LossFunction) -> LossFunction:
+    """Return the loss that a user gave: a function, a Keras name, or ``module:function``.
+
+    Raises:
+        DataError: Keras has no loss of that name.
+        UsageError: There is no such module or function.
+    """
     if not isinstance(name, str):
         return name
     if ":" in name:

@@ -1,0 +1,103 @@
+"""Checks of a file for a phone's GPU: LiteRT's GPU accelerator is asked, or a table of its answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tflite_compress.checking.advice import suggest_replacement
+from tflite_compress.checking.evidence import Evidence
+from tflite_compress.checking.verdict import Finding
+from tflite_compress.runtimes.gpu_jobs import GpuError
+from tflite_compress.runtimes.gpu_plan import APART, AT_LOADING, GpuOperator, GpuPlan
+from tflite_compress.runtimes.gpu_table import look_up
+from tflite_compress.support.errors import CompressError
+from tflite_compress.support.notes import named
+
+MAX_RANK = 4  # the accelerator takes no tensor with more dimensions
+MAX_KINDS = 6  # kinds of operators listed per finding
+
+
+def check_gpu(evidence: Evidence) -> list[Finding]:
+    """Say which operators the GPU computes, why others do not run there, and what that costs.
+
+    Args:
+        evidence: The file.
+    """
+    answer = evidence.gpu
+    if isinstance(answer, GpuPlan):
+        return describe_plan(answer)
+    return [_describe_error(answer), *describe_plan(look_up(evidence.content))]
+
+
+def describe_plan(plan: GpuPlan) -> list[Finding]:
+    """Return the findings about a plan: a summary, then one per kind of operator and reason.
+
+    Args:
+        plan: How the accelerator divides the file.
+    """
+    computed = [op for op in plan.operators if op.reason != AT_LOADING]
+    if plan.is_whole:
+        text = f"the GPU computes all {len(computed)} operators ({plan.source})"
+        return [Finding("operators", True, text)]
+    on_gpu = sum(op.on_gpu is True for op in computed)
+    crossings = len(plan.crossings)
+    text = (
+        f"the GPU computes {on_gpu} of {len(computed)} operators ({plan.source}). The file runs in "
+        f"{plan.pieces} parts, and {crossings} tensor{'s' if crossings != 1 else ''} with "
+        f"{plan.crossing_bytes:,} bytes change sides per inference"
+    )
+    if plan.is_live and on_gpu != plan.on_gpu:
+        text += f"; the accelerator itself counts {plan.on_gpu} on the GPU"
+    return [Finding("operators", None, text), *_describe_refusals(computed)]
+
+
+def _describe_error(error: CompressError) -> Finding:
+    """Say why the accelerator did not answer; a file that its loader refuses does not run on the GPU."""
+    refused = isinstance(error, GpuError) and error.cause == "refused"
+    text = error.message if refused else f"{error.message}; a table answers instead"
+    return Finding("operators", False if refused else None, text, error.hint)
+
+
+def _describe_refusals(operators: Sequence[GpuOperator]) -> list[Finding]:
+    """Return one finding per kind of operator and reason, one for unknown ones, and one for those apart."""
+    groups: dict[tuple[str, str], list[GpuOperator]] = {}
+    for op in operators:
+        if op.on_gpu is False and op.reason not in (None, APART):
+            groups.setdefault((op.name, str(op.reason)), []).append(op)
+    found = []
+    for (name, reason), alike in groups.items():
+        counted = f"{len(alike)} {name} run" if len(alike) > 1 else f"{name} runs"
+        text = f"{counted} on the CPU{_layers(alike)}: {reason}"
+        found.append(Finding("operators", None, text, _advise(alike[0])))
+    unknown = [op for op in operators if op.on_gpu is None]
+    if unknown:
+        text = (
+            f"the table says nothing about {_names(unknown)} of these types and dimensions{_layers(unknown)}"
+        )
+        found.append(Finding("operators", None, text))
+    apart = [op for op in operators if op.reason == APART]
+    if apart:
+        text = f"the CPU also runs {_names(apart)}{_layers(apart)}: {APART}"
+        found.append(Finding("operators", None, text))
+    return found
+
+
+def _advise(op: GpuOperator) -> str:
+    """Return a hint on how to keep an operator on the GPU, from its tensors, else from its kind."""
+    if op.rank > MAX_RANK:
+        return f"keep tensors at {MAX_RANK} dimensions: fold the others into the batch"
+    if "INT64" in op.types:
+        return "compute numbers and positions in int32"
+    return suggest_replacement(op.name)
+
+
+def _names(operators: Sequence[GpuOperator]) -> str:
+    """Return the kinds of operators with their numbers."""
+    kinds = Counter(op.name for op in operators)
+    return named([f"{count} {name}" if count > 1 else name for name, count in kinds.items()], MAX_KINDS)
+
+
+def _layers(operators: Sequence[GpuOperator]) -> str:
+    layers = list(dict.fromkeys(op.layer for op in operators if op.layer))
+    return f" (layer {named(layers)})" if layers else ""
