@@ -11,11 +11,12 @@ import pytest
 from tests.runtimes.gpu_files import gathered, of_two_ranks
 from tests.timing.models import dense
 from tflite_compress.checking.evidence import Evidence
-from tflite_compress.checking.gpu_findings import check_gpu, describe_plan
+from tflite_compress.checking.gpu_findings import check_gpu, describe_phones, describe_plan
 from tflite_compress.checking.judge import check
 from tflite_compress.data.raw import random_data
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.gpu_table import look_up
+from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.tflite.tensor_specs import read_signature
 
 
@@ -66,3 +67,17 @@ def test_a_file_that_the_gpu_takes_whole() -> None:
 def test_hints_follow_from_the_tensors() -> None:
     found = describe_plan(look_up(of_two_ranks()))
     assert found[1].hint == "keep tensors at 4 dimensions: fold the others into the batch"
+
+
+def test_what_phones_do_differently_is_named_with_its_source() -> None:
+    """The accelerator takes a product of three dimensions; LiteRT 2.1.6 on a phone computed it wrong."""
+    assembly = Assembly("product")
+    a, b = assembly.tensor("a", (1, 2, 4), "float32"), assembly.tensor("b", (1, 4, 3), "float32")
+    options = assembly.options("BatchMatMulOptions")
+    y = assembly.operator("BATCH_MATMUL", [a, b], "net/scores/MatMul", (1, 2, 3), "float32", options)
+    plan = look_up(assembly.finished({"a": a, "b": b}, {"y": y}))
+    (found,) = describe_phones(plan)
+    assert plan.is_whole and found.fits is None
+    assert "BATCH_MATMUL (layer scores) gave wrong values" in found.text
+    assert "LiteRT 2.1.6" in found.text and "gpu_mldrift__2.1.6.json" in found.text
+    assert describe_phones(look_up(gathered())) == []

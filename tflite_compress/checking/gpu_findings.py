@@ -9,12 +9,14 @@ from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.runtimes.gpu_jobs import GpuError
+from tflite_compress.runtimes.gpu_phones import phone_statements
 from tflite_compress.runtimes.gpu_plan import APART, AT_LOADING, GpuOperator, GpuPlan
 from tflite_compress.runtimes.gpu_table import look_up
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import named
 
 MAX_RANK = 4  # the accelerator takes no tensor with more dimensions
+PHONE_HINT = "Check the outputs on your phone: bundle writes an application with test vectors."
 MAX_KINDS = 6  # kinds of operators listed per finding
 
 
@@ -26,8 +28,9 @@ def check_gpu(evidence: Evidence) -> list[Finding]:
     """
     answer = evidence.gpu
     if isinstance(answer, GpuPlan):
-        return describe_plan(answer)
-    return [_describe_error(answer), *describe_plan(look_up(evidence.content))]
+        return [*describe_plan(answer), *describe_phones(answer)]
+    plan = look_up(evidence.content)
+    return [_describe_error(answer), *describe_plan(plan), *describe_phones(plan)]
 
 
 def describe_plan(plan: GpuPlan) -> list[Finding]:
@@ -50,6 +53,25 @@ def describe_plan(plan: GpuPlan) -> list[Finding]:
     if plan.is_live and on_gpu != plan.on_gpu:
         text += f"; the accelerator itself counts {plan.on_gpu} on the GPU"
     return [Finding("operators", None, text), *_describe_refusals(computed)]
+
+
+def describe_phones(plan: GpuPlan) -> list[Finding]:
+    """Return what phones were measured to do differently with operators that the GPU takes here.
+
+    Args:
+        plan: How the accelerator divides the file.
+    """
+    told: list[str] = []
+    possible: list[str] = []
+    for statement in phone_statements():
+        alike = [op for op in plan.operators if op.on_gpu and statement.contradicts(op)]
+        if alike and statement.where is None:
+            told.append(f"measured on a phone: {_names(alike)}{_layers(alike)} {statement.text}")
+        elif alike and statement.found in ("wrong", "crash"):
+            possible.append(f"{statement.operator} {statement.text}")
+    if possible:
+        told.append(f"measured on phones under conditions that a file does not show: {'; '.join(possible)}")
+    return [Finding("operators", None, text, PHONE_HINT) for text in told]
 
 
 def _describe_error(error: CompressError) -> Finding:

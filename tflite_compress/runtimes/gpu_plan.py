@@ -11,9 +11,15 @@ from tflite_compress.runtimes.gpu_jobs import GpuFile, GpuRun, run_on_gpu, run_o
 from tflite_compress.runtimes.gpu_log import GpuLog
 from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
-from tflite_compress.tflite.partition import Crossing, converts_constant, find_crossings, split_graph
+from tflite_compress.tflite.partition import (
+    Crossing,
+    converts_constant,
+    find_crossings,
+    is_stored,
+    split_graph,
+)
 from tflite_compress.tflite.single_operator import cut_operator, operator_form
-from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
+from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
 
 APART = "lies outside the largest part that the GPU can run"
 AT_LOADING = "converts stored weights once, when the file is loaded"
@@ -30,6 +36,8 @@ class GpuOperator:
         reason: Why it runs on the CPU, in the accelerator's own words; None on the GPU.
         rank: Largest number of dimensions of its inputs and outputs.
         types: Types of its inputs and outputs, as in ``schema.fbs``.
+        constants: Places of its inputs that are stored in the file.
+        is_constant: True if all its inputs are stored in the file.
     """
 
     name: str
@@ -38,6 +46,8 @@ class GpuOperator:
     reason: str | None
     rank: int = 0
     types: frozenset[str] = frozenset()
+    constants: tuple[int, ...] = ()
+    is_constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,14 +131,7 @@ def make_plan(
     largest = set(gpu_parts[0].operators) if gpu_parts else set()
     chosen = [place in largest for place in range(len(refusals))]
     operators = tuple(
-        GpuOperator(
-            operator_name(tree, op),
-            layers.layer_of(tree, graph, op),
-            None if place in unknown else chosen[place],
-            None if chosen[place] else refusals[place] or APART,
-            max((len(shape_of(tensor)) for tensor in _tensors(graph, op)), default=0),
-            frozenset(type_name(tensor.type) for tensor in _tensors(graph, op)),
-        )
+        _describe(tree, op, layers, None if place in unknown else chosen[place], refusals[place] or APART)
         for place, op in enumerate(graph.operators or [])
     )
     pieces = len(split_graph(tree, graph, chosen))
@@ -136,8 +139,23 @@ def make_plan(
     return GpuPlan(source, log is not None, operators, pieces, find_crossings(tree, graph, chosen), on_gpu)
 
 
-def _tensors(graph: Graph, op: Operator) -> list[Tensor]:
-    return [graph.tensors[int(i)] for i in (*op.inputs, *op.outputs) if i >= 0]
+def _describe(
+    tree: ModelTree, op: Operator, layers: LayerTable, on_gpu: bool | None, reason: str
+) -> GpuOperator:
+    graph = tree.subgraphs[0]
+    tensors = [graph.tensors[int(i)] for i in (*op.inputs, *op.outputs) if i >= 0]
+    given = [place for place, i in enumerate(op.inputs) if i >= 0]
+    constants = tuple(place for place in given if is_stored(tree, graph, int(op.inputs[place])))
+    return GpuOperator(
+        operator_name(tree, op),
+        layers.layer_of(tree, graph, op),
+        on_gpu,
+        None if on_gpu else reason,
+        max((len(shape_of(tensor)) for tensor in tensors), default=0),
+        frozenset(type_name(tensor.type) for tensor in tensors),
+        constants,
+        len(constants) == len(given),
+    )
 
 
 def _refusals(tree: ModelTree, log: GpuLog, driver: GpuDriver) -> list[str | None]:

@@ -11,6 +11,7 @@ from typing import Literal
 from tflite_compress.data.opened_file import open_file
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.runtimes.by_name import Remote, find_runtime
+from tflite_compress.runtimes.gpu import GPU, GPU_FLOAT32
 from tflite_compress.support.errors import ModelError, UsageError, closest
 from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.notes import Note
@@ -119,7 +120,8 @@ def benchmark(
     Args:
         models: The files.
         threads: Numbers of CPU threads.
-        runtime: ``litert`` or ``tflm`` on this machine, ``ssh:HOST`` or ``adb``.
+        runtime: ``litert`` or ``tflm`` on this machine, ``ssh:HOST`` or ``adb``, or ``litert-gpu`` or
+            ``litert-gpu-f32``, whose times are those of this machine's GPU or of its software driver.
         kernels: For ``litert``: ``xnnpack``, ``no-delegate``, ``reference``.
         data: Samples, of which the first is used; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
@@ -242,8 +244,9 @@ def _on_device(
     remote: Remote,
     progress: Progress,
 ) -> Benchmark:
-    if not runtime.startswith("ssh:") and runtime != "adb":
-        raise UsageError(f"runtime '{runtime}' cannot be timed", "Choose litert, tflm, ssh:HOST or adb.")
+    if runtime not in (GPU, GPU_FLOAT32, "adb") and not runtime.startswith("ssh:"):
+        hint = f"Choose litert, tflm, ssh:HOST, adb, {GPU} or {GPU_FLOAT32}."
+        raise UsageError(f"runtime '{runtime}' cannot be timed", hint)
     if len(threads) != 1 or batches:
         raise UsageError("a device is timed with one number of threads and batch 1", "Run it once for each.")
     run = find_runtime(runtime, replace(remote, threads=threads[0]))
