@@ -5,9 +5,6 @@ A test fails if ``recipes.md`` or ``devices.md`` differs from what this writes.
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -27,6 +24,7 @@ from tflite_compress.profiles.devices import (
     Sources,
     all_devices,
 )
+from tflite_compress.support.docstrings import attribute_meanings, attribute_summary
 
 HERE = Path(__file__).parent
 MADE = "<!-- Written by docs/generate.py from the schema; change the docstrings there, not this page. -->"
@@ -61,7 +59,7 @@ def recipes_page() -> str:
         lines.append(f"| `{recipe.name}` | {_cell(recipe.summary)} | {chain} | {len(recipe.fallbacks)} |")
     lines += ["", "## The file", "", *_table(Recipe), "", "## Passes"]
     for kind in all_passes().values():
-        lines += ["", f"### {kind.tag()}", "", _summary(kind), "", *_table(kind)]
+        lines += ["", f"### {kind.tag()}", "", _cell(attribute_summary(kind)), "", *_table(kind)]
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +87,7 @@ def devices_page() -> str:
             "",
             f"## `[{table}]`" if table else "## Top of the file",
             "",
-            _summary(struct),
+            _cell(attribute_summary(struct)),
             "",
             *_table(struct),
         ]
@@ -99,7 +97,7 @@ def devices_page() -> str:
 def _table(struct: Any) -> list[str]:
     """The settings of a struct: name, type with its bounds, default, meaning."""
     hints = get_type_hints(struct, include_extras=True)
-    meanings = {name: text for base in reversed(struct.__mro__) for name, text in _meanings(base)}
+    meanings = attribute_meanings(struct)
     fields = msgspec.structs.fields(struct)
     if not fields:
         return ["No settings."]
@@ -118,25 +116,10 @@ def _training_rows(usual: Training) -> list[str]:
     """The keys of the table ``training`` with a pass's defaults."""
     hints = get_type_hints(Training, include_extras=True)
     rows = []
-    for name, meaning in _meanings(Training):
+    for name, meaning in attribute_meanings(Training).items():
         values = _cell(type_name(hints[name]))
         rows.append(f"| `training.{name}` | {values} | `{getattr(usual, name)}` | {_cell(meaning)} |")
     return rows
-
-
-def _meanings(struct: Any) -> Iterator[tuple[str, str]]:
-    """Each attribute and its description, from the class's docstring."""
-    text = inspect.getdoc(struct) or ""
-    _, _, attributes = text.partition("Attributes:\n")
-    for names, meaning in re.findall(
-        r"^    (\w[\w, ]*): ((?:.|\n(?!    \w[\w, ]*: ))*)", attributes, re.MULTILINE
-    ):
-        yield from ((name, " ".join(meaning.split())) for name in names.split(", "))
-
-
-def _summary(struct: Any) -> str:
-    """A docstring up to its attributes."""
-    return " ".join((inspect.getdoc(struct) or "").partition("Attributes:")[0].split()).replace("``", "`")
 
 
 def _cell(text: str) -> str:

@@ -23,6 +23,7 @@ from tflite_compress.pipeline.recipes import (
     load_recipe,
     recipe_candidates,
     repaired,
+    settings,
 )
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.profiles.toml_files import bundled_names
@@ -264,3 +265,9 @@ def test_limits_without_a_recipe_add_recipes_that_train() -> None:
     assert isinstance(candidate.passes[0], PruneChannels) and candidate.passes[0].training.epochs == 2
     with pytest.raises(UsageError, match="has no such setting"):
         make_plan("rp2040", None, {"nonsense": 2}, limited=True)
+
+
+def test_every_setting_has_a_sentence() -> None:
+    for recipe in all_recipes():
+        for row in settings(recipe):
+            assert row.meaning.endswith(".") and " " in row.meaning and row.accepts != "table", row

@@ -51,6 +51,14 @@ def test_the_front_holds_what_is_good_and_not_dominated() -> None:
     assert [c.trial for c in found] == [1, 0]
 
 
+def test_how_much_a_point_is_trained() -> None:
+    one = outcome(10, 10, 0.0)
+    assert [candidate(0, *[one] * n).training(GOAL.efforts) for n in range(5)] == [
+        "none", "none", "part", "part", "full",
+    ]  # fmt: skip
+    assert candidate(0, one, values={}).training(GOAL.efforts) == "full"  # needs no training
+
+
 @pytest.mark.parametrize(
     ("outcomes", "why"),
     [

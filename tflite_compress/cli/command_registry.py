@@ -18,6 +18,7 @@ from typing import get_type_hints
 
 from tflite_compress.cli.option_types import Kind, kind_of
 from tflite_compress.cli.run_log import LogOptions
+from tflite_compress.support.docstrings import attribute_meanings
 
 MODULES = (
     "compress_commands",
@@ -180,14 +181,7 @@ def options_of(group: type) -> list[Option]:
     Args:
         group: A dataclass whose docstring documents its fields under ``Attributes:``.
     """
-    hints, meanings = get_type_hints(group, include_extras=True), _meanings(group)
+    hints, meanings = get_type_hints(group, include_extras=True), attribute_meanings(group)
     return [
         Option(f.name, kind_of(hints[f.name]), f.default, meanings[f.name]) for f in dataclasses.fields(group)
     ]
-
-
-def _meanings(group: type) -> dict[str, str]:
-    """The description of each field in the docstring of a dataclass."""
-    attributes = (inspect.getdoc(group) or "").partition("Attributes:\n")[2]
-    found = re.findall(r"^    (\w+): ((?:.|\n(?!    \w+: ))*)", attributes, re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}

@@ -7,6 +7,7 @@ import msgspec
 from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe, settings
+from tflite_compress.support.docstrings import attribute_summary
 from tflite_compress.support.notes import note_record
 from tflite_compress.support.terminal import console, grid
 
@@ -20,15 +21,19 @@ def print_recipes(recipes: list[Recipe]) -> None:
 
 
 def print_recipe(recipe: Recipe) -> None:
-    """Print one recipe with every setting and what it accepts."""
-    table = grid("pass", "setting", "value", "accepts")
-    last = ""
-    for name, key, value, accepts in settings(recipe):
-        table.add_row(name if name != last else "", f"--{key.replace('_', '-')}", _plain(value), accepts)
-        last = name
+    """Print one recipe: each pass with its settings, and what each setting does and accepts."""
     out = console()
     out.print(f"[bold]{recipe.name}[/bold]: {recipe.summary}")
-    out.print(table)
+    rows = settings(recipe)
+    for step in recipe.passes:
+        summary = attribute_summary(type(step)).replace("``", "")
+        out.print(f"\n[bold]{step.tag()}[/bold]: {summary}", highlight=False)
+        table = grid("setting", "value", "meaning")
+        for row in rows:
+            if row.step == step.tag():
+                meaning = f"{row.meaning.replace('``', '')} Accepts: {row.accepts}.".lstrip()
+                table.add_row(f"--{row.key.replace('_', '-')}", _plain(row.value), meaning)
+        out.print(table)
     for fallback in recipe.fallbacks:
         out.print(f"fallback: {_in_words(fallback)}", markup=False)
 
@@ -38,8 +43,8 @@ def print_plans(plans: list[Plan]) -> None:
     out = console()
     for plan in plans:
         out.print(f"[bold]{plan.device.name}[/bold] ({plan.device.title}), recipe {plan.candidates[0].name}")
-        for name, key, value, _ in settings(plan.candidates[0]):
-            out.print(f"  {name}.{key} = {_plain(value)}", markup=False)
+        for row in settings(plan.candidates[0]):
+            out.print(f"  {row.step}.{row.key} = {_plain(row.value)}", markup=False)
         for candidate in plan.candidates[1:]:
             out.print(f"  fallback: {describe(candidate)}", markup=False)
         for note in plan.notes:

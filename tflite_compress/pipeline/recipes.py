@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -14,6 +14,7 @@ from tflite_compress.pipeline.overrides import Overrides, override
 from tflite_compress.pipeline.setting_types import type_name
 from tflite_compress.profiles.devices import Device
 from tflite_compress.profiles.toml_files import Name, bundled_names, find, read_toml, typed
+from tflite_compress.support.docstrings import attribute_meanings
 from tflite_compress.support.errors import ConfigError, UsageError
 
 FOREST_RECIPE = "forest"
@@ -148,21 +149,41 @@ def in_words(parts: Sequence[str | None]) -> str:
     return " + ".join(part for part in parts if part) or "trees as they are"
 
 
-def settings(recipe: Recipe) -> list[tuple[str, str, object, str]]:
-    """Return every setting of a recipe as a row: pass, key, value, type in words.
+class Setting(NamedTuple):
+    """A setting of a recipe.
+
+    Attributes:
+        step: Name of the pass.
+        key: Name of the setting.
+        value: Its value in the recipe.
+        accepts: The accepted values in words.
+        meaning: What it does.
+    """
+
+    step: str
+    key: str
+    value: object
+    accepts: str
+    meaning: str
+
+
+def settings(recipe: Recipe) -> list[Setting]:
+    """Return every setting of a recipe.
 
     Settings in a table of a pass, such as ``training``, are listed by their own key.
     """
-    rows: list[tuple[str, str, object, str]] = []
+    rows: list[Setting] = []
     for step in recipe.passes:
         tables = [
             value for value in msgspec.structs.asdict(step).values() if isinstance(value, msgspec.Struct)
         ]
         for table in (step, *tables):
+            meanings = attribute_meanings(type(table))
             for field in msgspec.structs.fields(table):
                 value = getattr(table, field.name)
                 if value not in tables:
-                    rows.append((step.tag(), field.name, value, type_name(field.type)))
+                    accepts = type_name(field.type)
+                    rows.append(Setting(step.tag(), field.name, value, accepts, meanings.get(field.name, "")))
     return rows
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from tflite_compress.support.notes import NoteRecord
 
 Files = dict[str, bytes]
+Training = Literal["none", "part", "full"]
 Values = dict[str, Any]  # a point: a number or a name per parameter
 
 
@@ -69,6 +70,8 @@ class FrontPoint(TypedDict):
         file: Name of the ``.tflite``.
         recipe: Path of its recipe, relative to the result.
         in_short: The recipe in a few words.
+        training: How much of its training it has had when the search ended; ``full`` for a point that needs
+            none.
         figures: Value of each objective.
         latency_unit: Unit and kind of the latency in ``figures``.
         latency_ratio_here: Latency on this machine divided by that of the baseline.
@@ -83,6 +86,7 @@ class FrontPoint(TypedDict):
     file: str
     recipe: str
     in_short: str
+    training: Training
     figures: dict[str, float]
     latency_unit: str
     latency_ratio_here: float

@@ -111,7 +111,7 @@ def conclude(
         "sensitivity": as_json(space),
         "front": points,
         "trials": study.records(),
-        "notes": [note_record(note) for note in (*notes, *_notes(study.records(), points))],
+        "notes": [note_record(note) for note in (*notes, *search_notes(study.records(), points))],
     }
     _write(staging, record)
     return SearchResult(target, record)
@@ -156,6 +156,7 @@ def _point(
         "file": report.file,
         "recipe": f"{folder}/recipe.toml",
         "in_short": candidate.last.in_short,
+        "training": candidate.training(goal.efforts),
         "figures": candidate.last.figures,
         "latency_unit": latency_of(report)[1],
         "latency_ratio_here": check["latency_ratio"],
@@ -166,14 +167,26 @@ def _point(
     }
 
 
-def _notes(trials: list[TrialRecord], points: list[FrontPoint]) -> list[Note]:
-    """Return the number of trials by how they ended, and the bias of the front."""
+def search_notes(trials: list[TrialRecord], points: list[FrontPoint]) -> list[Note]:
+    """Return notes: how trials ended, what more time would bring, and the bias of the front."""
+    if not is_any_finished(trials):
+        text = (
+            "the time budget ended before a trial was finished: run the same command again with a larger "
+            "--time-budget; what was done is kept"
+        )
+        return [Note("budget-too-short", text, "warning")]
     counts: dict[str, int] = {}
     for trial in trials:
         word = trial["ended"] or "unfinished"
         counts[word] = counts.get(word, 0) + 1
     shown = ", ".join(f"{count} {word}" for word, count in sorted(counts.items(), key=lambda kv: -kv[1]))
-    notes = [Note("trials-ended", f"{len(trials)} trials: {shown}")]
+    notes = [Note("trials-ended", f"{len(trials)} trial{'s' if len(trials) > 1 else ''}: {shown}")]
+    if any(point["training"] != "full" for point in points):
+        text = (
+            "the time budget ended before every point was trained: run the same command again to train the "
+            "points marked 'untrained' or 'trained in part'"
+        )
+        notes.append(Note("points-not-trained", text))
     if points:
         text = (
             f"the front is the best of {len(trials)} trials on the same evaluation samples: expect a "
@@ -181,6 +194,11 @@ def _notes(trials: list[TrialRecord], points: list[FrontPoint]) -> list[Note]:
         )
         notes.append(Note("selection-bias", text))
     return notes
+
+
+def is_any_finished(trials: list[TrialRecord]) -> bool:
+    """Return True if a stage of a trial was finished, or a trial was given up."""
+    return any(trial["outcomes"] or trial["ended"] for trial in trials)
 
 
 def _listed(files: Files) -> Files:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tflite_compress.searching.records import FrontPoint
-from tflite_compress.searching.search_result import SearchResult
+from tflite_compress.searching.search_result import SearchResult, is_any_finished
 from tflite_compress.support.terminal import console, grid
+
+_MARKS = {"none": " (untrained)", "part": " (trained in part)", "full": ""}
 
 
 def print_search(result: SearchResult) -> None:
@@ -14,7 +16,9 @@ def print_search(result: SearchResult) -> None:
     out = console()
     record = result.record
     original = record["original"]
-    if not result.front:
+    if not is_any_finished(record["trials"]):
+        out.print(f"[red]no trial was finished[/red] in {record['seconds']:.0f} s", highlight=False)
+    elif not result.front:
         out.print(
             f"[red]nothing found[/red] for {record['device']['title']} with an accuracy drop of at most "
             f"{record['max_drop']:g} that keeps the limits, in {record['seconds']:.0f} s"
@@ -56,7 +60,7 @@ def _row(point: FrontPoint) -> tuple[str, ...]:
         ram,
         f"{point['accuracy']:.4f}",
         f"{point['drop']:+.4f}",
-        point["in_short"],
+        point["in_short"] + _MARKS[point["training"]],
     )
 
 

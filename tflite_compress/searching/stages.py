@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tflite_compress.searching.job import Outcome
-from tflite_compress.searching.records import Values
+from tflite_compress.searching.records import Training, Values
 from tflite_compress.searching.space import Effort, stages_of
 
 EFFORTS = (Effort(0, False), Effort(200, False), Effort(900, True), Effort(2700, True))
@@ -45,6 +45,12 @@ class Candidate:
     def last(self) -> Outcome:
         """The last outcome."""
         return self.outcomes[-1]
+
+    def training(self, efforts: tuple[Effort, ...] = EFFORTS) -> Training:
+        """Return how much of its training a point has had."""
+        planned = self.stages(efforts)
+        done, full = planned[len(self.outcomes) - 1].steps if self.outcomes else 0, planned[-1].steps
+        return "full" if done == full else "part" if done else "none"
 
     def stages(self, efforts: tuple[Effort, ...] = EFFORTS) -> tuple[Effort, ...]:
         """Return the efforts of its stages."""
