@@ -14,7 +14,7 @@ def attribute_meanings(kind: type) -> dict[str, str]:
     Args:
         kind: A class whose docstring documents its attributes under ``Attributes:``.
     """
-    found = {}
+    found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         attributes = (inspect.getdoc(base) if "__doc__" in vars(base) else "") or ""
         for names, text in _ATTRIBUTE.findall(attributes.partition("Attributes:\n")[2]):
