@@ -154,7 +154,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def computes_on_gpu(self) -> bool:
         """True if the delegate is a GPU, which computes in float16."""
-        return self.runtime.operators == "gpu"
+        return self.runtime.accelerator == "gpu"
 
     aliases: tuple[Name, ...] = ()
 
