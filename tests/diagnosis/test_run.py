@@ -98,7 +98,7 @@ def test_each_channel_with_a_scale_of_its_own_helps(skewed: Any, digits_data: Pa
 
 @pytest.mark.slow
 def test_float_recipes_stand_for_int8(digits: Path, digits_data: Path) -> None:
-    found = diagnose(digits, "android-gpu", None, DataSpec(digits_data), Options(), {}, Silent())
+    found = diagnose(digits, "raspberry-pi-4", "float16", DataSpec(digits_data), Options(), {}, Silent())
     assert found.precision == "int8" and "precision-replaced" in [note.code for note in found.notes]
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 COMPARED_SAMPLES = 64
 QUIET_DROP = 0.003
+BEYOND = "beyond-float16"
+_FLOATS = ("float32", "float16")
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,8 +58,8 @@ class Diagnosis:
 
     @property
     def is_harmless(self) -> bool:
-        """True if the accuracy drop is at most 0.3 points."""
-        return self.drop <= QUIET_DROP
+        """True if the accuracy drop is at most 0.3 points, and no output is NaN or infinite in float16."""
+        return self.drop <= QUIET_DROP and all(note.code != BEYOND for note in self.notes)
 
     def as_json(self) -> dict[str, object]:
         """Return the diagnosis as JSON values."""
@@ -92,6 +94,8 @@ def diagnose(
 ) -> Diagnosis:
     """Quantize a model as a recipe does, without training, and compare it with the float model.
 
+    For a GPU and a recipe that keeps floats, the float model is compared with itself in float16.
+
     Args:
         model: A path or a Keras model.
         device: Device profile.
@@ -115,8 +119,12 @@ def diagnose(
     plan = make_plan(device, recipe, overrides)
     _require_data(spec)
     check_before(model, spec, options)
-    config, replaced = _conversion(plan.candidates[0])
     session = open_session(model, spec, options, progress)
+    if plan.device.computes_on_gpu and plan.candidates[0].conversion.precision in _FLOATS:
+        from tflite_compress.diagnosis.diagnose_float16 import diagnose_float16
+
+        return diagnose_float16(session)
+    config, replaced = _conversion(plan.candidates[0])
     reference = session.context.reference
     with progress.step("checking the data"):
         inputs = check_inputs(reference)
@@ -166,7 +174,7 @@ def _conversion(recipe: Recipe) -> tuple[ConverterSettings, tuple[Note, ...]]:
     from tflite_compress.conversion.converter import ConverterSettings
 
     conversion = recipe.conversion
-    if conversion.precision not in ("float32", "float16"):
+    if conversion.precision not in _FLOATS:
         return ConverterSettings(conversion.precision, per_channel=conversion.per_channel), ()
     text = f"recipe '{recipe.name}' keeps {conversion.precision}; int8 is diagnosed instead"
     return ConverterSettings("int8"), (Note("precision-replaced", text),)

@@ -72,7 +72,7 @@ class WeightFigures(TypedDict):
 
 
 @dataclass
-class _Sums:
+class Sums:
     """Running sums of one tensor pair."""
 
     signal: float = 0.0
@@ -133,7 +133,7 @@ def compare_layers(
     """
     reference, tested = LoadedModel(plain, layers), LoadedModel(quantized, layers)
     pairs = [(op, tested.computing(op.name)) for op in reference.operators if op.name in tested.of_name]
-    sums = {op.name: _Sums() for op, _ in pairs}
+    sums = {op.name: Sums() for op, _ in pairs}
     for index in range(len(inputs[0])):
         if index and budget.is_used:
             budget.cut(f"layers compared on {index} of {len(inputs[0])} samples")
@@ -156,12 +156,12 @@ def compare_layers(
 def _layer(
     op: LoadedOperator,
     other: LoadedOperator,
-    sums: dict[str, _Sums],
+    sums: dict[str, Sums],
     reference: LoadedModel,
     tested: LoadedModel,
 ) -> Layer:
     found = sums[op.name]
-    sources = [source for source in _sources(op, reference) if source.name in sums]
+    sources = [source for source in sources_of(op, reference) if source.name in sums]
     before = [sums[source.name] for source in sources]
     inherited = max((s.noise / s.signal for s in before if s.signal), default=0.0)
     relative = found.noise / found.signal if found.signal else 0.0
@@ -173,9 +173,9 @@ def _layer(
     return Layer(
         name=op.layer,
         operator=op.kind,
-        snr_db=_db(found.signal, found.noise),
+        snr_db=to_db(found.signal, found.noise),
         cosine=found.dot / norms if norms else 1.0,
-        own_snr_db=_db(found.signal, found.own_noise),
+        own_snr_db=to_db(found.signal, found.own_noise),
         added_noise=max(0.0, relative - inherited),
         clipped=found.clipped / found.count,
         low=found.low,
@@ -183,20 +183,20 @@ def _layer(
         range_low=None if bounds is None else bounds[0],
         range_high=None if bounds is None else bounds[1],
         inputs=tuple(source.layer for source in sources),
-        channel_db=_median_db(found),
+        channel_db=median_db(found),
         outlier_channels=tuple(int(i) for i in outliers),
         **weights,
     )
 
 
-def _median_db(sums: _Sums) -> float:
+def median_db(sums: Sums) -> float:
     """Return the signal-to-noise ratio of the median channel, without all-zero channels."""
     pairs = zip(sums.channel_signal, sums.channel_noise, strict=True)
-    found = [_db(float(signal), float(noise)) for signal, noise in pairs if signal > 0]
+    found = [to_db(float(signal), float(noise)) for signal, noise in pairs if signal > 0]
     return float(np.median(found)) if found else NOISELESS_DB
 
 
-def _sources(op: LoadedOperator, model: LoadedModel) -> list[LoadedOperator]:
+def sources_of(op: LoadedOperator, model: LoadedModel) -> list[LoadedOperator]:
     """Return the operators that compute what an operator reads, skipping those that only move values."""
     by_output = {o.output: o for o in model.operators}
     found: list[LoadedOperator] = []
@@ -222,14 +222,14 @@ def _weights(
     median = float(np.median(widths))
     norms = float(np.linalg.norm(a) * np.linalg.norm(b))
     return {
-        "weights_snr_db": _db(float(a @ a), float(np.sum((a - b) ** 2))),
+        "weights_snr_db": to_db(float(a @ a), float(np.sum((a - b) ** 2))),
         "weights_cosine": float(a @ b) / norms if norms else 1.0,
         "per_channel": found[1],
         "weight_spread": float(widths.max()) / median if median > 0 else 1.0,
     }
 
 
-def _db(signal: float, noise: float) -> float:
+def to_db(signal: float, noise: float) -> float:
     """Return a ratio in dB, at most 120."""
     if signal <= 0 or noise <= 0:
         return NOISELESS_DB

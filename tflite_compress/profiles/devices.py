@@ -150,13 +150,12 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: tuple[str, ...]
     sources: Sources
     npu: Npu | None = None
+    aliases: tuple[Name, ...] = ()
 
     @property
     def computes_on_gpu(self) -> bool:
-        """True if the delegate is a GPU, which computes in float16."""
+        """True if LiteRT's GPU accelerator computes, in float16."""
         return self.runtime.accelerator == "gpu"
-
-    aliases: tuple[Name, ...] = ()
 
 
 class OperatorSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
