@@ -28,7 +28,7 @@ def echo() -> Iterator[str]:
 def test_all_runtimes_are_registered_with_their_requirements() -> None:
     selectors = {entry.selector for entry in list_runtimes()}
     host = {"litert", "litert-gpu", "litert-gpu-f32", "litert-reference", "litert-web:wasm|webgpu"}
-    assert selectors == {"adb", "emulate", *host, "ssh:HOST", "tflm", "vela:NPU"}
+    assert selectors == {"adb", "emulate:DEVICE", *host, "ssh:HOST", "tflm", "vela:NPU"}
     assert all(entry.requirement for entry in list_runtimes())
 
 

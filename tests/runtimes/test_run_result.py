@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tflite_compress.data.raw import random_data
+from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes import emulator as emulation
 from tflite_compress.runtimes import isolated as child
 from tflite_compress.runtimes import vela
@@ -64,14 +65,31 @@ def test_the_arena_to_reserve_has_room_for_optimized_kernels(content: bytes, inp
 def test_the_emulated_pi_computes_what_this_machine_does(
     content: bytes, inputs: Arrays, compressed: Path, emulator: Path
 ) -> None:
-    here, there = host_runtime(seconds=0)(content, inputs), emulation.emulated_runtime(content, inputs)
+    here, there = host_runtime(seconds=0)(content, inputs), emulation.emulated_runtime()(content, inputs)
     assert here.outputs is not None and there.outputs is not None and "aarch64" in there.runtime
     assert np.array_equal(here.outputs[0], there.outputs[0])
     assert there.measurement("latency") is None  # emulated time is not device time
     float16 = (compressed / "android-gpu" / "digits.tflite").read_bytes()
     real = random_data(read_signature(float16), 4).raw
-    pair = [r(float16, real).outputs for r in (host_runtime(seconds=0), emulation.emulated_runtime)]
+    pair = [r(float16, real).outputs for r in (host_runtime(seconds=0), emulation.emulated_runtime())]
     assert pair[0] is not None and pair[1] is not None and np.allclose(pair[0][0], pair[1][0], atol=1e-6)
+
+
+def test_the_emulated_phone_says_what_differs(content: bytes, inputs: Arrays, emulator: Path) -> None:
+    found = find_runtime("emulate:android-cpu", Remote())(content, inputs)
+    here = host_runtime(seconds=0)(content, inputs)
+    assert found.outputs is not None and here.outputs is not None
+    assert np.array_equal(found.outputs[0], here.outputs[0])
+    codes = [note.code for note in found.notes]
+    assert codes == ["emulated", "emulated-core", "emulated-libc"]
+
+
+def test_cores_that_qemu_has_not_are_named() -> None:
+    notes = emulation.describe_emulation(load_device("android-cpu"), "cortex-a76")
+    assert "Arm Cortex-A78" in notes[1].text and "SDOT" in notes[1].text and "glibc" in notes[2].text
+    assert len(emulation.describe_emulation(load_device("raspberry-pi-5"), "cortex-a76")) == 1
+    with pytest.raises(UsageError, match="the core of rp2040 cannot be emulated"):
+        find_runtime("emulate:rp2040", Remote())
 
 
 def test_without_set_up_the_emulator_says_what_to_do(
@@ -79,7 +97,7 @@ def test_without_set_up_the_emulator_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("TFLITE_COMPRESS_EMULATOR", str(tmp_path / "none"))
     with pytest.raises(UsageError) as caught:
-        emulation.emulated_runtime(content, inputs)
+        emulation.emulated_runtime()(content, inputs)
     assert "setup-emulator" in caught.value.hint
 
 

@@ -119,7 +119,7 @@ def verify(
     Args:
         model: The path of a ``.tflite``, or a :class:`TFLiteModel`.
         runtimes: Any of ``litert``, ``litert-reference``, ``litert-web:wasm``, ``litert-web:webgpu``,
-            ``tflm``, ``vela:NPU``, ``emulate``, ``ssh:HOST``.
+            ``tflm``, ``vela:NPU``, ``emulate:DEVICE``, ``ssh:HOST``.
         data: Samples; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
         samples: Maximum number of samples.

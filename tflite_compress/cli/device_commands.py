@@ -108,7 +108,7 @@ class VerifyOptions:
 
     Attributes:
         runtime: Any of litert, litert-reference, litert-gpu, litert-gpu-f32, litert-web:wasm,
-            litert-web:webgpu, tflm, vela:NPU, emulate, ssh:HOST, adb, separated by commas.
+            litert-web:webgpu, tflm, vela:NPU, emulate:DEVICE, ssh:HOST, adb, separated by commas.
         emulate: Also run the 64-bit Raspberry Pi build in an emulator. Run 'tflite-compress setup-emulator'
             first.
         samples: Number of samples.

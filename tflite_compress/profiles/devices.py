@@ -27,6 +27,8 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         clock_mhz: Maximum rated clock in MHz; none if the manufacturer does not publish it.
         cycles: Table in ``tables/cycles.toml`` that latency is estimated with; none for no estimate.
         features: Instruction sets and units that affect inference.
+        qemu: QEMU's name of the core, or of the most similar one it has, to run the aarch64 LiteRT on; none
+            if the core is no 64-bit Arm or the runtime is another.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: tuple[str, ...]
     clock_mhz: Positive | None = None
     cycles: str | None = None
+    qemu: str | None = None
 
 
 class Npu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,10 +1,11 @@
-"""LiteRT of a 64-bit Raspberry Pi on this machine: the aarch64 binaries in QEMU's user mode.
+"""LiteRT of a 64-bit Raspberry Pi or phone on this machine: the aarch64 binaries in QEMU's user mode.
 
 Set it up once, from Debian's and PyPI's packages, in the user's cache folder, without root:
 
     python -m tflite_compress.runtimes.emulator
 
-Outputs are those of a Raspberry Pi. Emulated times say nothing about the device.
+Outputs are those of a Raspberry Pi, and of the same code for arm64 on a phone. Emulated times say nothing
+about the device.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from tflite_compress.profiles.devices import Device, all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import (
     RUNNER,
@@ -32,7 +34,7 @@ from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 
 VERSION = "1"
-CPU = "cortex-a72"  # Raspberry Pi 4
+DEFAULT_DEVICE = "raspberry-pi-4"
 PYTHON = "python3.11"
 QEMU = "qemu-aarch64-static"
 LITERT = "2.1.5"  # 2.3.0 crashes in Debian 12's QEMU 7.2
@@ -64,8 +66,13 @@ def is_installed() -> bool:
     return (find_folder() / "complete").exists()
 
 
-def python_command(script: Path | str, *arguments: str) -> list[str]:
+def python_command(script: Path | str, *arguments: str, cpu: str = "cortex-a72") -> list[str]:
     """Return the command that runs a script with the emulated Python.
+
+    Args:
+        script: The script.
+        arguments: Its arguments.
+        cpu: QEMU's name of the core.
 
     Raises:
         UsageError: It has not been set up.
@@ -76,7 +83,7 @@ def python_command(script: Path | str, *arguments: str) -> list[str]:
         )
     root = find_folder() / "root"
     qemu = find_folder() / "bin" / QEMU
-    return [str(qemu), "-cpu", CPU, "-L", str(root), str(root / "usr/bin" / PYTHON), str(script), *arguments]
+    return [str(qemu), "-cpu", cpu, "-L", str(root), str(root / "usr/bin" / PYTHON), str(script), *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -91,29 +98,59 @@ def environment() -> dict[str, str]:
     }
 
 
-def emulated_runtime(content: bytes, inputs: Arrays) -> RunResult:
-    """Run the aarch64 LiteRT; outputs only, because emulated times are not device times.
+def emulated_runtime(device: str = DEFAULT_DEVICE) -> Runtime:
+    """Return the aarch64 LiteRT as a runtime; outputs only, because emulated times are not device times.
+
+    Args:
+        device: Name or path of the profile of a device with a 64-bit Arm core.
 
     Raises:
-        UsageError: The emulator is not set up.
-        ModelError: LiteRT refuses the model or crashes on it.
+        UsageError: The device's core cannot be emulated.
+        ConfigError: The profile cannot be used.
     """
-    with job_folder(content, inputs) as job:
-        arguments = [f"--vectors={job / 'inputs.npz'}", "--seconds=0", "--json"]
-        arguments += sequence_flags(content)
-        command = python_command(RUNNER, str(job / "model.tflite"), *arguments)
-        done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
-        reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT", content)
-    where = reply.where
-    text = f"emulated {CPU} ({where.machine}); its time says nothing about a device"
-    note = Note("emulated", text)
-    cost = Measurement("load", reply.load_ms, "ms", "simulated", "emulated, not the device's")
-    return RunResult(f"{where.runtime} on {where.machine}", outputs, (cost,), (note,), sequence)
+    profile = load_device(device)
+    cpu = profile.core.qemu
+    if cpu is None:
+        known = ", ".join(d.name for d in all_devices() if d.core.qemu is not None)
+        raise UsageError(f"the core of {profile.name} cannot be emulated", f"Choose one of {known}.")
+
+    def run(content: bytes, inputs: Arrays) -> RunResult:
+        with job_folder(content, inputs) as job:
+            arguments = [f"--vectors={job / 'inputs.npz'}", "--seconds=0", "--json"]
+            arguments += sequence_flags(content)
+            command = python_command(RUNNER, str(job / "model.tflite"), *arguments, cpu=cpu)
+            done = run_child(command, "aarch64 LiteRT", environment=environment(), limit_memory=False)
+            reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "aarch64 LiteRT", content)
+        where = reply.where
+        cost = Measurement("load", reply.load_ms, "ms", "simulated", "emulated, not the device's")
+        name = f"{where.runtime} on {where.machine}"
+        return RunResult(name, outputs, (cost,), describe_emulation(profile, cpu), sequence)
+
+    return run
 
 
-@register_runtime("emulate", "tflite-compress setup-emulator (Debian or Ubuntu)")
+def describe_emulation(device: Device, cpu: str) -> tuple[Note, ...]:
+    """Return notes on what is emulated, and what differs from the device.
+
+    Args:
+        device: The device.
+        cpu: QEMU's name of the core.
+    """
+    text = f"emulated {cpu} (aarch64); its time says nothing about a device"
+    notes = [Note("emulated", text)]
+    features = ", ".join(device.core.features)
+    if cpu not in device.core.name.lower():
+        text = f"{device.title} has an {device.core.name} ({features}); QEMU has no such core"
+        notes.append(Note("emulated-core", text))
+    if device.kind == "phone":
+        text = "the same XNNPACK code for arm64, but built for Linux: glibc instead of Android's libc"
+        notes.append(Note("emulated-libc", text))
+    return tuple(notes)
+
+
+@register_runtime("emulate", "tflite-compress setup-emulator (Debian or Ubuntu)", "DEVICE")
 def _make(detail: str | None, remote: Remote) -> Runtime:
-    return emulated_runtime
+    return emulated_runtime(detail or DEFAULT_DEVICE)
 
 
 def set_up(progress: Progress | None = None) -> Path:
