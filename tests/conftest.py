@@ -65,12 +65,25 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def measure_briefly(baseline: bytes, attempt: Any, reference: Any, seconds: float) -> Any:
+    from tflite_compress.compression.host_latency import measure_host_latency
+
+    return measure_host_latency(baseline, attempt, reference, min(seconds, 0.05))
+
+
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run the command line in this process; gives exit code, standard output and standard error."""
+def run(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line in this process; gives exit code, standard output and standard error.
+
+    ``compress``, which has no option for it, measures latency for a shorter time.
+    """
     from tflite_compress.cli.main import main
 
     def call(*arguments: object) -> tuple[int, str, str]:
+        if arguments and arguments[0] == "compress":
+            monkeypatch.setattr("tflite_compress.compression.session.measure_host_latency", measure_briefly)
         capfd.readouterr()
         code = main([str(a) for a in arguments])
         captured = capfd.readouterr()

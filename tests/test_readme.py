@@ -45,7 +45,10 @@ def test_the_table_lists_every_command() -> None:
     assert sorted(re.findall(r"`([a-z-]+)`", " ".join(table))) == sorted(all_commands())
 
 
-@pytest.mark.parametrize("line", AT_HAND)
+@pytest.mark.parametrize(
+    "line",
+    [pytest.param(line, marks=pytest.mark.slow) if "--emulate" in line else line for line in AT_HAND],
+)
 def test_the_guides_commands(
     run: Callable[..., tuple[int, str, str]], int8_file: Path, digits_data: Path, emulator: Path, line: str
 ) -> None:

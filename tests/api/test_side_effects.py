@@ -19,9 +19,10 @@ ONCE = {"epochs": 0, "min_steps": 2, "recovery_steps": 0, "rounds": 1, "samples"
 
 @pytest.fixture
 def compress(tiny: Any, tiny_data: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Callable[..., tc.Result]:
-    def call(**options: Any) -> tc.Result:
+    def call(recipe: str = "channel-prune-int8", **options: Any) -> tc.Result:
+        overrides = ONCE if recipe == "channel-prune-int8" else None
         return tc.compress(
-            tiny, "rp2040", "channel-prune-int8", data=tiny_data, out=tmp_path / "out", overrides=ONCE,
+            tiny, "rp2040", recipe, data=tiny_data, out=tmp_path / "out", overrides=overrides,
             max_drop=1.0, details=False, bundle=False, latency_seconds=0.01, **options,
         )  # fmt: skip
 
@@ -76,7 +77,12 @@ def test_an_exception_in_the_callback_cancels_at_every_step(
     steps = list(dict.fromkeys(seen))
     assert "ranking channels" in steps and "converting to int8" in steps
     assert set(steps) <= {record.message for record in caplog.records}
-    for wanted in ("reading the data", "converting to int8", "measuring latency"):
+    for wanted, recipe in (
+        ("reading the data", "channel-prune-int8"),
+        ("ranking channels", "channel-prune-int8"),
+        ("converting to int8", "int8"),  # without the training that comes before
+        ("measuring latency", "int8"),
+    ):
 
         def stop(update: tc.ProgressUpdate, wanted: str = wanted) -> None:
             if update.title == wanted:
@@ -84,7 +90,7 @@ def test_an_exception_in_the_callback_cancels_at_every_step(
 
         result = (tmp_path / "out" / "report.json").read_bytes()
         with pytest.raises(StopError, match=wanted):
-            compress(progress=stop)
+            compress(recipe, progress=stop)
         assert (tmp_path / "out" / "report.json").read_bytes() == result
         assert [p.name for p in tmp_path.iterdir()] == ["out"]
 

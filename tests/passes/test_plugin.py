@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tflite_compress import compress
+from tflite_compress.passes import base, registry
 
 MODULE = '''
 """A pass that sets small weights to zero without training."""
@@ -58,13 +61,6 @@ threshold = 0.05
 pass = "convert"
 precision = "float32"
 """
-RUN = """
-import msgspec, sys
-from tflite_compress import compress
-result = compress(sys.argv[1], "raspberry-pi-4", "snapped.toml", data=sys.argv[2], out="out", max_drop=1.0,
-                  overrides={"threshold": 10.0}, bundle=False, details=False, latency_seconds=0.01)
-print(msgspec.json.encode(result.report).decode())
-"""
 
 
 def install(folder: Path, module: str) -> dict[str, str]:
@@ -81,17 +77,28 @@ def python(code: str, *arguments: str, env: dict[str, str]) -> subprocess.Comple
     return subprocess.run([sys.executable, "-c", code, *arguments], env=env, capture_output=True, text=True)
 
 
-def test_a_recipe_runs_a_pass_of_another_distribution(
-    tmp_path: Path, digits: Path, digits_data: Path
-) -> None:
-    env = install(tmp_path, MODULE)
+@pytest.fixture
+def snap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The distribution, installed for this process until the test ends."""
+    install(tmp_path, MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry._import_entry_points.cache_clear()
+    yield
+    registry._import_entry_points.cache_clear()
+    base.REGISTERED.pop("snap", None)
+    sys.modules.pop("tflite_snap", None)
+
+
+@pytest.mark.usefixtures("snap")
+def test_a_recipe_runs_a_pass_of_another_distribution(digits: Path, digits_data: Path) -> None:
     Path("snapped.toml").write_text(RECIPE)
-    done = python(RUN, str(digits), str(digits_data), env=env)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout.splitlines()[-1])
-    assert report["recipe"]["summary"] == "weights below 10 cut + float32"
-    assert [step["name"] for step in report["passes"]] == ["snap", "convert"]
-    assert report["accuracy"]["after"] < 0.3 < report["accuracy"]["before"]  # every weight is cut
+    report = compress(
+        digits, "raspberry-pi-4", "snapped.toml", data=digits_data, out="out", max_drop=1.0,
+        overrides={"threshold": 10.0}, bundle=False, details=False, latency_seconds=0.01,
+    ).report  # fmt: skip
+    assert report.recipe.summary == "weights below 10 cut + float32"
+    assert [step.name for step in report.passes] == ["snap", "convert"]
+    assert report.accuracy.after < 0.3 < report.accuracy.before  # every weight is cut
 
 
 def test_passes_of_other_distributions_are_listed(tmp_path: Path) -> None:
