@@ -14,6 +14,7 @@ from tflite_compress.passes import all_passes
 from tflite_compress.passes.training import Training
 from tflite_compress.pipeline.recipes import Recipe, all_recipes
 from tflite_compress.pipeline.setting_types import type_name
+from tflite_compress.profiles.citations import Sources
 from tflite_compress.profiles.devices import (
     Core,
     Device,
@@ -21,7 +22,6 @@ from tflite_compress.profiles.devices import (
     Npu,
     Precisions,
     Runtime,
-    Sources,
     all_devices,
 )
 from tflite_compress.support.docstrings import attribute_meanings, attribute_summary

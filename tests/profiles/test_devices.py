@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tflite_compress.pipeline.plan import make_plan
+from tflite_compress.profiles.device_table import facts
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.profiles.toml_files import bundled_folder, bundled_names
 from tflite_compress.support.errors import ConfigError, spelled
@@ -26,7 +27,10 @@ def test_every_profile_loads_and_gives_a_plan(name: str) -> None:
     assert device.name == name
     assert set(device.precisions.fast) <= set(device.precisions.supported)
     assert device.kind != "microcontroller" or device.memory.flash_bytes
-    assert all(len(getattr(device.sources, f)) > 15 for f in device.sources.__struct_fields__)
+    for fact in facts(device):  # all but the absence of a clock, or of flash on the board
+        absent = fact.value in ("not published", "on a card or disk")
+        assert absent or len(fact.source or "") > 10, fact
+    assert not any(isinstance(getattr(device.sources, f), str) for f in device.sources.__struct_fields__)
     assert make_plan(name, None, {}).candidates
 
 
@@ -65,6 +69,20 @@ def test_tables_a_profile_names_must_exist(tmp_path: Path, device: str, key: str
 )  # fmt: skip
 def test_aliases_and_spellings(typed: str, name: str) -> None:
     assert load_device(typed).name == name
+
+
+def test_one_source_for_a_table_and_mistakes_in_sources(tmp_path: Path) -> None:
+    text = (bundled_folder("devices") / "rp2040.toml").read_text()
+    head = text.partition("[sources]")[0]
+    plain = "".join(f'{table} = "a data sheet"\n' for table in ("core", "memory", "precisions", "runtime"))
+    (tmp_path / "board.toml").write_text(f'{head}[sources]\n{plain}limits = "a data sheet"\n')
+    assert {fact.source for fact in facts(load_device("board.toml"))} == {"a data sheet"}
+    (tmp_path / "board.toml").write_text(f'{head}[sources]\n{plain}limits = ["one"]\n')
+    with pytest.raises(ConfigError, match="1 sources for 5 limits"):
+        load_device("board.toml")
+    (tmp_path / "board.toml").write_text(text.replace("[sources.core]\nname", "[sources.core]\nnme"))
+    with pytest.raises(ConfigError, match=r"sources\.core\.nme: there is no such fact\. Did you mean 'name'"):
+        load_device("board.toml")
 
 
 def test_an_alias_names_one_device() -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from tflite_compress.profiles.citations import Cited, Sources, require_sources
 from tflite_compress.profiles.toml_files import Name, bundled_folder, bundled_names, find, read
 from tflite_compress.support.errors import ConfigError, closest
 from tflite_compress.tflite.kernel_sets import Kernels
@@ -106,24 +107,6 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     four_bit: tuple[str, ...] = ()
 
 
-class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sources of the facts in each table.
-
-    Attributes:
-        core: Source of ``core``, for example the data sheet of the processor.
-        memory: Source of ``memory``.
-        precisions: Source of ``precisions``.
-        runtime: Source of ``runtime``.
-        limits: Source of ``limits``.
-    """
-
-    core: str
-    memory: str
-    precisions: str
-    runtime: str
-    limits: str
-
-
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One device.
 
@@ -159,6 +142,23 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def computes_on_gpu(self) -> bool:
         """True if LiteRT's GPU accelerator computes, in float16."""
         return self.runtime.accelerator == "gpu"
+
+    def source(self, table: str, key: str) -> str | None:
+        """Return the source of a fact; None if the profile names none.
+
+        Args:
+            table: Name of the table, for example ``core``.
+            key: Name of the fact, for example ``clock_mhz``.
+        """
+        cited: Cited = getattr(self.sources, table)
+        return cited if isinstance(cited, str) else cited.get(key)
+
+    @property
+    def cited_limits(self) -> tuple[tuple[str, str], ...]:
+        """The limits, each with its source."""
+        cited = self.sources.limits
+        sources = (cited,) * len(self.limits) if isinstance(cited, str) else cited
+        return tuple(zip(self.limits, sources, strict=True))
 
 
 class OperatorSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -242,6 +242,7 @@ def load_device(name: str) -> Device:
                 f"{path}: {key}: there is no table '{value}'.{closest(value, list(known))}",
                 f"Use one of {', '.join(known)}, or leave the key out.",
             )
+    require_sources(device, path)
     return device
 
 
