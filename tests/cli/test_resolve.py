@@ -12,7 +12,7 @@ import pytest
 from tflite_compress.cli import shared_options
 from tflite_compress.cli.command_registry import Command, all_commands
 from tflite_compress.cli.fire_adapter import resolve
-from tflite_compress.cli.help_text import command_help
+from tflite_compress.cli.help_text import command_help, overview
 from tflite_compress.cli.option_types import COUNT, kind_of
 from tflite_compress.support.errors import UsageError
 
@@ -214,6 +214,15 @@ def test_help_explains_every_option(command: Command) -> None:
 def test_every_command_but_those_without_a_result_prints_json() -> None:
     without = {name for name, command in all_commands().items() if "json" not in command.options}
     assert without == {"setup-emulator", "setup-gpu", "completion"}
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_help_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    texts = [overview(all_commands()), *map(command_help, all_commands().values())]
+    lines = [line for text in texts for line in text.splitlines()]
+    assert max(len(line) for line in lines if "  tflite-compress" not in line) <= min(columns, 100)
+    assert "A .tflite file. Required." in command_help(all_commands()["inspect"])
 
 
 @pytest.mark.parametrize("command", all_commands().values(), ids=lambda c: c.name)

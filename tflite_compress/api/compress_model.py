@@ -261,7 +261,8 @@ def compress_many(
         )
         limited = max_flash_bytes is not None or max_ram_bytes is not None
         forest = is_forest(model)
-        plans = [make_plan(name, recipe, dict(overrides or {}), limited, forest) for name in devices]
         spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
+        changes = dict(overrides or {})
+        plans = [make_plan(name, recipe, changes, limited, forest, spec.given) for name in devices]
         record = OFF if ledger is None else os.fspath(ledger)
         return run_plans(model, plans, spec, options, out, reports, ledger=record)

@@ -12,7 +12,9 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
     """Print a script that completes commands, options, devices and recipes in a shell.
 
     bash: add 'eval "$(tflite-compress completion bash)"' to ~/.bashrc.
+
     zsh: add 'eval "$(tflite-compress completion zsh)"' to ~/.zshrc, below compinit.
+
     fish: run 'tflite-compress completion fish > ~/.config/fish/completions/tflite-compress.fish'.
     """
     from tflite_compress.cli.completion import SCRIPTS, Names

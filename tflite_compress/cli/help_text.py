@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 import textwrap
 
 from tflite_compress.cli.command_registry import REQUIRED, Command, Option, options_of
 from tflite_compress.cli.option_types import FLAG
 
-WIDTH, COLUMN = 100, 28
+WIDEST, NARROWEST, COLUMN = 100, 60, 28
 _TOP = "tflite-compress: convert a Keras model into the smallest .tflite that keeps its accuracy on a device."
 _END = """\
 'tflite-compress COMMAND --help' (or -h) describes a command. --version (or -V) prints the version.
 --debug shows tracebacks.
+
 Exit codes: 0 success; 1 accuracy, size or comparison failed; 2 error; 130 interrupted."""
 
 
 def overview(commands: dict[str, Command]) -> str:
     """Return the help of the whole command line: every command with its summary."""
-    lines = [_TOP, "", "Usage: tflite-compress COMMAND ...", ""]
+    lines = [*_wrapped(_TOP), "", "Usage: tflite-compress COMMAND ...", ""]
     for section in dict.fromkeys(command.section for command in commands.values()):
         lines.append(f"{section}:")
         for command in commands.values():
             if command.section == section:
                 lines += _row(command.name, command.summary, 18)
         lines.append("")
-    return "\n".join([*lines, _END, ""])
+    return "\n".join([*lines, *_wrapped(_END), ""])
 
 
 def command_help(command: Command) -> str:
     """Return the help of one command: usage, description, arguments, options, example."""
-    lines = [f"Usage: tflite-compress {command.name} {_usage(command)}".rstrip(), "", command.summary]
+    usage = f"Usage: tflite-compress {command.name} {_usage(command)}".rstrip()
+    lines = [*_wrapped(usage), "", *_wrapped(command.summary)]
     if command.description:
-        lines += ["", command.description]
+        lines += ["", *_wrapped(command.description)]
     if command.arguments:
         lines += ["", "Arguments:"]
         for name, text in command.arguments.items():
-            lines += _row(name.upper(), text)
+            required = name in command.positional and _is_required(command, name)
+            lines += _row(name.upper(), text + (" Required." if required else ""))
     for group in command.all_groups:
         lines += ["", f"{(inspect.getdoc(group) or '').partition('.')[0]}:"]
         for option in options_of(group):
@@ -48,14 +52,18 @@ def _usage(command: Command) -> str:
     """Positional arguments and required options; ``[OPTIONS]`` for the rest."""
     words = []
     for name in command.positional:
-        parameter = command.parameters[name][0]
-        words.append(name.upper() if parameter.default is parameter.empty else f"[{name.upper()}]")
+        words.append(name.upper() if _is_required(command, name) else f"[{name.upper()}]")
     if command.variadic is not None:
         words.append(f"[{command.variadic[0].upper()} ...]")
     words += [_spelled(option) for option in command.options.values() if option.default is REQUIRED]
     if any(option.default is not REQUIRED for option in command.options.values()):
         words.append("[OPTIONS]")
     return " ".join(words)
+
+
+def _is_required(command: Command, name: str) -> bool:
+    parameter = command.parameters[name][0]
+    return parameter.default is parameter.empty
 
 
 def _spelled(option: Option, short: bool = False) -> str:
@@ -80,9 +88,23 @@ def _default(option: Option) -> str:
     return f" Default: {shown:g}." if isinstance(shown, float) else f" Default: {shown}."
 
 
+def _width() -> int:
+    """The width of the terminal, within limits; without a terminal the widest."""
+    return max(NARROWEST, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns))
+
+
+def _wrapped(text: str) -> list[str]:
+    """Paragraphs, separated by empty lines, in lines of the terminal's width."""
+    paragraphs = [
+        textwrap.wrap(" ".join(part.split()), _width(), break_on_hyphens=False, break_long_words=False)
+        for part in text.split("\n\n")
+    ]
+    return [line for lines in paragraphs for line in (*lines, "")][:-1]
+
+
 def _row(name: str, text: str, column: int = COLUMN) -> list[str]:
     """A name and its text beside it, wrapped; below it where the name is too long."""
-    wrapped = textwrap.wrap(text, WIDTH - column - 2, break_on_hyphens=False)
+    wrapped = textwrap.wrap(text, _width() - column - 2, break_on_hyphens=False)
     if len(name) > column - 2:
         return [f"  {name}", *(" " * (column + 2) + line for line in wrapped)]
     return [f"  {name:<{column}}{wrapped[0]}", *(" " * (column + 2) + line for line in wrapped[1:])]
