@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.runtimes.gpu_files import gathered, of_two_ranks
-from tests.timing.models import dense
+from tests.timing.models import dense, tensor
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.gpu_findings import check_gpu, describe_phones, describe_plan
 from tflite_compress.checking.judge import check
@@ -17,6 +17,7 @@ from tflite_compress.data.raw import random_data
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.gpu_table import look_up
 from tflite_compress.tflite.assemble import Assembly
+from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 from tflite_compress.tflite.tensor_specs import read_signature
 
 
@@ -81,3 +82,19 @@ def test_what_phones_do_differently_is_named_with_its_source() -> None:
     assert "BATCH_MATMUL (layer scores) gave wrong values" in found.text
     assert "LiteRT 2.1.6" in found.text and "gpu_mldrift__2.1.6.json" in found.text
     assert describe_phones(look_up(gathered())) == []
+
+
+def test_sparse_weights_are_warned_of() -> None:
+    """benchmarks/gpu.py: files with DENSIFY give wrong values on the accelerator, in float32 too."""
+    tree = unpack(dense(4))
+    code = schema().OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema().BuiltinOperator.DENSIFY
+    tree.operatorCodes.append(code)
+    graph = tree.subgraphs[0]
+    graph.tensors.append(tensor("sparse", (4, 4), graph.tensors[1].buffer))
+    graph.tensors[1].buffer = 0
+    op = schema().OperatorT()
+    op.opcodeIndex, op.inputs, op.outputs = 1, [len(graph.tensors) - 1], [1]
+    graph.operators.insert(0, op)
+    found = describe_plan(look_up(pack(tree)))
+    assert "DENSIFY" in found[-1].text and "verify" in str(found[-1].hint)

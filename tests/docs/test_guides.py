@@ -91,6 +91,11 @@ def test_phone(environment: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.marathon
+def test_phone_gpu(environment: dict[str, str], gpu_driver: Path) -> None:
+    follow("phone-gpu", environment, {}, 5)
+
+
+@pytest.mark.marathon
 def test_browser(environment: dict[str, str]) -> None:
     tool("chromium", "chromium")
     tool("npm", "npm")

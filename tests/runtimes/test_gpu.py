@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.runtimes.refused import single
+from tests.runtimes.stateful import accumulator, delay
 from tests.timing.models import dense
 from tflite_compress.runtimes import gpu_driver as module
 from tflite_compress.runtimes.by_name import Remote, find_runtime
@@ -20,6 +21,7 @@ from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import UsageError
 
 SAMPLES = 3
+COUNTS = np.arange(12, dtype=np.float32).reshape(3, 1, 4)
 GATHER = {"x": ((2, 4), "FLOAT32"), "indices": ((1, 1), "INT32")}
 
 
@@ -37,6 +39,8 @@ def runs(gpu_driver: Path) -> list[GpuRun | GpuError]:
         GpuFile(single("UNPACK", {"x": ((2, 4), "FLOAT32")}, ((4,), "FLOAT32"))),
         GpuFile(dense(8), (samples(8),)),
         GpuFile(probe_file(), (PROBE_INPUT,)),
+        GpuFile(accumulator(), (COUNTS,)),
+        GpuFile(delay(), (COUNTS,)),
     ]
     return run_on_gpu(files)
 
@@ -58,6 +62,18 @@ def test_float16_is_told_from_float32(runs: list[GpuRun | GpuError]) -> None:
     assert isinstance(run, GpuRun) and run.outputs is not None and is_float16(run.outputs[0])
     exact = run_one_on_gpu(probe_file(), (PROBE_INPUT,), "float32")
     assert exact.outputs is not None and np.array_equal(exact.outputs[0], 2 * PROBE_INPUT)
+
+
+def test_each_sample_starts_from_a_fresh_state(runs: list[GpuRun | GpuError]) -> None:
+    run = runs[6]
+    assert isinstance(run, GpuRun) and run.outputs is not None
+    assert np.array_equal(run.outputs[0], COUNTS)  # nothing is added up
+
+
+def test_variable_tensors_are_refused_with_what_to_do(runs: list[GpuRun | GpuError]) -> None:
+    found = runs[7]
+    assert isinstance(found, GpuError) and "Variable tensors not yet supported" in found.message
+    assert "unroll=True" in str(found.hint)
 
 
 def test_a_refused_operator_is_named_with_its_reason(runs: list[GpuRun | GpuError]) -> None:
@@ -119,4 +135,4 @@ def test_verify_states_the_tolerance_of_float16(
     code, out, _ = run("verify", "dense.tflite", "--runtime=litert-gpu", "--json")
     (half,) = json.loads(out)
     assert code == 0 and half["same"]
-    assert half["differences"][0]["rule"].startswith("0.50% of the range") and "float16" in half["version"]
+    assert half["differences"][0]["rule"].startswith("2.00% of the range") and "float16" in half["version"]

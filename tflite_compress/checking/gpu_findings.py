@@ -42,7 +42,7 @@ def describe_plan(plan: GpuPlan) -> list[Finding]:
     computed = [op for op in plan.operators if op.reason != AT_LOADING]
     if plan.is_whole:
         text = f"the GPU computes all {len(computed)} operators ({plan.source})"
-        return [Finding("operators", True, text)]
+        return [Finding("operators", True, text), *_describe_sparse(plan)]
     on_gpu = sum(op.on_gpu is True for op in computed)
     crossings = len(plan.crossings)
     text = (
@@ -52,7 +52,7 @@ def describe_plan(plan: GpuPlan) -> list[Finding]:
     )
     if plan.is_live and on_gpu != plan.on_gpu:
         text += f"; the accelerator itself counts {plan.on_gpu} on the GPU"
-    return [Finding("operators", None, text), *_describe_refusals(computed)]
+    return [Finding("operators", None, text), *_describe_refusals(computed), *_describe_sparse(plan)]
 
 
 def describe_phones(plan: GpuPlan) -> list[Finding]:
@@ -103,6 +103,15 @@ def _describe_refusals(operators: Sequence[GpuOperator]) -> list[Finding]:
         text = f"the CPU also runs {_names(apart)}{_layers(apart)}: {APART}"
         found.append(Finding("operators", None, text))
     return found
+
+
+def _describe_sparse(plan: GpuPlan) -> list[Finding]:
+    """Warn of sparse weights: the accelerator computes wrong values with them, in float32 too."""
+    if not any(op.name == "DENSIFY" for op in plan.operators):
+        return []
+    text = "the accelerator of ai-edge-litert 2.3.0 computed wrong values from sparse weights (DENSIFY)"
+    hint = "Compare the outputs with verify --runtime=litert-gpu, or convert with --recipe=float16."
+    return [Finding("operators", None, text, hint)]
 
 
 def _advise(op: GpuOperator) -> str:

@@ -34,6 +34,7 @@ class JobRecord(TypedDict):
     files: int
     float32: bool
     seconds: float
+    stateful: list[int]
 
 
 class Details(TypedDict):
@@ -60,65 +61,72 @@ def main(folder: Path) -> None:
     os._exit(0)  # some drivers crash when they are unloaded
 
 
+class Loaded:
+    """A compiled file with its buffers.
+
+    Args:
+        path: The file.
+        float32: Compute in float32.
+        environment: The accelerator's environment, shared by all files.
+    """
+
+    def __init__(self, path: Path, float32: bool, environment: Environment) -> None:
+        options = Options(
+            hardware_accelerators=HardwareAccelerator.GPU | HardwareAccelerator.CPU,
+            cpu_options=CpuOptions(num_threads=1),
+            gpu_options=GpuOptions(enforce_f32=float32),
+        )
+        start = time.perf_counter()
+        self._model = CompiledModel.from_file(str(path), options=options, environment=environment)
+        self.compile_ms = (time.perf_counter() - start) * 1000
+
+    def prepare(self) -> None:
+        """Create the buffers of inputs and outputs."""
+        model, key = self._model, self._model.get_signature_by_index(0)["key"]
+        self._key = key
+        self._inputs: dict[str, Details] = model.get_input_tensor_details(key)
+        self._outputs: dict[str, Details] = model.get_output_tensor_details(key)
+        self._given = {name: model.create_input_buffer_by_name(key, name) for name in self._inputs}
+        self._taken = {name: model.create_output_buffer_by_name(key, name) for name in self._outputs}
+
+    def write(self, sample: dict[str, np.ndarray]) -> None:
+        """Set the inputs; the arrays are named after the tensors' indexes in the file."""
+        for name, detail in self._inputs.items():
+            self._given[name].write(np.ascontiguousarray(sample[str(detail["index"])]).reshape(-1))
+
+    def run(self) -> tuple[dict[int, np.ndarray], float]:
+        """Run once; return the outputs by index, and the time with reading them in ms."""
+        start = time.perf_counter()
+        self._model.run_by_name(self._key, self._given, self._taken)
+        found = {d["index"]: _read(self._taken[name], d) for name, d in self._outputs.items()}
+        return found, (time.perf_counter() - start) * 1000
+
+
 def _do(folder: Path, number: int, job: JobRecord, environment: Environment) -> dict[str, object]:
     """Compile a file, and run it on the samples if there are some."""
-    options = Options(
-        hardware_accelerators=HardwareAccelerator.GPU | HardwareAccelerator.CPU,
-        cpu_options=CpuOptions(num_threads=1),
-        gpu_options=GpuOptions(enforce_f32=job["float32"]),
-    )
-    start = time.perf_counter()
-    path = str(folder / f"{number}.tflite")
-    model = CompiledModel.from_file(path, options=options, environment=environment)
-    reply: dict[str, object] = {"compile_ms": (time.perf_counter() - start) * 1000}
-    samples = folder / f"{number}.npz"
-    if samples.exists():
-        with np.load(samples) as archive:
-            reply |= _run(model, dict(archive), job["seconds"])
-    return reply
-
-
-def _run(model: CompiledModel, samples: dict[str, np.ndarray], seconds: float) -> dict[str, object]:
-    """Run all samples; the arrays are named after the tensors' indexes in the file."""
-    key = model.get_signature_by_index(0)["key"]
-    inputs: dict[str, Details] = model.get_input_tensor_details(key)
-    outputs: dict[str, Details] = model.get_output_tensor_details(key)
-    given = {name: model.create_input_buffer_by_name(key, name) for name in inputs}
-    taken = {name: model.create_output_buffer_by_name(key, name) for name in outputs}
-    found: dict[int, list[np.ndarray]] = {detail["index"]: [] for detail in outputs.values()}
+    path = folder / f"{number}.tflite"
+    model = Loaded(path, job["float32"], environment)
+    reply: dict[str, object] = {"compile_ms": model.compile_ms}
+    if not (folder / f"{number}.npz").exists():
+        return reply
+    with np.load(folder / f"{number}.npz") as archive:
+        samples = dict(archive)
+    model.prepare()
+    rows: list[dict[int, np.ndarray]] = []
     times: list[float] = []
-    count = len(next(iter(samples.values())))
-    for row in range(count):
-        for name, detail in inputs.items():
-            given[name].write(np.ascontiguousarray(samples[str(detail["index"])][row]).reshape(-1))
-        start = time.perf_counter()
-        model.run_by_name(key, given, taken)
-        for name, detail in outputs.items():
-            found[detail["index"]].append(_read(taken[name], detail))
-        times.append((time.perf_counter() - start) * 1000)
-    times += _time(model, key, given, taken, outputs, seconds)
-    arrays = {index: _encoded(np.stack(rows)) for index, rows in found.items()}
-    return {"outputs": arrays, "first_ms": times[0], "times_ms": times[1:]}
-
-
-def _time(
-    model: CompiledModel,
-    key: str,
-    given: dict[str, TensorBuffer],
-    taken: dict[str, TensorBuffer],
-    outputs: dict[str, Details],
-    seconds: float,
-) -> list[float]:
-    """Time single runs in ms on the inputs that are set, with reading the outputs."""
-    found: list[float] = []
-    deadline = time.perf_counter() + seconds
+    for row in range(len(next(iter(samples.values())))):
+        if row and number in job["stateful"]:  # only a new model has a fresh state
+            model = Loaded(path, job["float32"], environment)
+            model.prepare()
+        model.write({name: array[row] for name, array in samples.items()})
+        outputs, milliseconds = model.run()
+        rows.append(outputs)
+        times.append(milliseconds)
+    deadline = time.perf_counter() + job["seconds"]
     while time.perf_counter() < deadline:
-        start = time.perf_counter()
-        model.run_by_name(key, given, taken)
-        for name, detail in outputs.items():
-            _read(taken[name], detail)
-        found.append((time.perf_counter() - start) * 1000)
-    return found
+        times.append(model.run()[1])
+    arrays = {index: _encoded(np.stack([row[index] for row in rows])) for index in rows[0]}
+    return {**reply, "outputs": arrays, "first_ms": times[0], "times_ms": times[1:]}
 
 
 def _read(buffer: TensorBuffer, detail: Details) -> np.ndarray:

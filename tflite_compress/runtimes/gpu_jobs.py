@@ -20,6 +20,8 @@ from tflite_compress.runtimes.isolated import ChildError, EncodedArray, decode_a
 from tflite_compress.runtimes.refusals import clean, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import read_signature
 
 GpuPrecision = Literal["float16", "float32"]
@@ -98,12 +100,14 @@ class _Job(msgspec.Struct):
         files: Number of files; file N is ``N.tflite``, its samples are in ``N.npz``.
         float32: Compute in float32 instead of float16.
         seconds: Time to measure latency per file.
+        stateful: Numbers of the files that keep a state: each sample needs a fresh one.
     """
 
     first: int
     files: int
     float32: bool
     seconds: float
+    stateful: tuple[int, ...]
 
 
 class _Reply(msgspec.Struct):
@@ -162,8 +166,9 @@ def _run_all(
         folder = Path(name)
         for number, file in enumerate(files):
             _write_file(folder, number, file)
+        stateful = tuple(n for n, file in enumerate(files) if _keeps_state(file))
         while len(found) < len(files):
-            job = _Job(len(found), len(files), precision == "float32", seconds)
+            job = _Job(len(found), len(files), precision == "float32", seconds, stateful)
             (folder / "job.json").write_bytes(msgspec.json.encode(job))
             found += _run_child(folder, environment, files[len(found) :], len(found), limit_seconds)
     adapter = next((run.log.adapter for run in found if isinstance(run, GpuRun)), None)
@@ -200,6 +205,10 @@ def run_one_on_gpu(
     if isinstance(found, GpuError):
         raise found
     return found
+
+
+def _keeps_state(file: GpuFile) -> bool:
+    return file.inputs is not None and find_state(unpack(file.content)).may_exist
 
 
 def _write_file(folder: Path, number: int, file: GpuFile) -> None:

@@ -33,6 +33,8 @@ class PhoneStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         min_rank: Smallest number of dimensions; None for any.
         constant: Place of an input that is stored in the file; None for any.
         all_constant: True if all its inputs are stored in the file.
+        no_constant: True if none of its inputs is stored in the file.
+        scalar: True if one of its inputs is computed and has no dimensions.
         where: A further condition, in words; None if there is none.
     """
 
@@ -47,6 +49,8 @@ class PhoneStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_rank: int | None = None
     constant: int | None = None
     all_constant: bool = False
+    no_constant: bool = False
+    scalar: bool = False
     where: str | None = None
 
     def is_about(self, op: GpuOperator) -> bool:
@@ -58,6 +62,8 @@ class PhoneStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and (self.min_rank is None or op.rank >= self.min_rank)
             and (self.constant is None or self.constant in op.constants)
             and (not self.all_constant or op.is_constant)
+            and not (self.no_constant and op.constants)
+            and (not self.scalar or op.has_scalar)
         )
 
     def contradicts(self, op: GpuOperator) -> bool:

@@ -38,6 +38,7 @@ class GpuOperator:
         types: Types of its inputs and outputs, as in ``schema.fbs``.
         constants: Places of its inputs that are stored in the file.
         is_constant: True if all its inputs are stored in the file.
+        has_scalar: True if one of its inputs is computed and has no dimensions.
     """
 
     name: str
@@ -48,6 +49,7 @@ class GpuOperator:
     types: frozenset[str] = frozenset()
     constants: tuple[int, ...] = ()
     is_constant: bool = False
+    has_scalar: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ def make_plan(
     chosen = [place in largest for place in range(len(refusals))]
     operators = tuple(
         _describe(tree, op, layers, None if place in unknown else chosen[place], refusals[place] or APART)
+        if not converts_constant(tree, graph, op)
+        else _describe(tree, op, layers, False, AT_LOADING)
         for place, op in enumerate(graph.operators or [])
     )
     pieces = len(split_graph(tree, graph, chosen))
@@ -155,6 +159,7 @@ def _describe(
         frozenset(type_name(tensor.type) for tensor in tensors),
         constants,
         len(constants) == len(given),
+        any(not shape_of(graph.tensors[int(op.inputs[p])]) for p in given if p not in constants),
     )
 
 
