@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,11 +132,15 @@ def encode_npz(vectors: Vectors) -> bytes:
     return _normalize_zip(stream.getvalue())
 
 
-def encode_json(vectors: Vectors) -> str:
+def encode_json(vectors: Vectors, tolerances: Mapping[str, tuple[float, ...]]) -> str:
     """Return the vectors as JSON with flat lists, for Kotlin.
 
     LiteRT's ``CompiledModel`` keeps the state between runs: for models with a state the outputs are those of
     the vectors as one sequence.
+
+    Args:
+        vectors: The vectors.
+        tolerances: Largest accepted difference per output, by accelerator.
     """
     expected = vectors.expected if vectors.sequence is None else vectors.sequence
     rows = [
@@ -149,7 +154,7 @@ def encode_json(vectors: Vectors) -> str:
     record = {
         "origin": vectors.origin,
         "state": state,
-        "tolerance": list(vectors.tolerance),
+        "tolerance": {name: list(values) for name, values in tolerances.items()},
         "vectors": rows,
     }
     return json.dumps(record) + "\n"

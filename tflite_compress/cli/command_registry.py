@@ -42,7 +42,8 @@ class Option:
     """One option of a command.
 
     Attributes:
-        name: As a Python identifier; hyphens replace underscores on the command line.
+        name: As a Python identifier; hyphens replace underscores on the command line. An underscore at the
+            end keeps it from being a keyword of Python.
         kind: The type of its values.
         default: The value without the option, or ``REQUIRED``.
         help: What it does.
@@ -56,7 +57,7 @@ class Option:
     @property
     def flag(self) -> str:
         """The option as it is typed, for example ``--max-drop``."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.rstrip("_").replace("_", "-")
 
     @property
     def short(self) -> str | None:

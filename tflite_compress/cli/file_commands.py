@@ -43,6 +43,8 @@ class BenchmarkOptions:
         kernels: Kernels of litert: any of xnnpack, no-delegate, reference, separated by commas.
         seconds: Approximate time to measure each file with each setting.
         batches: Also measure throughput at these batch sizes, for example 1,8,32.
+        from_: Times that a device printed, for example the test of an Android bundle. Nothing is measured
+            here. Result folders in place of the models get them into their reports.
     """
 
     threads: Counts = (1,)
@@ -50,13 +52,17 @@ class BenchmarkOptions:
     kernels: Kernels = ("xnnpack", "no-delegate")
     seconds: Seconds = 2.0
     batches: Counts | None = None
+    from_: File | None = None
 
 
 @command(
-    SECTION, "a.tflite b.tflite", model="A .tflite file.", others="More .tflite files to compare with it."
+    SECTION,
+    "a.tflite b.tflite",
+    model="A .tflite file; with --from a result folder, or nothing.",
+    others="More .tflite files to compare with it.",
 )
 def benchmark(
-    model: str,
+    model: str | None = None,
     *others: str,
     options: BenchmarkOptions,
     samples: SampleOptions,
@@ -70,6 +76,10 @@ def benchmark(
     from tflite_compress.reporting import timing_table
     from tflite_compress.timing import benchmark as timing
 
+    if options.from_ is not None:
+        return _take_times(options.from_, [*([model] if model else []), *others], output)
+    if model is None:
+        raise UsageError("MODEL is missing", "For example: tflite-compress benchmark a.tflite b.tflite")
     found = with_progress(
         lambda progress: timing.benchmark(
             model,
@@ -91,6 +101,23 @@ def benchmark(
     else:
         timing_table.print_benchmark(found)
     return 0 if found.timings or found.on_device else 2
+
+
+def _take_times(path: str, folders: list[str], output: OutputOptions) -> int:
+    """Show times that a device printed, and write them into the reports of result folders."""
+    from tflite_compress.reporting import timing_table
+    from tflite_compress.reporting.device_times import add_device_times
+    from tflite_compress.timing.device_report import read_device_report
+
+    times = read_device_report(path)
+    added = {folder: add_device_times(folder, times) for folder in folders}
+    if output.json:
+        print_json(timing_table.benchmark_record(times))
+        return 0
+    timing_table.print_benchmark(times)
+    for folder, latency in added.items():
+        print(f"{folder}: the report has the latency on the device, {latency.figure}")
+    return 0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ So names are checked here, and the function that fire calls only returns the val
 from __future__ import annotations
 
 import inspect
+import keyword
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ def resolve(command: Command, words: Sequence[str]) -> Callable[[], int]:
 def _typed(word: str) -> str:
     """An option as users type it: hyphens in its name."""
     name, equals, value = word.partition("=")
-    return name.replace("_", "-") + equals + value
+    return name.rstrip("_").replace("_", "-") + equals + value
 
 
 def _separated(command: Command, words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -88,6 +89,8 @@ def _separated(command: Command, words: Sequence[str]) -> tuple[dict[str, str], 
 def _known_name(command: Command, typed: str) -> tuple[str, str | None]:
     """The option a word names, and the value that it implies: ``--json`` true, ``--no-json`` false."""
     name = typed[2:].replace("-", "_") if typed.startswith("--") else _SHORT.get(typed, "")
+    if keyword.iskeyword(name):
+        name += "_"
     if name in command.options:
         return name, "true" if command.options[name].kind is FLAG else None
     positive = name.removeprefix("no_")

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from tflite_compress.support.notes import note_record
 from tflite_compress.support.terminal import console, grid
 from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
+from tflite_compress.timing.device_report import SCHEMA
 from tflite_compress.timing.interleaved import Timing
 from tflite_compress.timing.stats import describe_ratio
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-SCHEMA = 1
 
 
 def print_benchmark(found: Benchmark) -> None:
@@ -99,6 +98,7 @@ def benchmark_record(found: Benchmark) -> dict[str, object]:
         "on_device": [
             {
                 "name": t.name,
+                "sha256": t.sha256,
                 "median_ms": asdict(t.median_ms),
                 "turns": [[c.as_json() for c in a.measurements] for a in t.results],
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,11 +24,13 @@ class DeviceTiming:
         name: The file.
         results: One per round; each has a median over many runs.
         median_ms: Median of the rounds' medians in ms, with the smallest and the largest.
+        sha256: SHA-256 of the file; None if the device did not tell.
     """
 
     name: str
     results: tuple[RunResult, ...]
     median_ms: Interval
+    sha256: str | None = None
 
 
 def time_on_device(
@@ -55,7 +58,7 @@ def time_on_device(
                 _, content, inputs = files[index]
                 results[index].append(runtime(content, tuple(x[:1] for x in inputs)))
                 advance(1)
-    return [_timing(name, found) for (name, _, _), found in zip(files, results, strict=True)]
+    return [_timing(name, content, found) for (name, content, _), found in zip(files, results, strict=True)]
 
 
 def compare_on_device(timing: DeviceTiming, baseline: DeviceTiming) -> Interval:
@@ -77,6 +80,7 @@ def read_latencies(name: str, results: Sequence[RunResult]) -> list[float]:
     return found
 
 
-def _timing(name: str, results: list[RunResult]) -> DeviceTiming:
+def _timing(name: str, content: bytes, results: list[RunResult]) -> DeviceTiming:
     found = read_latencies(name, results)
-    return DeviceTiming(name, tuple(results), Interval(float(np.median(found)), min(found), max(found)))
+    median = Interval(float(np.median(found)), min(found), max(found))
+    return DeviceTiming(name, tuple(results), median, hashlib.sha256(content).hexdigest())

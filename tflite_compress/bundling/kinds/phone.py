@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
+from tflite_compress.bundling.float16 import float16_tolerance
 from tflite_compress.bundling.metadata import add_metadata
 from tflite_compress.bundling.text import render
-from tflite_compress.bundling.vectors import Preprocessing, encode_json, make_vectors
+from tflite_compress.bundling.vectors import (
+    Preprocessing,
+    Vectors,
+    allowed_differences,
+    encode_json,
+    make_vectors,
+)
+from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.source_text import class_name, identifier
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature, read_signature
+from tflite_compress.timing.device_report import SCHEMA
 
 # Per type: Kotlin's array, LiteRT's suffix of read and write methods, and Kotlin's conversion.
 _KOTLIN = {
@@ -40,28 +51,36 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     Raises:
         ModelError: LiteRT refuses the model, or its Kotlin API lacks the type of an input or output.
     """
-    accelerator = (job.device.runtime.accelerator or "cpu").upper()
     vectors = make_vectors(job.content, job.data, host_runtime(seconds=0))
     signature = read_signature(job.content)
     name = identifier(job.name)
     file = add_metadata(job.content, name, signature, job.preprocessing, job.labels)
+    choices = _choices(job.device)
+    tolerances = _tolerances(job.content, vectors, {choice[0] for choice in choices})
     values = {
         "name": name,
         "Class": class_name(name),
         "device": job.device.title,
-        "accelerator": accelerator,
+        "choices": ",\n".join(f"            listOf({_qualified(choice)})" for choice in choices),
+        "order": ", ".join(" and ".join(choice) for choice in choices),
+        "schema": SCHEMA,
         "vectors": len(vectors),
         "origin": vectors.origin,
-        "tolerance": ", ".join(f"{t:g}" for t in vectors.tolerance),
+        "tolerances": "\n".join(
+            f"| {kind} | {', '.join(f'{v:.3g}' for v in values)} | {rule} |"
+            for kind, (values, rule) in tolerances.items()
+        ),
         "preprocessing": _describe(job.preprocessing),
         "states": _describe_state(job.content) if vectors.sequence is not None else "",
         **_kotlin_parts(signature, job.preprocessing),
     }
     package = f"java/tflitecompress/{name}"
+    record = encode_json(vectors, {kind: allowed for kind, (allowed, _) in tolerances.items()})
     files = {
         f"app/src/main/assets/{name}.tflite": file,
         f"app/src/main/{package}/{values['Class']}.kt": render("android_class.kt", **values),
-        f"app/src/androidTest/assets/{name}_vectors.json": encode_json(vectors).encode(),
+        f"app/src/main/{package}/{values['Class']}Vectors.kt": render("android_vectors.kt", **values),
+        f"app/src/debug/assets/{name}_vectors.json": record.encode(),
         f"app/src/androidTest/{package}/{values['Class']}Test.kt": render("android_test.kt", **values),
         "build.gradle.kts": render("android_gradle.kts", **values),
         "README.md": render("android_readme.md", **values),
@@ -69,6 +88,32 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     if job.labels:
         files["app/src/main/assets/labels.txt"] = ("\n".join(job.labels) + "\n").encode()
     return files
+
+
+def _choices(device: Device) -> tuple[tuple[str, ...], ...]:
+    """Return what the class compiles the model for, in its order: the accelerator, with the CPU, the CPU."""
+    accelerator = device.runtime.accelerator
+    if accelerator is None:
+        return (("CPU",),)
+    return ((accelerator.upper(),), (accelerator.upper(), "CPU"), ("CPU",))
+
+
+def _qualified(choice: tuple[str, ...]) -> str:
+    return ", ".join(f"Accelerator.{name}" for name in choice)
+
+
+def _tolerances(
+    content: bytes, vectors: Vectors, accelerators: Collection[str]
+) -> dict[str, tuple[tuple[float, ...], str]]:
+    """Return the largest accepted differences per output by accelerator, and what they are derived from."""
+    found = {"CPU": (vectors.tolerance, "what rounding of the same kernels explains")}
+    if "GPU" in accelerators:
+        half = float16_tolerance(content, vectors)
+        found["GPU"] = (half.values, half.rule)
+    if "NPU" in accelerators:
+        other = allowed_differences(content, vectors.expected, "other kernels")
+        found["NPU"] = (other, "what rounding of other kernels explains; not measured")
+    return found
 
 
 def _describe_state(content: bytes) -> str:

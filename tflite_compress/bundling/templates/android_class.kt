@@ -1,6 +1,7 @@
 package tflitecompress.@@name
 
 import android.content.Context
+import android.content.pm.ApplicationInfo
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import java.io.Closeable
@@ -8,9 +9,13 @@ import java.io.Closeable
 /**
  * The model @@name. It normalizes and quantizes its inputs. Not thread-safe. Close it after use.
  *
- * It runs on the @@accelerator, or on the CPU if the phone has no such accelerator or it refuses the model.
+ * @property accelerators what the model was compiled for. With more than one, LiteRT decides operator by operator:
+ * Logcat says which.
  */
-class @@Class private constructor(private val model: CompiledModel) : Closeable {
+class @@Class private constructor(
+    private val model: CompiledModel,
+    val accelerators: List<Accelerator>
+) : Closeable {
     private val inputs = model.createInputBuffers()
     private val outputs = model.createOutputBuffers()
 
@@ -43,16 +48,38 @@ class @@Class private constructor(private val model: CompiledModel) : Closeable 
     }
 
     companion object {
-        private const val FILE = "@@name.tflite"
+        const val FILE = "@@name.tflite"
 
-        /** Loads the model from the app's assets. */
-        fun load(context: Context, accelerator: Accelerator = Accelerator.@@accelerator): @@Class {
-            val model = try {
-                CompiledModel.create(context.assets, FILE, CompiledModel.Options(accelerator))
-            } catch (refused: Exception) {
-                CompiledModel.create(context.assets, FILE, CompiledModel.Options(Accelerator.CPU))
+        /** What to compile the model for, in this order, until LiteRT takes it. */
+        val CHOICES: List<List<Accelerator>> = listOf(
+@@choices
+        )
+
+        /**
+         * Loads the model from the app's assets, for the first of [CHOICES] that LiteRT takes.
+         *
+         * A debug build runs the test vectors first.
+         *
+         * @throws IllegalStateException in a debug build, if outputs of the test vectors are wrong.
+         */
+        fun load(context: Context): @@Class {
+            var refusal: Exception? = null
+            for (choice in CHOICES) {
+                val found = try {
+                    compile(context, choice)
+                } catch (refused: Exception) {
+                    refusal = refused
+                    continue
+                }
+                return if (isDebuggable(context)) checked(context, found) else found
             }
-            return @@Class(model)
+            throw IllegalStateException("LiteRT refuses $FILE on every accelerator", refusal)
+        }
+
+        /** Compiles the model for these accelerators, without a fall-back and without a check. */
+        fun compile(context: Context, accelerators: List<Accelerator>): @@Class {
+            val options = CompiledModel.Options(*accelerators.toTypedArray())
+            return @@Class(CompiledModel.create(context.assets, FILE, options), accelerators)
         }
 
         /** Returns the names of the classes in the order of the output, or an empty list without a label file. */
@@ -62,5 +89,15 @@ class @@Class private constructor(private val model: CompiledModel) : Closeable 
             } catch (missing: java.io.IOException) {
                 emptyList()
             }
+
+        /** Runs the test vectors on a model and returns a new one: the vectors may change its state. */
+        private fun checked(context: Context, model: @@Class): @@Class {
+            val result = model.use { @@{Class}Vectors.check(context, it) }
+            check(result.isRight) { result.toString() }
+            return compile(context, model.accelerators)
+        }
+
+        private fun isDebuggable(context: Context): Boolean =
+            context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0
     }
 }
