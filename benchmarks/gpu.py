@@ -1,17 +1,20 @@
 """What LiteRT's GPU accelerator takes of real networks, against its documentation and against phones.
 
-    python benchmarks/gpu.py CACHE
+    python benchmarks/gpu.py CACHE [networks|statements|times ...]
 
 ``CACHE`` is the folder of ``benchmarks/tested_models.py``; the float16 files that it made of Keras models are
-used too. Needs ``tflite-compress setup-gpu``. Writes two sections of docs/results.md.
+used too. Needs ``tflite-compress setup-gpu``. Writes three sections of docs/results.md.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +38,7 @@ LISTED = frozenset(
     SOFTMAX STRIDED_SLICE SUB TANH TRANSPOSE_CONV HARD_SWISH""".split()
 )
 SAMPLES = 2
+RUNS = 5
 LIMIT_S = 300.0  # lavapipe compiles the programs of a network in seconds to minutes, once
 
 
@@ -179,8 +183,36 @@ def table_of_statements() -> list[str]:
     return lines
 
 
-def main(cache: Path) -> None:
-    """Write the sections."""
+def measure_times(cache: Path) -> list[str]:
+    """Return how long setting up and checking take, in processes of their own."""
+    (model,) = (m for m in read_catalogue().models if m.name == "MobileNetV2, Keras 3")
+    file = next((folder_of(model, cache) / "float16").glob("*.tflite"))
+    command = [sys.executable, "-m", "tflite_compress"]
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = {**os.environ, "TFLITE_COMPRESS_GPU": f"{folder}/gpu"}
+        setting_up = _seconds([*command, "setup-gpu"], fresh)
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    checks = [
+        _seconds([*command, "check", str(file), "--device=android-gpu"], os.environ) for _ in range(RUNS)
+    ]
+    table = {**os.environ, "TFLITE_COMPRESS_GPU": str(cache / "none")}
+    reading = [_seconds([*command, "check", str(file), "--device=android-gpu"], table) for _ in range(RUNS)]
+    return [
+        f"`setup-gpu` took {setting_up:.1f} s and wrote {size / 2**20:,.0f} MB where the system has the "
+        "libraries that lavapipe needs. `check --device=android-gpu` of MobileNetV2 took "
+        f"{np.median(checks):.1f} s with the accelerator and {np.median(reading):.1f} s with the table "
+        f"(median of {RUNS} runs of the whole command)."
+    ]
+
+
+def _seconds(command: list[str], environment: Mapping[str, str]) -> float:
+    start = time.monotonic()
+    subprocess.run(command, env=dict(environment), check=True, capture_output=True)
+    return time.monotonic() - start
+
+
+def write_networks(cache: Path) -> None:
+    """Write the section on networks."""
     rows = []
     for name, opened in networks(cache):
         rows.append(ask(name, opened))
@@ -193,6 +225,10 @@ def main(cache: Path) -> None:
         f"is empty if running took more than {LIMIT_S:.0f} s."
     )
     write_section("What a phone's GPU takes of public networks", [intro, "", *table_of_networks(rows)])
+
+
+def write_statements(cache: Path) -> None:
+    """Write the section on statements."""
     intro = (
         "Written by `benchmarks/gpu.py`. What phones were measured to do, from "
         "github.com/john-rocky/edge-compat (`data/matrix`, Apache-2.0), and what the accelerator does on "
@@ -201,5 +237,14 @@ def main(cache: Path) -> None:
     write_section("Operators on phones' GPUs, and here", [intro, "", *table_of_statements()])
 
 
+def write_times(cache: Path) -> None:
+    """Write the section on times."""
+    intro = "Written by `benchmarks/gpu.py`, on 2 cores."
+    write_section("Time to set up and to ask the GPU accelerator", [intro, "", *measure_times(cache)])
+
+
+PARTS = {"networks": write_networks, "statements": write_statements, "times": write_times}
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for part in sys.argv[2:] or PARTS:
+        PARTS[part](Path(sys.argv[1]))

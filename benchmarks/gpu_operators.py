@@ -119,6 +119,7 @@ def elementwise(rank: int, kind: str) -> Iterator[Case]:
     yield Case("MATRIX_DIAG", (x,), (Value((*shape, shape[-1]), kind),), "MatrixDiagOptions")
     yield Case("DEQUANTIZE", (x,), (Value(shape, "FLOAT32"),), "DequantizeOptions")
     yield Case("QUANTIZE", (x,), (Value(shape, "INT8"),), "QuantizeOptions")
+    yield Case("QUANTIZE", (x,), (Value(shape, "UINT8", step=(0.5, 128)),), "QuantizeOptions")
 
 
 def reductions(rank: int, kind: str) -> Iterator[Case]:

@@ -13,6 +13,7 @@ from tests.runtimes.refused import single
 from tests.runtimes.stateful import accumulator, delay
 from tests.timing.models import dense
 from tflite_compress.runtimes import gpu_driver as module
+from tflite_compress.runtimes import gpu_jobs
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.gpu_jobs import GpuError, GpuFile, GpuRun, run_on_gpu, run_one_on_gpu
 from tflite_compress.runtimes.gpu_log import Refusal
@@ -21,6 +22,12 @@ from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import UsageError
 
 SAMPLES = 3
+CRASHING = """
+import os, sys
+print("== file 0", file=sys.stderr)
+print("ERROR: last words", file=sys.stderr, flush=True)
+os.kill(os.getpid(), 11)
+"""
 COUNTS = np.arange(12, dtype=np.float32).reshape(3, 1, 4)
 GATHER = {"x": ((2, 4), "FLOAT32"), "indices": ((1, 1), "INT32")}
 
@@ -94,6 +101,22 @@ def test_a_child_that_takes_too_long_is_an_error_with_its_log(gpu_driver: Path) 
     first, second = run_on_gpu([GpuFile(dense(4))] * 2, limit_seconds=0.2)
     for found in (first, second):
         assert isinstance(found, GpuError) and found.cause == "time" and "did not finish" in found.message
+
+
+def test_a_crash_ends_one_file_and_not_the_others(gpu_driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for native code that crashes on the first file of each process."""
+    (Path.cwd() / "child.py").write_text(CRASHING)
+    monkeypatch.setattr(gpu_jobs, "CHILD", Path.cwd() / "child.py")
+    first, second = run_on_gpu([GpuFile(dense(4)), GpuFile(dense(8))])
+    for found in (first, second):
+        assert isinstance(found, GpuError) and found.cause == "crash" and "SIGSEGV" in found.message
+        assert "ERROR: last words" in found.log
+
+
+def test_too_little_memory_is_an_error(gpu_driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_jobs, "MEMORY_BYTES", 700 << 20)
+    (found,) = run_on_gpu([GpuFile(dense(64), (samples(64),))])
+    assert isinstance(found, GpuError) and found.cause in ("memory", "crash") and found.log
 
 
 def test_without_a_driver_the_machine_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,13 @@ import numpy as np
 from tflite_compress.runtimes.gpu_driver import GpuDriver, driver_environment
 from tflite_compress.runtimes.gpu_log import GpuAdapter, GpuLog, read_log
 from tflite_compress.runtimes.gpu_probe import PROBE_INPUT, is_float16, probe_file
-from tflite_compress.runtimes.isolated import ChildError, EncodedArray, decode_array, run_child
+from tflite_compress.runtimes.isolated import (
+    MEMORY_LIMIT_BYTES,
+    ChildError,
+    EncodedArray,
+    decode_array,
+    run_child,
+)
 from tflite_compress.runtimes.refusals import clean, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.errors import ModelError
@@ -29,6 +35,7 @@ Cause = Literal["crash", "time", "memory", "refused", "driver"]
 CHILD = Path(__file__).with_name("gpu_child.py")
 MARK = "== file "  # as in gpu_child.py
 SECONDS = 300.0
+MEMORY_BYTES = MEMORY_LIMIT_BYTES
 WHAT = "the GPU accelerator"
 _NO_MEMORY = ("bad_alloc", "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "MemoryError", "Out of memory")
 _NO_ADAPTER = "No adapters found"
@@ -226,7 +233,7 @@ def _run_child(
     command = [sys.executable, str(CHILD), str(folder)]
     failure: ChildError | None = None
     try:
-        done = run_child(command, WHAT, seconds=limit, environment=environment)
+        done = run_child(command, WHAT, seconds=limit, environment=environment, memory_bytes=MEMORY_BYTES)
         output, errors = done.stdout, done.stderr
     except ChildError as error:
         failure, output, errors = error, error.output, error.log

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -79,10 +80,20 @@ def _by_key() -> dict[AnswerKey, dict[tuple[int, ...], str | None]]:
     return found
 
 
-def answer_key(tree: ModelTree, graph: Graph, op: Operator) -> tuple[AnswerKey, tuple[int, ...]]:
-    """Return the key of an operator, and the places of its constants."""
+def answer_key(
+    tree: ModelTree, graph: Graph, op: Operator, converted: Collection[int] = ()
+) -> tuple[AnswerKey, tuple[int, ...]]:
+    """Return the key of an operator, and the places of its constants.
+
+    Args:
+        tree: The decoded file.
+        graph: The operator's graph.
+        op: The operator.
+        converted: Tensors that are stored and converted when the file is loaded; they count as constants.
+    """
     inputs = [int(i) for i in op.inputs]
-    constants = tuple(place for place, i in enumerate(inputs) if i >= 0 and is_stored(tree, graph, i))
+    stored = [i >= 0 and (is_stored(tree, graph, i) or i in converted) for i in inputs]
+    constants = tuple(place for place, is_constant in enumerate(stored) if is_constant)
     computed = [i for place, i in enumerate(inputs) if i >= 0 and place not in constants]
     tensors = [graph.tensors[i] for i in (*computed, *map(int, op.outputs))]
     kind = type_name(tensors[0].type) if tensors else ""
@@ -102,13 +113,15 @@ def look_up(content: bytes, layers: LayerTable = NO_LAYERS) -> GpuPlan:
     """
     tree, table = unpack(content), operator_table()
     graph = tree.subgraphs[0]
+    weights = [op for op in graph.operators or [] if converts_constant(tree, graph, op)]
+    converted = {int(i) for op in weights for i in op.outputs}
     refusals: list[str | None] = []
     unknown = set()
     for place, op in enumerate(graph.operators or []):
         if converts_constant(tree, graph, op):
             refusals.append(AT_LOADING)
             continue
-        key, constants = answer_key(tree, graph, op)
+        key, constants = answer_key(tree, graph, op, converted)
         answers = _by_key().get(key)
         if answers is None:
             unknown.add(place)
