@@ -62,7 +62,7 @@ def judge(column: str, code: int, printed: str, messages: str) -> tuple[str, str
 
 def _verdict(printed: str) -> str | None:
     """Return what the text says of the result."""
-    found = re.search(r"^ *result +(\S.*)$", printed, re.MULTILINE)
+    found = re.search(r"^[✓✗?] (\S.*)$", printed, re.MULTILINE)
     lines = [line.strip() for line in printed.splitlines() if re.match(r"\d+\. ", line.strip())]
     return found[1].strip() if found else (lines[0] if lines else None)
 

@@ -135,7 +135,7 @@ def _shown(default: Any) -> str:
 
 
 def _bytes(number: int | None) -> str:
-    from tflite_compress.profiles.device_table import format_size as size
+    from tflite_compress.support.quantities import format_bytes as size
 
     return "-" if number is None else size(number)
 

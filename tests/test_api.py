@@ -29,7 +29,7 @@ def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp
     assert result.passed and result.tflite == tmp_path / "out" / "digits.tflite"
     report = decode_report((tmp_path / "out" / "report.json").read_bytes())
     assert report == result.report
-    assert report.verdict == "passed" and report.recipe.name == "int8"
+    assert report.verdict.kind == "ready" and report.recipe.name == "int8"
     assert report.size.result.bytes == result.tflite.stat().st_size
     assert report.size.ratio < 0.4
     assert report.accuracy.metric.name == "top1" and report.accuracy.samples == 450
@@ -106,7 +106,7 @@ def test_without_labels_accuracy_is_agreement_with_the_original(
 
 def test_without_data_float16_is_made_but_accuracy_unknown(digits: Path, tmp_path: Path) -> None:
     result = tflite_compress.compress(digits, "android-gpu", out=tmp_path / "o", **PLAIN)
-    assert result.report.verdict == "unverified" and result.passed
+    assert result.verdict.kind == "not-established" and result.passed
     assert any("accuracy is unknown" in note for note in texts(result.report))
     with pytest.raises(DataError, match="no data was given"):
         tflite_compress.compress(digits, "raspberry-pi-4", out=tmp_path / "p", **PLAIN)
@@ -166,7 +166,7 @@ def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: P
         outlier_model(keras), "raspberry-pi-4", recipe, data=x, out=tmp_path / "o", **PLAIN
     )
     assert not result.passed and result.tflite.name.endswith(".failed.tflite") and result.tflite.is_file()
-    assert result.report.verdict == "failed" and result.report.passes[-1].drop > 0.01
+    assert result.verdict.kind == "accuracy-not-kept" and result.report.passes[-1].drop > 0.01
 
 
 def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:

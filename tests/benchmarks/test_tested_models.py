@@ -57,10 +57,13 @@ def test_outcomes_are_judged_by_exit_code_and_message() -> None:
     assert judge("inspect", 0, "{}", "") == ("ok", None)
     assert judge("inspect", 2, "", "error: not a file\nhint: Check it.") == ("refused", "not a file")
     bug = "error: unexpected IndexError: 0\nhint: This is a bug. Run the command again with --debug."
-    assert judge("profile", 2, "", bug) == ("wrong", "unexpected IndexError: 0")
+    assert judge("profile", 3, "", bug) == ("wrong", "unexpected IndexError: 0")
     assert judge("profile", -11, "", "") == ("wrong", "exit code -11: no message")
     assert judge("profile", 2, "", "") == ("wrong", "exit code 2 without a message")
-    assert judge("int8", 1, "  result  failed: int8\n", "") == ("no", "failed: int8")
+    assert judge("int8", 1, "✗ too large: flash 69 KB of 20 KB\n", "") == (
+        "no",
+        "too large: flash 69 KB of 20 KB",
+    )
 
 
 def test_devices_and_runtimes_are_read_from_json() -> None:

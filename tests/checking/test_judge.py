@@ -248,7 +248,8 @@ def test_a_verdict_has_a_short_repr_and_html(int8: Evidence, gelu: bytes) -> Non
     for evidence in (int8, evidence_of(gelu)):
         for device in all_devices():
             verdict = check(evidence, device, Limits(1, 1, 1e-9))
-            assert "does not fit" in repr(verdict) and len(repr(verdict)) < 1000
+            assert verdict.outcome.words in repr(verdict) and len(repr(verdict)) < 1000
+            assert not verdict.outcome.is_accepted
             assert verdict._repr_html_().count("<tr>") == len(verdict.findings) + 1
 
 
@@ -342,7 +343,13 @@ def test_advice_for_any_operator() -> None:
 
 def test_check_from_the_command_line(run: Run, int8_file: Path, digits_data: Path) -> None:
     code, out, _ = run("check", int8_file, "--device=rp2040", "--max-flash=256KB", "--max-ram=64KB")
-    assert code == 0 and out.startswith("fits") and "estimated" in out
+    assert code == 0 and "✓ ready: flash about" in out and "estimated" in out
+    code, out, _ = run("check", int8_file, "--device=rp2040", "--max-flash=20KB")
+    assert code == 1 and "✗ too large: flash about 68.6 KB of 20 KB" in out
+    assert "so no model fits" in " ".join(out.split()) and "--max-flash=105KB" in out
+    code, out, _ = run("check", int8_file, "--device=rp2040", "--max-flash=105KB", "--json")
+    (verdict,) = (device["verdict"] for device in json.loads(out))
+    assert code == 0 and verdict["kind"] == "ready" and verdict["is_accepted"]  # the hint works
     code, out, _ = run("check", int8_file, "--device=rp2040,stm32h743", "--max-latency-ms=10", "--json")
     assert code == 1
     assert {v["device"]: v["fits"] for v in json.loads(out)} == {"rp2040": False, "stm32h743": True}

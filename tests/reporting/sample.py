@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.reporting.candidate_facts import PassStep
 from tflite_compress.reporting.figures import (
@@ -32,6 +33,12 @@ from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.notes import Note
 from tflite_compress.timing.paired import Latency
 
+READY = DeviceVerdict(
+    kind="ready", reason="top1 97 % → 96.8 % (-0.2 points)", next_step="Deploy it.", is_accepted=True
+)
+LOST = DeviceVerdict(
+    kind="accuracy-not-kept", reason="top1 97 % → 80 %", next_step="Accept it.", is_accepted=False
+)
 RAM = Measurement("RAM", 20_480, "bytes", "estimated", "arena")
 DEVICE_LATENCY = Measurement("latency", 2.0, "ms", "estimated", "MACs", 1.0, 4.0)
 MANIFEST = {
@@ -56,7 +63,7 @@ def size(before: int, after: int) -> Size:
 
 def accuracy(drop: float = 0.002, **changes: Any) -> Accuracy:
     found = Accuracy(
-        metric=MetricFacts(name="top1", higher_is_better=True),
+        metric=MetricFacts(name="top1", higher_is_better=True, is_share=True),
         is_labelled=True,
         is_verified=True,
         samples=1450,
@@ -79,7 +86,7 @@ def sample_report(device: str = "rp2040", **changes: Any) -> Report:
         Finding("RAM", True, "20 KB", measurement=RAM),
     )
     found = Report(
-        verdict="passed",
+        verdict=READY,
         model=ModelFacts(name="digits", format="keras"),
         device=DeviceFacts(name=device, title=f"Board {device}"),
         recipe=RecipeFacts(name="int8", summary="int8", is_for_forests=False),

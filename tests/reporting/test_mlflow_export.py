@@ -28,7 +28,7 @@ def test_runs_arrive_in_mlflow_once(run: Run, tmp_path: Path) -> None:
     assert {r.data.params["device"] for r in found} == {"rp2040", "esp32", "esp32-s3"}
     first = next(r for r in found if r.data.params["device"] == "rp2040")
     assert first.data.metrics["bytes_after"] == 33424 and first.data.metrics["accuracy_after"] == 0.968
-    assert first.info.status == "FINISHED" and first.data.tags["verdict"] == "passed"
+    assert first.info.status == "FINISHED" and first.data.tags["verdict"] == "ready"
 
 
 @pytest.mark.parametrize("uri", ["nonsense://x", "sqlite:////proc/nowhere/mlflow.db"])

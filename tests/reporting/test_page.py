@@ -12,8 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from tests.needs import tool
-from tflite_compress.reporting.figures import Fit, Memory
+from tests.reporting.sample import LOST
+from tflite_compress.reporting.figures import Memory
 from tflite_compress.reporting.model import decode_report, encode_report
+from tflite_compress.reporting.outcome import report_verdict
 from tflite_compress.reporting.page import comparison_page, result_page
 from tflite_compress.reporting.recorded import Recorded, read_results
 from tflite_compress.support.notes import Note
@@ -53,7 +55,7 @@ def _outside(url: str) -> bool:
 def test_a_results_page(browser: Any, compressed: Path, device: str, width: int, scheme: str) -> None:
     page, complaints = opened(browser, compressed / device / "report.html", width, scheme)
     assert complaints == []
-    assert page.inner_text(".verdict").startswith("✓") and "keeps its accuracy" in page.inner_text(".verdict")
+    assert page.inner_text(".verdict").startswith("✓ ready") and "Next:" in page.inner_text(".verdict")
     plots = page.query_selector_all("svg.plot")
     assert len(plots) == (8 if device != "android-gpu" else 2)  # histograms where there are integers
     assert all(plot.bounding_box()["height"] > 100 for plot in plots)
@@ -117,11 +119,11 @@ def test_the_page_of_a_failed_and_of_an_unverified_result(compressed: Path) -> N
     def page(**changes: Any) -> str:
         return result_page(Recorded(found.folder, replace(bare, **changes), "m.keras", {}))
 
-    failed = page(verdict="failed")
-    assert "does not keep its accuracy" in failed and 'class="verdict failed"' in failed
-    unknown = page(verdict="unverified", accuracy=replace(bare.accuracy, is_verified=False))
-    assert "no data was given" in unknown and "Accuracy (top1)" not in unknown
-    assert "does not fit" in page(fit=Fit(fits=False, findings=()))
+    failed = page(verdict=LOST)
+    assert "accuracy not kept" in failed and 'class="verdict accuracy-not-kept"' in failed
+    unmeasured = replace(bare.accuracy, is_verified=False)
+    unknown = page(verdict=report_verdict(unmeasured, None, (), False), accuracy=unmeasured)
+    assert "no data was given" in unknown and "<h2>Accuracy</h2>" not in unknown
 
 
 def test_a_page_that_cannot_be_written(run: Run, compressed: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.reporting.sample import RAM, accuracy, measured, sample_report, size
+from tflite_compress.checking.device_verdict import decide
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.reporting.figures import Fit, RecipeFacts
 from tflite_compress.reporting.recorded import Recorded
@@ -24,31 +25,31 @@ def result(fits: bool = True) -> Recorded:
         accuracy=accuracy(0.08),
         notes=(Note("plan", "mind [this]"), Note("x", "act on this", "warning")),
         fit=Fit(fits=fits, findings=findings),
+        verdict=decide(findings),
     )
     return Recorded(Path("out"), report, "digits.keras", {})
 
 
-@pytest.mark.parametrize("columns", [80, 100, 160])
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
 def test_no_figure_is_cut_at_any_width(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    print_results([result()])
+    print_results([result(), result()])
     out = capsys.readouterr().out
-    for text in ("arduino-nano-33-ble", "1,234,567", "1.9x smaller", "0.8900", "0.008", "mind [this]"):
+    for text in ("arduino-nano-33-ble", "1.18 MB", "1.9x smaller", "89 %", "8 µs", "mind [this]"):
         assert text in out
     assert "warning: act on this" in out
-    assert max(map(len, out.splitlines())) <= max(columns, 80)
+    assert max(map(len, out.splitlines())) <= columns
 
 
-@pytest.mark.parametrize("fits", [True, False])
-def test_fit_and_latency_are_printed(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fits: bool
+def test_verdict_and_device_figures_are_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    print_results([result(fits)])
+    print_results([result(False)])
     out = capsys.readouterr().out
-    assert ("fits: flash 20 KB (measured), RAM 20 KB (estimated)" in out) == fits
-    assert ("does NOT fit: too [much]" in out and "hint: Shrink it." in out) != fits
-    assert "Latency on the device, ms: 2 (1 to 4) (estimated: MACs)" in out
-    assert "peak memory of this run: 2.1 GB" in out
+    assert "✗ too large: RAM about 20 KB" in out and "next: Shrink it." in out
+    assert "ready" not in out and "passed" not in out
+    assert "Latency on the device: estimated 1 ms to 4 ms: MACs" in out
+    assert "finished in 7.5 s, peak memory 1.96 GB" in out

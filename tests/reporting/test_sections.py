@@ -9,12 +9,12 @@ import pytest
 from tests.reporting.sample import MANIFEST, accuracy, sample_report
 from tflite_compress.reporting import sections
 from tflite_compress.reporting.figures import Memory
+from tflite_compress.reporting.outcome import gpu_findings, report_verdict
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections import all_sections
+from tflite_compress.reporting.sections import all_sections, verdict_section
 from tflite_compress.reporting.sections.gpu_section import to_terminal
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register, render_sections
 from tflite_compress.reporting.sections.summary_section import summary_rows
-from tflite_compress.reporting.sections.verdict_section import verdict_detail
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.scoring.gpu_score import GpuCheck, GpuOutput, GpuScore
 
@@ -37,16 +37,22 @@ def test_no_section_is_missing_in_a_medium_without_a_reason() -> None:
 @pytest.mark.parametrize("medium", ["html", "markdown", "terminal"])
 def test_memory_is_in_every_medium(medium: str) -> None:
     text = "\n".join(render_sections(all_sections(), medium, FOUND))
-    assert "RAM" in text and "20,480" in text and "estimated" in text
+    assert "RAM" in text and "20 KB" in text and "estimated" in text
 
 
 def test_the_output_that_decides_is_named() -> None:
     several = accuracy(drop=0.3, deciding_output="onset")
     report = sample_report(accuracy=several)
     row = next(row for row in summary_rows(report) if "Accuracy" in row.name)
-    assert row.name == "Accuracy (top1, output 'onset')" and row.change == "-30.00 points"
-    assert "top1, output 'onset'" in verdict_detail(report) and "worst of" in verdict_detail(report)
-    assert "worst of" not in verdict_detail(sample_report())
+    assert row.source.startswith("top1, output 'onset', measured on 1,450 samples; 95 % interval")
+    assert row.change == "-30 points"
+
+
+def test_the_verdict_has_its_reason_and_the_next_step_in_every_medium() -> None:
+    assert verdict_section.to_terminal(FOUND) == "✓ ready: top1 97 % → 96.8 % (-0.2 points)\nnext: Deploy it."
+    for medium in ("html", "markdown", "terminal"):
+        text = "\n".join(render_sections(all_sections(), medium, FOUND))
+        assert "ready" in text and "(-0.2 points)" in text and "Deploy it." in text
 
 
 def test_names_and_places_are_unique() -> None:
@@ -86,14 +92,12 @@ def test_accuracy_on_the_gpu_is_in_every_medium() -> None:
         text = "\n".join(render_sections(all_sections(), medium, found)).lower()
         assert "top1 0.9000 on 20" in text and "llvmpipe" in text, medium
     assert "gpu" not in (to_terminal(FOUND) or "")
-    assert report.judged_drop == 0.01
 
 
 def test_what_was_not_measured_on_the_gpu_is_said() -> None:
     report = sample_report(gpu=GpuCheck(not_measured="the driver is not set up. Run 'x' once."))
     found = Recorded(Path("out"), report, "digits.keras", MANIFEST)
     assert to_terminal(found) == "GPU, float16: not measured: the driver is not set up. Run 'x' once."
-    assert report.judged_drop == report.accuracy.drop
 
 
 def test_nan_on_the_gpu_decides_the_verdict() -> None:
@@ -103,7 +107,11 @@ def test_nan_on_the_gpu_decides_the_verdict() -> None:
     told = (
         "output 'digit' is NaN, infinite or beyond 65,504 in 3 of 20 samples; layers beyond the range: conv_1"
     )
-    assert report.judged_drop == float("inf") and told in verdict_detail(report)
+    (finding,) = gpu_findings(report.accuracy, report.gpu)
+    assert finding.fits is False and told in finding.text
+    assert report_verdict(report.accuracy, report.gpu, (), False).kind == "accuracy-not-kept"
     assert "failed: on the gpu" in (to_terminal(Recorded(Path("out"), report, "d", MANIFEST)) or "").lower()
     small = sample_report(gpu=GpuCheck(score=gpu_score(drop=0.5)))
-    assert "In float16 on the GPU, the drop is 50 points." in verdict_detail(small)
+    (finding,) = gpu_findings(small.accuracy, small.gpu)
+    assert "in float16 on the GPU, the accuracy drop is 50 points; accepted: 1 point" in finding.text
+    assert "--max-drop=0.5," in (finding.hint or "")

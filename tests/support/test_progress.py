@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -23,7 +24,8 @@ progress.say("finished [really]")
 
 def test_without_a_terminal_each_step_is_a_line() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
-    assert done.stderr.splitlines() == ["training ...", "something unknown ...", "finished [really]"]
+    lines = re.sub(r"[\d.]+ s", "N s", done.stderr).splitlines()
+    assert lines == ["something unknown: N s", "training: 4 in N s", "finished [really]"]
     assert done.stdout == ""
 
 
@@ -73,3 +75,13 @@ def test_steps_of_unknown_length_say_what_is_done() -> None:
     now[0] = 10
     advance(1200)
     assert said == ["  reading: 1,200"]
+
+
+def test_a_finished_step_states_its_time_and_rate() -> None:
+    said: list[str] = []
+    now = [0.0]
+    advance = Lines("training", 400, said.append, lambda: now[0])
+    now[0] = 8
+    advance(400)
+    advance.finish()
+    assert said == ["training: 400 in 8.0 s, 50 per s"]

@@ -14,6 +14,7 @@ from tflite_compress.profiles.devices import Device, kernels_of
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.runtimes.tflm_runtime import reserve_arena
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.quantities import format_bytes, format_value, limit_in_kilobytes
 
 MICRO_CORE_BYTES = 16 * 1024  # TFLite Micro's documentation
 MICRO_KERNEL_BYTES = 4 * 1024  # rule of thumb
@@ -31,7 +32,7 @@ def check_npu(evidence: Evidence, device: Device) -> list[Finding]:
         return [Finding("NPU", None, compiled.message, compiled.hint)]
     share, sram = compiled.measurement("operators on the NPU"), compiled.measurement("sram")
     part = f"{share.value:.0%} of operators" if share else "the model"
-    memory = f", {sram.value:,.0f} bytes of SRAM" if sram else ""
+    memory = f", {format_bytes(sram.value)} of SRAM" if sram else ""
     text = f"{compiled.runtime}: {part} on the NPU{memory}"
     left = "; ".join(note.text for note in compiled.notes[:MAX_NAMED]) or None
     return [
@@ -71,15 +72,36 @@ def check_flash(contents: Contents, device: Device, limits: Limits) -> list[Find
         code = MICRO_CORE_BYTES + MICRO_KERNEL_BYTES * kinds
         low, high = contents.bytes + code / 2, contents.bytes + 2 * code
         source = (
-            f"model {contents.bytes:,} bytes; TFLite Micro about {code:,}: 16 KB core (its documentation), "
-            f"4 KB for each of {kinds} operators (rule of thumb)"
+            f"model {format_bytes(contents.bytes)}; TFLite Micro about {format_bytes(code)}: 16 KB "
+            f"core (its documentation), 4 KB for each of {kinds} operators (rule of thumb)"
         )
         flash = Measurement("flash", contents.bytes + code, "bytes", "estimated", source, low, high)
     else:
         source = "the file; the LiteRT library is about 15 MB more"
         flash = Measurement("flash", contents.bytes, "bytes", "measured", source)
     limit, is_limited = limits.flash_bytes or device.memory.flash_bytes, limits.flash_bytes is not None
-    return [_compare("flash", flash, limit, is_limited, "Try --recipe=tiny-mcu or channel pruning.")]
+    found = _compare("flash", flash, limit, is_limited, _make_smaller(device))
+    if device.runtime.name != "tflm" or found.fits is not False or limit is None:
+        return [found]
+    return [_with_floor(found, flash.value - contents.bytes, limit, kinds)]
+
+
+def _make_smaller(device: Device) -> str:
+    """Return a hint with a recipe that the device runs."""
+    recipe = "tiny-mcu" if device.runtime.decodes_weights else "channel-prune-int8"
+    return f"Compress the Keras model with --recipe={recipe}."
+
+
+def _with_floor(found: Finding, runtime_bytes: float, limit: float, kinds: int) -> Finding:
+    """Say where the runtime alone exceeds the limit, so that no smaller model helps."""
+    if runtime_bytes < limit:
+        return found
+    models = "no model" if limit <= MICRO_CORE_BYTES + MICRO_KERNEL_BYTES else "no such model"
+    floor = f"the runtime with {kinds} operators takes about {format_bytes(runtime_bytes)}, so {models} fits"
+    hint = "Choose a device with more flash ('tflite-compress devices')."
+    if found.is_limited and found.measurement is not None and found.measurement.high is not None:
+        hint = f"This file is accepted with --max-flash={limit_in_kilobytes(found.measurement.high)}."
+    return replace(found, floor=floor, hint=hint)
 
 
 def check_ram(evidence: Evidence, device: Device, limits: Limits) -> list[Finding]:
@@ -148,8 +170,7 @@ def _compare(
         return Finding(subject, None if is_limited else True, str(found), measurement=found)
     low = found.value if found.low is None else found.low
     high = found.value if found.high is None else found.high
-    number = f"{limit:,.0f}" if found.unit == "bytes" else f"{limit:g}"
-    text = f"{found}; limit {number} {found.unit}"
+    text = f"{found}; limit {format_value(limit, found.unit)}"
     if high <= limit:
         return Finding(subject, True, text, None, found, limit, is_limited)
     if low > limit:

@@ -13,6 +13,7 @@ from tflite_compress.data.samples import Samples
 from tflite_compress.data.sources import Preprocess
 from tflite_compress.profiles.devices import Device
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.quantities import format_value
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
 VECTORS = 8
@@ -108,6 +109,5 @@ def _describe(finding: Finding) -> str:
     text = f"{finding.subject} {found.figure}"
     if finding.limit is None:
         return text
-    number = f"{finding.limit:,.0f}" if found.unit == "bytes" else f"{finding.limit:g}"
     ending = ", within the range of the estimate" if finding.fits is None else ""
-    return f"{text}, limit {number} {found.unit}{ending}"
+    return f"{text}, limit {format_value(finding.limit, found.unit)}{ending}"

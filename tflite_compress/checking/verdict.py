@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.gpu_plan import GpuPlan
 from tflite_compress.runtimes.run_result import Measurement
+
+if TYPE_CHECKING:
+    from tflite_compress.checking.device_verdict import DeviceVerdict
 
 Subject = Literal[
     "runs", "operators", "types", "shapes", "quantization", "flash", "RAM", "latency", "NPU", "accuracy"
@@ -45,6 +48,7 @@ class Finding:
         measurement: The figure that was compared; None if the check is not about a figure.
         limit: The limit it was compared with, in the measurement's unit; None if there is none.
         is_limited: The user set a limit, so that an unknown figure blocks the file.
+        floor: Why no smaller model would help a figure that is too large; None if one would.
     """
 
     subject: Subject
@@ -54,6 +58,7 @@ class Finding:
     measurement: Measurement | None = None
     limit: float | None = None
     is_limited: bool = False
+    floor: str | None = None
 
     @property
     def is_blocking(self) -> bool:
@@ -76,6 +81,13 @@ class Verdict:
     gpu: GpuPlan | None = None
 
     @property
+    def outcome(self) -> DeviceVerdict:
+        """The findings in one word, with the reason and the next step."""
+        from tflite_compress.checking.device_verdict import decide
+
+        return decide(self.findings)
+
+    @property
     def fits(self) -> bool:
         """True if no finding is blocking."""
         return not any(f.is_blocking for f in self.findings)
@@ -85,10 +97,9 @@ class Verdict:
         return next((f.measurement for f in self.findings if f.subject == subject and f.measurement), None)
 
     def __repr__(self) -> str:
-        word = "fits" if self.fits else "does not fit"
-        blocking = "; ".join(f"{f.subject}: {f.text}" for f in self.findings if f.is_blocking)
-        text = f"<Verdict: {word} {self.device.name}, {len(self.findings)} findings"
-        return f"{text}{': ' if blocking else ''}{blocking[:600]}>"
+        found = self.outcome
+        text = f"<Verdict: {found.words} for {self.device.name}, {len(self.findings)} findings"
+        return f"{text}: {found.reason[:600]}>"
 
     def _repr_html_(self) -> str:
         """Return the findings as an HTML table for notebooks."""
@@ -97,8 +108,9 @@ class Verdict:
             f"<tr><td>{escape(f.subject)}</td><td>{marks[f.fits]}</td><td>{escape(f.text)}</td></tr>"
             for f in self.findings
         )
-        word = "fits" if self.fits else "does not fit"
+        found = self.outcome
+        step = "" if found.next_step is None else f"<br>Next: {escape(found.next_step)}"
         return (
-            f"<p><b>{word}</b> {escape(self.device.title)}</p>"
+            f"<p><b>{found.words}</b> for {escape(self.device.title)}: {escape(found.reason)}{step}</p>"
             f"<table><tr><th>checked</th><th>fits</th><th>found</th></tr>{rows}</table>"
         )

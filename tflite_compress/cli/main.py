@@ -10,7 +10,7 @@ from types import FrameType
 
 from tflite_compress.support.errors import CompressError, UsageError, closest
 
-INTERRUPTED = 130
+INTERRUPTED, INTERNAL = 130, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after the program's name; those of the process by default.
 
     Returns:
-        The exit code: 0 success, 1 a check failed, 2 an error, 130 interrupted.
+        The exit code: 0 success, 1 a check failed, 2 a mistake to correct, 3 an error of this program, 130
+        interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
@@ -86,7 +87,7 @@ def _reported(error: BaseException) -> int:
         f"unexpected {type(error).__name__}: {_shortened(str(error))}",
         "This is a bug. Run the command again with --debug and report the traceback.",
     )
-    return 2
+    return INTERNAL
 
 
 def _print_error(message: str, hint: str | None) -> None:

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.checking.verdict import Limits
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
@@ -97,17 +98,25 @@ class Result:
 
     Attributes:
         device: Name of the device.
-        passed: True where the accuracy was kept (or no data was given to check it on).
-        tflite: Path of the ``.tflite``; its name ends in ``.failed.tflite`` where it did not pass.
+        tflite: Path of the ``.tflite``; its name ends in ``.failed.tflite`` where the accuracy was not kept.
         report: The report.
         manifest: What ``manifest.json`` holds.
     """
 
     device: str
-    passed: bool
     tflite: Path
     report: Report
     manifest: dict[str, Any]
+
+    @property
+    def verdict(self) -> DeviceVerdict:
+        """Whether the file can be deployed, why, and what to do next."""
+        return self.report.verdict
+
+    @property
+    def passed(self) -> bool:
+        """True if the accuracy, where it was measured, is kept and nothing prevents running the file."""
+        return self.verdict.is_accepted
 
     @property
     def fits(self) -> bool:
@@ -128,6 +137,4 @@ class Result:
         return f"<b>{escape(self.tflite.name)}</b>: {escape(self._summary())}"
 
     def _summary(self) -> str:
-        accuracy = "accuracy kept" if self.passed else "accuracy NOT kept"
-        fits = "fits" if self.fits else "does not fit"
-        return f"{accuracy}, {fits} {self.device}, {self.tflite}"
+        return f"{self.verdict.words} for {self.device}: {self.verdict.reason}; {self.tflite}"

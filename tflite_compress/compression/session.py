@@ -27,7 +27,7 @@ from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
 from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan
 from tflite_compress.pipeline.plan import Plan
-from tflite_compress.reporting.build_report import Findings, accuracy_verdict, build_report
+from tflite_compress.reporting.build_report import Findings, build_report
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.details import collect_details
 from tflite_compress.reporting.figures import Memory, ModelFacts
@@ -117,16 +117,16 @@ class Session:
         progress, options = self.context.progress, self.options
         content = chosen.model.flatbuffer
         baseline = self._baseline(plan)
-        verdict_kind = accuracy_verdict(chosen, options.max_drop, self.spec.given)
-        files, plain_file = self._model_files(chosen, verdict_kind == "failed")
+        is_lost = self.spec.given and chosen.drop > options.max_drop
+        files, plain_file = self._model_files(chosen, is_lost)
         with clock.step("latency"), progress.step("measuring latency"):
             latency = measure_host_latency(baseline, chosen, self.context.reference, options.latency_seconds)
         with clock.step("fit and bundle"), progress.step("checking on the device's runtime"):
             verdict = self.checker.check(content, plan.device, options.limits)
             memory = self._memory(plan, verdict)
-            bundle, notes = self._bundle(content, plan) if verdict_kind != "failed" else ({}, ())
+            bundle, notes = self._bundle(content, plan) if not is_lost else ({}, ())
         forest, code, more = self._forest(plan, chosen, clock)
-        bundle |= code if options.bundle and verdict_kind != "failed" else {}
+        bundle |= code if options.bundle and not is_lost else {}
         details = self._details(baseline, chosen, clock)
         report = build_report(
             Findings(
@@ -245,7 +245,7 @@ class Session:
             files,
         )
         # Reports hold timings, so their hashes are no part of what a repeated run must match.
-        result = Result(plan.device.name, report.verdict != "failed", folder / report.file, report, manifest)
+        result = Result(plan.device.name, folder / report.file, report, manifest)
         pages: dict[str, str | bytes] = {"report.json": encode_report(report)}
         if self.options.details:
             pages |= result_documents(replace(result.recorded, folder=Path()))

@@ -29,11 +29,13 @@ class Plan:
         device: The device.
         candidates: Recipes to try, in order.
         notes: Notes on how the candidates were chosen.
+        is_recipe_named: True if the user named the recipe.
     """
 
     device: Device
     candidates: tuple[Recipe, ...]
     notes: tuple[Note, ...] = ()
+    is_recipe_named: bool = True
 
     @property
     def trains(self) -> bool:
@@ -109,7 +111,7 @@ def make_plan(
         notes.append(
             Note("recipe-by-profile", f"recipe '{recipe.name}' chosen by the profile of {device.name}")
         )
-    return Plan(device, kept, tuple(notes))
+    return Plan(device, kept, tuple(notes), recipe_name is not None)
 
 
 def _recipe(named: str | Recipe) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tflite_compress.profiles.devices import Device
+from tflite_compress.support.quantities import format_bytes
 from tflite_compress.support.terminal import console, grid
 
 
@@ -12,10 +13,10 @@ def print_devices(devices: list[Device]) -> None:
     """Print one profile per line."""
     table = grid("device", "summary", "clock MHz", "flash", "RAM", "runtime", "recipe", right=(2, 3, 4))
     for d in devices:
-        flash = "card" if d.memory.flash_bytes is None else format_size(d.memory.flash_bytes)
+        flash = "card" if d.memory.flash_bytes is None else format_bytes(d.memory.flash_bytes)
         clock = str(d.core.clock_mhz or "?")
         table.add_row(
-            d.name, d.title, clock, flash, format_size(d.memory.ram_bytes), d.runtime.name, d.default_recipe
+            d.name, d.title, clock, flash, format_bytes(d.memory.ram_bytes), d.runtime.name, d.default_recipe
         )
     console().print(table)
 
@@ -31,7 +32,7 @@ class Fact(NamedTuple):
 def facts(d: Device) -> list[Fact]:
     """Return the facts of a profile."""
     core, memory, precisions, runtime = d.core, d.memory, d.precisions, d.runtime
-    flash = "on a card or disk" if memory.flash_bytes is None else format_size(memory.flash_bytes)
+    flash = "on a card or disk" if memory.flash_bytes is None else format_bytes(memory.flash_bytes)
     clock = "not published" if core.clock_mhz is None else f"{core.clock_mhz} MHz"
     shown = (
         ("core", "name", "core", core.name),
@@ -39,7 +40,7 @@ def facts(d: Device) -> list[Fact]:
         ("core", "clock_mhz", "clock", clock),
         ("core", "features", "features", ", ".join(core.features)),
         ("memory", "flash_bytes", "flash", flash),
-        ("memory", "ram_bytes", "RAM", format_size(memory.ram_bytes)),
+        ("memory", "ram_bytes", "RAM", format_bytes(memory.ram_bytes)),
         ("precisions", "fast", "fast types", ", ".join(precisions.fast)),
         ("precisions", "supported", "types that run", ", ".join(precisions.supported)),
         ("runtime", "four_bit", "4-bit weights of", ", ".join(runtime.four_bit)),
@@ -60,11 +61,3 @@ def print_device(d: Device) -> None:
     aliases = f"; also: {', '.join(d.aliases)}" if d.aliases else ""
     out.print(f"[bold]{d.title}[/bold]  ({d.name}; default recipe: {d.default_recipe}{aliases})")
     out.print(table)
-
-
-def format_size(count: int) -> str:
-    """Format bytes in the largest binary unit that leaves at least 1: ``256 KB``, ``1.5 MB``."""
-    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
-        if count >= factor:
-            return f"{count / factor:g} {unit}"
-    return f"{count} bytes"

@@ -37,7 +37,8 @@ from tflite_compress.reporting.figures import (
     RecipeFacts,
     Size,
 )
-from tflite_compress.reporting.model import Report, VerdictKind
+from tflite_compress.reporting.model import Report
+from tflite_compress.reporting.outcome import report_verdict
 from tflite_compress.reporting.result_notes import result_notes
 from tflite_compress.reporting.written import read_written
 from tflite_compress.scoring.reference import Reference, distance
@@ -100,13 +101,6 @@ def file_size(content: bytes) -> FileSize:
     return FileSize(bytes=len(content), gzip_bytes=len(gzip.compress(content, 9, mtime=0)))
 
 
-def accuracy_verdict(chosen: Attempt, max_drop: float, is_verified: bool) -> VerdictKind:
-    """Return the verdict on accuracy."""
-    if not is_verified:
-        return "unverified"
-    return "passed" if chosen.drop <= max_drop else "failed"
-
-
 def build_report(found: Findings) -> Report:
     """Build the report.
 
@@ -118,16 +112,16 @@ def build_report(found: Findings) -> Report:
     assert chosen.outputs is not None
     worst = reference.worst_of(chosen.steps[-1].score)
     work, work_before = count_work(runs_here), count_work(found.baseline)
-    written = read_written(model)
+    written, accuracy = read_written(model), _accuracy(found)
     report = Report(
-        verdict=accuracy_verdict(chosen, found.max_drop, found.is_verified),
+        verdict=report_verdict(accuracy, chosen.gpu, found.verdict.findings, found.plan.is_recipe_named),
         model=found.model,
         device=DeviceFacts(name=found.plan.device.name, title=found.plan.device.title),
         recipe=_recipe(chosen),
         command=found.command,
         file=found.file,
         plain_file=found.plain_file,
-        accuracy=_accuracy(found),
+        accuracy=accuracy,
         gpu=chosen.gpu,
         distance=Distance(**distance(reference.evaluation_outputs, chosen.outputs)),
         size=Size(baseline=file_size(found.baseline), result=file_size(content)),
@@ -204,7 +198,9 @@ def _accuracy(found: Findings) -> Accuracy:
     )
     return Accuracy(
         metric=MetricFacts(
-            name=reference.metric_of(worst), higher_is_better=reference.metrics[worst].higher_is_better
+            name=reference.metric_of(worst),
+            higher_is_better=reference.metrics[worst].higher_is_better,
+            is_share=reference.metrics[worst].is_share,
         ),
         is_labelled=reference.labelled,
         is_verified=found.is_verified,

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from tflite_compress.reporting.markdown_text import table
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.wording import YES_NO, accuracy_change, size_change, time_change
+from tflite_compress.reporting.scores import accuracy_change, format_score
+from tflite_compress.reporting.wording import size_change, time_change
+from tflite_compress.support.quantities import format_bytes
 
-HEADS = ("result", "device", "recipe", "verdict", "fits", "accuracy", "change", "bytes", "size", "latency")
+HEADS = ("result", "device", "recipe", "verdict", "accuracy", "change", "file", "size", "latency")
 
 
 def comparison_row(item: Recorded) -> tuple[str, ...]:
@@ -19,11 +21,10 @@ def comparison_row(item: Recorded) -> tuple[str, ...]:
         str(item.folder),
         report.device.name,
         report.recipe.summary,
-        report.verdict,
-        YES_NO[report.fit.fits],
-        f"{report.accuracy.after:.4f}" if report.accuracy.is_verified else "?",
+        report.verdict.words,
+        format_score(report.accuracy.metric, report.accuracy.after) if report.accuracy.is_verified else "?",
         accuracy_change(report.accuracy) if report.accuracy.is_verified else "?",
-        f"{size.result.bytes:,}",
+        format_bytes(size.result.bytes),
         size_change(size.baseline.bytes, size.result.bytes),
         time_change(latency.baseline.median_ms, latency.result.median_ms),
     )

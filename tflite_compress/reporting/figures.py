@@ -55,10 +55,12 @@ class MetricFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: Name, with what predictions are compared with if these are not labels.
         higher_is_better: False for errors such as ``mae``.
+        is_share: True for a share of samples or decisions, which is shown in %.
     """
 
     name: str
     higher_is_better: bool
+    is_share: bool = False
 
 
 class OutputAccuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,11 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     max_drop: float
     by_output: dict[str, OutputAccuracy]
     deciding_output: str | None = None
+
+    @property
+    def is_kept(self) -> bool | None:
+        """True if the drop is accepted; None where there was no data to measure it on."""
+        return self.drop <= self.max_drop if self.is_verified else None
 
     @property
     def lowest_accepted(self) -> float | None:

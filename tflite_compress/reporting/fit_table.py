@@ -3,59 +3,76 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tflite_compress.checking.verdict import Finding, Verdict
+from tflite_compress.checking.device_verdict import COLORS, DeviceVerdict, mark_of
+from tflite_compress.checking.verdict import Finding, Subject, Verdict
+from tflite_compress.reporting.wording import YES_NO
 from tflite_compress.runtimes.compare import Comparison, OutputDifference
 from tflite_compress.runtimes.gpu_plan import GpuPlan
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import note_record
-from tflite_compress.support.terminal import console, grid
+from tflite_compress.support.quantities import format_value
+from tflite_compress.support.terminal import console, grid, print_wrapped, style
 
-_MARKS = {True: "[green]yes[/green]", False: "[red]no[/red]", None: "?"}
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_FIGURES: tuple[Subject, ...] = ("flash", "RAM", "latency")
 
 
 def print_verdicts(verdicts: list[Verdict]) -> None:
     """One device in full, or several in a table with the reasons below."""
+    out = console()
     if len(verdicts) == 1:
         _print_verdict(verdicts[0])
         return
-    table = grid("device", "fits", "flash", "RAM", "latency", "because", right=(2, 3, 4))
+    table = grid("device", "verdict", "flash", "RAM", "latency", right=(2, 3, 4))
     for verdict in verdicts:
-        stops = [f for f in verdict.findings if f.is_blocking]
-        because = f"{stops[0].subject}: {stops[0].text}" if stops else ""
-        costs = (
-            _short(verdict.measurement("flash")),
-            _short(verdict.measurement("RAM")),
-            _short(verdict.measurement("latency")),
-        )
-        table.add_row(verdict.device.name, _MARKS[verdict.fits], *costs, because)
-    out = console()
+        costs = (_short(verdict.measurement(name)) for name in _FIGURES)
+        table.add_row(verdict.device.name, _verdict_cell(verdict.outcome), *costs)
     out.print(table)
     out.print("~ estimated  * simulated  everything else measured on this machine", markup=False)
+    for verdict in verdicts:
+        outcome = verdict.outcome
+        if outcome.kind != "ready":
+            print_wrapped(out, f"{verdict.device.name}: {outcome.reason}")
+            if outcome.next_step is not None:
+                print_wrapped(out, f"  next: {outcome.next_step}")
 
 
 def _print_verdict(verdict: Verdict) -> None:
-    out = console()
-    word = "[green]fits[/green]" if verdict.fits else "[red]does not fit[/red]"
-    out.print(f"{word} {verdict.device.title} ({verdict.device.name})")
+    out, outcome = console(), verdict.outcome
+    out.print(f"{verdict.device.title} ({verdict.device.name})", style="bold", markup=False)
+    print_wrapped(out, f"{mark_of(outcome.kind)} {outcome.words}: {outcome.reason}")
+    if outcome.next_step is not None:
+        print_wrapped(out, f"next: {outcome.next_step}")
     table = grid("checked", "fits", "found")
     for finding in verdict.findings:
-        table.add_row(finding.subject, _MARKS[finding.fits], finding.text)
+        table.add_row(finding.subject, _mark(finding.fits), finding.text)
     out.print(table)
-    hints = [f"{f.subject}: {f.hint}" for f in verdict.findings if f.hint and f.fits is not True]
-    for hint in dict.fromkeys(hints):
-        out.print(hint, markup=False)
+    hints = {f"{f.subject}: {f.hint}": f.hint for f in verdict.findings if f.hint and f.fits is not True}
+    for text, hint in hints.items():
+        if hint != outcome.next_step:
+            print_wrapped(out, text)
+
+
+def _verdict_cell(outcome: DeviceVerdict) -> Text:
+    return style(f"{mark_of(outcome.kind)} {outcome.words}", COLORS[outcome.kind])
+
+
+def _mark(fits: bool | None) -> Text:
+    return style(YES_NO[fits], {True: "green", False: "red", None: ""}[fits])
 
 
 def _short(cost: Measurement | None) -> str:
     if cost is None:
         return "?"
     mark = {"estimated": "~", "simulated": "*", "measured": ""}[cost.kind]
-    number = f"{cost.value / 1024:,.0f} KB" if cost.unit == "bytes" else f"{cost.value:,.3g} {cost.unit}"
-    return mark + number
+    return mark + format_value(cost.value, cost.unit)
 
 
 def print_comparisons(comparisons: list[Comparison]) -> None:
@@ -63,12 +80,12 @@ def print_comparisons(comparisons: list[Comparison]) -> None:
     table = grid("runtime", "same", "largest difference", "found")
     for c in comparisons:
         if isinstance(c.result, CompressError):
-            table.add_row(c.runtime, _MARKS[False], "", str(c.result))
+            table.add_row(c.runtime, _mark(False), "", str(c.result))
             continue
         figures = [f"{found.name}: {found}" for found in c.result.measurements]
         lines = [c.result.runtime, *figures, *(note.text for note in c.result.notes)]
         gaps = "\n".join(_describe_difference(d) for d in c.differences)
-        table.add_row(c.runtime, _MARKS[c.is_same] if c.differences else "", gaps, "\n".join(lines))
+        table.add_row(c.runtime, _mark(c.is_same) if c.differences else "", gaps, "\n".join(lines))
     console().print(table)
 
 
@@ -91,6 +108,7 @@ def verdict_record(verdict: Verdict) -> dict[str, object]:
     """One verdict as plain data."""
     record: dict[str, object] = {
         "device": verdict.device.name,
+        "verdict": msgspec.to_builtins(verdict.outcome),
         "fits": verdict.fits,
         "findings": [_record(f) for f in verdict.findings],
     }

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from tflite_compress.inspection.diff import Difference
 from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
 from tflite_compress.runtimes.resize_file import file_input_sizes, is_open
 from tflite_compress.support.input_shape import suggest_shapes
-from tflite_compress.support.terminal import console, grid
+from tflite_compress.support.terminal import Grid, console, grid
 from tflite_compress.tflite.tensor_specs import FileTensorSpec
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 SCHEMA = 1
 
@@ -56,7 +52,7 @@ def print_inspection(found: Inspection) -> None:
         )
 
 
-def _operators(found: Inspection) -> Table:
+def _operators(found: Inspection) -> Grid:
     table = grid("operator", "count", "MACs", "types", right=(1, 2))
     for kind, count in Counter(op.name for op in found.operators).most_common():
         rows = [op for op in found.operators if op.name == kind]
@@ -66,7 +62,7 @@ def _operators(found: Inspection) -> Table:
     return table
 
 
-def _weights(weights: tuple[WeightTensor, ...]) -> Table:
+def _weights(weights: tuple[WeightTensor, ...]) -> Grid:
     headings = ("layer", "type", "shape", "bytes", "zeros", "values", "bits per weight", "scales")
     table = grid(*headings, right=(3, 4, 5, 6, 7))
     for w in weights:

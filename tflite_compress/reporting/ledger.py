@@ -198,7 +198,7 @@ def _row(command: str, file: Path, report: Report, manifest: Mapping[str, Any]) 
         "device": report.device.name,
         "recipe": report.recipe.name,
         "in_short": report.recipe.summary,
-        "verdict": report.verdict,
+        "verdict": report.verdict.kind,
         "fits": int(report.fit.fits),
         "metric": accuracy.metric.name,
         "accuracy_before": accuracy.before,

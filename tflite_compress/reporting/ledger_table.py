@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -9,13 +10,13 @@ import msgspec
 from tflite_compress.reporting.ledger import Run
 from tflite_compress.support.terminal import console, grid
 
-_KEPT = {"passed": "yes", "failed": "no", "unverified": "?"}
+# Verdicts that versions before 0.3.0 recorded.
+_EARLIER = {"passed": "ready", "failed": "accuracy not kept", "unverified": "not established"}
 _COMPARED = {
     "model": "model",
     "device": "device",
     "in_short": "done",
     "verdict": "verdict",
-    "fits": "fits",
     "metric": "metric",
     "accuracy_after": "accuracy",
     "accuracy_drop": "accuracy drop",
@@ -33,14 +34,15 @@ def print_runs(found: list[Run], path: Path) -> None:
     if not found:
         console().print(f"no such run in {path}", markup=False)
         return
-    headings = ("run", "model", "done", "kept", "accuracy", "drop", "bytes", "latency", "when (UTC)")
+    headings = ("run", "model", "done", "verdict", "accuracy", "drop", "bytes", "latency", "when (UTC)")
     table = grid(*headings, right=(4, 5, 6, 7))
     for run in found:
         f = run.figures
         cells = [_text(c, f) for c in ("accuracy_after", "accuracy_drop", "bytes_after", "latency_ratio")]
-        kept = "does not fit" if f["fits"] is False else _KEPT.get(f["verdict"], f["verdict"])
         when = str(f["time"])[:16].replace("T", " ")
-        table.add_row(f"{run.id} {f['device']}", Path(f["model"]).name, f["in_short"], kept, *cells, when)
+        table.add_row(
+            f"{run.id} {f['device']}", Path(f["model"]).name, f["in_short"], _verdict(f), *cells, when
+        )
     console().print(table)
 
 
@@ -57,12 +59,19 @@ def runs_record(found: list[Run]) -> list[dict[str, object]]:
     return [{"id": run.id, **run.figures, "report": msgspec.to_builtins(run.report)} for run in found]
 
 
+def _verdict(figures: Mapping[str, object]) -> str:
+    kind = str(figures["verdict"])
+    if kind in _EARLIER:
+        return "does not fit" if figures["fits"] is False else _EARLIER[kind]
+    return kind.replace("-", " ")
+
+
 def _text(column: str, figures: dict[str, object]) -> str:
     value = figures[column]
     if value is None:
         return "?"
-    if column == "fits":
-        return "yes" if value else "no"
+    if column == "verdict":
+        return _verdict(figures)
     if column == "latency_ratio":
         return f"{value:.2f}x"
     if column.startswith("accuracy"):

@@ -7,11 +7,12 @@ the end of a run, and never changed.
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
@@ -34,9 +35,8 @@ from tflite_compress.support.notes import Note
 from tflite_compress.tflite.macs import LayerWeights
 from tflite_compress.trees.forest_report import ForestFacts
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA_FILE = "report.schema.json"
-VerdictKind = Literal["passed", "failed", "unverified"]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         schema_version: Version of this structure.
-        verdict: ``passed`` or ``failed`` on accuracy; ``unverified`` where no data was given.
+        verdict: Whether the file can be deployed to the device, why, and what to do next.
         model: The model.
         device: The device.
         recipe: The recipe that made the file.
@@ -77,7 +77,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
-    verdict: VerdictKind
+    verdict: DeviceVerdict
     model: ModelFacts
     device: DeviceFacts
     recipe: RecipeFacts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tflite_compress.checking.device_verdict import mark_of
 from tflite_compress.reporting.comparison import HEADS, comparison_row
 from tflite_compress.reporting.html import markup, render_page
 from tflite_compress.reporting.page_plots import Point, pareto
@@ -11,8 +12,7 @@ from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
 from tflite_compress.reporting.sections.notes_section import note_line
 from tflite_compress.reporting.sections.section_registry import render_sections
-from tflite_compress.reporting.sections.verdict_section import MARKS, overall, page_title, verdict_detail
-from tflite_compress.reporting.wording import verdict_sentence
+from tflite_compress.reporting.sections.verdict_section import page_title
 
 
 def result_page(found: Recorded) -> str:
@@ -40,9 +40,8 @@ def comparison_page(found: Sequence[Recorded]) -> str:
     results = [
         {
             "name": page_title(item),
-            "mark": MARKS[overall(item.report)],
-            "text": verdict_sentence(item.report),
-            "detail": verdict_detail(item.report),
+            "mark": mark_of(item.report.verdict.kind),
+            "verdict": item.report.verdict,
             "notes": [note_line(note) for note in item.report.notes],
             "command": item.report.command,
         }
@@ -62,6 +61,6 @@ def _points(found: Sequence[Recorded]) -> list[Point]:
     baselines = {(item.report.size.baseline.bytes, item.report.accuracy.before) for item in found}
     points = [Point("float32", size, score, "before") for size, score in sorted(baselines)]
     for number, item in enumerate(found, 1):
-        kind = "bad" if item.report.verdict == "failed" else "after"
+        kind = "after" if item.report.verdict.is_accepted else "bad"
         points.append(Point(str(number), item.report.size.result.bytes, item.report.accuracy.after, kind))
     return points

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from tflite_compress.support.notes import note_record
-from tflite_compress.support.terminal import console, grid
+from tflite_compress.support.terminal import Grid, console, grid
 from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
 from tflite_compress.timing.device_report import SCHEMA
 from tflite_compress.timing.interleaved import Timing
 from tflite_compress.timing.stats import describe_ratio
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 def print_benchmark(found: Benchmark) -> None:
@@ -46,7 +42,7 @@ def print_benchmark(found: Benchmark) -> None:
         out.print(f"note: {_shortened(note.text, letters)}", markup=False)
 
 
-def _timings(found: Benchmark, letters: dict[str, str]) -> Table:
+def _timings(found: Benchmark, letters: dict[str, str]) -> Grid:
     headings = ("", "median, us", "95 %", "p90", "p99", "mean", "load, ms", "first, us", "memory")
     table = grid(*headings, right=(1, 2, 3, 4, 5, 6, 7, 8))
     for timing in found.timings:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from tflite_compress.support.notes import Note
+from tflite_compress.support.quantities import format_value
 
 Kind = Literal["measured", "simulated", "estimated"]
 Arrays = tuple[np.ndarray, ...]
@@ -44,14 +45,13 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def figure(self) -> str:
         """The value with its unit and its range, as text."""
-        spread = "" if self.low is None else f" ({self._format(self.low)} to {self._format(self.high)})"
-        return f"{self._format(self.value)} {self.unit}{spread}"
+        value = format_value(self.value, self.unit)
+        if self.low is None or self.high is None:
+            return value
+        return f"{value} ({format_value(self.low, self.unit)} to {format_value(self.high, self.unit)})"
 
     def __str__(self) -> str:
         return f"{self.figure}, {self.kind}: {self.source}"
-
-    def _format(self, value: float | None) -> str:
-        return f"{value:,.0f}" if self.unit in ("bytes", "cycles") else f"{value:,.3g}"
 
 
 @dataclass(frozen=True)

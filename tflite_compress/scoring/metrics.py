@@ -28,12 +28,14 @@ class Metric:
         higher_is_better: False for errors such as ``mae``.
         compares_values: True if, without labels, the targets are the original's outputs; False if they are
             its decisions.
+        is_share: True for a share of samples or decisions, which is shown in %.
     """
 
     name: str
     function: ScoreFunction
     higher_is_better: bool = True
     compares_values: bool = False
+    is_share: bool = False
 
     def drop(self, before: float, after: float) -> float:
         """Return how much worse ``after`` is than ``before``.
@@ -147,9 +149,9 @@ def macro_f1(targets: np.ndarray, predictions: np.ndarray) -> float:
 
 
 METRICS: dict[str, Metric] = {
-    "top1": Metric("top1", top1),
-    "top5": Metric("top5", top5),
-    "binary_accuracy": Metric("binary_accuracy", binary_accuracy),
+    "top1": Metric("top1", top1, is_share=True),
+    "top5": Metric("top5", top5, is_share=True),
+    "binary_accuracy": Metric("binary_accuracy", binary_accuracy, is_share=True),
     "f1": Metric("f1", f1),
     "macro_f1": Metric("macro_f1", macro_f1),
     "r2": Metric("r2", r2, compares_values=True),
@@ -217,7 +219,7 @@ def default_metric(head: Head) -> Metric:
         return METRICS["top1"]
     if head.task == "binary":
         function = binary_accuracy_from_logits if head.from_logits else binary_accuracy
-        return Metric("binary_accuracy", function)
+        return Metric("binary_accuracy", function, is_share=True)
     return METRICS["r2"]
 
 

@@ -1,4 +1,4 @@
-"""Report progress: nothing from Python, progress bars on a terminal."""
+"""Report progress: nothing from Python, live bars on a terminal, one line per finished step elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
+
+from tflite_compress.support.quantities import format_number, format_seconds
 
 Advance = Callable[[int], None]
 LINE_SECONDS = 10.0  # between lines about a step, where the output is no terminal
@@ -72,6 +74,13 @@ class Lines:
         of = f" of {self._total:,}" if self._total else ""
         self._say(f"  {self._title}: {self._done:,}{of}{self._time_left(now)}")
 
+    def finish(self) -> None:
+        """Print what the step did, and how long it took."""
+        seconds = self._clock() - self._start
+        rate = f", {format_number(self._done / seconds)} per s" if self._done > 1 and seconds >= 1 else ""
+        units = f"{self._done:,} in " if self._done > 1 else ""
+        self._say(f"{self._title}: {units}{format_seconds(seconds)}{rate}")
+
     def _time_left(self, now: float) -> str:
         if not self._total or not 0 < self._done < self._total:
             return ""
@@ -79,7 +88,7 @@ class Lines:
 
 
 class Terminal:
-    """Progress bars on standard error; without a terminal plain lines, in long steps every ten seconds."""
+    """Live bars on standard error; without a terminal a line per finished step, more in long ones."""
 
     def __init__(self) -> None:
         import sys
@@ -99,8 +108,10 @@ class Terminal:
 
         class Counted(ProgressColumn):
             def render(self, task: Task) -> Text:
-                known = task.total is not None
-                return Text(f"{task.completed:,.0f} of {task.total:,.0f}" if known else "")
+                if task.total is None:
+                    return Text("")
+                rate = f", {format_number(task.speed)} per s" if task.speed else ""
+                return Text(f"{task.completed:,.0f} of {task.total:,.0f}{rate}")
 
         self._console = Console(file=sys.stderr, highlight=False)
         self._bars = Bars(
@@ -118,10 +129,11 @@ class Terminal:
 
     @contextlib.contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Advance]:
-        """Show a bar while the step runs; without a terminal, print its title."""
+        """Show a bar while the step runs; without a terminal, print a line when it is done."""
         if not self._console.is_terminal:
-            self._console.print(f"{title} ...", markup=False)
-            yield Lines(title, total, self.say)
+            lines = Lines(title, total, self.say)
+            yield lines
+            lines.finish()
             return
         task = self._bars.add_task(title, total=total)
         self._bars.start()
@@ -134,4 +146,4 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=not self._console.is_terminal)

@@ -36,7 +36,7 @@ def to_markdown(found: Recorded) -> str | None:
 
 def to_terminal(found: Recorded) -> str | None:
     """Render the candidates of a failed result, to show which pass lowered the accuracy."""
-    if found.report.verdict != "failed":
+    if found.report.verdict.kind != "accuracy-not-kept":
         return None
     lines = ["accuracy after each pass:"]
     for candidate in found.report.candidates:

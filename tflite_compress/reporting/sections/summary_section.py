@@ -1,23 +1,25 @@
-"""The figures before and after: bytes, accuracy, latency and RAM."""
+"""The figures before and after: size, accuracy, latency and memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections.section_registry import Section, register
-from tflite_compress.reporting.wording import (
+from tflite_compress.reporting.scores import (
     UNCHANGED,
     accuracy_change,
     accuracy_name,
-    size_change,
-    time_change,
+    format_score,
+    score_interval,
 )
+from tflite_compress.reporting.sections.section_registry import Section, register
+from tflite_compress.reporting.wording import size_change, time_change
 from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.support.quantities import format_bytes, format_ms, format_value
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Row:
     """One figure before and after.
 
     Attributes:
-        name: What it is, with its unit.
+        name: What it is.
         before: Of the baseline; None where it is unknown.
         after: Of the result.
         change: How it changed; None where the baseline is unknown.
@@ -46,66 +48,83 @@ def summary_rows(report: Report) -> list[Row]:
     return [
         *_sizes(report),
         *_accuracy(report),
-        *_host_latency(report),
+        *_flash(report),
         *_memory(report),
         *_device_latency(report),
+        *_host_latency(report),
     ]
 
 
 def _sizes(report: Report) -> Iterator[Row]:
     before, after = report.size.baseline, report.size.result
-    yield _bytes_row("File, bytes", before.bytes, after.bytes, "baseline: the plain float32 .tflite")
-    yield _bytes_row("Gzipped, bytes", before.gzip_bytes, after.gzip_bytes, "what a download transfers")
+    yield _bytes_row("File", before.bytes, after.bytes, "baseline: the plain float32 .tflite")
+    yield _bytes_row("Gzipped", before.gzip_bytes, after.gzip_bytes, "what a download transfers")
 
 
 def _bytes_row(name: str, before: float, after: float, source: str) -> Row:
     change = size_change(before, after)
     better = None if change == UNCHANGED else after < before
-    return Row(name, f"{before:,.0f}", f"{after:,.0f}", change, better, source)
+    return Row(name, format_bytes(before), format_bytes(after), change, better, source)
 
 
 def _accuracy(report: Report) -> Iterator[Row]:
     accuracy = report.accuracy
-    if accuracy.is_verified:
-        change = accuracy_change(accuracy)
-        yield Row(
-            f"Accuracy ({accuracy_name(accuracy)})",
-            f"{accuracy.before:.4f}",
-            f"{accuracy.after:.4f}",
-            change,
-            accuracy.drop <= accuracy.max_drop,
-            f"measured on {accuracy.samples:,} samples",
-        )
+    if not accuracy.is_verified:
+        return
+    interval = score_interval(accuracy)
+    range_ = ""
+    if interval is not None:
+        low, high = (format_score(accuracy.metric, end) for end in interval)
+        range_ = f"; 95 % interval {low} to {high}"
+    change = accuracy_change(accuracy)
+    yield Row(
+        "Accuracy",
+        format_score(accuracy.metric, accuracy.before),
+        format_score(accuracy.metric, accuracy.after),
+        change,
+        None if change == UNCHANGED else bool(accuracy.is_kept),
+        f"{accuracy_name(accuracy)}, measured on {accuracy.samples:,} samples{range_}",
+    )
 
 
 def _host_latency(report: Report) -> Iterator[Row]:
     before, after = report.latency.baseline.median_ms, report.latency.result.median_ms
     change = time_change(before, after)
     better = None if change == UNCHANGED else after < before
-    source = f"measured: {report.latency.source}"
-    yield Row("Latency here, ms", f"{before:.3g}", f"{after:.3g}", change, better, source)
+    source = f"measured: {report.latency.source}; not the device's"
+    yield Row("Latency here", format_ms(before), format_ms(after), change, better, source)
+
+
+def _flash(report: Report) -> Iterator[Row]:
+    flash = report.fit.measurement("flash")
+    if flash is not None and flash.kind != "measured":
+        yield Row("Flash", None, format_value(flash.value, flash.unit), None, None, _known(flash))
 
 
 def _memory(report: Report) -> Iterator[Row]:
     before, after = report.memory.baseline, report.memory.result
     if after is None:
         return
-    source = f"{after.kind}: {after.source}"
     if before is None:
-        yield Row("RAM, bytes", None, f"{after.value:,.0f}", None, None, source)
+        yield Row("RAM", None, format_bytes(after.value), None, None, _known(after))
     else:
-        yield _bytes_row("RAM, bytes", before.value, after.value, source)
+        yield _bytes_row("RAM", before.value, after.value, _known(after))
 
 
 def _device_latency(report: Report) -> Iterator[Row]:
     known = report.device_latency
     if known is not None:
-        source = f"{known.kind}: {known.source}"
-        yield Row("Latency on the device, ms", None, f"{known.value:.3g}{_spread(known)}", None, None, source)
+        value = format_value(known.value, known.unit)
+        yield Row("Latency on the device", None, value, None, None, _known(known))
 
 
-def _spread(known: Measurement) -> str:
-    return "" if known.low is None or known.high is None else f" ({known.low:.3g} to {known.high:.3g})"
+def _known(figure: Measurement) -> str:
+    """Say how a figure is known, with its range."""
+    spread = ""
+    if figure.low is not None and figure.high is not None:
+        low, high = (format_value(end, figure.unit) for end in (figure.low, figure.high))
+        spread = f" {low} to {high}"
+    return f"{figure.kind}{spread}: {figure.source}"
 
 
 def to_html(found: Recorded) -> str:
@@ -124,15 +143,23 @@ def to_markdown(found: Recorded) -> str:
     return f"{table(('', 'float32', 'result', 'change'), cells)}\n\n{sources}{unknown}"
 
 
-def to_terminal(found: Recorded) -> str | None:
-    """Render the figures of the device; the table of results shows the others."""
-    rows = [*_memory(found.report), *_device_latency(found.report)]
-    lines = [
-        f"{row.name}: {row.before + ' → ' if row.before else ''}{row.after}"
-        f"{', ' + row.change if row.change else ''} ({row.source})"
-        for row in rows
-    ]
-    return "\n".join(lines) or None
+def to_terminal(found: Recorded) -> str:
+    """Render aligned columns, with the source of each figure below."""
+    rows = summary_rows(found.report)
+    heads = ("", "float32", "result", "")
+    cells = [(row.name, row.before or "", row.after, row.change or "") for row in rows]
+    sources = [f"{row.name}: {row.source}" for row in rows if row.name not in ("File", "Gzipped")]
+    return "\n".join([*_aligned([heads, *cells]), *sources])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows with names and changes aligned left, and figures right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, before, after, change in rows:
+        figures = f"{before:>{widths[1]}}  {after:>{widths[2]}}"
+        lines.append(f"  {name:<{widths[0]}}  {figures}  {change}".rstrip())
+    return lines
 
 
 register(Section("summary", 20, to_html, to_markdown, to_terminal))
