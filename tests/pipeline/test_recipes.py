@@ -235,7 +235,16 @@ def test_a_gpu_gets_a_repair_of_float16_behind_the_conversion() -> None:
     for name in ("repair-float16", "dynamic"):
         assert repaired(load_recipe(name), load_device("android-gpu")) == (), name
     planned = make_plan("android-gpu", None, {}).candidates[1]
-    assert [step.tag() for step in planned.passes] == [step.tag() for step in repair.passes]
+    assert [step.tag() for step in planned.passes] == "unroll convert gpu_graph repair_float16 slim".split()
+
+
+def test_the_graph_is_fitted_to_a_gpu_unless_it_is_to_be_kept() -> None:
+    first = make_plan("android-gpu", "prune-int8", {}).candidates[0]
+    assert [step.tag() for step in first.passes][:4] == ["prune", "unroll", "convert", "gpu_graph"]
+    kept = make_plan("android-gpu", None, {"keep_graph": True}).candidates[0]
+    assert [step.tag() for step in kept.passes] == ["convert", "slim"]
+    with pytest.raises(UsageError, match="keep-graph"):
+        make_plan("raspberry-pi-4", None, {"keep_graph": True})
 
 
 def test_repairs_use_only_what_the_device_runs() -> None:

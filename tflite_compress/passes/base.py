@@ -40,10 +40,11 @@ class Stage(IntEnum):
     REPAIR = 2  # prepare the network for integers with calibration samples
     QUANTIZE = 3  # choose how numbers are stored
     QAT = 4  # train with the rounding of the conversion
-    CONVERT = 5  # write the .tflite; once in each recipe
-    REWRITE = 6  # change the operators of the file
-    SLIM = 7  # remove data that no runtime reads from the file
-    ENCODE = 8  # encode the file's weights
+    ADAPT = 5  # change layers that the device's runtime lacks
+    CONVERT = 6  # write the .tflite; once in each recipe
+    REWRITE = 7  # change the operators of the file
+    SLIM = 8  # remove data that no runtime reads from the file
+    ENCODE = 9  # encode the file's weights
 
 
 class Domain(Enum):
@@ -95,6 +96,11 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     def allows_repairs(self) -> bool:
         """True if repairs of int8 may be added to a recipe with this pass."""
         return True
+
+    @classmethod
+    def adapts(cls, device: Device) -> bool:
+        """Return True if every recipe for the device gets the pass by itself."""
+        return False
 
     def unsupported(self, device: Device) -> Note | None:
         """Return why the device cannot run the result of this pass, or None if it can."""

@@ -11,6 +11,7 @@ from tflite_compress.pipeline.recipes import (
     FOREST_RECIPE,
     PRECISION_WIDTH,
     Recipe,
+    adapted,
     all_recipes,
     load_recipe,
     recipe_candidates,
@@ -82,7 +83,8 @@ def make_plan(
     default = FOREST_RECIPE if forest else device.default_recipe
     chosen = _recipe(recipe_name or default)
     _require_kind(chosen, forest, default)
-    recipe, *further = _overridden([chosen, *further], overrides, device, with_data)
+    fitting = [adapted(r, device) for r in (chosen, *further)]
+    recipe, *further = _overridden(fitting, overrides, device, with_data)
     if not _runs(recipe, device):
         precision = recipe.conversion.precision
         raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -126,8 +126,8 @@ def repaired(recipe: Recipe, device: Device) -> tuple[Recipe, ...]:
     allowed = all(step.allows_repairs for step in recipe.passes) and not recipe.for_forests
     if not allowed:
         return ()
-    place = recipe.passes.index(recipe.conversion)
     if recipe.conversion.precision == "int8":
+        place = sum(step.stage < Stage.ADAPT for step in recipe.passes)
         return tuple(
             msgspec.structs.replace(recipe, passes=(*recipe.passes[:place], *repairs, *recipe.passes[place:]))
             for repairs in automatic_repairs()
@@ -135,8 +135,20 @@ def repaired(recipe: Recipe, device: Device) -> tuple[Recipe, ...]:
     repairs = automatic_file_repairs(recipe.conversion, device)
     if not repairs:
         return ()
-    after = (*recipe.passes[: place + 1], *repairs, *recipe.passes[place + 1 :])
-    return (msgspec.structs.replace(recipe, passes=tuple(sorted(after, key=lambda step: step.stage))),)
+    return (_with_passes(recipe, repairs),)
+
+
+def adapted(recipe: Recipe, device: Device) -> Recipe:
+    """Return the recipe with the passes that every recipe for the device gets by itself."""
+    present = {step.tag() for step in recipe.passes}
+    kinds = [kind for tag, kind in all_passes().items() if tag not in present and kind.adapts(device)]
+    return recipe if recipe.for_forests else _with_passes(recipe, [kind() for kind in kinds])
+
+
+def _with_passes(recipe: Recipe, further: Iterable[PassConfig]) -> Recipe:
+    """Return the recipe with further passes, each behind the others of its stage."""
+    passes = sorted([*recipe.passes, *further], key=lambda step: step.stage)
+    return msgspec.structs.replace(recipe, passes=tuple(passes))
 
 
 def describe(recipe: Recipe) -> str:

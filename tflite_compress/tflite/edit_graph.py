@@ -151,7 +151,7 @@ class GraphEditor:
     def _code(self, kind: str, version: int) -> int:
         number = getattr(self._schema.BuiltinOperator, kind)
         for place, code in enumerate(self.tree.operatorCodes):
-            if max(code.builtinCode, code.deprecatedBuiltinCode) == number and code.version >= version:
+            if max(code.builtinCode, code.deprecatedBuiltinCode) == number and code.version == version:
                 return place
         self.tree.operatorCodes.append(
             self._schema.OperatorCodeT(
