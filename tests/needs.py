@@ -6,6 +6,7 @@ import os
 import shutil
 
 import pytest
+from _pytest.mark import ParameterSet
 
 
 def tool(name: str, package: str, path: str | None = None) -> str:
@@ -17,6 +18,11 @@ def tool(name: str, package: str, path: str | None = None) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return found
+
+
+def slow(value: object) -> ParameterSet:
+    """A value of ``parametrize`` whose test is slow: another value tests the same code in the fast tests."""
+    return pytest.param(value, marks=pytest.mark.slow)
 
 
 def marathon_count(whole: int, sample: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import EXAMPLES, ROOT
+from tests.needs import slow
 from tflite_compress.cli.command_registry import all_commands
 
 README = (ROOT / "README.md").read_text()
@@ -47,7 +48,7 @@ def test_the_table_lists_every_command() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [pytest.param(line, marks=pytest.mark.slow) if "--emulate" in line else line for line in AT_HAND],
+    [slow(line) if "emulate" in line else line for line in AT_HAND],
 )
 def test_the_guides_commands(
     run: Callable[..., tuple[int, str, str]], int8_file: Path, digits_data: Path, emulator: Path, line: str

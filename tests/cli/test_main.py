@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.needs import slow
 from tests.timing.models import dense
 from tflite_compress.profiles.toml_files import bundled_folder, bundled_names
 
@@ -159,7 +160,7 @@ def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, t
     assert json.loads(out)[0]["recipe"]["summary"] == "dynamic"
 
 
-@pytest.mark.parametrize("recipe", ["float16", "dynamic"])
+@pytest.mark.parametrize("recipe", [slow("float16"), "dynamic"])
 def test_evaluation_data_alone_is_enough_where_nothing_is_trained_or_calibrated(
     run: Run, digits: Path, digits_arrays: dict[str, Any], tmp_path: Path, recipe: str
 ) -> None:

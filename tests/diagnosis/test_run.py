@@ -42,6 +42,7 @@ def skewed(keras: Any, digits: Path) -> Any:
     return model
 
 
+@pytest.mark.slow
 def test_nothing_is_blamed_where_nothing_is_wrong(digits: Path, digits_data: Path) -> None:
     found = run_on(digits, {"data": digits_data})
     assert found.is_harmless and not found.inputs and found.before > 0.9

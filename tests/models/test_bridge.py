@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.models.zoo import NAMES, models
+from tests.needs import slow
 from tflite_compress.models.bridge import to_tf_keras
 from tflite_compress.models.random_runs import random_inputs, structured_inputs
 from tflite_compress.support.errors import ModelError
@@ -49,7 +50,7 @@ def test_every_kind_of_model_comes_out_equal(keras: Any, keras2: Any, name: str)
     assert difference(model, bridged, seed=7) <= 1e-5
 
 
-@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small"])
+@pytest.mark.parametrize("name", [slow("MobileNetV2"), "MobileNetV3Small"])
 def test_small_applications_come_out_equal(keras: Any, name: str) -> None:
     check_application(keras, name)
 

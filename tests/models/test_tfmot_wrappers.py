@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.needs import slow
 from tflite_compress.models.load import load_model
 from tflite_compress.support.backend import tfmot
 
 X = np.random.default_rng(0).standard_normal((16, 8, 8, 1)).astype(np.float32)
 FORMATS = ["h5", "keras", "folder"]
+MORE_FORMATS = ["keras", slow("h5"), slow("folder")]
 
 
 def network(keras2: Any) -> Any:
@@ -44,7 +46,7 @@ def test_pruning(keras2: Any, suffix: str, tmp_path: Path) -> None:
     assert [note.code for note in source.notes] == ["wrappers-removed"]
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", MORE_FORMATS)
 def test_clustering(keras2: Any, suffix: str, tmp_path: Path) -> None:
     clustering = tfmot().clustering.keras
     wrapped = clustering.cluster_weights(
@@ -58,7 +60,7 @@ def test_clustering(keras2: Any, suffix: str, tmp_path: Path) -> None:
     assert np.allclose(source.network.predict((X,))[0], wrapped(X, training=False), atol=1e-5)
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", MORE_FORMATS)
 def test_quantization_aware_training(keras2: Any, suffix: str, tmp_path: Path) -> None:
     layers = keras2.layers
     keras2.utils.set_random_seed(0)

@@ -78,7 +78,7 @@ def random_context(model: Any) -> tuple[Context, Model]:
     return Context(reference, 0, Silent()), FloatModel(source.network)
 
 
-SLOW = {"lstm", "encoder_decoder", "embedding"}  # tf_keras takes 7 s to trace each LSTM for the converter
+SLOW = {"lstm", "gru", "encoder_decoder", "embedding"}  # tracing recurrent layers takes 3 to 7 s
 
 
 def kinds(*names: str) -> list[Any]:

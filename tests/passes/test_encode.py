@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.needs import slow
 from tests.passes.test_convert import random_context
 from tflite_compress.decode.insert import decoded_tensors
 from tflite_compress.passes import Context, FloatModel, Model
@@ -30,7 +31,7 @@ def compact(context: Context, start: FloatModel) -> FloatModel:
     return Slim().apply(model, context)
 
 
-@pytest.mark.parametrize("encode", ["auto", "lut", "prune", "huffman"])
+@pytest.mark.parametrize("encode", ["auto", "lut", slow("prune"), slow("huffman")])
 def test_the_encoded_file_is_smaller_and_equal(context: Context, compact: Model, encode: Any) -> None:
     encoded = Encode(encode=encode).apply(compact, context)
     assert encoded.flatbuffer and compact.flatbuffer and encoded.fact(Encoding).plain == compact.flatbuffer

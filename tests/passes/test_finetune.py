@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.needs import slow
 from tflite_compress.models.copying import copied
 from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.algorithms.finetune import Schedule, _head_loss, finetune, training_targets
@@ -52,7 +53,7 @@ def test_without_labels_the_teacher_is_enough(context: Context, start: FloatMode
     assert after < 0.7 * before
 
 
-@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mse", "my_loss:half"])
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", slow("mse"), "my_loss:half"])
 @pytest.mark.parametrize("labelled", [True, False])
 def test_a_loss_the_user_names(
     context: Context, start: FloatModel, tmp_path: Path, loss: str, labelled: bool

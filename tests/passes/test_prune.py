@@ -44,6 +44,7 @@ def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights(context: Context, start: FloatModel) -> None:
     one, two = (Prune(**QUICK).apply(start, context).network.handle.get_weights() for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
