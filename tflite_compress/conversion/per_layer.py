@@ -8,6 +8,7 @@ litert-quantizer does not support, such as LSTM, stay in float32.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import warnings
@@ -25,7 +26,7 @@ from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConfigError, ConversionError
 from tflite_compress.support.notes import Note
-from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, read_tree, tensor_name, type_name
 from tflite_compress.tflite.layer_names import LayerTable
 
 if TYPE_CHECKING:
@@ -73,6 +74,30 @@ class Plain:
     content: bytes
     observed: dict[str, Observed]
     layers: tuple[PlainLayer, ...]
+
+    @functools.cached_property
+    def quantizer(self) -> Any:
+        """The ``litert_quantizer.quantizer.Quantizer`` of the file: it decodes the file once."""
+        from litert_quantizer.quantizer import Quantizer
+
+        return Quantizer(bytearray(self.content))
+
+    @functools.cached_property
+    def _ranges(self) -> dict[tuple[Method, int], dict[str, tuple[float, float]]]:
+        return {}
+
+    def ranges(self, method: Method, steps: int) -> dict[str, tuple[float, float]]:
+        """Return the range of each tensor by name, chosen once for each method.
+
+        Args:
+            method: The calibration method.
+            steps: Number of values of the integer type.
+        """
+        key = (method, steps)
+        if key not in self._ranges:
+            found = {name: chosen_range(seen, method, steps) for name, seen in self.observed.items()}
+            self._ranges[key] = found
+        return self._ranges[key]
 
 
 @dataclass(frozen=True)
@@ -225,7 +250,6 @@ def quantized(
         ConversionError: litert-quantizer cannot quantize the file.
     """
     from litert_quantizer import qtyping
-    from litert_quantizer.quantizer import Quantizer
 
     granularity = qtyping.QuantGranularity["CHANNELWISE" if per_channel else "TENSORWISE"]
     steps = 65536 if default == "int16x8" else 256
@@ -233,14 +257,16 @@ def quantized(
     with backend.native_noise_captured(), bars, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            work = Quantizer(bytearray(plain.content))
+            work = plain.quantizer
+            work.load_quantization_recipe([])
             work.add_static_config(".*", "*", *BITS[default], granularity)
             for layer in plain.layers:
                 _add(work, layer, types.get(layer.name, default), default, granularity)
             if not integer_io:
                 for end in ("INPUT", "OUTPUT"):
                     work.update_quantization_recipe(".*", end, None, "no_quantize")
-            ranges = {name: _statistics(seen, method, steps) for name, seen in plain.observed.items()}
+            chosen = plain.ranges(method, steps)
+            ranges = {name: _statistics(seen.rank, *chosen[name]) for name, seen in plain.observed.items()}
             content = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
         except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
             raise ConversionError(
@@ -264,15 +290,14 @@ def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any
         work.add_static_config(scope, "*", *BITS[kind], granularity)
 
 
-def _statistics(seen: Observed, method: Method, steps: int) -> dict[str, np.ndarray]:
+def _statistics(rank: int, low: float, high: float) -> dict[str, np.ndarray]:
     """Return the range of a tensor in the format of litert-quantizer."""
-    low, high = chosen_range(seen, method, steps)
-    shape = (1,) * seen.rank
+    shape = (1,) * rank
     return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
 
 
 def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tuple[str, ...]:
-    tree = unpack(content)
+    tree = read_tree(content)
     graph = tree.subgraphs[0]
     of_tensor = {name: layer.name for layer in plain.layers for name in layer.tensors}
     found = set()

@@ -8,12 +8,16 @@ weights are first clipped at the threshold with the smallest squared error.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from tflite_compress.passes.base import Context, Count, Rate, register
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.values import FloatModel, LayerTypes
 from tflite_compress.support.notes import Note, named
+
+if TYPE_CHECKING:
+    from tflite_compress.models.network import Network
 
 
 @register
@@ -48,24 +52,47 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         Returns:
             The rounded model; the given one with a note if it cannot be edited or does not improve.
         """
-        from tflite_compress.passes.algorithms.fold import without_batchnorm
-        from tflite_compress.passes.algorithms.learned_rounding import LEARNED, learn, step_grid, values_of
-        from tflite_compress.passes.algorithms.quality import keep_if_better, with_handle
-        from tflite_compress.support.backend import seed_everything
+        from tflite_compress.passes.algorithms.quality import keep_if_better
 
         network = model.network
         if not network.editable:
             return model.noting(Note("pass-left-out", f"adaround left out: {network.why_not_editable}"))
+        types = model.fact(LayerTypes).by_layer
+        settings = (
+            *(self.steps, self.batch_size, self.learning_rate, self.per_channel, context.seed),
+            tuple(types.items()),
+        )
+        changed, others = context.shared.once(
+            "adaround",
+            network,
+            settings,
+            lambda: self._rounded(model, context),
+            lambda: not context.budget.is_used,
+        )
+        if changed is None:
+            return model.noting(Note("pass-left-out", "adaround left out: no layer can be rounded"))
+        done = keep_if_better("adaround", model, replace(model, network=changed), self, context)
+        if others:
+            return done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
+        return done
+
+    def _rounded(self, model: FloatModel, context: Context) -> tuple[Network | None, list[str]]:
+        """Return the network with rounded weights, or None, and the layers that are rounded to nearest."""
+        from tflite_compress.passes.algorithms.fold import without_batchnorm
+        from tflite_compress.passes.algorithms.learned_rounding import LEARNED, learn, step_grid, values_of
+        from tflite_compress.passes.algorithms.quality import with_handle
+        from tflite_compress.support.backend import seed_everything
+
         seed_everything(context.seed)
-        plain, work = without_batchnorm(network.handle), without_batchnorm(network.handle)
-        types = dict(model.fact(LayerTypes).by_layer)
+        handle, types = model.network.handle, model.fact(LayerTypes).by_layer
+        plain, work = without_batchnorm(handle), without_batchnorm(handle)
         layers = [
             layer
             for layer in work.layers
             if type(layer).__name__ in LEARNED and types.get(layer.name, "int8") in ("int8", "int4")
         ]
         if not layers:
-            return model.noting(Note("pass-left-out", "adaround left out: no layer can be rounded"))
+            return None, []
         inputs = context.reference.splits.calibrate.inputs
         total = len(layers) * self.steps
         with context.progress.step(f"learning to round {len(layers)} layers", total) as advance:
@@ -77,10 +104,5 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
                 wanted = values_of(plain, plain.get_layer(layer.name), inputs, outputs=True)
                 given = values_of(work, layer, inputs, outputs=False)
                 learn(layer, grid, given, wanted, self, context.seed, advance)
-        done = keep_if_better("adaround", model, with_handle(model, work), self, context)
         others = [layer.name for layer in work.layers if layer.trainable_weights and layer not in layers]
-        return (
-            done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
-            if others
-            else done
-        )
+        return with_handle(model, work).network, others

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 import msgspec
 from msgspec import Meta
 
+from tflite_compress.passes.shared_results import SharedResults
 from tflite_compress.passes.values import ConvertedModel, FloatModel, Model
 from tflite_compress.support.errors import ConfigError, ConversionError, ModelError
 from tflite_compress.support.notes import Note
@@ -253,6 +254,7 @@ class Context:
             versions, or None to keep none.
         max_drop: Accuracy drop allowed for the whole recipe, for passes that go as far as it allows.
         budget: Time that is left. Loops of a pass end when it is used, and keep the best so far.
+        shared: Results that passes and candidates share.
     """
 
     reference: Reference
@@ -261,6 +263,7 @@ class Context:
     checkpoints: Path | None = None
     max_drop: float = 0.0
     budget: TimeBudget = NO_BUDGET
+    shared: SharedResults = field(default_factory=SharedResults)
 
 
 def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:

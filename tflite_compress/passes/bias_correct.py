@@ -9,12 +9,16 @@ converter does: symmetrically, with 127 for the largest weight of a channel or k
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.values import FloatModel
 from tflite_compress.support.notes import Note
+
+if TYPE_CHECKING:
+    from tflite_compress.models.network import Network
 
 
 @register
@@ -43,6 +47,22 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
         Returns:
             The corrected model; the given one with a note if it cannot be edited or does not improve.
         """
+        from tflite_compress.passes.algorithms.quality import keep_if_better
+
+        network = model.network
+        if not network.editable:
+            return model.noting(Note("pass-left-out", f"bias_correct left out: {network.why_not_editable}"))
+        changed = context.shared.once(
+            "bias_correct", network, (self.means, self.per_channel), lambda: self._corrected(model, context)
+        )
+        if changed is None:
+            return model.noting(
+                Note("pass-left-out", f"bias_correct left out: no layer has a bias and {self.means} means")
+            )
+        return keep_if_better("bias_correct", model, replace(model, network=changed), self, context)
+
+    def _corrected(self, model: FloatModel, context: Context) -> Network | None:
+        """Return the network with corrected biases; None if it has none to correct."""
         from tflite_compress.passes.algorithms.bias_correction import (
             analytic_means,
             input_means,
@@ -50,24 +70,20 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
             shift,
         )
         from tflite_compress.passes.algorithms.fold import FOLDABLE, without_batchnorm
-        from tflite_compress.passes.algorithms.quality import keep_if_better, with_handle
+        from tflite_compress.passes.algorithms.quality import with_handle
 
         network = model.network
-        if not network.editable:
-            return model.noting(Note("pass-left-out", f"bias_correct left out: {network.why_not_editable}"))
         folded = without_batchnorm(network.handle)
         layers = [layer for layer in folded.layers if type(layer).__name__ in FOLDABLE and layer.use_bias]
         analytic = analytic_means(network.handle) if self.means == "analytic" else {}
         if self.means == "analytic":
             layers = [layer for layer in layers if layer.name in analytic]
         if not layers:
-            return model.noting(
-                Note("pass-left-out", f"bias_correct left out: no layer has a bias and {self.means} means")
-            )
+            return None
         with context.progress.step("correcting biases"):
             means = analytic or input_means(folded, layers, context.reference.splits.calibrate.inputs)
             for layer in layers:
                 kernel, bias = layer.get_weights()
                 error = rounded(layer, kernel, self.per_channel) - kernel
                 layer.set_weights([kernel, bias - shift(layer, error, means[layer.name])])
-        return keep_if_better("bias_correct", model, with_handle(model, folded), self, context)
+        return with_handle(model, folded).network

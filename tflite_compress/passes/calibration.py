@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tflite_compress.conversion import METHODS, Method
 from tflite_compress.passes.base import Context, register
+from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
@@ -27,6 +28,7 @@ class Calibration(Repair, frozen=True, tag="calibration"):
     """
 
     automatic: ClassVar = Automatic(order=2, quick=True)
+    for_activations: ClassVar = True
 
     method: Literal["auto", "percentile", "mse", "entropy"] = "auto"
 
@@ -37,23 +39,21 @@ class Calibration(Repair, frozen=True, tag="calibration"):
             model: A model with a network.
             context: Calibration samples.
         """
-        from tflite_compress.conversion.per_layer import prepare, quantized
-        from tflite_compress.models.unroll import unrolled
+        from tflite_compress.conversion.per_layer import quantized
         from tflite_compress.passes.algorithms.quality import quality, quality_of
 
-        network = unrolled(model.network)
         samples = context.reference.splits.calibrate.inputs
         precision = self.conversion.precision
         types = model.fact(LayerTypes).by_layer
         tried: dict[Method, Quality] = {}
         try:
             with context.progress.step("calibration: observing activations", len(samples[0])) as advance:
-                plain = prepare(network, samples, True, advance)
+                plain = plain_file(model, True, context, advance)
                 tried["minmax"] = quality(model, self, context)
             for method in METHODS[1:] if self.method == "auto" else (self.method,):
                 made = quantized(plain, precision, types, method, False, self.per_channel)
                 made.require_integers()
-                tried[method] = quality_of(made.content, network, context)
+                tried[method] = quality_of(made.content, model.network, context)
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"calibration left out: {error.message}"))
         best = max(tried, key=lambda m: (round(tried[m].score, 6), tried[m].snr_db))

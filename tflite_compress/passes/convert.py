@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.conversion.converter import ConverterSettings
+    from tflite_compress.conversion.per_layer import Plain
     from tflite_compress.models.network import Network
     from tflite_compress.profiles.devices import Device
 
@@ -120,7 +121,7 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
 
         samples = context.reference.splits.calibrate.inputs
         with context.progress.step(f"converting to {self.precision}", len(samples[0])) as advance:
-            content, notes = flatbuffer(self, model, samples, advance)
+            content, notes = flatbuffer(self, model, context, advance)
         network = model.network
         clusters = model.fact(Clusters).by_layer
         if clusters and self.needs_calibration and self.per_channel:
@@ -130,14 +131,19 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
 
 
 def flatbuffer(
-    config: Convert, model: FloatModel, samples: tuple[np.ndarray, ...], advance: Callable[[int], None]
+    config: Convert,
+    model: FloatModel,
+    context: Context,
+    advance: Callable[[int], None] = lambda n: None,
 ) -> tuple[bytes, tuple[Note, ...]]:
     """Convert the network of a model with the types and calibration method that earlier passes recorded.
+
+    A network is converted once with the same settings.
 
     Args:
         config: Settings of the conversion.
         model: A model with a network.
-        samples: Calibration inputs, one array for each input port.
+        context: Calibration samples.
         advance: Called once for each calibration sample.
 
     Returns:
@@ -146,13 +152,21 @@ def flatbuffer(
     Raises:
         ConversionError: The converter refuses the model.
     """
-    from tflite_compress.models.unroll import unrolled
+    facts = (tuple(model.fact(LayerTypes).by_layer.items()), model.fact(CalibrationMethod).method)
+    return context.shared.once(
+        "file", model.network, (config, facts), lambda: _convert(config, model, context, advance)
+    )
 
-    network = unrolled(model.network) if config.needs_calibration else model.network
-    if config.needs_calibration and _is_finer(config, model):
-        return _by_layer(config, model, network, samples, advance)
+
+def _convert(
+    config: Convert, model: FloatModel, context: Context, advance: Callable[[int], None]
+) -> tuple[bytes, tuple[Note, ...]]:
     from tflite_compress.conversion.converter import convert_network
 
+    if config.needs_calibration and _is_finer(config, model):
+        return _by_layer(config, model, context, advance)
+    network = _unrolled(model, context) if config.needs_calibration else model.network
+    samples = context.reference.splits.calibrate.inputs
     if config.precision == "int8" and network.with_rounding is not None:
         network = replace(network, handle=network.with_rounding)
     return convert_network(network, config.converter_settings, samples, advance)
@@ -174,20 +188,52 @@ def calibration_method_of(config: Convert, model: FloatModel) -> Method:
     )
 
 
-def _by_layer(
-    config: Convert,
+def _unrolled(model: FloatModel, context: Context) -> Network:
+    """Return the network as it is quantized."""
+    from tflite_compress.models.unroll import unrolled
+
+    return context.shared.once("unrolled", model.network, None, lambda: unrolled(model.network))
+
+
+def plain_file(
     model: FloatModel,
-    network: Network,
-    samples: tuple[np.ndarray, ...],
-    advance: Callable[[int], None],
+    histograms: bool,
+    context: Context,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Plain:
+    """Return the network as float32 file with statistics of its tensors; made once for each network.
+
+    Args:
+        model: A model with a network.
+        histograms: Also compute histograms.
+        context: Calibration samples.
+        advance: Called with 1 for each sample.
+
+    Raises:
+        ConversionError: The converter refuses the network.
+    """
+    from tflite_compress.conversion.per_layer import prepare
+
+    samples = context.reference.splits.calibrate.inputs
+    known = context.shared.holds("plain", model.network, True)  # statistics with histograms serve both
+    return context.shared.once(
+        "plain",
+        model.network,
+        histograms or known,
+        lambda: prepare(_unrolled(model, context), samples, histograms, advance),
+    )
+
+
+def _by_layer(
+    config: Convert, model: FloatModel, context: Context, advance: Callable[[int], None]
 ) -> tuple[bytes, tuple[Note, ...]]:
     """Quantize with a type per layer or another calibration method."""
-    from tflite_compress.conversion.per_layer import layer_types, prepare, quantized
+    from tflite_compress.conversion.per_layer import layer_types, quantized
     from tflite_compress.conversion.written_types import type_notes, written_layers
     from tflite_compress.models.layer_table import layer_table
 
-    method = calibration_method_of(config, model)
-    plain = prepare(network, samples, method != "minmax", advance)
+    method, network = calibration_method_of(config, model), _unrolled(model, context)
+    plain = plain_file(model, method != "minmax", context, advance)
     types = {**model.fact(LayerTypes).by_layer, **layer_types(config.layers, plain.layers)}
     integer_io = config.io == "integer" and all(port.dtype == "float32" for port in network.inputs)
     made = quantized(plain, config.precision, types, method, integer_io, config.per_channel)

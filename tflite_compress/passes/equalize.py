@@ -9,12 +9,16 @@ equalized instead.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.values import FloatModel
 from tflite_compress.support.notes import Note
+
+if TYPE_CHECKING:
+    from tflite_compress.models.network import Network
 
 
 @register
@@ -49,6 +53,19 @@ class Equalize(Repair, frozen=True, tag="equalize"):
         Returns:
             The equalized model; the given one with a note if it cannot be edited or does not improve.
         """
+        from tflite_compress.passes.algorithms.quality import keep_if_better
+
+        network = model.network
+        if not network.editable:
+            return model.noting(Note("pass-left-out", f"equalize left out: {network.why_not_editable}"))
+        settings = (self.balance, self.absorb_bias, self.per_channel)
+        changed = context.shared.once("equalize", network, settings, lambda: self._equalized(model, context))
+        if isinstance(changed, str):
+            return model.noting(Note("pass-left-out", f"equalize left out: {changed}"))
+        return keep_if_better("equalize", model, replace(model, network=changed), self, context)
+
+    def _equalized(self, model: FloatModel, context: Context) -> Network | str:
+        """Return the equalized network, or why there is none."""
         from tflite_compress.passes.algorithms.equalization import (
             SWEEPS,
             absorb,
@@ -57,15 +74,13 @@ class Equalize(Repair, frozen=True, tag="equalize"):
             even_out,
         )
         from tflite_compress.passes.algorithms.fold import without_batchnorm
-        from tflite_compress.passes.algorithms.quality import keep_if_better, same_function, with_handle
+        from tflite_compress.passes.algorithms.quality import same_function, with_handle
 
         network = model.network
-        if not network.editable:
-            return model.noting(Note("pass-left-out", f"equalize left out: {network.why_not_editable}"))
         folded = without_batchnorm(network.handle)
         pairs = equalizable(folded)
         if not pairs:
-            return model.noting(Note("pass-left-out", "equalize left out: no two layers can be equalized"))
+            return "no two layers can be equalized"
         with context.progress.step("equalizing", SWEEPS) as advance:
             inputs = context.reference.splits.calibrate.inputs
             by_weights = self.balance == "weights" or (self.balance == "auto" and not self.per_channel)
@@ -77,10 +92,5 @@ class Equalize(Repair, frozen=True, tag="equalize"):
             if self.absorb_bias:
                 absorb(folded, pairs, inputs)
         if not same_function(network.handle, folded, context):
-            return model.noting(
-                Note(
-                    "pass-left-out",
-                    "equalize left out: outputs of the float model would change by more than rounding",
-                )
-            )
-        return keep_if_better("equalize", model, with_handle(model, folded), self, context)
+            return "outputs of the float model would change by more than rounding"
+        return with_handle(model, folded).network

@@ -8,6 +8,7 @@ import msgspec
 
 from tflite_compress.conversion import LayerType
 from tflite_compress.passes.base import Context, ConversionPass, Share, layer_patterns, register
+from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.mixed import measure
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
@@ -48,10 +49,11 @@ class Int4(Repair, frozen=True, tag="int4"):
         """Return ``4-bit weights``."""
         return "4-bit weights"
 
-    def resolve(self, conversion: ConversionPass, device: Device) -> Int4:
+    def resolve(self, conversion: ConversionPass, device: Device) -> Int4 | None:
         """Keep the operators that the device runs with 4-bit weights."""
         operators = tuple(op for op in self.operators if op in device.runtime.four_bit)
-        return msgspec.structs.replace(super().resolve(conversion, device), operators=operators)
+        filled = super().resolve(conversion, device)
+        return None if filled is None else msgspec.structs.replace(filled, operators=operators)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Return the model with 4-bit weights for its least sensitive layers.
@@ -63,8 +65,7 @@ class Int4(Repair, frozen=True, tag="int4"):
         Raises:
             ConfigError: A regular expression is wrong.
         """
-        from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
-        from tflite_compress.models.unroll import unrolled
+        from tflite_compress.conversion.per_layer import FOUR_BIT
 
         patterns = layer_patterns(self.exclude, "exclude")
         if self.conversion.precision != "int8":
@@ -76,11 +77,10 @@ class Int4(Repair, frozen=True, tag="int4"):
             return model.noting(
                 Note("pass-left-out", "no 4-bit weights: the device's runtime has no kernels for them")
             )
-        samples = context.reference.splits.calibrate.inputs
         try:
             with context.progress.step("running the model on the calibration samples"):
                 histograms = model.fact(CalibrationMethod).method != "minmax"
-                plain = prepare(unrolled(model.network), samples, histograms)
+                plain = plain_file(model, histograms, context)
             excluded = {la.name for la in plain.layers if any(la.matches(p) for p in patterns)}
             excluded |= {*model.fact(LayerTypes).by_layer}
             weights = {n: count for n, count in _able(plain, able).items() if n not in excluded}

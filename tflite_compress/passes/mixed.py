@@ -14,6 +14,7 @@ import msgspec
 
 from tflite_compress.conversion import LayerType
 from tflite_compress.passes.base import Context, ConversionPass, Count, register
+from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
@@ -42,6 +43,7 @@ class Mixed(Repair, frozen=True, tag="mixed"):
     """
 
     automatic: ClassVar = Automatic(order=5, quick=False)
+    for_activations: ClassVar = True
 
     types: tuple[LayerType, ...] = ("int16x8", "float32")
     max_layers: Count = 4
@@ -50,10 +52,11 @@ class Mixed(Repair, frozen=True, tag="mixed"):
         """Return ``mixed precision``."""
         return "mixed precision"
 
-    def resolve(self, conversion: ConversionPass, device: Device) -> Mixed:
+    def resolve(self, conversion: ConversionPass, device: Device) -> Mixed | None:
         """Keep the types that the device runs."""
         types = tuple(t for t in self.types if t in device.precisions.supported)
-        return msgspec.structs.replace(super().resolve(conversion, device), types=types)
+        filled = super().resolve(conversion, device)
+        return None if filled is None else msgspec.structs.replace(filled, types=types)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Return the model with wider types for its most sensitive layers.
@@ -62,20 +65,13 @@ class Mixed(Repair, frozen=True, tag="mixed"):
             model: A model with a network.
             context: Calibration samples.
         """
-        from tflite_compress.conversion.per_layer import prepare
-        from tflite_compress.models.unroll import unrolled
-
         if not self.types:
             return model.noting(Note("pass-left-out", "mixed left out: the device runs no wider type"))
         samples = context.reference.splits.calibrate.inputs
         try:
             with context.progress.step("mixed: measuring activations", len(samples[0])) as advance:
-                plain = prepare(
-                    unrolled(model.network),
-                    samples,
-                    model.fact(CalibrationMethod).method != "minmax",
-                    advance,
-                )
+                histograms = model.fact(CalibrationMethod).method != "minmax"
+                plain = plain_file(model, histograms, context, advance)
             fixed = model.fact(LayerTypes).by_layer
             before = measure(plain, fixed, self, model, context)
             found = [_greedy(plain, kind, before, self, model, context) for kind in self.types]
@@ -108,6 +104,8 @@ def _greedy(
     quality = before
     while True:
         options = {chosen | g for g in groups if len(chosen | g) <= config.max_layers} - {chosen}
+        if not options:
+            return quality, dict.fromkeys(sorted(chosen), kind)
         title = f"mixed: trying {kind} in {len(options)} groups of layers, {len(chosen)} layers chosen"
         tried: dict[frozenset[str], Quality] = {}
         with context.progress.step(title, len(options)) as advance:

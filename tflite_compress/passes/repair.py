@@ -35,12 +35,14 @@ class Repair(FloatPass, frozen=True):
 
     Attributes:
         automatic: Its part in the repairs that are tried without being asked for; None for no part.
+        for_activations: True for a pass that only concerns activations that are integers.
         precision, per_channel: How the model will be converted; filled in from the ``convert`` pass.
     """
 
     stage: ClassVar[Stage] = Stage.REPAIR
     changes_size: ClassVar[bool] = False
     automatic: ClassVar[Automatic | None] = None
+    for_activations: ClassVar[bool] = False
 
     precision: Precision | Literal["auto"] = "auto"
     per_channel: bool = True
@@ -56,10 +58,16 @@ class Repair(FloatPass, frozen=True):
         """False: the recipe already has repairs."""
         return False
 
-    def resolve(self, conversion: ConversionPass, device: Device) -> Self:
-        """Fill in the precision and scales of the conversion."""
+    def resolve(self, conversion: ConversionPass, device: Device) -> Self | None:
+        """Fill in the precision and scales of the conversion.
+
+        Returns:
+            The settings; None if the pass chooses how activations become integers, and they stay float.
+        """
         if not isinstance(conversion, Convert):
             return self
+        if self.for_activations and not conversion.needs_calibration:
+            return None
         precision = conversion.precision if self.precision == "auto" else self.precision
         return msgspec.structs.replace(self, precision=precision, per_channel=conversion.per_channel)
 

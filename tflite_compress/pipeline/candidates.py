@@ -295,6 +295,12 @@ def best(attempts: list[Attempt], max_drop: float) -> Attempt | None:
 
 def _check(model: Model, context: Context) -> tuple[Score, Outputs]:
     """Return the score and the outputs of a model on the evaluation samples."""
+    if isinstance(model, FloatModel):
+        return context.shared.once("score", model.network, None, lambda: _score(model, context))
+    return _score(model, context)
+
+
+def _score(model: Model, context: Context) -> tuple[Score, Outputs]:
     samples = context.reference.splits.evaluate.inputs
     with context.progress.step("evaluating"):
         if isinstance(model, FloatModel):

@@ -13,7 +13,7 @@ import numpy as np
 
 from tflite_compress.runtimes.refusals import explain_refusal
 from tflite_compress.support.errors import ConversionError
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.integrity import find_aborting_operator
 from tflite_compress.tflite.state import find_state
 
@@ -53,7 +53,7 @@ class IndexedDetails(TensorDetails):
 @functools.lru_cache(maxsize=4)  # each worker of a prediction loads the same file
 def _facts(content: bytes) -> tuple[str | None, bool]:
     """Return why LiteRT would abort on a file, or None; and True if it has resource variables."""
-    tree = unpack(content)
+    tree = read_tree(content)
     return find_aborting_operator(tree), find_state(tree).has_resources
 
 

@@ -86,8 +86,8 @@ def _on_grid(share: float) -> float:
 
 def _narrow(start: FloatModel, device: Device, context: Context) -> tuple[Narrow, ...]:
     """Return the layers that can have 4-bit weights, the least sensitive first."""
-    from tflite_compress.conversion.per_layer import FOUR_BIT, prepare
-    from tflite_compress.models.unroll import unrolled
+    from tflite_compress.conversion.per_layer import FOUR_BIT
+    from tflite_compress.passes.convert import plain_file
     from tflite_compress.passes.int4 import Int4, noise_of_layers
 
     able = {*device.runtime.four_bit} & {*FOUR_BIT}
@@ -95,7 +95,7 @@ def _narrow(start: FloatModel, device: Device, context: Context) -> tuple[Narrow
         return ()
     try:
         with context.progress.step("measuring the noise of 4-bit weights per layer"):
-            plain = prepare(unrolled(start.network), context.reference.splits.calibrate.inputs, False)
+            plain = plain_file(start, False, context)
             config = Int4(precision="int8", operators=tuple(sorted(able)))
             noise = noise_of_layers(plain, config, start, context)
     except ConversionError:

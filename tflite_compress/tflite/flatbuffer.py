@@ -62,6 +62,16 @@ def unpack(content: bytes) -> ModelTree:
     return model
 
 
+@functools.lru_cache(maxsize=2)
+def read_tree(content: bytes) -> ModelTree:
+    """Decode a ``.tflite`` into a tree that several readers share. It must not be changed.
+
+    Raises:
+        ConversionError: The bytes are not a ``.tflite``, or refer to data outside the file.
+    """
+    return unpack(content)
+
+
 def _read_external_data(model: ModelTree, content: bytes) -> None:
     """Replace offsets into the file by the bytes there. ``schema.fbs``: an offset is valid if over 1."""
     for number, buffer in enumerate(model.buffers or []):

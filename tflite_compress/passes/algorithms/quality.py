@@ -54,9 +54,10 @@ def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
     Raises:
         ConversionError: The converter refuses it.
     """
-    samples = context.reference.splits.calibrate
-    content, _ = flatbuffer(config.conversion, model, samples.inputs, lambda n: None)
-    return quality_of(content, model.network, context)
+    content, _ = flatbuffer(config.conversion, model, context)
+    return context.shared.once(
+        "quality", model.network, content, lambda: quality_of(content, model.network, context)
+    )
 
 
 def quality_of(content: bytes, network: Network, context: Context) -> Quality:
