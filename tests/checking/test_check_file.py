@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.timing.models import dense
-from tflite_compress.checking.check_file import verify_file
+from tflite_compress.checking.check_file import check_file, verify_file
 from tflite_compress.runtimes.run_result import RunResult
+from tflite_compress.support.time_budget import TimeBudget
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,38 @@ def test_verify_runs_as_many_samples_as_the_time_budget_allows(
     assert [note.text for note in found.result.notes] == notes
     assert found.result.outputs is not None
     assert len(found.result.outputs[0]) == (1 if notes else 4)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("file") / "dense.tflite"
+    path.write_bytes(dense(4))
+    return path
+
+
+def data() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((40, 4), np.float32), np.arange(40) % 4
+
+
+def test_check_names_what_the_time_budget_left_undone(file: Path) -> None:
+    options: dict[str, Any] = {"min_accuracy": 0.0, "data": data(), "time_budget_seconds": 1e-9}
+    micro, pi, npu = check_file(file, ["rp2040", "raspberry-pi-4", "alif-ensemble-e7"], **options)
+    used = "the time budget of 1e-09 s was used"
+    for verdict, runtime in ((micro, "TFLite Micro"), (pi, "LiteRT"), (npu, "TFLite Micro")):
+        assert not verdict.fits and verdict.outcome.kind == "not-established"
+        found = {f.subject: (f.fits, f.text) for f in verdict.findings}
+        assert found["runs"] == (None, f"{runtime} not run: {used}")
+        assert found["RAM"] == (None, f"unknown: {runtime} not run: {used}")
+        assert found["accuracy"] == (None, f"not measured: {used}")
+    assert ("NPU", None, f"Vela not run: {used}") in [(f.subject, f.fits, f.text) for f in npu.findings]
+
+
+def test_check_measures_accuracy_on_as_many_samples_as_the_time_budget_allows(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimeBudget, "affords", lambda self, count, tried, start: 36)
+    options: dict[str, Any] = {"min_accuracy": 0.0, "data": data(), "time_budget_seconds": 600.0}
+    (verdict,) = check_file(file, ["raspberry-pi-4"], **options)
+    assert verdict.fits
+    ending = "; on 36 of 40 samples, as the time budget of 600 s allows"
+    assert verdict.findings[-1].text.endswith(ending) and "36 samples of" in verdict.findings[-1].text

@@ -7,7 +7,7 @@ import pytest
 
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.models.load import load_model
-from tflite_compress.runtimes.arena import find_smallest_arena
+from tflite_compress.runtimes.arena import ArenaSize, find_smallest_arena
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.runtimes.tflm import TFLMModel, find_minimal_arena, has_same_outputs, predict_raw
 from tflite_compress.support.errors import ConversionError
@@ -54,7 +54,8 @@ def test_the_minimal_arena_is_minimal(content: bytes) -> None:
     assert predict_raw(content, inputs(1), PORTS)
     TFLMModel(content, *PORTS, arena_bytes=arena).run(inputs(1))
     assert 512 < arena < 20_000
-    assert find_smallest_arena(content, arena) == arena and find_smallest_arena(content, arena - 32) is None
+    assert find_smallest_arena(content, arena) == ArenaSize(arena)
+    assert find_smallest_arena(content, arena - 32) is None
 
 
 def test_different_files_are_told_apart(keras: Any, content: bytes) -> None:

@@ -55,3 +55,14 @@ def test_a_share_ends_earlier_and_records_what_it_cuts_in_the_whole() -> None:
     part.cut("training stopped")
     assert budget.has_cut and "training stopped" in budget.notes[0].text
     assert NO_BUDGET.share(0.1) is NO_BUDGET
+
+
+def test_it_says_how_many_samples_it_affords_judging_by_those_run() -> None:
+    clock = Clock()
+    budget = TimeBudget(100, clock)
+    start = budget.now
+    clock.now += 10  # 8 samples took 10 s, and 90 s are left
+    assert budget.affords(1000, 8, start) == 72 and budget.affords(50, 8, start) == 50
+    clock.now += 90
+    assert budget.affords(50, 8, start) == 0
+    assert NO_BUDGET.affords(50, 8, NO_BUDGET.now) == 50

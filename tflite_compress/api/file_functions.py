@@ -59,6 +59,7 @@ def check(
     preprocess: Preprocess = "none",
     metric: str | ScoreFunction | None = None,
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> Verdict:
     """Check whether a ``.tflite`` runs on a device and keeps limits.
@@ -76,6 +77,8 @@ def check(
         metric: Name of a metric, or a function ``(targets, predictions)``; inferred by default.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        time_budget_seconds: Time for all runtimes together in seconds. The findings say what was not done.
+            None sets no limit.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -98,7 +101,15 @@ def check(
     limits = Limits(max_flash_bytes, max_ram_bytes, max_latency_ms)
     with library_call(progress) as reports, opened_file(model) as path:
         settings = (min_accuracy, data, preprocess, metric)
-        found = check_file(path, [device], limits, *settings, progress=reports, input_shape=input_shape)[0]
+        found = check_file(
+            path,
+            [device],
+            limits,
+            *settings,
+            progress=reports,
+            input_shape=input_shape,
+            time_budget_seconds=time_budget_seconds,
+        )[0]
         findings = (replace(f, hint=in_python(f.hint) if f.hint else None) for f in found.findings)
         return replace(found, findings=tuple(findings))
 
@@ -167,6 +178,7 @@ def bundle(
     preprocess: Preprocess = "none",
     labels: str | os.PathLike[str] | None = None,
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
     format: str | None = None,
 ) -> Path:
@@ -183,6 +195,8 @@ def bundle(
         labels: Text file with one class name per line.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        time_budget_seconds: Time for the runtimes in seconds. With less time than they need, the bundle has
+            one test vector and an upper bound of the arena. None sets no limit.
         progress: Called with each :class:`ProgressUpdate`.
         format: Format of the bundle: ``android``, ``cpp``, ``linux`` or ``web``. That of the device by
             default.
@@ -204,4 +218,5 @@ def bundle(
     from tflite_compress.bundling.bundle_file import bundle_file
 
     with library_call(progress) as reports, opened_file(model) as path:
-        return bundle_file(path, device, data, preprocess, labels, out, reports, input_shape, format)
+        settings = (data, preprocess, labels, out, reports, input_shape, format, time_budget_seconds)
+        return bundle_file(path, device, *settings)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from tflite_compress.bundling.bundle_registry import choose_device, make_bundle
 from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.opened_file import open_file
-from tflite_compress.data.raw import SAMPLES
+from tflite_compress.data.raw import SAMPLES, FileData
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
-from tflite_compress.support.errors import UsageError
+from tflite_compress.runtimes.isolated import children_within
+from tflite_compress.support.errors import TimeUsedError, UsageError
 from tflite_compress.support.file_manifest import files_manifest
 from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.support.staging import MANIFEST, result_folder, write_file
+from tflite_compress.support.time_budget import TimeBudget
+
+FOR_ALL_VECTORS = 0.7  # of the time budget; with the rest, one vector is tried
 
 
 def bundle_file(
@@ -28,6 +33,7 @@ def bundle_file(
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
     format: str | None = None,
+    time_budget_seconds: float | None = None,
 ) -> Path:
     """Write the bundle of a file for a device.
 
@@ -41,6 +47,8 @@ def bundle_file(
         progress: Where to report progress.
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
         format: Format of the bundle, for example ``web``; that of the device's kind by default.
+        time_budget_seconds: Time for the runtimes in seconds. With less time than they need, the bundle has
+            one test vector, and an upper bound of the arena. None sets no limit.
 
     Returns:
         The folder.
@@ -51,8 +59,9 @@ def bundle_file(
         ConfigError: The device profile cannot be used.
         UsageError: The label file cannot be read, no device is named, or the format is not for it.
         OutputError: The folder cannot be written, or holds other files.
+        TimeUsedError: The time budget was used before the runtime had run one sample.
     """
-    progress = progress or Silent()
+    progress, budget = progress or Silent(), TimeBudget(time_budget_seconds)
     profile = load_device(choose_device(device, format))
     opened = open_file(path, data, preprocess, input_shape)
     content, samples = opened.content, opened.samples
@@ -61,14 +70,31 @@ def bundle_file(
     names = _read_labels(labels) if labels else samples.class_names
     target = Path(out) if out else Path(f"bundle-{profile.name}")
     with result_folder(target) as staging, progress.step("making the bundle"):
-        vectors = samples.first(SAMPLES)
-        files = make_bundle(
-            content, profile, vectors, Path(path).stem, names, find_preprocessing(preprocess), format
+        stem, preprocessing = Path(path).stem, find_preprocessing(preprocess)
+        files = _make_within(
+            budget,
+            samples.first(SAMPLES),
+            lambda vectors: make_bundle(content, profile, vectors, stem, names, preprocessing, format),
         )
         for name, written in files.items():
             write_file(staging / name, written)
         write_file(staging / MANIFEST, files_manifest(files))
+    for note in budget.notes:
+        progress.say(note.text)
     return target
+
+
+def _make_within(
+    budget: TimeBudget, data: FileData, make: Callable[[FileData], dict[str, bytes]]
+) -> dict[str, bytes]:
+    """Make the bundle with all test vectors, or with one if the runtime needs too long for them."""
+    try:
+        with children_within(budget.share(FOR_ALL_VECTORS)):
+            return make(data)
+    except TimeUsedError:
+        budget.cut(f"1 of {len(data)} test vectors made")
+        with children_within(budget):
+            return make(data.first(1))
 
 
 def _read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from collections.abc import Sequence
 
 from tflite_compress.checking.accuracy import measure_accuracy
@@ -18,6 +17,7 @@ from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import Comparison, compare
+from tflite_compress.runtimes.run_result import RunResult
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.input_shape import InputShape
@@ -27,6 +27,7 @@ from tflite_compress.support.time_budget import TimeBudget
 from tflite_compress.tflite.tensor_specs import Signature
 
 DEFAULTS = Remote()
+FEW = 32  # samples that are run to find out how many the time budget allows
 
 
 def check_file(
@@ -41,6 +42,7 @@ def check_file(
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
 ) -> list[Verdict]:
     """Check a file against device profiles.
 
@@ -56,6 +58,8 @@ def check_file(
         remote: How to reach the device.
         progress: Where to report progress.
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
+        time_budget_seconds: Time for all runtimes and devices together in seconds. Findings say what it left
+            undone. None sets no limit.
 
     Returns:
         One verdict per device.
@@ -65,18 +69,21 @@ def check_file(
         DataError: The data do not fit the file.
         ConfigError: A device profile cannot be used.
     """
-    progress = progress or Silent()
+    progress, budget = progress or Silent(), TimeBudget(time_budget_seconds)
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
     opened = open_file(path, data, preprocess, input_shape)
     content, signature, samples = opened.content, opened.signature, opened.samples
     runtime = None if on_device is None else find_runtime(on_device, remote)
-    evidence = Evidence(content, samples.first(SAMPLES).raw, runtime, remote.gpu)
+    evidence = Evidence(content, samples.first(SAMPLES).raw, runtime, remote.gpu, budget)
     extra: list[Finding] = []
-    with progress.step("running the model"):
-        verdicts = [check(evidence, device, limits, opened.sizes) for device in profiles]
+    verdicts = []
+    with progress.step("running the model", len(profiles)) as advance:
+        for device in profiles:
+            verdicts.append(check(evidence, device, limits, opened.sizes))
+            advance(1)
     if min_accuracy is not None and opened.is_real:
         with progress.step("measuring accuracy"):
-            extra.append(_accuracy(content, samples, signature, metric, min_accuracy))
+            extra.append(_accuracy(content, samples, signature, metric, min_accuracy, budget))
     return [dataclasses.replace(v, findings=(*v.findings, *extra)) for v in verdicts]
 
 
@@ -124,11 +131,10 @@ def verify_file(
     with progress.step("running"):
         if time_budget_seconds is None:
             return compare(opened.content, opened.samples.first(samples).raw, chosen)
-        start = time.monotonic()
+        start = budget.now
         first = compare(opened.content, opened.samples.first(1).raw, chosen)
-        affordable = int(budget.left / max(time.monotonic() - start, 1e-3))
-        count = min(samples, affordable)
-        if affordable < samples:
+        count = budget.affords(samples, 1, start)
+        if count < samples:
             budget.cut(f"outputs compared on {max(1, count)} of {samples} samples")
         found = compare(opened.content, opened.samples.first(count).raw, chosen) if count > 1 else first
     return [_noting(comparison, budget.notes) for comparison in found]
@@ -143,11 +149,32 @@ def _noting(comparison: Comparison, notes: tuple[Note, ...]) -> Comparison:
 
 
 def _accuracy(
-    content: bytes, data: FileData, signature: Signature, metric: str | ScoreFunction | None, minimum: float
+    content: bytes,
+    data: FileData,
+    signature: Signature,
+    metric: str | ScoreFunction | None,
+    minimum: float,
+    budget: TimeBudget,
 ) -> Finding:
-    """Score the file in LiteRT, or in TFLite Micro if LiteRT refuses it."""
+    """Score the file on all samples, or on as many as the time budget allows."""
+    if budget.is_used:
+        text = f"not measured: the time budget of {budget.seconds:g} s was used"
+        return Finding("accuracy", None, text, "Give it more time.", limit=minimum, is_limited=True)
+    start, few = budget.now, data
+    if budget.seconds is not None:
+        few = data.spaced(FEW)
+        _run(content, few)
+        few = data.spaced(max(len(few), budget.affords(len(data), len(few), start)))
+    found = judge_accuracy(measure_accuracy(_run(content, few), few, signature, metric), minimum)
+    if len(few) == len(data):
+        return found
+    cut = f"on {len(few)} of {len(data)} samples, as the time budget of {budget.seconds:g} s allows"
+    return dataclasses.replace(found, text=f"{found.text}; {cut}")
+
+
+def _run(content: bytes, data: FileData) -> RunResult:
+    """Run the file in LiteRT, or in TFLite Micro if LiteRT refuses it."""
     try:
-        result = find_runtime("litert", DEFAULTS)(content, data.raw)
+        return find_runtime("litert", DEFAULTS)(content, data.raw)
     except CompressError:
-        result = find_runtime("tflm", DEFAULTS)(content, data.raw)
-    return judge_accuracy(measure_accuracy(result, data, signature, metric), minimum)
+        return find_runtime("tflm", DEFAULTS)(content, data.raw)

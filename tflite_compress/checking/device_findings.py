@@ -13,7 +13,7 @@ from tflite_compress.checking.verdict import Finding, Limits, Subject
 from tflite_compress.profiles.devices import Device, kernels_of
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.runtimes.tflm_runtime import reserve_arena
-from tflite_compress.support.errors import CompressError
+from tflite_compress.support.errors import CompressError, TimeUsedError
 from tflite_compress.support.quantities import format_bytes, format_value, limit_in_kilobytes
 
 MICRO_CORE_BYTES = 16 * 1024  # TFLite Micro's documentation
@@ -44,7 +44,9 @@ def check_execution(evidence: Evidence, device: Device) -> list[Finding]:
     """Check that the device's runtime runs the model here, and on the device if the user named one."""
     found = [_run_here(evidence, device)]
     measured = evidence.measured
-    if isinstance(measured, CompressError):
+    if isinstance(measured, TimeUsedError):
+        found.append(_not_run(measured))
+    elif isinstance(measured, CompressError):
         found.append(Finding("runs", False, f"on the device: {measured.message}", measured.hint))
     elif measured is not None:
         found.append(Finding("runs", True, f"on the device: {measured.runtime}"))
@@ -57,12 +59,19 @@ def _run_here(evidence: Evidence, device: Device) -> Finding:
     if compiler is not None:
         return Finding("runs", None, f"not tried: only {compiler.target} runs what {compiler.name} compiled")
     result = evidence.runtime_of(device)
+    if isinstance(result, TimeUsedError):
+        return _not_run(result)
     if isinstance(result, CompressError):
         return Finding("runs", False, result.message, result.hint)
     if device.runtime.name == "edgetpu":
         text = f"in {result.runtime} before compilation; on the TPU not tried: it needs edgetpu_compiler"
         return Finding("runs", None, text)
     return Finding("runs", True, f"in {result.runtime}, on this machine")
+
+
+def _not_run(error: TimeUsedError) -> Finding:
+    """Return what a runtime that had no time leaves unknown: whether the file runs at all."""
+    return Finding("runs", None, error.message, error.hint, is_limited=True)
 
 
 def check_flash(contents: Contents, device: Device, limits: Limits) -> list[Finding]:
@@ -115,11 +124,13 @@ def check_ram(evidence: Evidence, device: Device, limits: Limits) -> list[Findin
         return [Finding("RAM", None, text, is_limited=is_limited)]
     result = evidence.runtime_of(device)
     if isinstance(result, CompressError):
-        return [Finding("RAM", None, "unknown: the runtime refuses the model", is_limited=is_limited)]
+        reason = result.message if isinstance(result, TimeUsedError) else "the runtime refuses the model"
+        return [Finding("RAM", None, f"unknown: {reason}", is_limited=is_limited)]
     arena = result.measurement("arena")
     ram = result.measurement("process memory")
     if arena is not None:
         ram = reserve_arena(evidence.content, arena.value, kernels_of(device))
+        ram = ram if arena.low is None else replace(ram, low=arena.low)
     limit = limits.ram_bytes or device.memory.ram_bytes
     hint = "Reduce the input size, or the number of channels in the first layers."
     return [_compare("RAM", ram, limit, is_limited, hint)]

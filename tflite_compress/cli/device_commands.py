@@ -45,6 +45,8 @@ class CheckOptions:
         metric: top1, top5, binary_accuracy, f1, macro_f1, r2, mae, mse, or module:function. Inferred by
             default.
         ssh: user@host of the device, to measure on it.
+        time_budget: Time for all runtimes and devices together, for example 2m. The findings say what was not
+            done. Default: no limit.
     """
 
     device: DeviceNames
@@ -54,6 +56,7 @@ class CheckOptions:
     min_accuracy: Share | None = None
     metric: Metric | None = None
     ssh: str | None = None
+    time_budget: Duration | None = None
 
 
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
@@ -92,6 +95,7 @@ def check(
             remote_device(remote, threads.threads),
             progress,
             samples.input_shape,
+            options.time_budget,
         )
     )
     if output.json:
@@ -168,12 +172,15 @@ class BundleOptions:
         format: Format of the bundle: android, cpp, linux or web. Default: that of the device.
         labels: Text file with one class name per line.
         out: Folder for the bundle. Default: bundle-DEVICE.
+        time_budget: Time for the runtimes, for example 2m. With less time than they need, the bundle has one
+            test vector and an upper bound of the arena. Default: no limit.
     """
 
     device: DeviceName | None = None
     format: str | None = None
     labels: File | None = None
     out: Folder | None = None
+    time_budget: Duration | None = None
 
 
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
@@ -196,6 +203,7 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: O
             progress,
             samples.input_shape,
             options.format,
+            options.time_budget,
         )
     )
     if output.json:

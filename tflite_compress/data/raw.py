@@ -42,8 +42,15 @@ class FileData:
 
     def first(self, count: int) -> FileData:
         """Return the first ``count`` samples."""
-        labels = None if self.labels is None else tuple(y[:count] for y in self.labels)
-        real, raw = (tuple(x[:count] for x in arrays) for arrays in (self.real, self.raw))
+        return self._take(np.arange(min(count, len(self))))
+
+    def spaced(self, count: int) -> FileData:
+        """Return ``count`` evenly spaced samples, or all if there are fewer."""
+        return self._take(np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64))
+
+    def _take(self, rows: np.ndarray) -> FileData:
+        labels = None if self.labels is None else tuple(y[rows] for y in self.labels)
+        real, raw = (tuple(x[rows] for x in arrays) for arrays in (self.real, self.raw))
         return FileData(real, raw, labels, self.origin, self.class_names)
 
 

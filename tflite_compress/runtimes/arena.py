@@ -9,16 +9,31 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tflite_compress.runtimes.isolated import TIME_LIMIT_S, seconds_for_child, time_used
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import unpack
 
-TIME_LIMIT_S = 300
 LARGEST_ARENA = 1 << 30
 ARENA_STEP = 16  # the arena is aligned to 16 bytes
+
+
+@dataclass(frozen=True)
+class ArenaSize:
+    """An arena that a model can be allocated in.
+
+    Attributes:
+        bytes: Its size.
+        refused_bytes: The largest size that was refused, if the time budget ended the search; None if the
+            arena is the smallest, exact to 16 bytes.
+    """
+
+    bytes: int
+    refused_bytes: int | None = None
 
 
 def estimate_arena(content: bytes) -> int:
@@ -28,7 +43,7 @@ def estimate_arena(content: bytes) -> int:
     return min(LARGEST_ARENA, 8 * elements + 512 * len(tensors) + (1 << 16))
 
 
-def find_smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
+def find_smallest_arena(content: bytes, roomy_bytes: int) -> ArenaSize | None:
     """Bisect the arena size between 0 and ``roomy_bytes``.
 
     Args:
@@ -36,7 +51,12 @@ def find_smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
         roomy_bytes: An arena that should be large enough.
 
     Returns:
-        Bytes, exact to 16; None if the model cannot be allocated in ``roomy_bytes``.
+        The smallest arena, or the smallest that was tried when the time budget was used; None if the model
+        cannot be allocated in ``roomy_bytes``.
+
+    Raises:
+        TimeUsedError: The time budget was used before any arena was found.
+        ModelError: The search took too long.
     """
     low, high = 0, roomy_bytes
     with tempfile.TemporaryDirectory() as folder:
@@ -44,25 +64,37 @@ def find_smallest_arena(content: bytes, roomy_bytes: int) -> int | None:
         path.write_bytes(content)
         fits = False
         while high - low > ARENA_STEP or not fits:
-            found = _children_answers(path, low, high, fits)
-            for size, fitted in found:
+            if fits and seconds_for_child() == 0:
+                return ArenaSize(high, low)
+            for size, fitted in _children_answers(path, low, high, fits):
                 low, high = (low, size) if fitted else (max(low, size), high)
                 fits = fits or fitted
             if not fits:
                 return None
-    return high
+    return ArenaSize(high)
 
 
 def _children_answers(path: Path, low: int, high: int, fits: bool) -> list[tuple[int, bool]]:
-    """Return the sizes one child tried; the size at which it crashed counts as too small."""
+    """Return the sizes one child tried; the size at which it crashed counts as too small.
+
+    If the time budget ends the child, these are the sizes until then.
+    """
     command = [sys.executable, "-m", __name__, str(path), str(low), str(high), str(int(fits))]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIME_LIMIT_S)
+        limit = seconds_for_child()
+        output = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit).stdout
+        was_stopped = False
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"no arena was found in {TIME_LIMIT_S} s", "Use a smaller model.") from error
-    lines = done.stdout.split("\n")
-    words = [line.split() for line in lines if line.strip()]
+        output, was_stopped = (error.stdout or b"").decode(), True
+        used = time_used("the search for the smallest arena")
+        if used is None or ("fits" not in output and not fits):
+            raise used or ModelError(
+                f"no arena was found in {TIME_LIMIT_S} s", "Use a smaller model."
+            ) from error
+    words = [line.split() for line in output.split("\n") if line.strip()]
     answers = [(int(size), verdict == "fits") for verdict, size in words if verdict != "try"]
+    if was_stopped:
+        return answers
     if not words:
         return [(high, False)]
     if words[-1][0] == "try":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import contextvars
 import io
 import signal
 import subprocess
@@ -17,13 +18,48 @@ import numpy as np
 
 from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.child_process import limit_child
-from tflite_compress.support.errors import ModelError
+from tflite_compress.support.errors import ModelError, TimeUsedError
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.state import find_state
 
 RUNNER = Path(__file__).with_name("runner.py")
 TIME_LIMIT_S = 300
 MEMORY_LIMIT_BYTES = 16 << 30  # address space; interpreters map far more than they use
+_BUDGET = contextvars.ContextVar("budget", default=NO_BUDGET)
+
+
+@contextlib.contextmanager
+def children_within(budget: TimeBudget) -> Iterator[None]:
+    """Stop child processes that still run when a time budget is used.
+
+    Those that start in this context raise :class:`TimeUsedError` then. A thread needs a copy of the context.
+    """
+    token = _BUDGET.set(budget)
+    try:
+        yield
+    finally:
+        _BUDGET.reset(token)
+
+
+def seconds_for_child(limit: float = TIME_LIMIT_S) -> float:
+    """Return how long a child process may run: its limit, or what the time budget leaves if that is less."""
+    return min(limit, _BUDGET.get().left)
+
+
+def time_used(what: str) -> TimeUsedError | None:
+    """Return the error for a child process that the time budget has stopped; None if time is left.
+
+    Args:
+        what: Name of the runtime.
+    """
+    budget = _BUDGET.get()
+    if not budget.is_used:
+        return None
+    budget.cut(f"{what} did not finish")
+    return TimeUsedError(
+        f"{what} did not finish: the time budget of {budget.seconds:g} s was used", "Give it more time."
+    )
 
 
 class ChildError(ModelError):
@@ -92,6 +128,7 @@ def run_child(
 
     Raises:
         ChildError: The command crashed or took too long.
+        TimeUsedError: It still ran when the time budget was used.
     """
     with subprocess.Popen(
         command,
@@ -105,10 +142,12 @@ def run_child(
         if limit_memory:
             limit_child(process.pid, memory_bytes)
         try:
-            output, errors = process.communicate(timeout=seconds)
+            output, errors = process.communicate(timeout=seconds_for_child(seconds))
         except subprocess.TimeoutExpired as error:
             process.kill()
             output, log = process.communicate()
+            if used := time_used(what):
+                raise used from error
             text = f"{what} did not finish in {seconds:g} s"
             raise ChildError(text, "The model is too large or broken.", "time", output, log) from error
         finally:

@@ -150,7 +150,7 @@ def find_minimal_arena(content: bytes) -> int:
         except ModelError as error:
             raise ConversionError(error.message, error.hint) from error
         raise ConversionError("TFLite Micro crashes on the file", _HINT)
-    return found
+    return found.bytes
 
 
 def _positions(

@@ -5,6 +5,7 @@ This module also runs as a child process (``python -m``), because the interprete
 
 from __future__ import annotations
 
+import contextvars
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
+from tflite_compress.runtimes.arena import ArenaSize, estimate_arena, find_smallest_arena
 from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import (
     EncodedArray,
@@ -81,9 +82,11 @@ def micro_runtime(content: bytes, inputs: Arrays) -> RunResult:
 
     Raises:
         ModelError: TFLite Micro refuses the model, or crashes on it.
+        TimeUsedError: The time budget was used before it had run.
     """
     with ThreadPoolExecutor(1) as pool:  # both wait for child processes, so they wait at the same time
-        search = pool.submit(find_smallest_arena, content, estimate_arena(content))
+        context = contextvars.copy_context()  # the time budget of child processes
+        search = pool.submit(context.run, find_smallest_arena, content, estimate_arena(content))
         run = run_micro(content, inputs)
         smallest = search.result()
     if smallest is None:
@@ -116,14 +119,18 @@ def run_micro(content: bytes, inputs: Arrays) -> MicroRun:
     return MicroRun(decode_arrays(reply.outputs), sequence, done.stderr)
 
 
-def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple[Measurement, ...]:
+def measure_arena(content: bytes, found: ArenaSize, parts: dict[str, int]) -> tuple[Measurement, ...]:
     """Return the sizes of the arena.
 
     The smallest arena is exact for this 64-bit build. A 32-bit build needs less for its structures. Optimized
     kernels need scratch memory in addition, computed from CMSIS-NN's documented sizes.
     """
     here = "bisection on the interpreter, 64-bit build, reference kernels"
-    costs = [Measurement("arena", smallest, "bytes", "measured", here)]
+    if found.refused_bytes is not None:
+        here = f"upper bound, the time budget ended the {here}"
+    low = None if found.refused_bytes is None else float(found.refused_bytes)
+    high = None if low is None else float(found.bytes)
+    costs = [Measurement("arena", found.bytes, "bytes", "measured", here, low, high)]
     costs += [
         Measurement(f"arena {part}", size, "bytes", "measured", f"{what}, reported by the interpreter")
         for part, size, what in (
@@ -132,7 +139,7 @@ def measure_arena(content: bytes, smallest: int, parts: dict[str, int]) -> tuple
         )
         if parts
     ]
-    costs.append(reserve_arena(content, smallest))
+    costs.append(reserve_arena(content, found.bytes))
     return tuple(costs)
 
 

@@ -49,6 +49,10 @@ class MissingPackageError(CompressError):
     """A package that is needed and not installed."""
 
 
+class TimeUsedError(CompressError):
+    """Work that was not done, or not finished, because the time budget was used."""
+
+
 class OutputError(CompressError):
     """A result that cannot be written."""
 

@@ -62,6 +62,22 @@ class TimeBudget:
         """
         self._cut[text] = None
 
+    def affords(self, count: int, tried: int, start: float) -> int:
+        """Return how many of ``count`` samples fit the time that is left, judging by those run so far.
+
+        Args:
+            count: Samples that are wanted.
+            tried: Samples that were run.
+            start: When their run began, in seconds of the budget's clock.
+        """
+        seconds = max(self._clock() - start, 1e-3)
+        return count if self._end is None else min(count, int(tried * self.left / seconds))
+
+    @property
+    def now(self) -> float:
+        """The time of the budget's clock in seconds."""
+        return self._clock()
+
     @property
     def notes(self) -> tuple[Note, ...]:
         """A warning that names everything that was cut; empty if nothing was."""
