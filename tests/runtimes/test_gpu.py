@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import UsageError
 
 SAMPLES = 3
+SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 CRASHING = """
 import os, sys
 print("== file 0", file=sys.stderr)
@@ -134,6 +136,22 @@ def test_a_software_driver_is_no_gpu_of_the_machine(
         monkeypatch.setenv(name, value)
     with pytest.raises(GpuError, match=r"driver is llvmpipe .*, not a GPU"):
         run_one_on_gpu(dense(4), driver="device")
+
+
+def test_a_driver_without_float16_is_found_out(gpu_driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chromium's SwiftShader, as if it were a GPU."""
+    if not SWIFTSHADER.exists():
+        pytest.skip(f"needs {SWIFTSHADER}: apt-get install chromium")
+    for name in ("VK_ICD_FILENAMES", "VK_DRIVER_FILES"):
+        monkeypatch.setenv(name, str(SWIFTSHADER))
+    monkeypatch.setattr(module, "software_environment", lambda folder: {})
+    probe = run_one_on_gpu(probe_file(), (PROBE_INPUT,))
+    assert "SwiftShader" in probe.adapter.name and probe.outputs is not None
+    assert not is_float16(probe.outputs[0])
+    as_gpu = replace(probe, log=replace(probe.log, adapter=replace(probe.adapter, is_software=False)))
+    with pytest.raises(GpuError, match=r"SwiftShader .* has no float16"):
+        gpu_jobs._require_gpu(as_gpu, "float16")
+    gpu_jobs._require_gpu(as_gpu, "float32")
 
 
 def test_the_runtime_asks_for_the_driver_where_it_is_not_set_up(

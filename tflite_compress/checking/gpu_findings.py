@@ -44,11 +44,10 @@ def describe_plan(plan: GpuPlan) -> list[Finding]:
         text = f"the GPU computes all {len(computed)} operators ({plan.source})"
         return [Finding("operators", True, text), *_describe_sparse(plan)]
     on_gpu = sum(op.on_gpu is True for op in computed)
-    crossings = len(plan.crossings)
+    crossings = f"{len(plan.crossings)} tensor{'s' if len(plan.crossings) != 1 else ''}"
     text = (
         f"the GPU computes {on_gpu} of {len(computed)} operators ({plan.source}). The file runs in "
-        f"{plan.pieces} parts, and {crossings} tensor{'s' if crossings != 1 else ''} with "
-        f"{plan.crossing_bytes:,} bytes change sides per inference"
+        f"{plan.pieces} parts; {plan.crossing_bytes:,} bytes in {crossings} change sides per inference"
     )
     if plan.is_live and on_gpu != plan.on_gpu:
         text += f"; the accelerator itself counts {plan.on_gpu} on the GPU"
