@@ -10,8 +10,11 @@ import pytest
 
 from tests.timing.models import dense
 from tflite_compress.checking.check_file import check_file, verify_file
+from tflite_compress.checking.model_findings import check_page_types
+from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.run_result import RunResult
 from tflite_compress.support.time_budget import TimeBudget
+from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 
 
 @pytest.mark.parametrize(
@@ -67,3 +70,17 @@ def test_check_measures_accuracy_on_as_many_samples_as_the_time_budget_allows(
     assert verdict.fits
     ending = "; on 36 of 40 samples, as the time budget of 600 s allows"
     assert verdict.findings[-1].text.endswith(ending) and "36 samples of" in verdict.findings[-1].text
+
+
+def test_a_browser_needs_types_and_sizes_that_litert_js_takes(tmp_path: Path) -> None:
+    tree = unpack(dense(4))
+    for index in (0, 2, 4):
+        tree.subgraphs[0].tensors[index].shapeSignature = [-1, 4]
+    (tmp_path / "open.tflite").write_bytes(pack(tree))
+    (found,) = check_file(tmp_path / "open.tflite", ["web-wasm"])
+    (shapes,) = [f for f in found.findings if f.subject == "shapes"]
+    assert shapes.fits is None and "LiteRT.js takes no open sizes" in shapes.text
+    tree.subgraphs[0].tensors[0].type = schema().TensorType.INT64
+    (types,) = check_page_types(tree, load_device("web-wasm"))
+    assert types.fits is False and "'x' is of type int64" in types.text
+    assert check_page_types(tree, load_device("android-cpu")) == []

@@ -28,6 +28,7 @@ def check(
     evidence.run_together(device)
     findings = [
         *_check_operators_and_types(evidence, device),
+        *model_findings.check_page_types(evidence.tree, device),
         *model_findings.check_shapes(contents, device, sizes),
         *model_findings.check_quantization(contents, device),
         *device_findings.check_npu(evidence, device),

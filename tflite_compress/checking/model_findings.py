@@ -5,6 +5,10 @@ from __future__ import annotations
 from tflite_compress.checking.contents import Contents
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.profiles.devices import Device
+from tflite_compress.runtimes.litert_web import check_web_types
+from tflite_compress.support.errors import ModelError
+from tflite_compress.tflite.tensor_specs import read_signature
+from tflite_compress.tflite.tree import ModelTree
 
 REBUILD = "Convert it with fixed sizes (--input-shape of compress), or deploy the file that 'bundle' writes."
 MAX_NAMED = 4  # names listed per finding
@@ -33,6 +37,17 @@ def check_types(contents: Contents, device: Device) -> list[Finding]:
     return [Finding("types", True, f"computes in {', '.join(used) or 'integers'}")]
 
 
+def check_page_types(tree: ModelTree, device: Device) -> list[Finding]:
+    """Check that a browser's LiteRT.js reads and writes the types of inputs and outputs."""
+    if device.kind != "browser":
+        return []
+    try:
+        check_web_types(read_signature(tree))
+    except ModelError as error:
+        return [Finding("types", False, error.message, error.hint)]
+    return []
+
+
 def check_shapes(contents: Contents, device: Device, sizes: str | None = None) -> list[Finding]:
     """Check that the shapes are fixed, if the device needs fixed shapes.
 
@@ -42,11 +57,16 @@ def check_shapes(contents: Contents, device: Device, sizes: str | None = None) -
         sizes: How they were fixed, in words; None if the file leaves none open.
     """
     if sizes is not None:
+        if device.kind == "browser":
+            return [Finding("shapes", None, f"{sizes}; LiteRT.js takes no open sizes", REBUILD)]
         if _needs_fixed_shapes(device):
             text = f"{sizes}; the file leaves them open, and TFLite Micro and NPU compilers need fixed ones"
             return [Finding("shapes", False, text, REBUILD)]
         return [Finding("shapes", None, f"{sizes}; on the device, call resize_tensor_input first", REBUILD)]
     compiles = device.runtime.name == "edgetpu" or device.npu is not None
+    if contents.open_batch and device.kind == "browser":
+        text = "the batch is left open, and LiteRT.js takes no open sizes"
+        return [Finding("shapes", None, text, "Deploy the file that 'bundle' writes: its batch is 1.")]
     if contents.open_shapes:
         names = contents.open_shapes
         text = f"left open in {len(names)} tensors: {', '.join(names[:MAX_NAMED])}"

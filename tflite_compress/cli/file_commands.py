@@ -38,8 +38,8 @@ class BenchmarkOptions:
 
     Attributes:
         threads: Numbers of CPU threads, for example 1,2,4.
-        runtime: litert or tflm on this machine; ssh:HOST or adb on a device; litert-gpu or litert-gpu-f32 on
-            this machine's GPU with --gpu=device.
+        runtime: litert, tflm or litert-web:wasm on this machine; ssh:HOST or adb on a device; litert-gpu or
+            litert-gpu-f32 on this machine's GPU with --gpu=device.
         kernels: Kernels of litert: any of xnnpack, no-delegate, reference, separated by commas.
         seconds: Approximate time to measure each file with each setting.
         batches: Also measure throughput at these batch sizes, for example 1,8,32.

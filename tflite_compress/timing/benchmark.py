@@ -26,6 +26,7 @@ from tflite_compress.timing.throughput import Throughput, measure_throughput
 KERNELS: tuple[Kernels, ...] = ("xnnpack", "no-delegate", "reference")
 DEFAULTS = Remote()
 MAX_IN_REPR = 6
+WEB = "litert-web:wasm"  # on webgpu the GPU is software, whose time says nothing
 MAX_OVERHEAD_SHARE = 0.05  # a larger share of the call from Python in a run's time is a note
 
 
@@ -244,8 +245,8 @@ def _on_device(
     remote: Remote,
     progress: Progress,
 ) -> Benchmark:
-    if runtime not in (GPU, GPU_FLOAT32, "adb") and not runtime.startswith("ssh:"):
-        hint = f"Choose litert, tflm, ssh:HOST, adb, {GPU} or {GPU_FLOAT32}."
+    if runtime not in (GPU, GPU_FLOAT32, WEB, "adb") and not runtime.startswith("ssh:"):
+        hint = f"Choose litert, tflm, {WEB}, ssh:HOST, adb, {GPU} or {GPU_FLOAT32}."
         raise UsageError(f"runtime '{runtime}' cannot be timed", hint)
     if len(threads) != 1 or batches:
         raise UsageError("a device is timed with one number of threads and batch 1", "Run it once for each.")
