@@ -88,7 +88,7 @@ def sample_report(device: str = "rp2040", **changes: Any) -> Report:
     found = Report(
         verdict=READY,
         model=ModelFacts(name="digits", format="keras"),
-        device=DeviceFacts(name=device, title=f"Board {device}"),
+        device=DeviceFacts(name=device, title=f"Board {device}", kind="microcontroller"),
         recipe=RecipeFacts(name="int8", summary="int8", is_for_forests=False),
         command=None,
         file="digits.tflite",
@@ -115,6 +115,7 @@ def sample_report(device: str = "rp2040", **changes: Any) -> Report:
         notes=(Note("plan", "a note <b>with</b> marks"),),
         seconds={"load": 5.0, "passes": 2.5},
         peak_memory_bytes=2_100_000_000,
+        created="2026-11-28T02:15:00+00:00",
     )
     return msgspec.structs.replace(found, **changes)
 

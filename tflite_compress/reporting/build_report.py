@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -112,11 +113,11 @@ def build_report(found: Findings) -> Report:
     assert chosen.outputs is not None
     worst = reference.worst_of(chosen.steps[-1].score)
     work, work_before = count_work(runs_here), count_work(found.baseline)
-    written, accuracy = read_written(model), _accuracy(found)
+    written, accuracy, device = read_written(model), _accuracy(found), found.plan.device
     report = Report(
         verdict=report_verdict(accuracy, chosen.gpu, found.verdict.findings, found.plan.is_recipe_named),
         model=found.model,
-        device=DeviceFacts(name=found.plan.device.name, title=found.plan.device.title),
+        device=DeviceFacts(name=device.name, title=device.title, kind=device.kind),
         recipe=_recipe(chosen),
         command=found.command,
         file=found.file,
@@ -144,6 +145,7 @@ def build_report(found: Findings) -> Report:
         notes=(),
         seconds=found.seconds,
         peak_memory_bytes=found.peak_memory_bytes,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return msgspec.structs.replace(report, notes=_notes(found, report, written.notes))
 

@@ -29,10 +29,12 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: Name of its profile.
         title: Name for people.
+        kind: Kind of device, for example ``microcontroller``.
     """
 
     name: str
     title: str
+    kind: str
 
 
 class RecipeFacts(msgspec.Struct, frozen=True, kw_only=True):

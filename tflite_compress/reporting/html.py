@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -33,9 +35,12 @@ def render(template: str, **values: object) -> str:
 
 
 def render_page(template: str, **values: object) -> str:
-    """Render a whole page, with the style sheet."""
-    css = files(PACKAGE).joinpath("templates/page.css").read_text(encoding="utf-8")
-    return render(template, css=markup(css), version=tool_version(), **values)
+    """Render a whole page, with the style sheet and the script. The page's policy allows no other script."""
+    folder = files(PACKAGE).joinpath("templates")
+    css, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own = {"css": markup(css), "script": markup(script), "script_hash": digest, "version": tool_version()}
+    return render(template, **own, **values)
 
 
 @functools.cache

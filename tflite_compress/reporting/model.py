@@ -74,6 +74,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         notes: Facts a user should know.
         seconds: Time of each step in seconds.
         peak_memory_bytes: Largest memory of the run's process; None where the system does not tell.
+        created: When the report was built (UTC, ISO 8601).
     """
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
@@ -107,6 +108,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
     seconds: dict[str, float]
     peak_memory_bytes: int | None
+    created: str
 
     @property
     def judged_drop(self) -> float:
