@@ -113,7 +113,57 @@ def test_attention_without_a_mask_is_unchanged(keras):
     assert unrolled(network) is network
 
 
-def test_a_mask_that_stays_a_loop_is_named(keras, tokens):
+def passed_on(k, h):
+    _, hidden, cell = k.LSTM(4, return_state=True)(h)
+    return k.LSTM(4, name="decode")(h, initial_state=[hidden, cell])
+
+
+STEPWISE = {
+    "cells": lambda k: lambda h: k.RNN([k.GRUCell(4), k.LSTMCell(3)])(h),
+    "states": lambda k: lambda h: k.Concatenate()(k.LSTM(4, return_state=True)(h)),
+    "states of both": lambda k: lambda h: k.Concatenate()(k.Bidirectional(k.GRU(4, return_state=True))(h)),
+    "given states": lambda k: lambda h: passed_on(k, h),
+    "cell both ways": lambda k: (
+        lambda h: k.Bidirectional(k.RNN(k.LSTMCell(4), return_sequences=True), merge_mode="sum")(h)
+    ),
+    "backwards": lambda k: lambda h: k.RNN(k.SimpleRNNCell(4), go_backwards=True, return_sequences=True)(h),
+    "image": lambda k: (
+        lambda h: k.ConvLSTM1D(2, 2, padding="same")(k.Masking(0.0)(k.Reshape((STEPS, 3, 1))(h)))
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STEPWISE)
+def test_other_recurrent_layers_are_computed_step_by_step(keras, tokens, name):
+    network = embedded(keras, STEPWISE[name](keras.layers))
+    assert network.editable
+    expected = network.predict((tokens,))[0]
+    steps = unrolled(network)
+    assert steps is not network and np.ptp(expected) > 0.01
+    np.testing.assert_allclose(steps.predict((tokens,))[0], expected, atol=TOLERANCE)
+    content, notes = convert_network(steps, ConverterSettings("int8"), (tokens,), lambda n: None)
+    assert not notes and "WHILE" not in operator_names(content)
+    made = predict(content, (tokens,), *network.tensor_names, workers=1)[0]
+    assert np.abs(made - expected).max() < 0.1 * np.ptp(expected)
+
+
+@pytest.mark.slow
+def test_a_given_state_counts_in_int8(keras):
+    """The fused integer LSTM operator takes a given state for one of another scale."""
+    keras.utils.set_random_seed(0)
+    read, state = keras.Input((STEPS, 3), name="x"), [keras.Input((4,), name=n) for n in ("h", "c")]
+    model = keras.Model([read, *state], keras.layers.LSTM(4)(read, initial_state=state))
+    network, rng = load_model(model).network, np.random.default_rng(0)
+    data = tuple(rng.normal(size=(16, *s)).astype(np.float32) for s in ((STEPS, 3), (4,), (4,)))
+    expected = network.predict(data)[0]
+    content, _ = convert_network(unrolled(network), ConverterSettings("int8"), data, lambda n: None)
+    made = predict(content, data, *network.tensor_names, workers=1)[0]
+    assert np.abs(made - expected).max() < 0.1 * np.ptp(expected)
+
+
+def test_a_mask_that_stays_a_loop_is_named(keras, tokens, monkeypatch):
+    monkeypatch.setattr("tflite_compress.models.unroll.MAX_UNROLLED_STEPS", STEPS - 1)
     network = embedded(keras, lambda h: keras.layers.LSTM(4, return_state=True, name="encode")(h)[1])
     with pytest.raises(
         StructureError, match=r"'encode' \(LSTM\) has a mask and return_state.*'embed'"

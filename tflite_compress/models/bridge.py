@@ -30,13 +30,15 @@ TOLERANCE = 1e-5
 NATIVE = frozenset(
     """Activation Add Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization
     Bidirectional Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose
-    Cropping1D Cropping2D Dense DepthwiseConv2D Dot Dropout ELU Embedding Flatten GRU GaussianDropout
-    GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D
-    GlobalMaxPooling2D LSTM LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D
-    MaxPooling3D Maximum Minimum MultiHeadAttention Multiply PReLU Permute ReLU RepeatVector Rescaling
-    Reshape SeparableConv1D SeparableConv2D SimpleRNN Softmax SpatialDropout1D SpatialDropout2D
-    Subtract TimeDistributed UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D""".split()
+    ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Dense DepthwiseConv2D Dot Dropout ELU
+    Embedding Flatten GRU GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalMaxPooling1D GlobalMaxPooling2D LSTM LayerNormalization LeakyReLU Masking MaxPooling1D
+    MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply PReLU Permute RNN ReLU
+    RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D SimpleRNN Softmax SpatialDropout1D
+    SpatialDropout2D Subtract TimeDistributed UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D""".split()
 )
+
+CELLS = frozenset(("LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"))
 
 # Configuration entries that affect initialization or training only.
 _IRRELEVANT = frozenset(
@@ -115,10 +117,27 @@ def _call(layer: Layer, call: Call) -> object:
     if isinstance(layer, Carrier):
         return call_carrier(layer, call.args, kwargs)
     fresh = not layer.built
-    outputs = layer(*call.args, **kwargs)
+    outputs = layer(*_without_lost_mask(layer, call.args, kwargs), **kwargs)
     if fresh:
         layer.set_weights(call.layer.get_weights())
     return outputs
+
+
+def _without_lost_mask(layer: Layer, args: tuple[object, ...], kwargs: Config) -> tuple[object, ...]:
+    """Return the arguments of a call without the implicit mask that Keras 3 does not pass on.
+
+    Keras 3 gives a layer with several tensor arguments a mask for each, and recurrent layers take one mask.
+    With an initial state they therefore compute without a mask, and tf_keras would use it.
+    """
+    from tflite_compress.models.mask_layers import WithoutMask
+
+    recurrent = hasattr(getattr(layer, "forward_layer", layer), "return_sequences")
+    has_state = len(args) > 1 or kwargs.get("initial_state") is not None
+    if not recurrent or not has_state or kwargs.get("mask") is not None:
+        return args
+    if getattr(args[0], "_keras_mask", None) is None:
+        return args
+    return (WithoutMask()(args[0]), *args[1:])
 
 
 def _carry(layer: Layer, name: str) -> Layer:
@@ -138,6 +157,8 @@ def _native(layer: Layer, name: str) -> Layer | None:
         return None
     if class_name in ("Bidirectional", "TimeDistributed"):
         return _native_wrapper(layer, twin, name)
+    if class_name == "RNN":
+        return _native_rnn(layer, twin, name)
     config = _native_config(layer, twin)
     if config is None:
         return None
@@ -158,6 +179,34 @@ def _native_wrapper(layer: Any, twin: Callable[..., Layer], name: str) -> Layer 
         return twin(inner, name=name)
     backward = _native(layer.backward_layer, layer.backward_layer.name)
     return twin(inner, merge_mode=layer.merge_mode, backward_layer=backward, name=name)
+
+
+def _native_rnn(layer: Any, twin: Callable[..., Layer], name: str) -> Layer | None:
+    """Return the RNN layer of tf_keras for one of Keras 3, or None if tf_keras lacks its cell."""
+    cell = _native_cell(layer.cell)
+    settings = (
+        "return_sequences",
+        "return_state",
+        "go_backwards",
+        "stateful",
+        "unroll",
+        "zero_output_for_mask",
+    )
+    chosen = {key: getattr(layer, key) for key in settings}
+    return None if cell is None else twin(cell, **chosen, name=name)
+
+
+def _native_cell(cell: Any) -> Layer | None:
+    """Return the tf_keras cell for a Keras 3 cell, or None if tf_keras has none."""
+    class_name = type(cell).__name__
+    if class_name not in CELLS or not type(cell).__module__.startswith("keras.src.layers."):
+        return None
+    twin: Callable[..., Layer] = getattr(tf_keras().layers, class_name)
+    if class_name == "StackedRNNCells":
+        cells = [_native_cell(inner) for inner in cell.cells]
+        return None if None in cells else twin(cells)
+    config = _native_config(cell, twin)  # type: ignore[arg-type]
+    return None if config is None else twin(**config)
 
 
 def _native_config(layer: Layer, twin: type) -> Config | None:

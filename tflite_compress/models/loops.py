@@ -55,14 +55,17 @@ def explain_loops(network: Network) -> tuple[str, str]:
 
 def _reason(layer: Any) -> str | None:
     """Return why a layer computes in a loop; None if it does not."""
-    inner = getattr(layer, "forward_layer", layer)
+    carried = getattr(layer, "_operation", layer)  # a Keras 3 layer that tf_keras lacks
+    inner = getattr(carried, "forward_layer", carried)
     if not hasattr(inner, "return_sequences"):
         return None
     kind = type(inner).__name__
+    if kind not in RECURRENT:
+        return f"computes the steps of {kind} in a loop"
+    if carried is not layer:
+        return f"computes the steps of {kind} in a loop, because its settings exist in Keras 3 only"
     shape = layer.input_shape
     steps = (shape[0] if isinstance(shape, list) else shape)[1]
-    if kind not in RECURRENT:
-        return "computes its steps in a loop"
     if is_masked(layer):
         kept = [name for name in ("stateful", "return_state") if getattr(inner, name)]
         return f"has a mask and {' and '.join(kept) or 'a given initial state'}, so its steps stay a loop"

@@ -51,6 +51,22 @@ class WithMask(_Layer):  # type: ignore[misc]
         return inputs[1]
 
 
+class WithoutMask(_Layer):  # type: ignore[misc]
+    """Returns its input without a mask."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=False)
+        self.supports_masking = True
+
+    def call(self, tensor: Tensor) -> object:
+        """Return the tensor unchanged."""
+        return tensorflow().identity(tensor)
+
+    def compute_mask(self, inputs: object, mask: object = None) -> None:
+        """Return None."""
+        return
+
+
 class Compact(_Layer):  # type: ignore[misc]
     """Moves the steps that are not masked to the front, in order; zeros follow. Shape (batch, steps, n)."""
 

@@ -59,7 +59,7 @@ def _translate(call: Call) -> object:
         backward = _run(layer.backward_layer, names[1], values, mask)
         if layer.forward_layer.return_sequences:
             backward = mask_layers.Backwards()(backward)
-        outputs = _merged(layer.merge_mode, forward, backward)
+        outputs = merged(layer.merge_mode, forward, backward)
     if not getattr(layer, "forward_layer", layer).return_sequences:
         return outputs
     if isinstance(outputs, list):
@@ -102,7 +102,8 @@ def _run(layer: RecurrentLayer, name: str, values: object, mask: object) -> obje
     return mask_layers.Spread(not layer.return_sequences, zero)([found, mask])
 
 
-def _merged(mode: str | None, forward: object, backward: object) -> object:
+def merged(mode: str | None, forward: object, backward: object) -> object:
+    """Return the outputs of both directions as Bidirectional merges them; a list if it does not."""
     layers = tf_keras().layers
     if mode is None:
         return [forward, backward]
