@@ -67,6 +67,7 @@ def test_a_results_page(browser: Any, compressed: Path, device: str, width: int,
     headings = page.eval_on_selector_all("main > h2", "all => all.map(h => h.innerText)")
     assert "Time by operator" in headings and "Bytes of weights by layer" in headings
     assert len(page.query_selector_all(".images img")) == 8
+    assert len(page.query_selector_all(".matrix tbody tr")) == 10
     assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
     assert violations(page) == []
 

@@ -113,6 +113,20 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     is_changed: bool
 
 
+class ClassFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Confusion matrices on the evaluation samples.
+
+    Attributes:
+        names: Names of the classes.
+        before: Predictions of the original: one row per label, one column per predicted class.
+        after: Predictions of the result.
+    """
+
+    names: tuple[str, ...]
+    before: tuple[tuple[int, ...], ...]
+    after: tuple[tuple[int, ...], ...]
+
+
 class Details(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows besides figures.
 
@@ -121,6 +135,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
         operator_times: Times of operators; None where they could not be measured.
         worst_layers: Layers that quantization changes most.
         pictures: Evaluation images.
+        classes: Confusion matrices; None where outputs are no classes.
         missing: What could not be found, with the reason.
     """
 
@@ -129,3 +144,4 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     worst_layers: tuple[WorstLayer, ...]
     pictures: tuple[Picture, ...]
     missing: tuple[Note, ...]
+    classes: ClassFigures | None = None

@@ -12,6 +12,7 @@ from tflite_compress.inspection.weights import read_weights
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.passes import ConvertedModel, Stage
 from tflite_compress.pipeline.candidates import Attempt
+from tflite_compress.reporting.classes import class_figures
 from tflite_compress.reporting.detail_figures import (
     Details,
     LayerBytes,
@@ -65,6 +66,7 @@ def collect_details(baseline: bytes, chosen: Attempt, reference: Reference, prog
         worst_layers=worst or (),
         pictures=sample_pictures(reference, chosen.outputs),
         missing=tuple(missing),
+        classes=class_figures(reference, chosen.outputs),
     )
 
 
