@@ -82,7 +82,7 @@ def example(recipe: str) -> dict[str, Any]:
     from tflite_compress import compress
     from tflite_compress.pipeline.recipes import load_recipe, settings
 
-    known = {key for _, key, _, _ in settings(load_recipe(recipe))}
+    known = {setting.key for setting in settings(load_recipe(recipe))}
     device = "rp2040" if recipe == "tiny-mcu" else "raspberry-pi-4"
     with tempfile.TemporaryDirectory() as folder:
         result = compress(
