@@ -180,19 +180,16 @@ def lossless(folder: Path) -> None:
     if not (folder / "autoencoder.keras").exists():
         fashion.train_autoencoder(folder / "autoencoder.keras")
     flat = [(x * scale).reshape(-1, 784) for x in (x_train, x_test)]
-    image = {"train": x_train * scale, "evaluate": x_test * scale}
-    data = {
-        "autoencoder": {"train": flat[0], "evaluate": flat[1][:1000]},
-        "resnet8": image,
-        "fashion_cnn": image,
-    }
+    image = (x_train * scale, x_test * scale)
+    data = {"autoencoder": (flat[0], flat[1][:1000]), "resnet8": image, "fashion_cnn": image}
     lines = []
-    for name, given in data.items():
+    for name, (train, evaluate) in data.items():
         report = compress(
             folder / f"{name}.keras",
             "stm32h743",
             "int8",
-            **given,
+            train=train,
+            evaluate=evaluate,
             overrides={"encode": "auto"},
             max_drop=1.0,
             out=folder / f"{name}-lossless",

@@ -18,7 +18,7 @@ from sklearn.ensemble import RandomForestRegressor
 
 from tflite_compress.runtimes.litert import LiteRTModel
 from tflite_compress.trees.export import (
-    DEEPEST_MATRIX,
+    MAX_MATRIX_DEPTH,
     Form,
     TensorNames,
     cheaper_form,
@@ -80,7 +80,7 @@ def main() -> None:
         for depth in DEPTHS:
             forest, x = forest_of(trees, depth)
             for batch in BATCHES:
-                forms = FORMS if depth <= DEEPEST_MATRIX else FORMS[:1]
+                forms = FORMS if depth <= MAX_MATRIX_DEPTH else FORMS[:1]
                 taken = dict(zip(forms, microseconds(forest, x, batch, forms), strict=True))
                 for form, us in taken.items():
                     times[form].append(us)

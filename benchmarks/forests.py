@@ -39,7 +39,7 @@ SETS: dict[str, Callable[..., Any]] = {
     "digits": datasets.load_digits,
     "breast cancer": datasets.load_breast_cancer,
 }
-MODELS = {
+MODELS: dict[str, Callable[[], Any]] = {
     "random forest": lambda: ensemble.RandomForestClassifier(100, random_state=0),
     "histogram boosting": lambda: ensemble.HistGradientBoostingClassifier(max_iter=100, random_state=0),
 }
@@ -104,8 +104,8 @@ def by_code(
         include: Folder of its headers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for file, text in sources.items():
-        (folder / file).write_text(text)
+    for file, source in sources.items():
+        (folder / file).write_text(source)
     loop = (
         f"#include <stdint.h>\nint classify(const float *x);\n"
         f"void run(const float *x, int n, int32_t *out) {{ for (int i = 0; i < n; i++) "
@@ -116,10 +116,10 @@ def by_code(
     built = ["gcc", "-O2", "-shared", "-fPIC", *extra, "-o", "lib.so", "model.c", "loop.c", "-lm"]
     subprocess.run(built, cwd=folder, check=True)
     subprocess.run([ARM, *ARM_FLAGS, "-w", *extra, "-c", "-o", "arm.o", "model.c"], cwd=folder, check=True)
-    text = subprocess.run(
+    table = subprocess.run(
         ["arm-none-eabi-size", "arm.o"], cwd=folder, capture_output=True, text=True, check=True
-    )
-    flash = sum(int(cell) for cell in text.stdout.splitlines()[1].split()[:2])
+    ).stdout
+    flash = sum(int(cell) for cell in table.splitlines()[1].split()[:2])
     library = ctypes.CDLL(str((folder / "lib.so").absolute()))
 
     def classes(x: np.ndarray) -> np.ndarray:
@@ -135,7 +135,9 @@ def own_code(name: str, folder: Path, files: dict[str, bytes]) -> Contender:
     """This tool's C code."""
     sources = {file: text.decode() for file, text in files.items() if not file.endswith("_check.c")}
     prefix = next(Path(f).stem for f in sources if f.endswith(".h"))
-    features = int(re.search(r"_FEATURES (\d+)", sources[f"{prefix}.h"]).group(1))  # type: ignore[union-attr]
+    declared = re.search(r"_FEATURES (\d+)", sources[f"{prefix}.h"])
+    assert declared is not None, f"{prefix}.h does not declare the number of features"
+    features = int(declared[1])
     body = sources.pop(f"{prefix}.c") + f"\nint classify(const float *x) {{ return {prefix}_class(x); }}\n"
     return by_code(name, folder, {**sources, "model.c": body}, "", features)
 

@@ -65,7 +65,7 @@ def write(model: str, data: str, name: str, size: int) -> None:
     images = {part: rng.integers(0, 256, (count, size, size, 3), np.uint8) for part, count in
               (("x_train", TRAIN), ("x_test", EVALUATE))}  # fmt: skip
     labels = {"y_train": rng.integers(0, 1000, TRAIN), "y_test": rng.integers(0, 1000, EVALUATE)}
-    np.savez(data, **images, **labels)
+    np.savez(data, allow_pickle=False, **images, **labels)
 
 
 def text(rows: list[dict[str, Any]]) -> list[str]:

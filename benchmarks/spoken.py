@@ -44,7 +44,7 @@ def features(sound: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     second += generator.standard_normal(len(second)).astype(np.float32) * level
     frames = np.lib.stride_tricks.sliding_window_view(second, FRAME)[::HOP] * np.hanning(FRAME)
     power = np.abs(np.fft.rfft(frames)) ** 2
-    return np.log(power @ _filters() + 1e-4).astype(np.float32)
+    return np.asarray(np.log(power @ _filters() + 1e-4), np.float32)
 
 
 def _filters() -> np.ndarray:
@@ -70,7 +70,7 @@ def save_npz(path: Path) -> None:
     mean, spread = arrays["x_train"].mean(), arrays["x_train"].std()
     for part in ("train", "test"):
         arrays[f"x_{part}"] = (arrays[f"x_{part}"] - mean) / spread
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 def train(path: Path, data: Path) -> None:

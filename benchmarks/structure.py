@@ -61,11 +61,11 @@ def pass_tests() -> list[str]:
         for path in modules()
         if PACKAGE / "passes" not in path.parents
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if _asks_for(node, classes)
+        if isinstance(node, ast.expr | ast.MatchClass) and _asks_for(node, classes)
     ]
 
 
-def _asks_for(node: ast.AST, classes: set[str]) -> bool:
+def _asks_for(node: ast.expr | ast.MatchClass, classes: set[str]) -> bool:
     """Whether a node is an ``isinstance`` call, a class pattern or a comparison of types with one."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
         wanted: ast.AST = node.args[1]

@@ -104,7 +104,7 @@ def _write_data(model: Model, path: Path) -> None:
         arrays = {
             name: random.normal(size=(model.samples, *shape)).astype(np.float32) for name, shape in shapes
         }
-        np.savez(path, **arrays)
+        np.savez(path, allow_pickle=False, **arrays)
 
 
 def build(model: Model, cache: Path) -> None:

@@ -52,7 +52,8 @@ def python_api() -> str:
     errors = [value for value in classes if issubclass(value, Exception)]
     results = [value for value in classes if value not in errors]
     lines = ["# Python API", "", "```python", "import tflite_compress as tc", "```"]
-    for title, values in {"Functions": functions, "Classes": results, "Errors": errors}.items():
+    sections: dict[str, list[Any]] = {"Functions": functions, "Classes": results, "Errors": errors}
+    for title, values in sections.items():
         if values:
             lines += ["", f"## {title}", *(entry(value) for value in values)]
     return "\n".join(lines) + "\n"

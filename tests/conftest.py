@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 DATA = Path(__file__).parent / "data"
 sys.path.insert(0, str(ROOT / "benchmarks"))
+Run = Callable[..., tuple[int, str, str]]  # the command line: exit code, standard output, standard error
 LONGEST = ("test_fashion.py", "test_readme.py", "test_api.py")
 
 
@@ -72,9 +73,7 @@ def measure_briefly(baseline: bytes, attempt: Any, reference: Any, seconds: floa
 
 
 @pytest.fixture
-def run(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str, str]]:
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command line in this process; gives exit code, standard output and standard error.
 
     ``compress``, which has no option for it, measures latency for a shorter time.

@@ -11,7 +11,6 @@ import tflite_compress
 POST_TRAINING = "float16 dynamic int8 int16x8 int4 repair-int8 repair-mixed sparse-float32".split()
 PRUNING = "prune-int8 prune-float16 prune-2x4-int8 channel-prune-int8 tiny-mcu deep-compression-int8".split()
 SHORT = {"epochs": 1, "min_steps": 40, "recovery_steps": 20, "rounds": 1}
-QUICK = {"bundle": False, "details": False, "latency_seconds": 0.05, "max_drop": 1.0}
 
 
 def _twice(digits: Path, data: Path, recipe: str, device: str, training: bool) -> bool:
@@ -20,7 +19,16 @@ def _twice(digits: Path, data: Path, recipe: str, device: str, training: bool) -
     known = {key for step in load_recipe(recipe).passes for key in step.__struct_fields__}
     overrides = {key: value for key, value in SHORT.items() if training and key in known}
     result = tflite_compress.compress(
-        digits, device, recipe, data=data, out=Path("out"), overrides=overrides, **QUICK
+        digits,
+        device,
+        recipe,
+        data=data,
+        out=Path("out"),
+        overrides=overrides,
+        bundle=False,
+        details=False,
+        latency_seconds=0.05,
+        max_drop=1.0,
     )
     again, same = tflite_compress.repeat(Path("out/manifest.json"))
     assert same == (again.tflite.read_bytes() == result.tflite.read_bytes())

@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifi
 from sklearn.svm import SVC
 
 import tflite_compress
+from tests.narrow import present
 from tests.needs import tool
 from tflite_compress.reporting.model import Report, decode_report, encode_report
 from tflite_compress.runtimes.litert import predict
@@ -63,12 +64,13 @@ def test_it_is_smaller_and_as_good(result: tflite_compress.Result) -> None:
     assert result.passed and result.fits
     assert report.accuracy.drop <= 0.02
     assert report.size.ratio < 0.6
-    forest = report.forest
+    forest = present(report.forest)
+    code, export = present(forest.code), present(forest.export)
     assert forest.after.trees < forest.before.trees == 60
     assert forest.after.thresholds == "int8"
     assert forest.export_reference == "its library"
-    assert forest.export.same == forest.export.samples > 400
-    assert forest.code.table_bytes < 0.3 * forest.code.uncompressed_table_bytes
+    assert export.same == export.samples > 400
+    assert code.table_bytes < 0.3 * code.uncompressed_table_bytes
 
 
 def test_the_verdict_is_on_samples_that_chose_nothing(result: tflite_compress.Result, folder: Path) -> None:
@@ -148,7 +150,7 @@ def test_names_of_classes_are_understood(folder: Path) -> None:
         np.savez("strange.npz", x=arrays["x_test"], y=strange)
     with pytest.raises(CompressError, match="harmless") as caught:
         tflite_compress.compress(folder / "cancer.skops", "rp2040", data="strange.npz")
-    assert "benign, malignant" in caught.value.hint
+    assert "benign, malignant" in present(caught.value.hint)
 
 
 @pytest.mark.slow
@@ -164,7 +166,8 @@ def test_an_estimator_from_memory_and_missing_values() -> None:
     assert made.passed
     found = predict(made.tflite.read_bytes(), (x[300:],), ("features",), ("prediction",))[0]
     assert np.isfinite(found).all()
-    assert made.report.forest.code.agreement.is_within_rounding
+    code = present(present(made.report.forest).code)
+    assert present(code.agreement).is_within_rounding
     assert not any("NaN are not looked after" in note for note in texts(made.report))
 
 
@@ -228,11 +231,12 @@ def test_other_recipes_do_what_they_say(folder: Path) -> None:
     }
     exact, narrow, taught = (made[name].report for name in made)
     assert exact.distance.max_abs < 1e-6
-    assert narrow.forest.after.leaf_values == "int16"
+    assert present(narrow.forest).after.leaf_values == "int16"
     assert narrow.accuracy.drop <= 0.005
     assert all(m.passed for m in made.values())
     if "distilled" in taught.recipe.summary and not any("not distilled" in n for n in texts(taught)):
-        assert taught.forest.after.depth < taught.forest.before.depth
+        forest = present(taught.forest)
+        assert forest.after.depth < forest.before.depth
     assert all(decode_report(encode_report(m.report)) == m.report for m in made.values())
 
 

@@ -7,6 +7,7 @@ import tomllib
 from typing import Any
 
 import pytest
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
@@ -22,13 +23,11 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 @pytest.mark.parametrize("wanted", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]])
 def test_each_dependency_is_locked_in_its_range(wanted: str, python: str) -> None:
     requirement = Requirement(wanted)
+    environment = {"python_full_version": f"{python}.1"}
     found = [
         version
         for name, version, marker, _ in PINNED
-        if name == requirement.name
-        and (
-            not marker or Requirement(f"x ; {marker}").marker.evaluate({"python_full_version": f"{python}.1"})
-        )  # type: ignore[union-attr]
+        if name == requirement.name and (not marker or Marker(marker).evaluate(environment))
     ]
     assert len(found) == 1
     assert requirement.specifier.contains(found[0], prereleases=True)

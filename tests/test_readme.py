@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import EXAMPLES, ROOT
 from tests.needs import slow
+from tests.narrow import of_type
+from tflite_compress import Result
 from tflite_compress.cli.command_registry import all_commands
 
 README = (ROOT / "README.md").read_text()
@@ -73,7 +75,7 @@ def test_the_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert block is not None
     names: dict[str, object] = {}
     exec(block.group(1), names)
-    assert names["result"].passed  # type: ignore[attr-defined]
+    assert of_type(Result, names["result"]).passed
 
 
 def test_the_two_commands_are_those_of_the_script() -> None:

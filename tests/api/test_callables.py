@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def test_bundle_takes_a_function_for_preprocessing(lite: tc.TFLiteModel, tmp_pat
 
 
 def test_compress_many_wants_a_list_of_devices() -> None:
-    for devices in ([], "rp2040"):
+    cases: tuple[Sequence[str], ...] = ([], "rp2040")
+    for devices in cases:
         with pytest.raises(UsageError, match="expected a list with at least one device"):
             tc.compress_many("m.keras", devices)

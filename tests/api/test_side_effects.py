@@ -52,12 +52,12 @@ def test_the_process_and_the_home_folder_stay_as_they_were(
     expected = (float(tf.random.normal([])), float(tf.random.normal([])))
     tf.random.set_seed(5)
     first = float(tf.random.normal([]))
-    python_state, numpy_state = random.getstate(), np.random.get_state()[1].copy()
+    python_state, numpy_state = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].copy()
     descriptor = os.fstat(2)
     result = compress()
     assert len(repr(result)) < 300 and "rp2040" in result._repr_html_()
     assert random.getstate() == python_state
-    assert np.array_equal(np.random.get_state()[1], numpy_state)
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], numpy_state)
     assert (first, float(tf.random.normal([]))) == expected
     assert not is_op_determinism_enabled()
     assert os.path.samestat(os.fstat(2), descriptor)

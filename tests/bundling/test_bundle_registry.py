@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.bundling.test_microcontroller import compile_, sources
 from tests.needs import tool
+from tests.samples import random_samples
 from tflite_compress.bundling import make_bundle
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.data.raw import random_data
@@ -23,16 +23,8 @@ from tflite_compress.tflite.tensor_specs import read_signature
 
 def build(model: Any) -> bytes:
     network = load_model(model).network
-    rng = np.random.default_rng(0)
-    samples = tuple(
-        rng.integers(0, 9, (16, *p.shape[1:])).astype(p.dtype)
-        if p.dtype.startswith("int")
-        else rng.normal(size=(16, *p.shape[1:])).astype(p.dtype)
-        for p in network.inputs
-    )
-    return convert_network(
-        network, ConverterSettings(precision="int8", integer_io=True), samples, lambda n: None
-    )[0]
+    settings = ConverterSettings(precision="int8", integer_io=True)
+    return convert_network(network, settings, random_samples(network, 16), lambda n: None)[0]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.narrow import present
 from tests.needs import tool
 from tests.runtimes.stateful import accumulator, delay
 from tests.timing.models import dense
@@ -51,8 +52,8 @@ def files(int8_file: Path) -> dict[str, bytes]:
 def test_the_metadata_are_where_the_format_says(files: dict[str, bytes], tmp_path: Path) -> None:
     content = files["app/src/main/assets/digits.tflite"]
     model = validate(content)
-    entry = next(m for m in model.metadata if m.name == b"TFLITE_METADATA")
-    assert bytes(model.buffers[entry.buffer].data)[4:8] == b"M001"
+    entry = next(m for m in present(model.metadata) if m.name == b"TFLITE_METADATA")
+    assert present(model.buffers[entry.buffer].data)[4:8].tobytes() == b"M001"
     path = tmp_path / "digits.tflite"
     path.write_bytes(content)
     with zipfile.ZipFile(path) as archive:
@@ -90,7 +91,7 @@ def test_metadata_written_twice_are_there_once(int8_file: Path) -> None:
     again = int8_file.read_bytes()
     for _ in range(2):
         again = add_metadata(again, "m", ports, find_preprocessing("none"), ())
-    assert [m.name for m in unpack(again).metadata].count(b"TFLITE_METADATA") == 1
+    assert [m.name for m in present(unpack(again).metadata)].count(b"TFLITE_METADATA") == 1
 
 
 def test_vectors_for_kotlin(files: dict[str, bytes]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.narrow import present
 from tflite_compress.channels.cost import Costs, costs
 from tflite_compress.channels.dependencies import Dependencies, trace
 from tflite_compress.channels.families import families, max_kept, shares_asked
@@ -77,7 +78,7 @@ def test_a_share_for_a_layer_that_is_not_there(traced: tuple[Dependencies, Costs
     found = families(*traced)
     with pytest.raises(ConfigError, match="'nowhere' names no layer") as error:
         max_kept(shares_asked(("nowhere=0.5",)), found, found)
-    assert "early, late" in error.value.hint
+    assert "early, late" in present(error.value.hint)
 
 
 def test_taylor_finds_the_channels_that_do_nothing(keras2: Any, model: Any) -> None:

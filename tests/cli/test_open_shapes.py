@@ -1,16 +1,21 @@
 """Models and files whose inputs leave other dimensions than the batch open."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tflite_compress as tc
+from tests.conftest import Run
 from tests.runtimes.test_resize_file import open_file  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")
-def mixed_model(keras):
+def mixed_model(keras: Any) -> Any:
     """An image of any size, tokens and a signal of any length."""
     keras.utils.set_random_seed(0)
     image = keras.Input((None, None, 3), name="image")
@@ -24,7 +29,7 @@ def mixed_model(keras):
 
 
 @pytest.fixture
-def mixed_data():
+def mixed_data() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {
         "image": rng.normal(size=(24, 8, 9, 3)).astype(np.float32),
@@ -33,7 +38,7 @@ def mixed_data():
     }
 
 
-def test_sizes_come_from_the_data(mixed_model, mixed_data):
+def test_sizes_come_from_the_data(mixed_model: Any, mixed_data: dict[str, np.ndarray]) -> None:
     lite = tc.convert(mixed_model, tc.Int8(), calibration=mixed_data)
     assert {s.name: s.shape for s in lite.signature.inputs} == {
         "image": (1, 8, 9, 3), "tokens": (1, 7), "signal": (1, 6, 5),
@@ -44,7 +49,9 @@ def test_sizes_come_from_the_data(mixed_model, mixed_data):
     assert np.abs(lite.predict(mixed_data) - expected).mean() < 0.02
 
 
-def test_chosen_sizes_are_fixed_and_no_choice_stays_open(mixed_model, mixed_data):
+def test_chosen_sizes_are_fixed_and_no_choice_stays_open(
+    mixed_model: Any, mixed_data: dict[str, np.ndarray]
+) -> None:
     chosen = {"image": (8, 9, 3), "tokens": (7,), "signal": (6, 5)}
     fixed = tc.convert(mixed_model, tc.Float16(), input_shape=chosen)
     assert {s.name: s.shape[1:] for s in fixed.signature.inputs} == chosen
@@ -57,7 +64,7 @@ def test_chosen_sizes_are_fixed_and_no_choice_stays_open(mixed_model, mixed_data
     np.testing.assert_allclose(opened.predict(mixed_data), expected, atol=5e-3)
 
 
-def test_without_data_the_hint_gives_sizes_that_work(run, keras, tmp_path):
+def test_without_data_the_hint_gives_sizes_that_work(run: Run, keras: Any, tmp_path: Path) -> None:
     image = keras.Input((None, None, 3), name="image")
     keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(tmp_path / "open.keras")
     arguments = ("compress", "open.keras", "--device=raspberry-pi-4", "--recipe=float16", "--no-details")
@@ -71,7 +78,11 @@ def test_without_data_the_hint_gives_sizes_that_work(run, keras, tmp_path):
 
 
 @pytest.mark.slow
-def test_commands_on_a_file_take_sizes_from_data_or_option(run, open_file, tmp_path):  # noqa: F811
+def test_commands_on_a_file_take_sizes_from_data_or_option(
+    run: Run,
+    open_file: bytes,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     (tmp_path / "open.tflite").write_bytes(open_file)
     x = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype(np.float32)
     np.savez(tmp_path / "x.npz", x=x)

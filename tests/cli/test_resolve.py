@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tflite_compress.cli import shared_options
 from tflite_compress.cli.command_registry import Command, all_commands
 from tflite_compress.cli.fire_adapter import resolve
 from tflite_compress.cli.help_text import command_help, overview
 from tflite_compress.cli.option_types import COUNT, kind_of
+from tflite_compress.cli.help_text import command_help
+from tflite_compress.cli.option_types import COUNT, Count, kind_of
 from tflite_compress.support.errors import UsageError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -161,7 +162,9 @@ def test_several_arguments(run: Run, calls: list[tuple[tuple[object, ...], dict[
     assert run("benchmark", "a", "--threads=1,2", "b", "--seconds=2m", "c")[0] == 0
     assert calls[-1][0] == ("a", "b", "c")
     assert named(calls)["threads"] == (1, 2) and named(calls)["seconds"] == 120.0
-    assert run("runs", "3", "4")[0] == 0 and calls[-1][0] == (3, 4)
+    assert run("runs", "3", "4")[0] == 0
+    expected: tuple[object, ...] = (3, 4)
+    assert calls[-1][0] == expected
 
 
 @pytest.mark.parametrize(
@@ -255,7 +258,7 @@ def test_choices_are_those_of_the_packages_that_use_them() -> None:
 
 
 def test_a_type_that_cannot_be_written_is_a_mistake_of_the_command() -> None:
-    assert kind_of(shared_options.Count) is COUNT
+    assert kind_of(Count) is COUNT
     with pytest.raises(TypeError, match="no option can have the type"):
         kind_of(dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tflite_compress.conversion import LayerType
 from tflite_compress.conversion.per_layer import prepare, quantized
 from tflite_compress.conversion.written_types import type_notes, written_layers
 from tflite_compress.models.layer_table import layer_table
@@ -42,7 +43,9 @@ def test_settings_reach_their_layers_after_another_pass_folded_batchnorm(
     network: Network, samples: tuple[np.ndarray, ...]
 ) -> None:
     plain = prepare(network, samples, False)
-    chosen = {la.name: "int4" for la in plain.layers if {"CONV_2D", "FULLY_CONNECTED"} & {*la.kinds}}
+    chosen: dict[str, LayerType] = {
+        la.name: "int4" for la in plain.layers if {"CONV_2D", "FULLY_CONNECTED"} & {*la.kinds}
+    }
     assert len(chosen) == 3 and "answer" in chosen
     folded = with_handle(FloatModel(network), without_batchnorm(network.handle)).network
     made = quantized(prepare(folded, samples, False), "int8", chosen, "minmax", False)

@@ -11,7 +11,7 @@ def zero_scale() -> bytes:
     from tests.models.zoo import models
     from tflite_compress.data.gather import DataSpec, gather
     from tflite_compress.models.load import load_model
-    from tflite_compress.passes.base import Context, Model
+    from tflite_compress.passes import Context, FloatModel
     from tflite_compress.passes.convert import Convert
     from tflite_compress.scoring.reference import make_reference
     from tflite_compress.support.backend import keras3
@@ -22,9 +22,7 @@ def zero_scale() -> bytes:
     source = load_model(model)
     splits = gather(DataSpec(), source.network, 0)
     context = Context(make_reference(source.network, splits, source.loss, None, None), 0, Silent())
-    content = Convert(precision="int16x8").apply(Model(source.network), context).flatbuffer
-    assert content is not None
-    return content
+    return Convert(precision="int16x8").apply(FloatModel(source.network), context).flatbuffer
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def decode(
 
 def _lut(data: bytes, ancillary: bytes, channels: np.ndarray, dtype: type) -> np.ndarray:
     width, stride = ancillary[5] & 7, ancillary[6]
-    table, bits = np.frombuffer(ancillary[16:], dtype), Bits(data)
+    table: np.ndarray = np.frombuffer(ancillary[16:], dtype)
+    bits = Bits(data)
     return np.asarray([table[channel * stride + bits.take(width)] for channel in channels], dtype)
 
 

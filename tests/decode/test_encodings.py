@@ -18,11 +18,11 @@ from tflite_compress.decode.huffman import encode_huffman, make_code
 from tflite_compress.decode.insert import with_decode
 from tflite_compress.decode.lut import encode_lut
 
-DTYPES = [np.int8, np.int16, np.int32, np.float32]
+DTYPES: list[type[np.generic]] = [np.int8, np.int16, np.int32, np.float32]
 
 
 @st.composite
-def weights(draw: Any, dtypes: list[type] = DTYPES) -> Weights:
+def weights(draw: Any, dtypes: list[type[np.generic]] = DTYPES) -> Weights:
     """Tensors as models have them: few values, many zeros, or anything; per tensor or per channel."""
     dtype = np.dtype(draw(st.sampled_from(dtypes)))
     shape = draw(arrays.array_shapes(min_dims=1, max_dims=4, max_side=9))

@@ -8,6 +8,7 @@ import stat
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,13 +207,18 @@ def test_a_large_real_model_only_pays_with_a_trial(keras: Any, tmp_path: Path) -
     assert load_model(tmp_path / "real.keras").network.parameter_count() == model.count_params()
 
 
+def replaced_config(text: bytes, name: str, content: bytes) -> bytes:
+    """Return the content of a file of the archive, or the text in place of the model's configuration."""
+    return text if name == "config.json" else content
+
+
 def test_configurations_that_are_no_configurations(digits: Path, tmp_path: Path) -> None:
     deep = b"[" * 100_000 + b"]" * 100_000
     for number, text in enumerate((b"null", b"[]", b"{", b"\xff\xfe", deep, b'{"config": 5}', b"{}")):
         path = repacked(
             digits,
             tmp_path / f"{number}.keras",
-            lambda name, content, t=text: t if name == "config.json" else content,  # type: ignore[misc]
+            partial(replaced_config, text),
         )
         with pytest.raises(ModelError) as caught:
             load_model(path)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.models.test_bridge import difference, shake_weights
 from tests.models.zoo import NAMES, models
+from tests.narrow import of_type
 from tflite_compress.models.bridge import to_tf_keras
 from tflite_compress.models.bridge_back import to_keras3
 from tflite_compress.support.errors import ModelError
@@ -20,7 +21,7 @@ def test_every_kind_of_model_returns_equal(keras: Any, name: str) -> None:
     bridged = to_tf_keras(model, verify=False)
     rebuilt = to_keras3(bridged, model)
     assert isinstance(rebuilt, keras.Model)
-    assert rebuilt.name == model.name  # type: ignore[attr-defined]
+    assert rebuilt.name == model.name
     assert difference(rebuilt, bridged, seed=7) <= 1e-5
     assert [tuple(w.shape) for w in rebuilt.trainable_weights] == [
         tuple(w.shape) for w in model.trainable_weights
@@ -40,7 +41,7 @@ def test_the_copy_trains_saves_and_leaves_the_original(keras: Any, tmp_path: Pat
         ]
     )
     before = [w.copy() for w in model.get_weights()]
-    copy = to_keras3(to_tf_keras(model), model)
+    copy = of_type(keras.Model, to_keras3(to_tf_keras(model), model))
     assert copy.layers[1].kernel_regularizer is not None
     copy.compile("adam", "sparse_categorical_crossentropy")
     x, y = np.random.default_rng(0).standard_normal((16, 8, 8, 1)), np.arange(16) % 3

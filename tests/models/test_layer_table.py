@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
 import pytest
 
+from tests.narrow import present
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.models.network import Network, keras_network
@@ -88,4 +89,4 @@ def test_a_shared_layer_names_all_its_calls() -> None:
     content, _ = convert_network(network, ConverterSettings("float32"), (), lambda n: None)
     model = LoadedModel(content, layer_table(network))
     assert [op.layer for op in model.operators if op.kind == "FULLY_CONNECTED"] == ["twice", "twice"]
-    assert np.prod(model.graph.tensors[model.operators[0].inputs[1]].shape) == 64
+    assert math.prod(present(model.graph.tensors[model.operators[0].inputs[1]].shape)) == 64

@@ -1,9 +1,20 @@
+"""Recurrent layers and attention that skip padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
+from tests.conftest import Run
+from tests.narrow import present
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.models.load import load_model
 from tflite_compress.models.masked_recurrence import with_explicit_masks
+from tflite_compress.models.network import Network
 from tflite_compress.models.unroll import unrolled
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.litert import predict
@@ -15,14 +26,14 @@ TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
-def tokens():
+def tokens() -> np.ndarray:
     """Sequences without padding, padded behind, in front and in between, and one that is all padding."""
     x = np.random.default_rng(0).integers(1, 9, (16, STEPS)).astype(np.int32)
     x[2:6, 4:], x[6:10, :3], x[10:13, 2:4], x[13] = 0, 0, 0, 0
     return x
 
 
-def embedded(keras, outputs):
+def embedded(keras: Any, outputs: Callable[[Any], Any]) -> Network:
     keras.utils.set_random_seed(0)
     read = keras.Input((STEPS,), dtype="int32", name="tokens")
     wide = keras.initializers.RandomNormal(stddev=1.0, seed=0)
@@ -30,7 +41,7 @@ def embedded(keras, outputs):
     return load_model(keras.Model(read, outputs(embed(read)))).network
 
 
-CASES = {
+CASES: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
     "last": lambda k: lambda h: k.LSTM(4)(h),
     "sequence": lambda k: lambda h: k.GRU(4, return_sequences=True)(h),
     "backwards": lambda k: lambda h: k.SimpleRNN(4, go_backwards=True, return_sequences=True)(h),
@@ -43,7 +54,7 @@ CASES = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == "last" else pytest.mark.slow) for name in CASES]
 )
-def test_outputs_on_padded_sequences_are_those_of_keras(keras, tokens, name):
+def test_outputs_on_padded_sequences_are_those_of_keras(keras: Any, tokens: np.ndarray, name: str) -> None:
     network = embedded(keras, CASES[name](keras.layers))
     assert network.editable
     explicit = with_explicit_masks(network)
@@ -53,14 +64,14 @@ def test_outputs_on_padded_sequences_are_those_of_keras(keras, tokens, name):
     np.testing.assert_allclose(explicit.predict((tokens,))[0], expected, atol=TOLERANCE)
 
 
-def test_an_unmasked_network_is_unchanged(keras):
+def test_an_unmasked_network_is_unchanged(keras: Any) -> None:
     read = keras.Input((STEPS, 2))
     network = load_model(keras.Model(read, keras.layers.LSTM(3)(read))).network
     assert with_explicit_masks(network) is network
 
 
 @pytest.mark.slow
-def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras, tokens):
+def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras: Any, tokens: np.ndarray) -> None:
     network = embedded(keras, lambda h: keras.layers.Bidirectional(keras.layers.LSTM(4))(h))
     content, _ = convert_network(network, ConverterSettings("float32"), (tokens,), lambda n: None)
     names = operator_names(content)
@@ -69,16 +80,16 @@ def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras, tokens):
     made = predict(content, (tokens,), *network.tensor_names, workers=1)[0]
     np.testing.assert_allclose(made, expected, atol=TOLERANCE)
     micro = find_runtime("tflm", Remote())
-    raw = micro(content, (tokens[:, np.newaxis],)).outputs[0]
+    raw = present(micro(content, (tokens[:, np.newaxis],)).outputs)[0]
     np.testing.assert_allclose(raw.reshape(expected.shape), expected, atol=TOLERANCE)
     content, notes = convert_network(unrolled(network), ConverterSettings("int8"), (tokens,), lambda n: None)
-    raw = micro(content, (tokens[:, np.newaxis],)).outputs[0].reshape(expected.shape)
+    raw = present(micro(content, (tokens[:, np.newaxis],)).outputs)[0].reshape(expected.shape)
     assert not notes and np.abs(raw - expected).max() < 0.1 * np.ptp(expected)
 
 
 @pytest.mark.slow
-def test_pooling_and_attention_use_the_mask(keras, tokens):
-    def heads(h):
+def test_pooling_and_attention_use_the_mask(keras: Any, tokens: np.ndarray) -> None:
+    def heads(h: Any) -> Any:
         seen = keras.layers.GRU(4, return_sequences=True)(h)
         attended = keras.layers.MultiHeadAttention(2, 3)(seen, seen)
         return keras.layers.GlobalAveragePooling1D()(keras.layers.Add()([seen, attended]))
@@ -93,8 +104,8 @@ def test_pooling_and_attention_use_the_mask(keras, tokens):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("causal", [False, True])
-def test_masked_attention_keeps_its_scores_in_int8(keras, tokens, causal):
-    def heads(h):
+def test_masked_attention_keeps_its_scores_in_int8(keras: Any, tokens: np.ndarray, causal: bool) -> None:
+    def heads(h: Any) -> Any:
         attended = keras.layers.MultiHeadAttention(2, 3)(h, h, use_causal_mask=causal)
         return keras.layers.Flatten()(attended)
 
@@ -107,18 +118,18 @@ def test_masked_attention_keeps_its_scores_in_int8(keras, tokens, causal):
     assert np.abs(made - expected).max() < 0.05 * np.ptp(expected)
 
 
-def test_attention_without_a_mask_is_unchanged(keras):
+def test_attention_without_a_mask_is_unchanged(keras: Any) -> None:
     read = keras.Input((STEPS, 3))
     network = load_model(keras.Model(read, keras.layers.MultiHeadAttention(2, 3)(read, read))).network
     assert unrolled(network) is network
 
 
-def passed_on(k, h):
+def passed_on(k: Any, h: Any) -> Any:
     _, hidden, cell = k.LSTM(4, return_state=True)(h)
     return k.LSTM(4, name="decode")(h, initial_state=[hidden, cell])
 
 
-STEPWISE = {
+STEPWISE: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
     "cells": lambda k: lambda h: k.RNN([k.GRUCell(4), k.LSTMCell(3)])(h),
     "states": lambda k: lambda h: k.Concatenate()(k.LSTM(4, return_state=True)(h)),
     "states of both": lambda k: lambda h: k.Concatenate()(k.Bidirectional(k.GRU(4, return_state=True))(h)),
@@ -135,7 +146,7 @@ STEPWISE = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEPWISE)
-def test_other_recurrent_layers_are_computed_step_by_step(keras, tokens, name):
+def test_other_recurrent_layers_are_computed_step_by_step(keras: Any, tokens: np.ndarray, name: str) -> None:
     network = embedded(keras, STEPWISE[name](keras.layers))
     assert network.editable
     expected = network.predict((tokens,))[0]
@@ -149,7 +160,7 @@ def test_other_recurrent_layers_are_computed_step_by_step(keras, tokens, name):
 
 
 @pytest.mark.slow
-def test_a_given_state_counts_in_int8(keras):
+def test_a_given_state_counts_in_int8(keras: Any) -> None:
     """The fused integer LSTM operator takes a given state for one of another scale."""
     keras.utils.set_random_seed(0)
     read, state = keras.Input((STEPS, 3), name="x"), [keras.Input((4,), name=n) for n in ("h", "c")]
@@ -162,17 +173,19 @@ def test_a_given_state_counts_in_int8(keras):
     assert np.abs(made - expected).max() < 0.1 * np.ptp(expected)
 
 
-def test_a_mask_that_stays_a_loop_is_named(keras, tokens, monkeypatch):
+def test_a_mask_that_stays_a_loop_is_named(
+    keras: Any, tokens: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tflite_compress.models.unroll.MAX_UNROLLED_STEPS", STEPS - 1)
     network = embedded(keras, lambda h: keras.layers.LSTM(4, return_state=True, name="encode")(h)[1])
     with pytest.raises(
         StructureError, match=r"'encode' \(LSTM\) has a mask and return_state.*'embed'"
     ) as caught:
         convert_network(unrolled(network), ConverterSettings("int8"), (tokens,), lambda n: None)
-    assert "mask_zero=False" in caught.value.hint
+    assert "mask_zero=False" in present(caught.value.hint)
 
 
-def test_a_loop_ends_a_recipe_at_once(run, keras, tmp_path):
+def test_a_loop_ends_a_recipe_at_once(run: Run, keras: Any, tmp_path: Path) -> None:
     read = keras.Input((130, 2))
     keras.Model(read, keras.layers.SimpleRNN(2, name="long")(read)).save(tmp_path / "m.keras")
     np.savez(tmp_path / "d.npz", x=np.random.default_rng(0).normal(size=(8, 130, 2)).astype(np.float32))

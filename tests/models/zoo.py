@@ -12,7 +12,7 @@ def models(keras: Any) -> dict[str, Callable[[], Any]]:
     tensor, graph, stack = keras.Input, keras.Model, keras.Sequential
 
     @keras.saving.register_keras_serializable("zoo")
-    class Scale(layers.Layer):
+    class Scale(keras.layers.Layer):  # type: ignore[misc]
         def build(self, shape: Any) -> None:
             self.factor = self.add_weight(shape=(shape[-1],), initializer="random_normal")
 

@@ -54,7 +54,7 @@ def test_values_of_its_own_for_each_channel(context: Context, start: FloatModel)
 def test_few_values_survive_the_conversion_to_int8(context: Context, start: FloatModel) -> None:
     clustered = Cluster(clusters=16, **QUICK).apply(start, context)
     content = Convert(precision="int8").apply(clustered, context).flatbuffer
-    model = unpack(content or b"")
+    model = unpack(content)
     tensors = model.subgraphs[0].tensors
     weights = [v for t in tensors if (v := constant(t, model)) is not None and v.dtype == np.int8]
     largest = max(weights, key=lambda v: v.size)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.narrow import of_type
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
-from tflite_compress.passes import Context, FloatModel, Model, PassConfig
+from tflite_compress.passes import Context, ConvertedModel, FloatModel, Model, PassConfig
 from tflite_compress.passes.adaround import AdaRound
 from tflite_compress.passes.algorithms.bias_correction import analytic_means, input_means
 from tflite_compress.passes.algorithms.fold import without_batchnorm
@@ -37,10 +38,10 @@ def score(model: Model, context: Context, *passes: PassConfig) -> tuple[float, i
     from tflite_compress.runtimes.litert import predict
 
     for config in (*passes, CONVERT):
-        model = config.apply(model, context)
-    assert model.flatbuffer is not None
-    outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.tensor_names)
-    return context.reference.score_of(outputs).value, len(model.flatbuffer), model
+        model = config.run(model, context)
+    content = of_type(ConvertedModel, model).flatbuffer
+    outputs = predict(content, context.reference.splits.evaluate.inputs, *model.network.tensor_names)
+    return context.reference.score_of(outputs).value, len(content), model
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_calibration_method_that_does_not_help_is_not_used(start: FloatModel, co
 
 
 @pytest.fixture(scope="module")
-def wide() -> tuple[Model, Context]:
+def wide() -> tuple[FloatModel, Context]:
     """A network in which one sum holds numbers sixty times as large as what is left of it."""
     from tflite_compress.support.backend import keras3
 
@@ -97,7 +98,7 @@ def wide() -> tuple[Model, Context]:
     return FloatModel(network), context
 
 
-def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[Model, Context]) -> None:
+def test_the_layers_that_cost_most_get_wider_numbers(wide: tuple[FloatModel, Context]) -> None:
     model, context = wide
     before, _, _ = score(model, context)
     after, _, mended = score(model, context, Mixed(precision="int8", max_layers=4))
@@ -153,7 +154,7 @@ def test_four_bits_shrink_and_learned_rounding_gives_the_accuracy_back(
     _, same_bytes, done = score(start, context, four, AdaRound(precision="int8", steps=150))
     assert same_bytes == bytes4 and any("adaround helped" in note for note in [n.text for n in done.notes])
     config = AdaRound(precision="int8")
-    closeness = [quality(m, config, context).snr_db for m in (model, done)]
+    closeness = [quality(FloatModel(m.network, m.facts), config, context).snr_db for m in (model, done)]
     assert closeness[1] > closeness[0] + 1
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.narrow import of_type
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
-from tflite_compress.passes import Context, FloatModel, Model, PassConfig
+from tflite_compress.passes import Context, ConvertedModel, FloatModel, Model, PassConfig
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.prune import Prune
@@ -28,21 +29,19 @@ from tflite_compress.tflite.macs import constant
 SHORT: dict[str, Any] = {"training": Training(epochs=1, min_steps=60)}
 
 
-def after(start: FloatModel, context: Context, *passes: PassConfig) -> FloatModel:
-    model = start
+def after(start: FloatModel, context: Context, *passes: PassConfig) -> ConvertedModel:
+    model: Model = start
     for config in (*passes, Convert(precision="int8", io="integer"), Slim()):
-        model = config.apply(model, context)
-    return model
+        model = config.run(model, context)
+    return of_type(ConvertedModel, model)
 
 
-def accuracy(model: Model, context: Context) -> float:
-    assert model.flatbuffer is not None
+def accuracy(model: ConvertedModel, context: Context) -> float:
     outputs = predict(model.flatbuffer, context.reference.splits.evaluate.inputs, *model.network.tensor_names)
     return context.reference.score_of(outputs).value
 
 
-def kernels(model: Model) -> list[np.ndarray]:
-    assert model.flatbuffer is not None
+def kernels(model: ConvertedModel) -> list[np.ndarray]:
     tree = unpack(model.flatbuffer)
     graph = tree.subgraphs[0]
     found = [constant(t, tree) for t in graph.tensors if type_name(t.type) == "INT8"]
@@ -51,7 +50,6 @@ def kernels(model: Model) -> list[np.ndarray]:
 
 def test_training_gives_a_full_int8_file_no_worse(start: FloatModel, context: Context) -> None:
     done = after(start, context, Qat(**SHORT))
-    assert done.flatbuffer is not None
     graph = unpack(done.flatbuffer).subgraphs[0]
     assert {type_name(graph.tensors[op.outputs[0]].type) for op in graph.operators} == {"INT8"}
     assert accuracy(done, context) > context.reference.score.value - 0.02

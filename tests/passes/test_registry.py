@@ -58,8 +58,10 @@ def test_settings_load_without_numpy() -> None:
 def uses_in_tests(path: Path, names: set[str]) -> Iterator[str]:
     """Calls of isinstance and issubclass, and comparisons of types, that name a pass class."""
     for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call | ast.Compare | ast.MatchClass):
+            continue
         called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-        if called in ("isinstance", "issubclass") or isinstance(node, ast.Compare | ast.MatchClass):
+        if called in ("isinstance", "issubclass") or not isinstance(node, ast.Call):
             used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             used |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
             for name in sorted(used & names):

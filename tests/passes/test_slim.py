@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.narrow import present
 from tests.passes.test_convert import run
-from tflite_compress.passes import Context, FloatModel, Model
+from tflite_compress.passes import Context, ConvertedModel, FloatModel
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.slim import Slim
 from tflite_compress.support.errors import ConversionError
@@ -15,14 +16,14 @@ from tflite_compress.tflite.flatbuffer import tensor_name, unpack
 
 
 @pytest.fixture(scope="module")
-def int8(context: Context, start: FloatModel) -> FloatModel:
+def int8(context: Context, start: FloatModel) -> ConvertedModel:
     return Convert(precision="int8").apply(start, context)
 
 
-def test_levels(context: Context, int8: Model) -> None:
-    assert int8.flatbuffer
-    none, safe, full = (Slim(slim=level).apply(int8, context) for level in ("none", "safe", "full"))  # type: ignore[arg-type]
-    assert none.flatbuffer == int8.flatbuffer and safe.flatbuffer and full.flatbuffer
+def test_slim_levels_drop_metadata_and_names_and_keep_outputs(context: Context, int8: ConvertedModel) -> None:
+    levels: tuple[slim.Level, ...] = ("none", "safe", "full")
+    none, safe, full = (Slim(slim=level).apply(int8, context) for level in levels)
+    assert none.flatbuffer == int8.flatbuffer
     assert len(full.flatbuffer) < len(safe.flatbuffer) < 0.93 * len(int8.flatbuffer)
     for slimmed in (safe, full):
         assert slimmed.notes == int8.notes  # no step had to be left out
@@ -30,8 +31,8 @@ def test_levels(context: Context, int8: Model) -> None:
             np.array_equal(a, b) for a, b in zip(run(int8, context), run(slimmed, context), strict=True)
         )
     model = unpack(safe.flatbuffer)
-    assert [s.signatureKey for s in model.signatureDefs] == [b"serving_default"]
-    assert {m.name for m in model.metadata} == {b"min_runtime_version"}
+    assert [s.signatureKey for s in present(model.signatureDefs)] == [b"serving_default"]
+    assert {m.name for m in present(model.metadata)} == {b"min_runtime_version"}
     bare = unpack(full.flatbuffer)
     assert not bare.signatureDefs and not bare.metadata
     graph = bare.subgraphs[0]
@@ -40,7 +41,7 @@ def test_levels(context: Context, int8: Model) -> None:
 
 
 def test_a_step_that_changes_outputs_is_left_out(
-    context: Context, int8: Model, monkeypatch: pytest.MonkeyPatch
+    context: Context, int8: ConvertedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_scale(model: Any) -> None:
         for tensor in model.subgraphs[0].tensors:
@@ -52,12 +53,12 @@ def test_a_step_that_changes_outputs_is_left_out(
     monkeypatch.setattr(slim, "list_slimming_steps", lambda level, layers: steps)
     slimmed = Slim().apply(int8, context)
     assert any("break_scale" in note for note in [n.text for n in slimmed.notes])
-    assert slimmed.flatbuffer and int8.flatbuffer and len(slimmed.flatbuffer) < len(int8.flatbuffer)
+    assert len(slimmed.flatbuffer) < len(int8.flatbuffer)
     assert all(np.array_equal(a, b) for a, b in zip(run(int8, context), run(slimmed, context), strict=True))
 
 
-def test_equal_constants_are_stored_once(int8: Model) -> None:
-    model = unpack(int8.flatbuffer or b"")
+def test_equal_constants_are_stored_once(int8: ConvertedModel) -> None:
+    model = unpack(int8.flatbuffer)
     data = np.arange(64, dtype=np.uint8)
     chosen = [t for t in model.subgraphs[0].tensors if model.buffers[t.buffer].data is not None][:2]
     for tensor in chosen:

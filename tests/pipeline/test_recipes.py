@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.narrow import of_type
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.int4 import Int4
@@ -12,6 +13,7 @@ from tflite_compress.passes.mixed import Mixed
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.passes.qat import Qat
+from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.pipeline.overrides import override
 from tflite_compress.pipeline.plan import make_plan
@@ -125,9 +127,10 @@ def test_a_recipe_as_toml_reads_back(tmp_path: Path) -> None:
     assert as_toml(load_recipe("int8")).count("=") < 8
 
 
-def test_true_and_false_as_typed_on_a_command_line() -> None:
+def test_true_and_false_are_read_from_text_in_either_case() -> None:
     for text, expected in (("false", False), ("True", True), (False, False)):
-        assert override(load_recipe("prune-int8"), {"keep_ends": text}).passes[0].keep_ends is expected  # type: ignore[union-attr]
+        first = override(load_recipe("prune-int8"), {"keep_ends": text}).passes[0]
+        assert of_type(Prune, first).keep_ends is expected
 
 
 def test_unknown_settings_are_refused_with_a_guess() -> None:
@@ -174,16 +177,17 @@ def test_unknown_recipes() -> None:
 
 def test_plans_fill_in_what_the_device_settles() -> None:
     arduino = make_plan("arduino-nano-33-ble", None, {})
-    assert arduino.candidates[0].conversion.io == "integer"
+    assert of_type(Convert, arduino.candidates[0].conversion).io == "integer"
     assert [describe(r) for r in arduino.candidates] == [
         "int8",
         "repaired + int8",
         "repaired + learned rounding + mixed precision + int8",
         "int16x8",
     ]
-    assert make_plan("raspberry-pi-4", None, {}).candidates[0].conversion.io == "float32"
+    pi, edge_tpu = (make_plan(name, None, {}) for name in ("raspberry-pi-4", "coral-edge-tpu"))
+    assert of_type(Convert, pi.candidates[0].conversion).io == "float32"
     assert make_plan("android-gpu", None, {}).candidates[0].conversion.precision == "float16"
-    assert not make_plan("coral-edge-tpu", None, {}).candidates[0].conversion.float_fallback
+    assert not of_type(Convert, edge_tpu.candidates[0].conversion).float_fallback
 
 
 def test_channels_come_in_multiples_the_device_likes() -> None:
@@ -226,7 +230,8 @@ def test_repairs_come_before_fallbacks_and_only_where_they_fit() -> None:
     for name in ("float16", "dynamic", "int16x8", "repair-int8", "int4", "tiny-mcu", "deep-compression-int8"):
         assert repaired(load_recipe(name), load_device("raspberry-pi-4")) == (), name
     plan = make_plan("rp2040", None, {"per_channel": False})
-    assert [(p.precision, p.per_channel) for p in plan.candidates[1].passes[:2]] == [("int8", False)] * 2  # type: ignore[union-attr]
+    repairs = [of_type(Repair, config) for config in plan.candidates[1].passes[:2]]
+    assert [(r.precision, r.per_channel) for r in repairs] == [("int8", False)] * 2
 
 
 def test_a_gpu_gets_a_repair_of_float16_behind_the_conversion() -> None:

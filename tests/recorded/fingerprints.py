@@ -67,10 +67,8 @@ def conversions(names: tuple[str, ...] | None = None) -> dict[str, str]:
         for precision in PRECISIONS:
             if f"{name} {precision}" in UNSTABLE:
                 continue
-            result = FloatModel(source.network)
             try:
-                result = load_recipe(precision).conversion.apply(result, context)
-                assert result.flatbuffer is not None
+                result = load_recipe(precision).conversion.apply(FloatModel(source.network), context)
                 found[f"{name} {precision}"] = f"{len(result.flatbuffer)} {digest(result.flatbuffer)}"
             except ConversionError:
                 found[f"{name} {precision}"] = "refused"

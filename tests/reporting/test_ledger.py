@@ -11,6 +11,7 @@ import pytest
 from tests.reporting.sample import MANIFEST, sample_report
 from tflite_compress.reporting.ledger import VARIABLE, ledger_path, record, remember, runs
 from tflite_compress.support.errors import UsageError
+from tflite_compress.support.progress import Silent
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -61,7 +62,7 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert ledger_path() == tmp_path / ".local" / "share" / "tflite-compress" / "runs.sqlite"
 
 
-class Listener:
+class Listener(Silent):
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -72,10 +73,10 @@ class Listener:
 def test_a_broken_ledger_harms_no_result(tmp_path: Path) -> None:
     broken, listener = tmp_path / "broken.sqlite", Listener()
     broken.write_bytes(b"not a database, but long enough to be taken for one" * 40)
-    remember(str(broken), "compress", [(Path("d.tflite"), sample_report(), MANIFEST)], listener)  # type: ignore[arg-type]
+    remember(str(broken), "compress", [(Path("d.tflite"), sample_report(), MANIFEST)], listener)
     (tmp_path / "file").write_text("")
     under = str(tmp_path / "file" / "runs.sqlite")
-    remember(under, "compress", [(Path("d.tflite"), sample_report(), MANIFEST)], listener)  # type: ignore[arg-type]
+    remember(under, "compress", [(Path("d.tflite"), sample_report(), MANIFEST)], listener)
     assert len(listener.said) == 2 and all("not recorded" in text for text in listener.said)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.narrow import present
 from tests.reporting.test_ledger import add
 from tflite_compress.reporting.ledger import runs
 from tflite_compress.reporting.mlflow_export import export
@@ -23,7 +24,7 @@ def test_runs_arrive_in_mlflow_once(run: Run, tmp_path: Path) -> None:
     add(ledger, "esp32-s3")
     assert export(runs(ledger), uri) == 1
     client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name("tflite-compress")
+    experiment = present(client.get_experiment_by_name("tflite-compress"))
     found = client.search_runs([experiment.experiment_id])
     assert {r.data.params["device"] for r in found} == {"rp2040", "esp32", "esp32-s3"}
     first = next(r for r in found if r.data.params["device"] == "rp2040")

@@ -32,7 +32,7 @@ def test_a_report_cannot_be_changed() -> None:
 
 
 def test_every_part_is_frozen() -> None:
-    def parts(kind: type) -> set[type]:
+    def parts(kind: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
         found = {kind}
         for sub in kind.__subclasses__():
             found |= parts(sub)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from tests.narrow import present
 from tests.timing.models import dense, tensor
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 
@@ -27,7 +29,7 @@ def single(
     graph.tensors = [_typed(name, *spec) for name, spec in inputs.items()]
     for made in graph.tensors:
         if made.name == b"w":
-            size = int(np.prod(made.shape)) * (4 if made.type == g.TensorType.FLOAT32 else 1)
+            size = math.prod(present(made.shape)) * (4 if made.type == g.TensorType.FLOAT32 else 1)
             buffer = g.BufferT()
             buffer.data = np.zeros(size, np.uint8)
             made.buffer = len(model.buffers)
@@ -43,8 +45,9 @@ def single(
         code.customCode = kind.encode()
         op.builtinOptions, op.builtinOptionsType = None, 0
     elif kind == "CONCATENATION":
-        op.builtinOptions = g.ConcatenationOptionsT()
-        op.builtinOptions.axis = 1
+        options = g.ConcatenationOptionsT()
+        options.axis = 1
+        op.builtinOptions = options
         op.builtinOptionsType = g.BuiltinOptions.ConcatenationOptions
     return pack(model)
 

@@ -73,7 +73,7 @@ def _operator(
 
 def _resource() -> object:
     found = tensor("handle", (), 0)
-    found.type = schema().TensorType.RESOURCE  # type: ignore[attr-defined]
+    found.type = schema().TensorType.RESOURCE
     return found
 
 

@@ -1,6 +1,13 @@
+"""Files with open dimensions, given sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
+from tests.narrow import present
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.runtimes.resize_file import resize_file, suggest_working_shapes
@@ -9,7 +16,7 @@ from tflite_compress.tflite.tensor_specs import read_signature
 
 
 @pytest.fixture(scope="module")
-def open_file(keras2):
+def open_file(keras2: Any) -> bytes:
     """A network on images of any size that are at least 20 pixels high and wide."""
     from tflite_compress.support.backend import tensorflow
 
@@ -20,10 +27,11 @@ def open_file(keras2):
         keras2.layers.MaxPooling2D(),
         keras2.layers.Conv2D(1, 1),
     ]
-    return tensorflow().lite.TFLiteConverter.from_keras_model(keras2.Sequential(layers)).convert()
+    converter = tensorflow().lite.TFLiteConverter.from_keras_model(keras2.Sequential(layers))
+    return bytes(converter.convert())
 
 
-def test_resized_file_has_fixed_shapes_and_equal_outputs(open_file):
+def test_resized_file_has_fixed_shapes_and_equal_outputs(open_file: bytes) -> None:
     x = np.random.default_rng(0).normal(size=(2, 32, 24, 3)).astype(np.float32)
     fixed = resize_file(open_file, {"image": (32, 24, 3)})
     signature = read_signature(fixed)
@@ -32,14 +40,14 @@ def test_resized_file_has_fixed_shapes_and_equal_outputs(open_file):
     expected = predict(open_file, (x,), *names)[0]
     assert np.ptp(expected) > 0
     np.testing.assert_allclose(predict(fixed, (x,), *names)[0], expected, atol=1e-6)
-    micro = find_runtime("tflm", Remote())(fixed, (x[:, np.newaxis],)).outputs[0]
-    np.testing.assert_allclose(micro.reshape(expected.shape), expected, atol=1e-5)
+    micro = present(find_runtime("tflm", Remote())(fixed, (x[:, np.newaxis],)).outputs)
+    np.testing.assert_allclose(micro[0].reshape(expected.shape), expected, atol=1e-5)
 
 
-def test_sizes_too_small_are_refused_by_name(open_file):
+def test_sizes_too_small_are_refused_by_name(open_file: bytes) -> None:
     with pytest.raises(ModelError, match="'image' 8 x 8 x 3"):
         resize_file(open_file, {"image": (8, 8, 3)})
 
 
-def test_suggested_sizes_run(open_file):
+def test_suggested_sizes_run(open_file: bytes) -> None:
     assert suggest_working_shapes(open_file) == "64x64x3"

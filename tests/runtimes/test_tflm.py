@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.narrow import present
+from tests.samples import random_samples
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.models.load import load_model
 from tflite_compress.runtimes.arena import ArenaSize, find_smallest_arena
@@ -26,11 +28,8 @@ def content(keras: Any) -> bytes:
 
 def build(model: Any) -> bytes:
     network = load_model(model).network
-    rng = np.random.default_rng(0)
-    samples = tuple(rng.normal(size=(8, *p.shape[1:])).astype(np.float32) for p in network.inputs)
-    return convert_network(
-        network, ConverterSettings(precision="int8", integer_io=True), samples, lambda n: None
-    )[0]
+    settings = ConverterSettings(precision="int8", integer_io=True)
+    return convert_network(network, settings, random_samples(network, 8), lambda n: None)[0]
 
 
 def inputs(count: int) -> tuple[np.ndarray, ...]:
@@ -85,10 +84,10 @@ def test_a_crash_of_the_interpreter_is_an_error_here(content: bytes) -> None:
     model.operatorCodes.append(code)
     graph = model.subgraphs[0]
     source = graph.tensors[graph.outputs[0]]
-    source.quantization.scale = [7.8e-9]
+    present(source.quantization).scale = [7.8e-9]
     target = generated.TensorT()
     target.shape, target.type, target.buffer, target.name = (
-        list(source.shape),
+        list(present(source.shape)),
         source.type,
         0,
         b"probabilities",

@@ -24,8 +24,10 @@ def classifier(scales: tuple[float, float] | None) -> ModelTree:
     code, op = g.OperatorCodeT(), tree.subgraphs[0].operators[1]
     code.builtinCode = code.deprecatedBuiltinCode = g.BuiltinOperator.SOFTMAX
     tree.operatorCodes.append(code)
-    op.opcodeIndex, op.inputs, op.builtinOptions = 1, [2], g.SoftmaxOptionsT()
-    op.builtinOptionsType, op.builtinOptions.beta = g.BuiltinOptions.SoftmaxOptions, 1.0
+    options = g.SoftmaxOptionsT()
+    options.beta = 1.0
+    op.opcodeIndex, op.inputs, op.builtinOptions = 1, [2], options
+    op.builtinOptionsType = g.BuiltinOptions.SoftmaxOptions
     for index, scale in zip((2, 4), scales or (), strict=False):
         tensor = tree.subgraphs[0].tensors[index]
         tensor.type, tensor.quantization = g.TensorType.INT8, g.QuantizationParametersT()

@@ -1,7 +1,15 @@
+"""``--input-shape``: sizes of open dimensions."""
+
+from __future__ import annotations
+
 import pytest
 
+from tests.narrow import present
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.input_shape import (
+    InputShape,
+    OpenShape,
+    Shape,
     choose_shapes,
     describe_open,
     parse_input_shape,
@@ -20,12 +28,12 @@ from tflite_compress.support.input_shape import (
         ({"image": (8, 9)}, {"image": (8, 9)}),
     ],
 )
-def test_sizes_are_read(value, expected):
+def test_sizes_are_read(value: InputShape, expected: dict[str | None, Shape]) -> None:
     assert parse_input_shape(value) == expected
 
 
 @pytest.mark.parametrize("value", ["", "x3", "3x", "a=", "0x3", "-1x3", "3xNone", (0, 3), ("3",), {"a": "3"}])
-def test_malformed_sizes_are_refused(value):
+def test_malformed_sizes_are_refused(value: InputShape) -> None:
     with pytest.raises(UsageError, match="sizes without the batch"):
         parse_input_shape(value)
 
@@ -39,10 +47,12 @@ def test_malformed_sizes_are_refused(value):
         ("8x8x3", {"a": (None, None, 3), "b": (None,)}, "has 2 inputs: a, b"),
     ],
 )
-def test_sizes_that_do_not_fit_give_a_hint_that_works(value, inputs, message):
+def test_sizes_that_do_not_fit_give_a_hint_that_works(
+    value: str, inputs: dict[str, OpenShape], message: str
+) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         choose_shapes(value, inputs)
-    suggestion = caught.value.hint.split("--input-shape=")[1].rstrip(".")
+    suggestion = present(caught.value.hint).split("--input-shape=")[1].rstrip(".")
     assert suggestion == suggest_shapes(inputs)
     chosen = choose_shapes(suggestion, inputs)
     assert set(chosen) == set(inputs)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.narrow import present
 from tflite_compress.support import version
 from tflite_compress.support.packages import missing_package
 
@@ -18,7 +19,7 @@ from tflite_compress.support.packages import missing_package
 )
 def test_what_to_install(module: str, install: str) -> None:
     found = missing_package(ModuleNotFoundError(f"No module named '{module}'", name=module))
-    assert found is not None and found.hint.endswith(f"pip install {install}")
+    assert present(present(found).hint).endswith(f"pip install {install}")
 
 
 @pytest.mark.parametrize("name", ["numpy", "my_own_module", None])

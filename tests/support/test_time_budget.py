@@ -30,7 +30,7 @@ def test_without_seconds_it_never_ends() -> None:
 
 def test_what_was_cut_is_named_once() -> None:
     budget = TimeBudget(90)
-    assert budget.notes == () and not budget.has_cut
+    assert not budget.notes and not budget.has_cut
     for text in (
         "training stopped after 3 of 9 steps",
         "training stopped after 3 of 9 steps",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.narrow import present
 from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.tflm_runtime import micro_runtime
@@ -19,6 +20,7 @@ from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 from tflite_compress.tflite.integrity import read_validated, validate
 from tflite_compress.tflite.macs import count_work
 from tflite_compress.tflite.tensor_specs import read_signature
+from tflite_compress.tflite.tree import Buffer, ModelTree, Tensor
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def test_broken_bytes(content: bytes, damage: Callable[[bytes], bytes], message:
         validate(damage(content))
 
 
-def edited(content: bytes, edit: Callable[[object], None]) -> bytes:
+def edited(content: bytes, edit: Callable[[ModelTree], None]) -> bytes:
     model = unpack(content)
     edit(model)
     return pack(model)
@@ -72,24 +74,23 @@ def edited(content: bytes, edit: Callable[[object], None]) -> bytes:
         (lambda m: spoil_scales(m), "scales do not fit"),
     ],
 )
-def test_indices_that_point_nowhere(content: bytes, edit: Callable[[object], None], message: str) -> None:
+def test_indices_that_point_nowhere(content: bytes, edit: Callable[[ModelTree], None], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         validate(edited(content, edit))
 
 
-def largest(model: object) -> object:
-    return max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))  # type: ignore[attr-defined]
+def largest(model: ModelTree) -> Buffer:
+    return max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))
 
 
-def truncate_weights(model: object) -> None:
+def truncate_weights(model: ModelTree) -> None:
     buffer = largest(model)
-    buffer.data = buffer.data[:10]  # type: ignore[attr-defined]
+    buffer.data = present(buffer.data)[:10]
 
 
-def spoil_scales(model: object) -> None:
-    tensors = model.subgraphs[0].tensors  # type: ignore[attr-defined]
-    tensor = next(t for t in tensors if len(scales_of(t)) > 1)
-    tensor.quantization.scale = np.append(tensor.quantization.scale, [1.0, 2.0])
+def spoil_scales(model: ModelTree) -> None:
+    tensor = next(t for t in model.subgraphs[0].tensors if len(scales_of(t)) > 1)
+    present(tensor.quantization).scale = [*scales_of(tensor), 1.0, 2.0]
 
 
 def test_a_list_that_claims_billions_of_entries_is_refused_at_once(content: bytes) -> None:
@@ -113,13 +114,13 @@ def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
     rng = random.Random(7)
     intact = []
     for _ in range(300):
-        spoilt = bytearray(content)
+        damaged = bytearray(content)
         for _ in range(rng.choice((1, 1, 3, 10))):
-            where = rng.randrange(len(spoilt) if rng.random() < 0.5 else 3000)
-            spoilt[where] = rng.randrange(256)
+            where = rng.randrange(len(damaged) if rng.random() < 0.5 else 3000)
+            damaged[where] = rng.randrange(256)
         try:
-            validate(bytes(spoilt))
-            intact.append(bytes(spoilt))
+            validate(bytes(damaged))
+            intact.append(bytes(damaged))
         except ModelError:
             pass
     assert 50 < len(intact) < 290
@@ -133,8 +134,8 @@ def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
                 assert error.message
 
 
-def scales_of(tensor: object) -> list[float]:
-    quantization = tensor.quantization  # type: ignore[attr-defined]
+def scales_of(tensor: Tensor) -> list[float]:
+    quantization = tensor.quantization
     return [] if quantization is None or quantization.scale is None else list(quantization.scale)
 
 
@@ -148,11 +149,11 @@ def with_external_weights(content: bytes, offset: int | None = None, size: int |
     """
     model = unpack(content)
     buffer = largest(model)
-    data = bytes(buffer.data)  # type: ignore[attr-defined]
-    buffer.data, buffer.offset, buffer.size = None, 1 << 30, len(data)  # type: ignore[attr-defined]
+    data = present(buffer.data).tobytes()
+    buffer.data, buffer.offset, buffer.size = None, 1 << 30, len(data)
     start = -(-len(pack(model)) // 16) * 16
-    buffer.offset = start if offset is None else offset  # type: ignore[attr-defined]
-    buffer.size = len(data) if size is None else size  # type: ignore[attr-defined]
+    buffer.offset = start if offset is None else offset
+    buffer.size = len(data) if size is None else size
     return pack(model).ljust(start, b"\0") + data
 
 
@@ -172,7 +173,7 @@ def custom_model() -> bytes:
 
 def test_buffers_behind_the_flatbuffer_are_read(content: bytes) -> None:
     moved = with_external_weights(content)
-    assert bytes(largest(validate(moved)).data) == bytes(largest(unpack(content)).data)  # type: ignore[attr-defined]
+    assert np.array_equal(present(largest(validate(moved)).data), present(largest(unpack(content)).data))
     assert count_work(moved) == count_work(content)
     inputs = random_data(read_signature(content), 2).raw
     runtime = host_runtime(seconds=0)
@@ -195,7 +196,8 @@ def test_a_buffer_behind_the_flatbuffer_must_be_long_enough_for_its_tensor(conte
 
 
 def test_large_custom_options_are_read() -> None:
-    assert bytes(validate(custom_model()).subgraphs[0].operators[0].customOptions) == bytes(range(40))
+    options = validate(custom_model()).subgraphs[0].operators[0].customOptions
+    assert present(options).tolist() == list(range(40))
 
 
 @pytest.mark.parametrize(("field", "value"), [("Offset", 2**40), ("Size", 41), ("Size", 2**64 - 1)])

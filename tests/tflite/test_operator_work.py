@@ -106,7 +106,7 @@ def test_macs_and_weights(kind: str) -> None:
 def test_options_that_change_the_count() -> None:
     turned = work_of("BATCH_MATMUL", [(3, 5, 4), (3, 5, 6)], (3, 4, 6), ("BatchMatMulOptions", "adjX", True))
     assert turned.macs == 3 * 4 * 6 * 5
-    basic = [(1, 8), (1, 4), (16, 12), (16,), (1, 4)]
+    basic: list[tuple[int, ...] | None] = [(1, 8), (1, 4), (16, 12), (16,), (1, 4)]
     assert work_of("LSTM", basic, (1, 4), ("LSTMOptions", "kernelType", 1)).macs == 16 * 12
 
 
@@ -130,7 +130,7 @@ def test_weights_of_a_sparse_layer_are_weights() -> None:
     model = unpack(assembly.finished({"x": start}, {"y": last}))
     tensor = model.subgraphs[0].tensors[packed]
     tensor.sparsity = schema().SparsityParametersT()
-    model.buffers[tensor.buffer].data = np.frombuffer(np.float32([1, 2, 3]).tobytes(), np.uint8)
+    model.buffers[tensor.buffer].data = np.frombuffer(np.array([1, 2, 3], np.float32).tobytes(), np.uint8)
     (layer,) = count_work(pack(model)).layers
     assert (layer.weights, layer.zeros, layer.name) == (8, 5, "dense")
 

@@ -20,11 +20,11 @@ from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.timing import cut_timing
 from tflite_compress.timing.cut_timing import CutPlan, CutSettings, time_cuts
-from tflite_compress.timing.interleaved import Contender
+from tflite_compress.timing.interleaved import Contender, load_into
 from tflite_compress.timing.prefixes import CutModel, find_cuts
 from tflite_compress.timing.profile import profile, profile_content
 from tflite_compress.timing.roofline import measure_roofline
-from tflite_compress.timing.timed_process import Child
+from tflite_compress.timing.timed_process import Child, Loaded
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -48,7 +48,7 @@ def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> 
         named.set_inputs(tuple(x[0] for x in samples.real))
         named.invoke()
         outputs.append(named.outputs()[0])
-    assert np.array_equal(*outputs)
+    assert np.array_equal(outputs[0], outputs[1])
 
 
 def test_a_branch_stays_alive(converted: dict[str, Path]) -> None:  # noqa: F811
@@ -93,9 +93,9 @@ def test_few_cuts_are_loaded_at_once() -> None:
 def test_a_refused_cut_joins_the_next_operator(monkeypatch: pytest.MonkeyPatch, crash: bool) -> None:
     content = dense(64, 4)
     second = CutModel(content).cut(1)
-    real = cut_timing.load_into
+    real = load_into
 
-    def load(child: Child, contender: Contender, folder: Path) -> object:
+    def load(child: Child, contender: Contender, folder: Path) -> Loaded:
         if contender.content == second and crash:
             child._process.kill()
         elif contender.content == second:

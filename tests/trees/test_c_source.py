@@ -8,10 +8,12 @@ from tests.needs import tool
 from tests.trees.conftest import FittedModel
 from tflite_compress.trees.c_source import write_c_forest
 from tflite_compress.trees.compiled import measure_arm_size, run_c_code
+from tflite_compress.trees.forest import Precision
 from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.merge import merge_subtrees
 from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
+INTEGERS: tuple[Precision, ...] = ("int8", "int16")
 ARM_PACKAGES = "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"
 
 
@@ -22,11 +24,13 @@ def gcc() -> str:
 
 @pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("precision", ["float32", "int8", "int16"])
-def test_compiled_code_predicts_what_the_forest_predicts(every_model: FittedModel, precision: str) -> None:
+def test_compiled_code_predicts_what_the_forest_predicts(
+    every_model: FittedModel, precision: Precision
+) -> None:
     name, estimator, x = every_model
     forest = load_forest(estimator, trust=False)[0]
     if precision != "float32":
-        forest = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
+        forest = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))
     found = run_c_code(write_c_forest(forest, "f", True), "f", x, forest.outputs)
     assert found is not None
     wanted = forest.predict(x)
@@ -85,7 +89,7 @@ def test_size_on_a_microcontroller_is_the_tables_and_little_code() -> None:
 
 @pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
-def test_columns_beyond_16_bits(precision: str) -> None:
+def test_columns_beyond_16_bits(precision: Precision) -> None:
     from sklearn.tree import DecisionTreeClassifier
 
     x = np.zeros((20, 70_000), np.float32)
@@ -138,8 +142,8 @@ def test_streams_of_bits(features: int, missing: bool) -> None:
     )
     for model in (*forests, HistGradientBoostingClassifier(max_iter=9)):
         forest = load_forest(model.fit(x, y), trust=False)[0]
-        for precision in ("int8", "int16"):
-            small = quantize_forest(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
+        for precision in INTEGERS:
+            small = quantize_forest(forest, feature_ranges([x]), precision)
             code = write_c_forest(small, "f", missing)
             assert b"Trees in preorder" in code.files["f.c"]
             if model is forests[0]:
@@ -152,7 +156,7 @@ def test_streams_of_bits(features: int, missing: bool) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("name", ["forest", "xgboost nan"])
-def test_every_sample_on_a_cortex_m4(name: str, precision: str) -> None:
+def test_every_sample_on_a_cortex_m4(name: str, precision: Precision) -> None:
     """The program reads no files: samples and what the forest says of them are compiled in."""
     from tests.trees.conftest import fitted
     from tflite_compress.trees.c_text import float_literal
@@ -162,7 +166,7 @@ def test_every_sample_on_a_cortex_m4(name: str, precision: str) -> None:
     estimator, x = fitted(name)
     forest = load_forest(estimator, trust=False)[0]
     if precision != "float32":
-        forest = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))  # type: ignore[arg-type]
+        forest = merge_subtrees(quantize_forest(forest, feature_ranges([x]), precision))
     x = x[:300]
     for file, content in write_c_forest(forest, "f", True).files.items():
         Path(file).write_bytes(content)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.trees.conftest import fitted
+from tflite_compress.trees.forest import Precision
 from tflite_compress.trees.load_forest import load_forest
 from tflite_compress.trees.quantize import feature_ranges, quantize_forest
 
@@ -15,10 +16,10 @@ def test_thresholds_between_integers_are_quantized_exactly() -> None:
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("int8", 0.003), ("int16", 1e-5)])
-def test_quantized_values_are_integers_with_small_errors(precision: str, limit: float) -> None:
+def test_quantized_values_are_integers_with_small_errors(precision: Precision, limit: float) -> None:
     estimator, x = fitted("extra trees")
     forest = load_forest(estimator, trust=False)[0]
-    small = quantize_forest(forest, feature_ranges([x]), precision)  # type: ignore[arg-type]
+    small = quantize_forest(forest, feature_ranges([x]), precision)
     info = np.iinfo(precision)
     for tree in small.trees:
         split = ~tree.is_leaf
