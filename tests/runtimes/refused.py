@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 
 
 def single(
-    kind: str, inputs: dict[str, tuple[tuple[int, ...], str]], output: tuple[tuple[int, ...], str]
+    kind: str, inputs: Mapping[str, tuple[tuple[int, ...], str]], output: tuple[tuple[int, ...], str]
 ) -> bytes:
     """Return a model with one operator.
 
