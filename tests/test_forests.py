@@ -59,7 +59,7 @@ def result(folder: Path) -> tflite_compress.Result:
     )
 
 
-def test_it_is_smaller_and_as_good(result: tflite_compress.Result) -> None:
+def test_the_compressed_forest_is_smaller_and_as_accurate(result: tflite_compress.Result) -> None:
     report = result.report
     assert result.passed and result.fits
     assert report.accuracy.drop <= 0.02
@@ -73,7 +73,9 @@ def test_it_is_smaller_and_as_good(result: tflite_compress.Result) -> None:
     assert code.table_bytes < 0.3 * code.uncompressed_table_bytes
 
 
-def test_the_verdict_is_on_samples_that_chose_nothing(result: tflite_compress.Result, folder: Path) -> None:
+def test_the_verdict_uses_samples_that_chose_no_settings(
+    result: tflite_compress.Result, folder: Path
+) -> None:
     data = result.manifest["data"]
     with np.load(folder / "digits.npz") as arrays:
         assert data["evaluate"]["samples"] + data["calibrate"]["samples"] == len(arrays["x_test"])
@@ -240,7 +242,7 @@ def test_other_recipes_do_what_they_say(folder: Path) -> None:
     assert all(decode_report(encode_report(m.report)) == m.report for m in made.values())
 
 
-def test_limits_are_kept_or_said_to_be_broken(run: Run, folder: Path) -> None:
+def test_a_limit_violation_is_reported(run: Run, folder: Path) -> None:
     arguments = ("compress", folder / "digits.skops", f"--data={folder / 'digits.npz'}", "--device=rp2040")
     code, out, err = run(*arguments, "--max-drop=0.02", "--max-flash=20KB", "--out=out", "--details=false")
     assert code == 1 and "does NOT fit: " in out, err

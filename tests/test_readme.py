@@ -31,7 +31,7 @@ AT_HAND = [  # commands of the guide that need no Pi and no phone
 
 
 @pytest.mark.slow
-def test_commands(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_every_command_of_the_readme_runs(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     assert len(COMMANDS) >= 7
     (tmp_path / "examples").symlink_to(EXAMPLES)
     for line in COMMANDS:
@@ -39,7 +39,7 @@ def test_commands(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> N
         assert code == 0, (line, err)
 
 
-def test_it_is_short() -> None:
+def test_the_readme_has_under_900_words() -> None:
     assert len(README.split()) < 900
 
 
@@ -78,7 +78,7 @@ def test_the_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert of_type(Result, names["result"]).passed
 
 
-def test_the_two_commands_are_those_of_the_script() -> None:
+def test_the_readme_names_commands_of_dev() -> None:
     help_text = subprocess.run([ROOT / "dev"], capture_output=True, text=True, check=True).stdout
     for command in ("./dev demo", "./dev test"):
         assert f"\n{command}" in README and command in help_text

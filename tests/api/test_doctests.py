@@ -40,7 +40,7 @@ def convert_once(converted: dict[str, tc.TFLiteModel], monkeypatch: pytest.Monke
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
 )
 @pytest.mark.usefixtures("convert_once")
-def test_examples(name: str, tmp_path: Path) -> None:
+def test_every_docstring_example_runs(name: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(EXAMPLES)
     result = doctest.testmod(importlib.import_module(f"{api.__name__}.{name}"), optionflags=doctest.ELLIPSIS)
     assert result.failed == 0

@@ -70,7 +70,7 @@ def test_a_chain_converts_with_all_its_passes(model: Any, arrays: tuple[np.ndarr
     assert len(tc.convert(model, recipe, calibration=arrays[0]).content) < 120_000
 
 
-def test_mistakes_are_told_in_python() -> None:
+def test_errors_name_python_arguments() -> None:
     with pytest.raises(tc.UsageError, match=r"does not give a Keras model[\s\S]*chain"):
         tc.apply("m.keras", tc.Int8())
     with pytest.raises(tc.DataError, match=r"trains and no data was given\nGive data=\(x, y\)"):

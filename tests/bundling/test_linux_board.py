@@ -44,13 +44,13 @@ def test_the_self_test_finds_a_wrong_model(bundle: Path) -> None:
     assert done.returncode == 1 and "DIFFERENT" in done.stdout
 
 
-def test_it_passes_on_the_emulated_pi(bundle: Path, emulator: Path) -> None:
+def test_the_self_test_passes_on_the_emulated_pi(bundle: Path, emulator: Path) -> None:
     command = emulation.python_command("run_model.py", "digits.tflite", "--seconds=0")
     done = subprocess.run(command, cwd=bundle, env=emulation.environment(), capture_output=True, text=True)
     assert done.returncode == 0 and "ok" in done.stdout, done.stderr
 
 
-def test_from_python(bundle: Path, digits_arrays: dict[str, np.ndarray]) -> None:
+def test_the_bundled_class_predicts_a_digit(bundle: Path, digits_arrays: dict[str, np.ndarray]) -> None:
     program = (
         "import numpy as np; from run_model import Model; model = Model('digits.tflite', threads=2); "
         "print(model.run(np.load('x.npy'))[0].argmax())"
@@ -62,7 +62,7 @@ def test_from_python(bundle: Path, digits_arrays: dict[str, np.ndarray]) -> None
     assert int(done.stdout) == int(digits_arrays["y_test"][0])
 
 
-def test_the_unit_is_valid(bundle: Path) -> None:
+def test_systemd_accepts_the_service_file(bundle: Path) -> None:
     analyze = tool("systemd-analyze", "systemd")
     done = subprocess.run([analyze, "verify", bundle / "digits.service"], capture_output=True, text=True)
     unknown = [line for line in done.stderr.splitlines() if "digits.service" in line and "Unknown" in line]

@@ -34,7 +34,7 @@ def compile_(command: list[str], bundle: Path, *files: Path | str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_everything_compiles(bundle: Path) -> None:
+def test_every_source_file_compiles(bundle: Path) -> None:
     compiler = tool("g++", "g++")
     for source in sources(bundle):
         compile_([compiler, "-fsyntax-only"], bundle, source)
@@ -66,7 +66,7 @@ def test_the_resolver_holds_exactly_the_operators(bundle: Path, int8_file: Path)
     assert f"MicroMutableOpResolver<{len(kinds)}>" in header
 
 
-def test_the_data_are_the_file(bundle: Path, int8_file: Path) -> None:
+def test_the_c_array_holds_the_bytes_of_the_file(bundle: Path, int8_file: Path) -> None:
     text = (bundle / "src" / "digits_data.cc").read_text()
     assert bytes(int(b, 16) for b in re.findall(r"0x([0-9a-f]{2}),", text)) == int8_file.read_bytes()
     assert "alignas(16)" in text and "const unsigned char" in text
@@ -88,7 +88,7 @@ def test_helpers_and_vectors_run_on_a_cortex_m(bundle: Path, tmp_path: Path, cor
     assert (done.returncode, done.stdout.strip()) == (0, "0 values wrong"), done.stderr
 
 
-def test_wrong_helpers_are_found(bundle: Path, tmp_path: Path) -> None:
+def test_the_helpers_check_fails_for_a_wrong_zero_point(bundle: Path, tmp_path: Path) -> None:
     settings = (bundle / "src" / "digits_settings.h").read_text()
     (tmp_path / "src").mkdir()
     for file in bundle.glob("src/*"):

@@ -92,7 +92,7 @@ def test_a_limit_within_an_estimates_range_is_not_met(int8: Evidence) -> None:
     assert finding.fits is None and finding.is_blocking and "range" in finding.text
 
 
-def test_latency_nobody_knows_does_not_meet_a_limit(int8: Evidence) -> None:
+def test_unknown_latency_does_not_meet_a_limit(int8: Evidence) -> None:
     verdict = check(int8, load_device("raspberry-pi-4"), Limits(latency_ms=1000))
     assert not verdict.fits and check(int8, load_device("raspberry-pi-4")).fits
 
@@ -131,7 +131,7 @@ def test_an_operator_the_gpu_lacks_is_no_stop() -> None:
     assert verdict.fits and any("GATHER_ND runs on the CPU" in text for text in texts)
 
 
-def test_types(compressed: Path, keras: Any) -> None:
+def test_precisions_are_read_from_the_file_and_judged(compressed: Path, keras: Any) -> None:
     float16 = evidence_of((compressed / "android-gpu" / "digits.tflite").read_bytes())
     assert float16.contents.precisions == {"float16"}
     failing = [f.subject for f in check(float16, load_device("rp2040")).findings if f.fits is False]
@@ -260,7 +260,7 @@ def test_every_bundled_device_gives_a_verdict(int8: Evidence) -> None:
         assert len(verdict.findings) >= 7 and all(f.text for f in verdict.findings), device.name
 
 
-def test_the_npu_of_a_board_is_asked(int8: Evidence, compressed: Path) -> None:
+def test_latency_is_simulated_where_the_npu_runs_the_whole_model(int8: Evidence, compressed: Path) -> None:
     verdict = check(int8, load_device("alif-ensemble-e7"))
     latency = verdict.measurement("latency")
     assert latency is not None and latency.kind == "simulated" and "ethos-u55-256" in latency.source
@@ -337,7 +337,7 @@ def test_tables_and_profiles_refer_to_each_other() -> None:
     assert all(t.low < 1 < t.high and t.source for t in cycle_table().values())
 
 
-def test_advice_for_any_operator() -> None:
+def test_every_operator_has_a_suggested_replacement() -> None:
     assert "relu6" in suggest_replacement("GELU") and "TensorFlow operator" in suggest_replacement("FlexErf")
     assert suggest_replacement("SOMETHING_NEW").startswith("replace the layer")
 
@@ -381,7 +381,9 @@ def test_check_from_the_command_line(run: Run, int8_file: Path, digits_data: Pat
         (["bundle", "MODEL", "--device=rp2040", "--labels=none.txt"], "cannot be read"),
     ],
 )
-def test_mistakes(run: Run, int8_file: Path, digits: Path, arguments: list[str], message: str) -> None:
+def test_wrong_arguments_exit_with_code_2(
+    run: Run, int8_file: Path, digits: Path, arguments: list[str], message: str
+) -> None:
     named = [{"MODEL": str(int8_file), "KERAS": str(digits)}.get(a, a) for a in arguments]
     code, _, err = run(*named)
     assert code == 2 and message in err and "Traceback" not in err

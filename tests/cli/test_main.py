@@ -119,7 +119,7 @@ def test_profiles_and_plans_as_json(run: Run, digits: Path, digits_data: Path) -
 
 
 @pytest.mark.parametrize(("kind", "name"), [("devices", "pico"), ("recipes", "prune-int8")])
-def test_files_to_start_from(run: Run, kind: str, name: str, tmp_path: Path) -> None:
+def test_bundled_files_are_printed_as_toml(run: Run, kind: str, name: str, tmp_path: Path) -> None:
     code, out, _ = run(kind, name, "--toml")
     file = {"pico": "rp2040"}.get(name, name)
     assert code == 0 and out == (bundled_folder(kind) / f"{file}.toml").read_text()
@@ -141,7 +141,9 @@ def test_dry_run_prints_the_plan_and_writes_nothing(
 
 
 @pytest.mark.slow
-def test_the_main_job(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
+def test_compress_for_three_devices_writes_three_results(
+    run: Run, digits: Path, digits_data: Path, tmp_path: Path
+) -> None:
     devices = "raspberry-pi-4,android-gpu,arduino-nano-33-ble"
     code, out, err = run("compress", digits, f"--device={devices}", f"--data={digits_data}", "--out=result")
     assert code == 0, err

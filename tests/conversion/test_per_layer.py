@@ -58,7 +58,7 @@ def test_all_tensors_are_observed(plain: Plain, context: Context) -> None:
     assert all(not o.counts.size for o in again.values())
 
 
-def test_types_land_where_they_should(plain: Plain, context: Context) -> None:
+def test_each_layer_gets_the_precision_of_its_rule(plain: Plain, context: Context) -> None:
     weighted = [layer.name for layer in plain.layers if layer.weights]
     types = layer_types((f"^{weighted[1]}$=int4", f"^{weighted[-1]}$=float32"), plain.layers)
     made = quantized(plain, "int8", types, "minmax", integer_io=True)
@@ -69,7 +69,7 @@ def test_types_land_where_they_should(plain: Plain, context: Context) -> None:
     assert accuracy(made.content, context) > score - 0.1
 
 
-def test_wider_activations(plain: Plain, context: Context) -> None:
+def test_one_layer_may_have_int16_activations(plain: Plain, context: Context) -> None:
     name = next(layer.name for layer in plain.layers if layer.weights)
     content = quantized(plain, "int8", {name: "int16x8"}, "minmax", integer_io=False).content
     types = activation_types(content)

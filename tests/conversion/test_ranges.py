@@ -33,7 +33,7 @@ def tailed() -> np.ndarray:
 
 
 @pytest.mark.parametrize("method", ["percentile", "entropy"])
-def test_outliers_are_given_up(tailed: np.ndarray, method: Method) -> None:
+def test_outliers_are_clipped(tailed: np.ndarray, method: Method) -> None:
     low, high = chosen_range(observed(tailed), method)
     assert low == 0 and tailed[5:].max() * 0.3 < high < 40
     assert chosen_range(observed(tailed), "minmax") == (0.0, 60.0)

@@ -106,7 +106,9 @@ def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
-def test_a_full_disk_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_is_refused_before_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(DataError, match=r"GB free"):
         spool.allocate_array((1 << 50,), np.float32)
@@ -133,7 +135,7 @@ def claiming(path: Path, shape: tuple[int, ...], dtype: str, data: bytes, compre
     ],
 )
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_claims_a_file_does_not_keep(
+def test_arrays_with_false_headers_are_refused(
     tmp_path: Path, shape: tuple[int, ...], dtype: str, data: bytes, compression: int
 ) -> None:
     path = claiming(tmp_path / "bad.npz", shape, dtype, data, compression)
@@ -142,7 +144,9 @@ def test_claims_a_file_does_not_keep(
     assert caught.value.hint
 
 
-def test_a_bomb_larger_than_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_unpacks_larger_than_the_disk_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = claiming(tmp_path / "bomb.npz", (3 * 10**8,), "|u1", bytes(3 * 10**8), zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 10**6
     monkeypatch.setattr(spool, "LARGE_BYTES", 1 << 20)

@@ -55,13 +55,13 @@ def bound(value: Any, inputs: tuple[TensorSpec, ...]) -> Any:
         Batches(),
     ],
 )
-def test_one_input(value: Any) -> None:
+def test_data_for_one_input_are_bound(value: Any) -> None:
     samples = bound(value, ONE)
     assert np.array_equal(samples.inputs[0], X) and np.array_equal(samples.labels[0], Y)
 
 
 @pytest.mark.parametrize("value", [X, [X], (X,), {"x": X}, lambda: iter(X), lambda: list(X)])
-def test_no_labels(value: Any) -> None:
+def test_inputs_without_labels_are_bound(value: Any) -> None:
     samples = bound(value, ONE)
     assert np.array_equal(samples.inputs[0], X) and samples.labels is None
 
@@ -77,7 +77,7 @@ def test_no_labels(value: Any) -> None:
         lambda: ([{"a": x, "b": x + 1}, y] for x, y in zip(X, Y, strict=True)),
     ],
 )
-def test_two_inputs(value: Any) -> None:
+def test_data_for_two_inputs_are_bound(value: Any) -> None:
     samples = bound(value, TWO)
     assert np.array_equal(samples.inputs[0], X) and np.array_equal(samples.inputs[1], X + 1)
     assert np.array_equal(samples.labels[0], Y)

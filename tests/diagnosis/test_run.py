@@ -67,7 +67,9 @@ def test_wrong_preprocessing_comes_first(digits: Path, digits_arrays: dict[str, 
     assert found.inputs[0].weight > 0.3
 
 
-def test_unlike_calibration_data(digits: Path, digits_arrays: dict[str, np.ndarray]) -> None:
+def test_calibration_samples_unlike_the_evaluation_samples_are_named(
+    digits: Path, digits_arrays: dict[str, np.ndarray]
+) -> None:
     a = digits_arrays
     found = run_on(
         digits,
@@ -100,14 +102,14 @@ def test_each_channel_with_a_scale_of_its_own_helps(skewed: Any, digits_data: Pa
 
 
 @pytest.mark.slow
-def test_float_recipes_stand_for_int8(digits: Path, digits_data: Path) -> None:
+def test_a_recipe_without_int8_is_diagnosed_as_int8(digits: Path, digits_data: Path) -> None:
     found = diagnose(digits, "raspberry-pi-4", "float16", DataSpec(digits_data), Options(), {}, Silent())
     assert found.precision == "int8" and "precision-replaced" in [note.code for note in found.notes]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int16x8", "dynamic"])
-def test_other_types(digits: Path, digits_data: Path, precision: str) -> None:
+def test_other_precisions_are_diagnosed(digits: Path, digits_data: Path, precision: str) -> None:
     found = run_on(digits, {"data": digits_data}, precision=precision)
     assert found.precision == precision and found.is_harmless
     layer = next(la for la in found.layers if la.name == "conv_2")
@@ -116,7 +118,7 @@ def test_other_types(digits: Path, digits_data: Path, precision: str) -> None:
 
 
 @pytest.mark.slow
-def test_models_of_other_kinds(keras: Any) -> None:
+def test_recurrent_and_multi_output_models_are_compared_by_layer(keras: Any) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers
     sequence = keras.Sequential(
@@ -174,7 +176,7 @@ def layer(**values: Any) -> Layer:
         ({}, "adds up"),
     ],
 )
-def test_reasons(values: dict[str, Any], word: str) -> None:
+def test_each_cause_of_a_poor_layer_is_explained(values: dict[str, Any], word: str) -> None:
     why, do = explain(layer(**values))
     assert word in why and do
 
@@ -187,7 +189,7 @@ def test_layers_that_add_nothing_are_not_blamed() -> None:
 
 
 @pytest.mark.slow
-def test_as_json(run: Run, digits: Path, digits_data: Path) -> None:
+def test_a_diagnosis_is_printed_as_json(run: Run, digits: Path, digits_data: Path) -> None:
     code, out, _ = run("diagnose", digits, f"--device={DEVICE}", f"--data={digits_data}", "--json")
     assert code == 0 and json.loads(out)["metric"] == "top1" and len(json.loads(out)["layers"]) >= 7
 

@@ -63,13 +63,15 @@ def follow(name: str, environment: dict[str, str], stand_ins: dict[str, str], le
 
 
 @pytest.mark.marathon
-def test_microcontroller(environment: dict[str, str]) -> None:
+def test_the_microcontroller_guide_works(environment: dict[str, str]) -> None:
     tool("g++", "g++")
     follow("microcontroller", environment, {}, 8)
 
 
 @pytest.mark.marathon
-def test_raspberry_pi(environment: dict[str, str], pi: Server, emulator: Path, tmp_path: Path) -> None:
+def test_the_raspberry_pi_guide_works(
+    environment: dict[str, str], pi: Server, emulator: Path, tmp_path: Path
+) -> None:
     (tmp_path / "home").mkdir()
     stand_ins = {
         "pi@raspberrypi": pi.name,
@@ -81,7 +83,7 @@ def test_raspberry_pi(environment: dict[str, str], pi: Server, emulator: Path, t
 
 
 @pytest.mark.marathon
-def test_phone(environment: dict[str, str], tmp_path: Path) -> None:
+def test_the_phone_guide_works(environment: dict[str, str], tmp_path: Path) -> None:
     script(tmp_path / "bin", "adb", STAND_IN.partition("\n")[2])
     (tmp_path / "android_aarch64_benchmark_model").write_text("binary")
     phone = {"ADB_CALLS": str(tmp_path / "calls"), "ADB_DEVICES": "R58M12ABCDE\\tdevice"}

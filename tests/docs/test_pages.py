@@ -68,7 +68,7 @@ def test_commands_have_the_options_shown(page: Path) -> None:
                 assert callable(resolve(all_commands()[name], words)), line
 
 
-def test_files_to_start_from(run: Callable[..., tuple[int, str, str]], int8_file: Path) -> None:
+def test_the_commands_of_adding_md_run(run: Callable[..., tuple[int, str, str]], int8_file: Path) -> None:
     Path("model.tflite").write_bytes(int8_file.read_bytes())
     for block in re.findall(r"```sh\n(.*?)```", ADDING, re.DOTALL):
         for line in block.splitlines():

@@ -108,7 +108,7 @@ def weights_of(digits: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("how", ["claims", "external file", "external link"])
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
-def test_hdf5_that_reaches_out_or_lies(
+def test_hdf5_with_external_links_or_false_sizes_is_refused(
     digits: Path, keras2: Any, tmp_path: Path, how: str, suffix: str
 ) -> None:
     secret = tmp_path / "secret.bin"
@@ -186,7 +186,7 @@ def test_ten_gigabytes_claimed_by_a_layer(
     assert time.monotonic() - start < 120 and not (tmp_path / "out").exists()
 
 
-def test_what_is_suspicious(digits: Path) -> None:
+def test_huge_layers_and_many_layers_are_suspicious(digits: Path) -> None:
     with zipfile.ZipFile(digits) as archive:
         config = json.loads(archive.read("config.json"))
     assert not is_suspicious(config)

@@ -89,12 +89,12 @@ def test_shared_bytes_count_once(converted: dict[str, Path]) -> None:
     ],
 )
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.float32])
-def test_entropy(values: Any, bits: float, distinct: int, dtype: Any) -> None:
+def test_entropy_is_in_bits_per_value(values: Any, bits: float, distinct: int, dtype: Any) -> None:
     found, count = entropy_bits(np.array(list(values), dtype))
     assert found == pytest.approx(bits, abs=1e-4) and count == distinct
 
 
-def test_differences(converted: dict[str, Path]) -> None:
+def test_two_files_are_compared_by_layer(converted: dict[str, Path]) -> None:
     before, after = inspect(converted["float32"]), inspect(converted["int8"])
     found = compare_inspections(before, after)
     assert found.figures["bytes"] == (before.bytes, after.bytes)

@@ -74,7 +74,7 @@ def test_the_copy_computes_in_float32(request: Any, which: str, name: str) -> No
 
 
 @pytest.mark.parametrize(("which", "suffix"), [("keras", "keras"), ("keras", "h5"), ("keras2", "h5")])
-def test_files(request: Any, which: str, suffix: str, tmp_path: Path) -> None:
+def test_mixed_precision_files_load_as_float32(request: Any, which: str, suffix: str, tmp_path: Path) -> None:
     half, plain = twin(request.getfixturevalue(which), sequence, "mixed_float16")
     half.save(tmp_path / f"model.{suffix}")
     require_float32(load_model(tmp_path / f"model.{suffix}"), plain, "mixed_float16")

@@ -64,7 +64,7 @@ def branches(keras: Any, layers: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_activations(keras: Any, suffix: str, tmp_path: Path) -> None:
+def test_every_activation_survives_saving(keras: Any, suffix: str, tmp_path: Path) -> None:
     functions = [f for f in named_functions(keras.activations) if f.__name__ != "threshold"]
     assert len(functions) > 25
     keras.utils.set_random_seed(0)
@@ -116,7 +116,7 @@ def test_optimizers(keras: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_layers(keras: Any, suffix: str, tmp_path: Path) -> None:
+def test_every_layer_survives_saving(keras: Any, suffix: str, tmp_path: Path) -> None:
     classes = [kind for kind in layer_classes(keras) if suffix == "keras" or is_saved_in_hdf5(kind)]
     assert len(classes) > 80
     model = every_layer(keras, classes)

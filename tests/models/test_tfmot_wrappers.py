@@ -33,7 +33,7 @@ def saved(model: Any, suffix: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_pruning(keras2: Any, suffix: str, tmp_path: Path) -> None:
+def test_pruning_wrappers_are_removed(keras2: Any, suffix: str, tmp_path: Path) -> None:
     sparsity = tfmot().sparsity.keras
     wrapped = sparsity.prune_low_magnitude(
         network(keras2), pruning_schedule=sparsity.ConstantSparsity(0.5, 0)
@@ -47,7 +47,7 @@ def test_pruning(keras2: Any, suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", MORE_FORMATS)
-def test_clustering(keras2: Any, suffix: str, tmp_path: Path) -> None:
+def test_clustering_wrappers_are_removed(keras2: Any, suffix: str, tmp_path: Path) -> None:
     clustering = tfmot().clustering.keras
     wrapped = clustering.cluster_weights(
         network(keras2),

@@ -95,7 +95,7 @@ def test_every_kind_of_model_converts_to_float(keras: Any, name: str) -> None:
 @pytest.mark.parametrize(
     "name", kinds("multi_input", "dict_ports", "multi_output", "gru", "conv1d", "attention")
 )
-def test_kinds_of_model_that_quantize(keras: Any, name: str) -> None:
+def test_many_kinds_of_model_quantize_to_int8(keras: Any, name: str) -> None:
     context, start = random_context(models(keras)[name]())
     converted = Convert(precision="int8").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["cosine"] > 0.95

@@ -75,7 +75,7 @@ def test_weights_make_up_for_dropped_trees() -> None:
     assert 0.9 < slope < 1.1
 
 
-def test_the_fewest_trees_are_not_a_stroke_of_luck() -> None:
+def test_a_number_of_trees_is_chosen_only_if_larger_numbers_are_good_too() -> None:
     lucky = [0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.01, 0.0, 0.01, 0.0, 0.01, 0.0, 0.01]
     assert fewest_trees(lucky, 0.01, strict=False) == 7
     bumpy = [0.0] * 5 + [0.02] + [0.0] * 5
@@ -109,7 +109,7 @@ def test_every_pass_gives_the_same_again() -> None:
     assert one == two
 
 
-def test_recipes_keep_passes_for_trees_apart() -> None:
+def test_recipes_mix_no_passes_for_trees_and_networks() -> None:
     from pathlib import Path
 
     from tflite_compress.pipeline.recipes import load_recipe

@@ -51,14 +51,14 @@ def test_equal_seeds_give_equal_weights(context: Context, start: FloatModel) -> 
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-def test_two_of_four(context: Context, start: FloatModel) -> None:
+def test_the_pattern_2_of_4_leaves_at_least_two_zeros_in_four(context: Context, start: FloatModel) -> None:
     pruned = Prune(pattern="2:4", **QUICK).apply(start, context)
     kernel = kernels(pruned)["hidden"]
     groups = np.moveaxis(kernel, 0, -1).reshape(-1, 4)
     assert np.all(np.sum(groups == 0, axis=1) >= 2)
 
 
-def test_blocks(context: Context, start: FloatModel) -> None:
+def test_whole_blocks_become_zero(context: Context, start: FloatModel) -> None:
     pruned = Prune(pattern="block", block_size=(4, 4), sparsity=0.5, **QUICK).apply(start, context)
     assert set(pruned.fact(Sparsity).by_layer) == {"hidden"}
     kernel = kernels(pruned)["hidden"]
@@ -69,7 +69,7 @@ def test_blocks(context: Context, start: FloatModel) -> None:
 
 
 @pytest.mark.slow
-def test_constant_schedule(context: Context, start: FloatModel) -> None:
+def test_a_constant_schedule_reaches_the_sparsity(context: Context, start: FloatModel) -> None:
     pruned = Prune(schedule="constant", sparsity=0.5, **QUICK).apply(start, context)
     assert pruned.fact(Sparsity).by_layer["conv_2"] == pytest.approx(0.5, abs=0.01)
 

@@ -221,7 +221,7 @@ def test_biases_take_back_the_mean_error(uneven: Network, context: Context, per_
     assert np.abs(wrong - shift(layer, error, means)).max() < np.abs(error).max() * 2
 
 
-def test_rounding_is_the_converters(uneven: Network) -> None:
+def test_weights_are_rounded_as_the_converter_rounds_them(uneven: Network) -> None:
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.tflite.flatbuffer import operator_name, unpack
     from tflite_compress.tflite.macs import constant
@@ -259,7 +259,9 @@ def test_better_means_more_accurate_then_closer() -> None:
 
 
 @pytest.mark.slow
-def test_the_recipe(run: Callable[..., tuple[int, str, str]], digits: Path, digits_data: Path) -> None:
+def test_the_recipe_repair_int8_runs_on_the_command_line(
+    run: Callable[..., tuple[int, str, str]], digits: Path, digits_data: Path
+) -> None:
     arguments = (f"--data={digits_data}", "--device=rp2040", "--recipe=repair-int8", "--bundle=false")
     code, out, _ = run("compress", digits, *arguments)
     assert code == 0 and "passed: repaired + int8" in out and "equalize" in out and "bias_correct" in out

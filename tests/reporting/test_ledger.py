@@ -31,7 +31,7 @@ def test_what_is_recorded_comes_back(tmp_path: Path) -> None:
     assert figures["seconds"] == 7.5 and Path(figures["file"]).is_absolute()
 
 
-def test_choosing_runs(tmp_path: Path) -> None:
+def test_runs_are_filtered_by_device_model_and_id(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
     for device in ("rp2040", "esp32", "rp2040"):
         add(path, device)
@@ -51,7 +51,9 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     assert sorted(numbers) == list(range(1, 25)) and len(runs(path, max_runs=100)) == 24
 
 
-def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_ledger_path_follows_option_variable_and_xdg(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert ledger_path() == Path("ledger.sqlite")  # the tests' own setting
     assert ledger_path("mine.sqlite") == Path("mine.sqlite") and ledger_path("none") is None
     monkeypatch.delenv(VARIABLE)
@@ -114,6 +116,6 @@ def test_compress_records_and_runs_lists(run: Run, digits: Path, digits_data: Pa
 @pytest.mark.parametrize(
     "words", [["runs", "--ledger=none"], ["runs", "x", "--ledger=l"], ["runs", "5", "--ledger=l"]]
 )
-def test_mistakes(run: Run, words: list[str]) -> None:
+def test_wrong_arguments_exit_with_code_2(run: Run, words: list[str]) -> None:
     code, _, err = run("runs", *words)
     assert code == 2 and err and "Traceback" not in err

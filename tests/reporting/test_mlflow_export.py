@@ -33,7 +33,7 @@ def test_runs_arrive_in_mlflow_once(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("uri", ["nonsense://x", "sqlite:////proc/nowhere/mlflow.db"])
-def test_places_that_cannot_be_used(run: Run, tmp_path: Path, uri: str) -> None:
+def test_an_unusable_mlflow_uri_is_an_error(run: Run, tmp_path: Path, uri: str) -> None:
     add(tmp_path / "runs.sqlite")
     code, _, err = run("runs", f"--ledger={tmp_path / 'runs.sqlite'}", f"--mlflow={uri}")
     assert code == 2 and uri in err and "Traceback" not in err

@@ -46,7 +46,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("gpu.txt", Timing(119.515, 87.112, 63.7432, 51.891, 60.716, 1000, 55.4961 * 2**20, (29, 31))),
     ],
 )
-def test_recorded_logs(log: str, timing: Timing) -> None:
+def test_recorded_logs_of_benchmark_model_are_read(log: str, timing: Timing) -> None:
     found = parse_log((LOGS / log).read_text())
     assert found is not None
     for name, value in vars(timing).items():

@@ -103,7 +103,7 @@ def test_without_set_up_the_emulator_says_what_to_do(
 
 
 @pytest.mark.parametrize("npu", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
-def test_vela(content: bytes, npu: str) -> None:
+def test_vela_simulates_the_whole_int8_model(content: bytes, npu: str) -> None:
     compiled = vela.compile_for(content, npu)
     share, cycles, sram = (compiled.result.measurement(w) for w in ("operators on the NPU", "cycles", "sram"))
     assert share and share.value == 1 and not compiled.left_to_cpu
@@ -130,7 +130,7 @@ def test_unknown_npu_and_runtime(content: bytes) -> None:
         find_runtime("adb", Remote())
 
 
-def test_what_a_runtime_refuses(keras: object) -> None:
+def test_a_damaged_file_is_refused_by_litert(keras: object) -> None:
     with pytest.raises(ModelError, match="LiteRT refuses"):
         host_runtime()(b"\x20\0\0\0TFL3" + bytes(40), ())
 

@@ -57,7 +57,9 @@ def inputs(content: bytes) -> Arrays:
     return random_data(read_signature(content), 4).raw
 
 
-def test_a_pi_answers(server: Server, host: Host, content: bytes, inputs: Arrays, emulator: Path) -> None:
+def test_an_emulated_pi_computes_and_measures_over_ssh(
+    server: Server, host: Host, content: bytes, inputs: Arrays, emulator: Path
+) -> None:
     python = server.folder / "arm-python"
     settings = " ".join(f"'{k}={v}'" for k, v in emulation.environment().items())
     command = " ".join(emulation.python_command("")[:-1])
@@ -87,7 +89,9 @@ def test_keys_and_addresses(server: Server, host: Host, content: bytes, inputs: 
     assert "no such host" in str(refused(replace(host, name="nowhere.invalid"), content, inputs))
 
 
-def test_host_keys(server: Server, host: Host, content: bytes, inputs: Arrays) -> None:
+def test_changed_and_unknown_host_keys_are_refused(
+    server: Server, host: Host, content: bytes, inputs: Arrays
+) -> None:
     server.knows("other_host")
     try:
         changed = refused(host, content, inputs)
@@ -98,7 +102,7 @@ def test_host_keys(server: Server, host: Host, content: bytes, inputs: Arrays) -
         server.knows("host")
 
 
-def test_what_the_device_lacks(host: Host, content: bytes, inputs: Arrays) -> None:
+def test_missing_python_packages_and_folders_are_named(host: Host, content: bytes, inputs: Arrays) -> None:
     assert "Python is missing" in str(refused(replace(host, python="/no/python3"), content, inputs))
     assert "is missing on it" in str(refused(replace(host, python="/usr/bin/python3.0"), content, inputs))
     assert "cannot be written" in str(refused(replace(host, folder="/no/such/folder"), content, inputs))
@@ -128,7 +132,7 @@ def test_names_that_would_be_options_or_commands() -> None:
         Host("pi", python="python3; rm -rf /")
 
 
-def test_other_troubles() -> None:
+def test_failures_are_explained_by_exit_code_and_output() -> None:
     assert "disk is full" in explain_failure("pi", "tar: x: No space left on device", 74).message
     assert (
         "does not answer"

@@ -37,7 +37,7 @@ def inputs(count: int) -> tuple[np.ndarray, ...]:
     return tuple(rng.normal(size=(count, n)).astype(np.float32) for n in (6, 3))
 
 
-def test_ports_by_name_and_equal_to_litert(content: bytes) -> None:
+def test_inputs_and_outputs_go_by_name_and_equal_litert(content: bytes) -> None:
     micro, litert = TFLMModel(content, *PORTS), LiteRTModel(content, *PORTS)
     for index in range(20):
         sample = tuple(x[index : index + 1] for x in inputs(20))

@@ -36,12 +36,12 @@ def test_top1_of_sequences_counts_every_step() -> None:
     assert top1(np.array([[0, 2]]), PROBABILITIES[np.newaxis]) == 1.0
 
 
-def test_top5() -> None:
+def test_top5_counts_the_five_largest_outputs() -> None:
     scores = np.arange(10.0)[np.newaxis]
     assert top5(np.array([5]), scores) == 1 and top5(np.array([4]), scores) == 0
 
 
-def test_binary_scores() -> None:
+def test_binary_accuracy_has_its_threshold_at_one_half() -> None:
     assert binary_accuracy(np.array([1, 0]), np.array([[0.9], [0.6]])) == 0.5
     assert binary_accuracy_from_logits(np.array([1, 0]), np.array([[0.2], [-3.0]])) == 1.0
 

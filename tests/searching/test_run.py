@@ -69,7 +69,7 @@ def test_from_the_command_line(run: Run, digits: Path, digits_data: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_models_that_live_in_python(keras: Any, tmp_path: Path) -> None:
+def test_a_model_object_is_searched_in_this_process_only(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((8,)), layers.Dense(32, activation="relu"), layers.Dense(2)])
     x = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
@@ -104,7 +104,9 @@ def test_nothing_found_is_said(run: Run, digits: Path, digits_data: Path, tmp_pa
         ("--max-drop=lots", "expected a number"),
     ],
 )
-def test_mistakes(run: Run, digits: Path, digits_data: Path, option: str, message: str) -> None:
+def test_wrong_options_exit_with_code_2(
+    run: Run, digits: Path, digits_data: Path, option: str, message: str
+) -> None:
     code, _, err = run(*words(digits, digits_data, option))
     assert code == 2 and message in err and "Traceback" not in err
     assert not Path("found").exists()
@@ -115,7 +117,7 @@ def test_without_data_there_is_nothing_to_compare(run: Run, digits: Path) -> Non
     assert code == 2 and "no data was given" in err
 
 
-def test_what_lies_in_the_way_is_left_alone(run: Run, digits: Path, digits_data: Path) -> None:
+def test_a_folder_with_other_files_is_left_alone(run: Run, digits: Path, digits_data: Path) -> None:
     Path("found.search").mkdir()
     Path("found.search/thesis.txt").write_text("mine")
     code, _, err = run(*words(digits, digits_data))

@@ -41,7 +41,7 @@ def test_a_search_killed_a_few_times_goes_on(storage: Any, begun: Candidate) -> 
     assert waiting(storage).attempts == 6 and not _given_up(opened(storage), waiting(storage))
 
 
-def test_a_stage_nobody_lives_through_is_given_up(storage: Any, begun: Candidate) -> None:
+def test_a_stage_that_never_ends_is_given_up(storage: Any, begun: Candidate) -> None:
     for _ in range(MAX_ATTEMPTS - 1):
         opened(storage).note_attempt(waiting(storage))
     study = opened(storage)

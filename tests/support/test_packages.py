@@ -17,17 +17,17 @@ from tflite_compress.support.packages import missing_package
 @pytest.mark.parametrize(
     ("module", "install"), [("optuna.storages", "tflite-compress"), ("matplotlib.figure", "matplotlib")]
 )
-def test_what_to_install(module: str, install: str) -> None:
+def test_the_hint_names_what_to_install(module: str, install: str) -> None:
     found = missing_package(ModuleNotFoundError(f"No module named '{module}'", name=module))
     assert present(present(found).hint).endswith(f"pip install {install}")
 
 
 @pytest.mark.parametrize("name", ["numpy", "my_own_module", None])
-def test_other_modules_are_not_ours(name: str | None) -> None:
+def test_a_module_of_someone_else_gets_no_hint(name: str | None) -> None:
     assert missing_package(ModuleNotFoundError("No module", name=name)) is None
 
 
-def test_the_command_line_names_it(
+def test_the_command_line_names_the_missing_package(
     run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)

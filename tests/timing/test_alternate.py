@@ -16,7 +16,7 @@ class Fake:
         self.turns.append(self.name)
 
 
-def test_models_take_turns_and_swap_places() -> None:
+def test_measurements_are_interleaved_in_swapping_order() -> None:
     turns: list[str] = []
     models: list[Any] = [Fake("a", turns), Fake("b", turns)]
     latencies = measure_alternately(models, seconds=0)

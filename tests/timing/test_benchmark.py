@@ -56,12 +56,12 @@ def test_the_larger_model_is_slower(run: Run, files: tuple[Path, Path]) -> None:
     assert set(rates) == {1, 4} and all(rate > 0 for rate in rates.values())
 
 
-def test_the_table(run: Run, files: tuple[Path, Path]) -> None:
+def test_the_comparison_is_printed(run: Run, files: tuple[Path, Path]) -> None:
     code, out, _ = run("benchmark", *map(str, files), "--seconds=0.2", "--kernels=xnnpack", "--threads=1,2")
     assert code == 0 and "A: " in out and "B, xnnpack, 1 thread: slower" in out and "95 %" in out
 
 
-def test_the_call_alone() -> None:
+def test_the_overhead_of_an_empty_call_is_measured() -> None:
     assert len(build_empty_model()) < 400 and measure_call_overhead(500) > 0
 
 
@@ -80,7 +80,7 @@ def test_what_one_runtime_refuses_does_not_stop_the_others(files: tuple[Path, Pa
         benchmark(tmp_path / "none.tflite")
 
 
-def test_a_device_is_asked_in_turns() -> None:
+def test_files_on_a_device_are_interleaved() -> None:
     asked: list[bytes] = []
 
     def device(content: bytes, inputs: Any) -> RunResult:
@@ -109,7 +109,9 @@ def test_a_device_is_asked_in_turns() -> None:
         (["nowhere.tflite"], "nowhere.tflite"),
     ],
 )
-def test_mistakes(run: Run, files: tuple[Path, Path], words: list[str], complaint: str) -> None:
+def test_wrong_arguments_exit_with_code_2(
+    run: Run, files: tuple[Path, Path], words: list[str], complaint: str
+) -> None:
     code, _, err = run("benchmark", *(w.format(files[0]) for w in words))
     assert code == 2 and complaint in err
 

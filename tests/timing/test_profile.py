@@ -51,7 +51,7 @@ def test_the_last_prefix_is_the_model(converted: dict[str, Path], name: str) -> 
     assert np.array_equal(outputs[0], outputs[1])
 
 
-def test_a_branch_stays_alive(converted: dict[str, Path]) -> None:  # noqa: F811
+def test_a_cut_keeps_every_tensor_that_later_operators_read(converted: dict[str, Path]) -> None:  # noqa: F811
     """Behind the branch the cut gives both what goes round it and the branch itself."""
     model = CutModel(converted["float32"].read_bytes())
     assert [len(read_signature(model.cut(place)).outputs) for place in model.cuts[:3]] == [1, 2, 1]
@@ -137,7 +137,7 @@ def test_the_heavy_operator_takes_the_time(run: Run, tmp_path: Path) -> None:
     assert code == 0 and "GMAC/s" in out and "layer_1" in out
 
 
-def test_the_machine_at_its_best() -> None:
+def test_the_roofline_is_the_lower_of_compute_and_memory() -> None:
     best = measure_roofline({"FLOAT32", "INT8", "BOOL"}, "xnnpack", 1)
     assert set(best.gmacs_per_s) == {"FLOAT32", "INT8"} and best.gbytes_per_s > 0.5
     assert best.attainable("FLOAT32", 10**9, 1) == best.gmacs_per_s["FLOAT32"]
@@ -146,7 +146,7 @@ def test_the_machine_at_its_best() -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["none.tflite"], ["{}", "--kernels=tflm"], ["{}", "--threads=many"]])
-def test_mistakes(run: Run, tmp_path: Path, words: list[str]) -> None:
+def test_wrong_arguments_exit_with_code_2(run: Run, tmp_path: Path, words: list[str]) -> None:
     path = tmp_path / "dense.tflite"
     path.write_bytes(dense(16))
     code, _, err = run("profile", *(w.format(path) for w in words))

@@ -22,14 +22,14 @@ def test_percentiles_and_their_intervals() -> None:
 
 
 @pytest.mark.parametrize(("factor", "words"), [(0.9, "faster"), (1.0, "no difference"), (1.1, "slower")])
-def test_words_for_a_difference(factor: float, words: str) -> None:
+def test_a_ratio_is_described_in_words(factor: float, words: str) -> None:
     for seed in range(10):
         found = compute_ratio(times(2.0 * factor, 2 * seed), times(2.0, 2 * seed + 1))
         assert found.low <= factor <= found.high or abs(found.value - factor) < 0.02
         assert describe_ratio(found).startswith(words)
 
 
-def test_processes_that_differ_by_luck_are_no_difference() -> None:
+def test_chance_differences_between_processes_are_not_reported() -> None:
     told = [
         describe_ratio(compute_ratio(times(1, s, shift=0.01), times(1, s + 50, shift=0.01)))
         for s in range(20)
@@ -37,7 +37,7 @@ def test_processes_that_differ_by_luck_are_no_difference() -> None:
     assert told.count("no difference measured") >= 19
 
 
-def test_a_tiny_difference_is_none_however_sure() -> None:
+def test_small_or_uncertain_differences_are_not_reported() -> None:
     assert describe_ratio(Interval(0.99, 0.985, 0.995)) == "no difference measured"
     assert describe_ratio(Interval(1.03, 0.99, 1.06)) == "no difference measured"
 

@@ -126,7 +126,7 @@ def test_the_flash_of_reading_a_stream_is_as_assumed(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("gcc")
 @pytest.mark.parametrize("features", [20, 100, 300])
 @pytest.mark.parametrize("missing", [False, True])
-def test_streams_of_bits(features: int, missing: bool) -> None:
+def test_packed_trees_predict_what_the_forest_predicts(features: int, missing: bool) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
     rng = np.random.default_rng(0)

@@ -66,7 +66,7 @@ def test_tflite_micro_predicts_what_the_forest_predicts(name: str, precision: An
 
 @pytest.mark.parametrize("form", ["traversal", "matrix"])
 @pytest.mark.parametrize("name", ["shallow forest", "boosted", "xgboost nan"])
-def test_batches(name: str, form: Form) -> None:
+def test_a_fixed_batch_predicts_what_the_forest_predicts(name: str, form: Form) -> None:
     forest, x = forest_of(name)
     model = LiteRTModel(exported(forest, form=form, batch=16), ("features",), ("out",))
     assert model.batch == 16
