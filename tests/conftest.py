@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -31,14 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def keras() -> Any:
+def keras() -> ModuleType:
     from tflite_compress.support.backend import keras3
 
     return keras3()
 
 
 @pytest.fixture(scope="session")
-def keras2() -> Any:
+def keras2() -> ModuleType:
     from tflite_compress.support.backend import tf_keras
 
     return tf_keras()

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_without_data_float16_is_made_but_accuracy_unknown(digits: Path, tmp_pat
         tflite_compress.compress(digits, "raspberry-pi-4", out=tmp_path / "p", **PLAIN)
 
 
-def outlier_model(keras: Any) -> Any:
+def outlier_model(keras: ModuleType) -> Any:
     """Per-tensor int8 activations cannot hold both its large and its small channels."""
     inputs = keras.Input((8,))
     hidden = keras.layers.Dense(16, name="wide")(inputs)
@@ -136,7 +137,7 @@ def plain_recipe(name: str, *fallbacks: str) -> str:
     return f"{name}.toml"
 
 
-def test_the_next_fallback_is_tried(keras: Any, tmp_path: Path) -> None:
+def test_the_next_fallback_is_tried(keras: ModuleType, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     said: list[str] = []
     result = tflite_compress.compress(
@@ -150,7 +151,7 @@ def test_the_next_fallback_is_tried(keras: Any, tmp_path: Path) -> None:
     assert result.passed and result.report.accuracy.drop <= 0.01
 
 
-def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path) -> None:
+def test_a_type_the_converter_refuses_is_passed_over(keras: ModuleType, tmp_path: Path) -> None:
     layers = keras.layers
     looped = keras.Sequential([keras.Input((8, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])
     x = np.random.default_rng(1).standard_normal((40, 8, 3)).astype(np.float32)
@@ -160,7 +161,7 @@ def test_a_type_the_converter_refuses_is_passed_over(keras: Any, tmp_path: Path)
     assert result.passed and "loop" in present(first.error) and not first.passed and last.passed
 
 
-def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: Path) -> None:
+def test_when_nothing_passes_the_best_is_kept_and_marked(keras: ModuleType, tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
     recipe = plain_recipe("only")
     result = tflite_compress.compress(
@@ -170,7 +171,7 @@ def test_when_nothing_passes_the_best_is_kept_and_marked(keras: Any, tmp_path: P
     assert result.verdict.kind == "accuracy-not-kept" and result.report.passes[-1].drop > 0.01
 
 
-def test_several_inputs_and_outputs(keras: Any, tmp_path: Path) -> None:
+def test_several_inputs_and_outputs(keras: ModuleType, tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     layers = keras.layers
     a, b = keras.Input((8,), name="left"), keras.Input((4,), name="right")
@@ -222,7 +223,7 @@ def test_a_repeat_with_other_data_is_refused(digits: Path, digits_arrays: Any, t
 
 @pytest.mark.slow
 def test_what_came_from_python_cannot_be_repeated(
-    keras: Any, digits_arrays: Any, digits: Path, tmp_path: Path
+    keras: ModuleType, digits_arrays: Any, digits: Path, tmp_path: Path
 ) -> None:
     tflite_compress.compress(
         digits, "raspberry-pi-4", data=digits_arrays["x_test"], out=tmp_path / "o", **FAST

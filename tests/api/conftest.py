@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def tiny(keras: Any) -> Any:
+def tiny(keras: ModuleType) -> Any:
     """A convolutional network of 700 parameters that classifies into three classes."""
     keras.utils.set_random_seed(0)
     layers = keras.layers

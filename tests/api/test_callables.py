@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def share_of_twos(targets: np.ndarray, predictions: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def lite(keras: Any) -> tc.TFLiteModel:
+def lite(keras: ModuleType) -> tc.TFLiteModel:
     """A model whose largest output is always number 2."""
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     model.set_weights([np.zeros((4, 3)), np.array([0, 0, 1])])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ def compress(tiny: Any, tiny_data: tuple[np.ndarray, np.ndarray], tmp_path: Path
 
 
 def test_the_process_and_the_home_folder_stay_as_they_were(
-    keras: Any,
-    keras2: Any,  # imported before: the first import of either Keras writes ~/.keras/keras.json
+    keras: ModuleType,
+    keras2: ModuleType,  # imported before: the first import of either Keras writes ~/.keras/keras.json
     compress: Callable[..., tc.Result],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

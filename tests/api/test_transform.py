@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ QUICK = tc.PruneChannels(
 
 
 @pytest.fixture(scope="module")
-def model(keras: Any, digits: Path) -> Any:
+def model(keras: ModuleType, digits: Path) -> Any:
     return keras.models.load_model(digits)
 
 
@@ -26,7 +27,7 @@ def arrays(digits_arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray
 
 
 def test_a_keras_3_model_stays_one_and_trains_and_saves(
-    keras: Any, tiny: Any, tiny_data: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    keras: ModuleType, tiny: Any, tiny_data: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     before = tiny.get_weights()
     small = tc.apply(tiny, QUICK, data=tiny_data)
@@ -42,7 +43,7 @@ def test_a_keras_3_model_stays_one_and_trains_and_saves(
     assert np.allclose(lite.predict(x), small.predict(x, verbose=0), atol=1e-4)
 
 
-def test_a_tf_keras_model_stays_one(keras2: Any, arrays: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_tf_keras_model_stays_one(keras2: ModuleType, arrays: tuple[np.ndarray, np.ndarray]) -> None:
     layers, shape = keras2.layers, arrays[0].shape[1:]
     model = keras2.Sequential(
         [keras2.Input(shape), layers.Flatten(), layers.Dense(32, "relu"), layers.Dense(10, "softmax")]

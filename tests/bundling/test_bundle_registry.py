@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def build(model: Any) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def files(keras: Any) -> dict[str, bytes]:
+def files(keras: ModuleType) -> dict[str, bytes]:
     keras.utils.set_random_seed(0)
     layers = keras.layers
     left, right = keras.Input((6,), name="left"), keras.Input((4, 4, 2), name="right")

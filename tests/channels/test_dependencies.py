@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,12 +22,12 @@ FAMILIES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_kind_of_model(keras: Any, name: str) -> None:
+def test_every_kind_of_model(keras: ModuleType, name: str) -> None:
     model = shaken(to_tf_keras(models(keras)[name](), verify=False))
     check_removal(model)
 
 
-def test_residual_squeeze_excite_and_depthwise(keras2: Any) -> None:
+def test_residual_squeeze_excite_and_depthwise(keras2: ModuleType) -> None:
     layers = keras2.layers
     inputs = keras2.Input((12, 12, 3))
     stem = layers.BatchNormalization()(layers.Conv2D(16, 3, padding="same", name="stem")(inputs))
@@ -50,7 +50,7 @@ def test_residual_squeeze_excite_and_depthwise(keras2: Any) -> None:
     assert not dependencies.reasons
 
 
-def test_grouped_and_transposed_convolutions(keras2: Any) -> None:
+def test_grouped_and_transposed_convolutions(keras2: ModuleType) -> None:
     layers = keras2.layers
     inputs = keras2.Input((8, 8, 2))
     x = layers.Conv2D(8, 3, name="wide")(inputs)
@@ -64,7 +64,7 @@ def test_grouped_and_transposed_convolutions(keras2: Any) -> None:
     assert "three_groups" in dependencies.reasons
 
 
-def test_recurrent_layers_lose_units(keras2: Any) -> None:
+def test_recurrent_layers_lose_units(keras2: ModuleType) -> None:
     layers = keras2.layers
     inputs = keras2.Input((6,), dtype="int32")
     x = layers.Embedding(20, 8, name="table")(inputs)
@@ -77,7 +77,7 @@ def test_recurrent_layers_lose_units(keras2: Any) -> None:
     assert (widths["table"], widths["lstm"], widths["gru"], widths["both_ways"]) == (4, 6, 4, 8)
 
 
-def test_layers_that_need_all_channels_say_so(keras2: Any) -> None:
+def test_layers_that_need_all_channels_say_so(keras2: ModuleType) -> None:
     layers = keras2.layers
     inputs = keras2.Input((5, 8))
     x = layers.Dense(16, name="free", activation="relu")(inputs)
@@ -90,7 +90,7 @@ def test_layers_that_need_all_channels_say_so(keras2: Any) -> None:
     assert "attention" in dependencies.reasons
 
 
-def test_softmax_in_the_middle_is_no_plain_activation(keras2: Any) -> None:
+def test_softmax_in_the_middle_is_no_plain_activation(keras2: ModuleType) -> None:
     layers = keras2.layers
     inputs = keras2.Input((4,))
     x = layers.Dense(6, activation="relu", name="before")(inputs)
@@ -99,7 +99,7 @@ def test_softmax_in_the_middle_is_no_plain_activation(keras2: Any) -> None:
     assert {layer.name: layer.output_shape[-1] for layer in smaller.layers if layer.weights}["logits"] == 8
 
 
-def test_excluded_layers_keep_their_channels(keras2: Any) -> None:
+def test_excluded_layers_keep_their_channels(keras2: ModuleType) -> None:
     layers = keras2.layers
     inputs = keras2.Input((4,))
     x = layers.Dense(8, name="second")(layers.Dense(8, name="first")(inputs))
@@ -112,20 +112,20 @@ def test_excluded_layers_keep_their_channels(keras2: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetB0"])
-def test_small_applications(keras: Any, name: str) -> None:
+def test_small_applications(keras: ModuleType, name: str) -> None:
     check_application(keras, name)
 
 
 @pytest.mark.marathon
 @pytest.mark.parametrize("name", FAMILIES)
-def test_families_of_applications(keras: Any, keras2: Any, name: str) -> None:
+def test_families_of_applications(keras: ModuleType, keras2: ModuleType, name: str) -> None:
     check_application(keras, name)
     keras.backend.clear_session()
     keras2.backend.clear_session()
     gc.collect()
 
 
-def check_application(keras: Any, name: str) -> None:
+def check_application(keras: ModuleType, name: str) -> None:
     """Prune 30 % of the channels, run, and count MACs in two ways.
 
     Seeded, as some random weights make the activations of EfficientNetV2L grow until its softmax is

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tflite_compress.support.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def model(keras2: Any) -> Any:
+def model(keras2: ModuleType) -> Any:
     keras2.utils.set_random_seed(3)
     layers = keras2.layers
     inputs = keras2.Input((8, 8, 3))
@@ -81,7 +82,7 @@ def test_a_share_for_a_layer_that_is_not_there(traced: tuple[Dependencies, Costs
     assert "early, late" in present(error.value.hint)
 
 
-def test_taylor_finds_the_channels_that_do_nothing(keras2: Any, model: Any) -> None:
+def test_taylor_finds_the_channels_that_do_nothing(keras2: ModuleType, model: Any) -> None:
     copy = keras2.models.clone_model(model)
     copy.set_weights(model.get_weights())
     kernel, bias = copy.get_layer("late").get_weights()
@@ -104,7 +105,7 @@ def test_taylor_finds_the_channels_that_do_nothing(keras2: Any, model: Any) -> N
 
 
 @pytest.mark.parametrize("criterion", ["l1", "l2", "bn_gamma"])
-def test_saliency_from_weights(keras2: Any, model: Any, criterion: Any) -> None:
+def test_saliency_from_weights(keras2: ModuleType, model: Any, criterion: Any) -> None:
     copy = keras2.models.clone_model(model)
     copy.set_weights(model.get_weights())
     kernel, bias = copy.get_layer("early").get_weights()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def int8(int8_file: Path) -> Evidence:
 
 
 @pytest.fixture(scope="module")
-def gelu(keras: Any) -> bytes:
+def gelu(keras: ModuleType) -> bytes:
     """A model with an operator TFLite Micro lacks, in a layer with a name."""
     layers = keras.layers
     inputs = keras.Input((8,), name="features")
@@ -131,7 +132,7 @@ def test_an_operator_the_gpu_lacks_is_no_stop() -> None:
     assert verdict.fits and any("GATHER_ND runs on the CPU" in text for text in texts)
 
 
-def test_precisions_are_read_from_the_file_and_judged(compressed: Path, keras: Any) -> None:
+def test_precisions_are_read_from_the_file_and_judged(compressed: Path, keras: ModuleType) -> None:
     float16 = evidence_of((compressed / "android-gpu" / "digits.tflite").read_bytes())
     assert float16.contents.precisions == {"float16"}
     failing = [f.subject for f in check(float16, load_device("rp2040")).findings if f.fits is False]
@@ -143,7 +144,7 @@ def test_precisions_are_read_from_the_file_and_judged(compressed: Path, keras: A
         assert precision in found or precision == "dynamic", (precision, found)
 
 
-def test_open_shapes_on_a_linux_board_are_a_note(keras: Any) -> None:
+def test_open_shapes_on_a_linux_board_are_a_note(keras: ModuleType) -> None:
     content = build(keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)]), precision="float32")
     findings = check(evidence_of(with_open_batch(content)), load_device("raspberry-pi-4")).findings
     shapes = next(f for f in findings if f.subject == "shapes")
@@ -164,7 +165,7 @@ def with_open_batch(content: bytes, axis: int = 0) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def small_conv(keras: Any) -> bytes:
+def small_conv(keras: ModuleType) -> bytes:
     """A small int8 convolutional network with integer inputs, as in MLPerf Tiny."""
     layers = keras.layers
     inputs = keras.Input((16, 16, 3), name="image")
@@ -270,7 +271,7 @@ def test_latency_is_simulated_where_the_npu_runs_the_whole_model(int8: Evidence,
     )  # part of it runs on the CPU
 
 
-def test_estimates_agree_with_what_they_were_derived_from(keras: Any) -> None:
+def test_estimates_agree_with_what_they_were_derived_from(keras: ModuleType) -> None:
     """The image classification model of MLPerf Tiny: 12.5 M MACs, 2.567 inferences a second at 120 MHz."""
     import fashion
 

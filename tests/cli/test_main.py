@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -192,7 +193,7 @@ def test_evaluation_data_alone_is_refused_where_more_is_needed(
     assert "trains and only evaluation data was given" in err
 
 
-def test_custom_objects_and_trusted_code(run: Run, keras: Any, tmp_path: Path) -> None:
+def test_custom_objects_and_trusted_code(run: Run, keras: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "my_layers.py").write_text(
         "import keras\n"
         "class Twice(keras.layers.Layer):\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.runtimes.test_resize_file import open_file  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")
-def mixed_model(keras: Any) -> Any:
+def mixed_model(keras: ModuleType) -> Any:
     """An image of any size, tokens and a signal of any length."""
     keras.utils.set_random_seed(0)
     image = keras.Input((None, None, 3), name="image")
@@ -64,7 +65,7 @@ def test_chosen_sizes_are_fixed_and_no_choice_stays_open(
     np.testing.assert_allclose(opened.predict(mixed_data), expected, atol=5e-3)
 
 
-def test_without_data_the_hint_gives_sizes_that_work(run: Run, keras: Any, tmp_path: Path) -> None:
+def test_without_data_the_hint_gives_sizes_that_work(run: Run, keras: ModuleType, tmp_path: Path) -> None:
     image = keras.Input((None, None, 3), name="image")
     keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(tmp_path / "open.keras")
     arguments = ("compress", "open.keras", "--device=raspberry-pi-4", "--recipe=float16", "--no-details")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.tree import read_scales
 
 
-def test_the_order_of_samples_does_not_matter(keras: Any) -> None:
+def test_the_order_of_samples_does_not_matter(keras: ModuleType) -> None:
     """Kept between samples, the state of one sample widens the ranges of the next."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4, 3), name="x")

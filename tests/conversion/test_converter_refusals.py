@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_the_operation_and_its_layer_are_named_and_the_hint_works(hashed: Path) 
     assert np.allclose(found, network.predict((codes,))[0], atol=1e-6)
 
 
-def test_a_layer_within_the_model_is_to_be_replaced(keras: Any) -> None:
+def test_a_layer_within_the_model_is_to_be_replaced(keras: ModuleType) -> None:
     x = keras.Input((4,), name="x")
     dense = keras.layers.Dense(4, name="first")(x)
     network = source_from_object(keras.Model(x, keras.layers.ReLU(name="act")(dense))).network
@@ -60,7 +60,7 @@ def test_a_layer_within_the_model_is_to_be_replaced(keras: Any) -> None:
     assert found.hint == "Replace the layer by one that TFLite has operators for."
 
 
-def test_other_errors_keep_their_words(keras: Any) -> None:
+def test_other_errors_keep_their_words(keras: ModuleType) -> None:
     x = keras.Input((4,), name="x")
     network = source_from_object(keras.Model(x, keras.layers.Dense(2)(x))).network
     found = explain_conversion_error(ValueError("error: no memory"), network, iter([]), "int8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def run_on(model: Any, data: dict[str, Any], **overrides: Any) -> Diagnosis:
 
 
 @pytest.fixture(scope="module")
-def skewed(keras: Any, digits: Path) -> Any:
+def skewed(keras: ModuleType, digits: Path) -> Any:
     """The example with one of its layer's channels scaled up, and the next layer's weights down: the same
     function, and one scale for all channels holds it badly."""
     model = keras.models.load_model(digits)
@@ -118,7 +119,7 @@ def test_other_precisions_are_diagnosed(digits: Path, digits_data: Path, precisi
 
 
 @pytest.mark.slow
-def test_recurrent_and_multi_output_models_are_compared_by_layer(keras: Any) -> None:
+def test_recurrent_and_multi_output_models_are_compared_by_layer(keras: ModuleType) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers
     sequence = keras.Sequential(

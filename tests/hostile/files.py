@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 
-def valid_files(digits: Path, keras: Any) -> dict[str, bytes]:
+def valid_files(digits: Path, keras: ModuleType) -> dict[str, bytes]:
     """Content by name: types, operators, subgraphs, several ports, encoded weights."""
     from tests.models.zoo import models
     from tflite_compress.conversion.converter import ConverterSettings, convert_network

@@ -8,7 +8,7 @@ import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 
@@ -60,7 +60,7 @@ def _one(job: tuple[str, bytes, int, str]) -> tuple[str, int, str]:
 
 
 @pytest.mark.marathon
-def test_two_thousand_mutations(digits: Path, keras: Any, tmp_path: Path) -> None:
+def test_two_thousand_mutations(digits: Path, keras: ModuleType, tmp_path: Path) -> None:
     files = valid_files(digits, keras)
     assert len(files) == 10
     jobs = [

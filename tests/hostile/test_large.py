@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.marathon
-def test_resnet50_takes_less_than_8_gb(keras: Any, tmp_path: Path) -> None:
+def test_resnet50_takes_less_than_8_gb(keras: ModuleType, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     keras.applications.ResNet50(weights=None).save(tmp_path / "resnet50.keras")
     rng = np.random.default_rng(0)
@@ -40,7 +40,7 @@ def test_resnet50_takes_less_than_8_gb(keras: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.marathon
-def test_data_larger_than_memory_is_streamed(keras: Any, tmp_path: Path) -> None:
+def test_data_larger_than_memory_is_streamed(keras: ModuleType, tmp_path: Path) -> None:
     """4.4 GB of evaluation data in a process that may hold 3 GB besides what it maps from files."""
     layers = keras.layers
     keras.utils.set_random_seed(0)

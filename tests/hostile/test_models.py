@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import h5py
@@ -109,7 +110,7 @@ def weights_of(digits: Path, folder: Path) -> Path:
 @pytest.mark.parametrize("how", ["claims", "external file", "external link"])
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_hdf5_with_external_links_or_false_sizes_is_refused(
-    digits: Path, keras2: Any, tmp_path: Path, how: str, suffix: str
+    digits: Path, keras2: ModuleType, tmp_path: Path, how: str, suffix: str
 ) -> None:
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(400))
@@ -197,7 +198,7 @@ def test_huge_layers_and_many_layers_are_suspicious(digits: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_large_real_model_only_pays_with_a_trial(keras: Any, tmp_path: Path) -> None:
+def test_a_large_real_model_only_pays_with_a_trial(keras: ModuleType, tmp_path: Path) -> None:
     inputs = keras.Input((128, 128, 3))
     flat = keras.layers.Flatten()(keras.layers.Conv2D(1024, 3, strides=32)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(8)(flat))

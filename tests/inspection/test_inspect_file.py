@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def converted(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def converted(keras: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same little CNN as float32, float16 and int8."""
     import tensorflow as tf
 

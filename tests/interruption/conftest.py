@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-m", "tflite_compress"]
 
 
 @pytest.fixture(scope="session")
-def plain_model(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plain_model(keras: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network without dropout: its training is the same however often it was interrupted."""
     keras.utils.set_random_seed(0)
     layers = keras.layers

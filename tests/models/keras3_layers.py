@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from types import ModuleType
 from typing import Any
 
 # Constructor arguments of layers that need some.
@@ -86,7 +87,7 @@ OTHERS = (
 )
 
 
-def layer_classes(keras: Any) -> list[type]:
+def layer_classes(keras: ModuleType) -> list[type]:
     """Return the layer classes of Keras 3 that take numbers, sorted by name."""
     found = {
         kind
@@ -96,7 +97,7 @@ def layer_classes(keras: Any) -> list[type]:
     return sorted(found, key=lambda kind: kind.__name__)
 
 
-def made(keras: Any, kind: type) -> Any:
+def made(keras: ModuleType, kind: type) -> Any:
     """Make a layer with small arguments, named after its class."""
     name = kind.__name__
     layers = keras.layers
@@ -114,7 +115,7 @@ def made(keras: Any, kind: type) -> Any:
     return kind(**(inner[name]() if name in inner else _ARGUMENTS.get(name, needed)), name=f"{name}_layer")
 
 
-def rank(kind: type, keras: Any) -> int:
+def rank(kind: type, keras: ModuleType) -> int:
     """Return the rank of a layer's input, without batch."""
     name = kind.__name__
     if name in _RANKS:
@@ -125,7 +126,7 @@ def rank(kind: type, keras: Any) -> int:
     return 3 if "image_preprocessing" in kind.__module__ else 1
 
 
-def every_layer(keras: Any, classes: list[type]) -> Any:
+def every_layer(keras: ModuleType, classes: list[type]) -> Any:
     """Return a model with one branch for each class; its inputs have ranks 1 to 5."""
     keras.utils.set_random_seed(0)
     shapes = [(8,), (6, 4), (8, 8, 3), (4, 4, 4, 2), (2, 4, 4, 4, 2)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def difference(model: Any, bridged: Any, seed: int) -> float:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_kind_of_model_comes_out_equal(keras: Any, keras2: Any, name: str) -> None:
+def test_every_kind_of_model_comes_out_equal(keras: ModuleType, keras2: ModuleType, name: str) -> None:
     model = models(keras)[name]()
     shake_weights(model)
     bridged = to_tf_keras(model, verify=False)
@@ -52,30 +53,30 @@ def test_every_kind_of_model_comes_out_equal(keras: Any, keras2: Any, name: str)
 
 
 @pytest.mark.parametrize("name", [slow("MobileNetV2"), "MobileNetV3Small"])
-def test_small_applications_come_out_equal(keras: Any, name: str) -> None:
+def test_small_applications_come_out_equal(keras: ModuleType, name: str) -> None:
     check_application(keras, name)
 
 
 @pytest.mark.marathon
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_all_applications_come_out_equal(keras: Any, keras2: Any, name: str) -> None:
+def test_all_applications_come_out_equal(keras: ModuleType, keras2: ModuleType, name: str) -> None:
     check_application(keras, name)
     keras.backend.clear_session()
     keras2.backend.clear_session()
     gc.collect()
 
 
-def test_the_list_of_applications_is_complete(keras: Any) -> None:
+def test_the_list_of_applications_is_complete(keras: ModuleType) -> None:
     functions = {n for n, f in vars(keras.applications).items() if callable(f)}
     assert functions == set(APPLICATIONS)
 
 
-def check_application(keras: Any, name: str) -> None:
+def check_application(keras: ModuleType, name: str) -> None:
     model = getattr(keras.applications, name)(weights=None)
     assert difference(model, to_tf_keras(model, verify=False), seed=3) <= 1e-5
 
 
-def test_training_the_copy_leaves_the_original_alone(keras: Any) -> None:
+def test_training_the_copy_leaves_the_original_alone(keras: ModuleType) -> None:
     model = models(keras)["custom_layer"]()
     before = [w.copy() for w in model.get_weights()]
     bridged = to_tf_keras(model)
@@ -83,20 +84,20 @@ def test_training_the_copy_leaves_the_original_alone(keras: Any) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_shared_layers_stay_shared(keras: Any) -> None:
+def test_shared_layers_stay_shared(keras: ModuleType) -> None:
     model = models(keras)["shared_layer"]()
     assert to_tf_keras(model).count_params() == model.count_params()
 
 
-def test_prunable_layers_become_native(keras: Any, keras2: Any) -> None:
+def test_prunable_layers_become_native(keras: ModuleType, keras2: ModuleType) -> None:
     bridged = to_tf_keras(models(keras)["nested_and_shared"]())
     kinds = [type(layer) for layer in bridged.layers]
     assert kinds.count(keras2.layers.Dense) == 2
     assert keras2.layers.BatchNormalization in kinds
 
 
-def test_a_subclassed_model_is_refused_with_its_name(keras: Any) -> None:
-    class Mine(keras.Model):  # type: ignore[misc]
+def test_a_subclassed_model_is_refused_with_its_name(keras: ModuleType) -> None:
+    class Mine(keras.Model):  # type: ignore[misc,name-defined]
         def call(self, x: Any) -> Any:
             return x
 
@@ -105,7 +106,7 @@ def test_a_subclassed_model_is_refused_with_its_name(keras: Any) -> None:
     assert "mine" in caught.value.message and "functional API" in present(caught.value.hint)
 
 
-def test_a_deviation_names_its_layer(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deviation_names_its_layer(keras: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     from tflite_compress.models import bridge
 
     monkeypatch.setitem(bridge._SAME_ACTIVATIONS, "tanh", "sigmoid")

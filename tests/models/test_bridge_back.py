@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tflite_compress.support.errors import ModelError
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_kind_of_model_returns_equal(keras: Any, name: str) -> None:
+def test_every_kind_of_model_returns_equal(keras: ModuleType, name: str) -> None:
     model = models(keras)[name]()
     shake_weights(model)
     bridged = to_tf_keras(model, verify=False)
@@ -28,7 +29,7 @@ def test_every_kind_of_model_returns_equal(keras: Any, name: str) -> None:
     ]
 
 
-def test_the_copy_trains_saves_and_leaves_the_original(keras: Any, tmp_path: Path) -> None:
+def test_the_copy_trains_saves_and_leaves_the_original(keras: ModuleType, tmp_path: Path) -> None:
     layers = keras.layers
     model = keras.Sequential(
         [
@@ -53,8 +54,8 @@ def test_the_copy_trains_saves_and_leaves_the_original(keras: Any, tmp_path: Pat
     assert np.allclose(loaded.predict(x, verbose=0), copy.predict(x, verbose=0), atol=1e-6)
 
 
-def test_a_layer_without_equivalent_is_named(keras2: Any) -> None:
-    class Own(keras2.layers.Layer):  # type: ignore[misc]
+def test_a_layer_without_equivalent_is_named(keras2: ModuleType) -> None:
+    class Own(keras2.layers.Layer):  # type: ignore[misc,name-defined]
         def call(self, x: Any) -> Any:
             return x * 2
 
@@ -63,7 +64,7 @@ def test_a_layer_without_equivalent_is_named(keras2: Any) -> None:
         to_keras3(keras2.Model(a, Own(name="mine")(a)))
 
 
-def test_without_the_original_settings_come_from_the_network(keras: Any, keras2: Any) -> None:
+def test_without_the_original_settings_come_from_the_network(keras: ModuleType, keras2: ModuleType) -> None:
     layers, a = keras2.layers, keras2.Input((8, 8, 3))
     x = layers.Conv2D(4, 3, activation="swish", padding="same")(a)
     x = layers.ReLU(6.0)(layers.BatchNormalization()(x))

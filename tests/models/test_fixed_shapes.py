@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tflite_compress.models.load import load_model
 from tflite_compress.support.errors import ModelError
 
 
-def image_model(keras: Any) -> Any:
+def image_model(keras: ModuleType) -> Any:
     keras.utils.set_random_seed(0)
     image = keras.Input((None, None, 3), name="image")
     conv = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(image)
@@ -34,7 +35,7 @@ def test_fixed_network_computes_the_same(request: pytest.FixtureRequest, library
 
 
 @pytest.mark.slow
-def test_recurrent_layers_get_their_steps(keras2: Any) -> None:
+def test_recurrent_layers_get_their_steps(keras2: ModuleType) -> None:
     tokens = keras2.Input((None,), dtype="int32", name="tokens")
     embedded = keras2.layers.Embedding(20, 4, mask_zero=True)(tokens)
     network = load_model(keras2.Model(tokens, keras2.layers.LSTM(3)(embedded))).network
@@ -44,13 +45,13 @@ def test_recurrent_layers_get_their_steps(keras2: Any) -> None:
     np.testing.assert_allclose(fixed.predict((x,))[0], network.predict((x,))[0], atol=1e-6)
 
 
-def test_sizes_the_model_cannot_compute_name_them(keras: Any) -> None:
+def test_sizes_the_model_cannot_compute_name_them(keras: ModuleType) -> None:
     network = load_model(image_model(keras)).network
     with pytest.raises(ModelError, match="inputs of these sizes: 'image' 9 x 9 x 3"):
         with_shapes(network, {"image": (9, 9, 3)})
 
 
-def test_a_fixed_graph_gets_shapes_too(keras: Any, tmp_path: Path) -> None:
+def test_a_fixed_graph_gets_shapes_too(keras: ModuleType, tmp_path: Path) -> None:
     image_model(keras).export(tmp_path / "saved", verbose=False)
     network = load_model(tmp_path / "saved", trust=True).network
     assert not network.editable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_mixed_precision_files_load_as_float32(request: Any, which: str, suffix:
     require_float32(load_model(tmp_path / f"model.{suffix}"), plain, "mixed_float16")
 
 
-def test_casts_in_the_graph_are_removed(keras: Any) -> None:
+def test_casts_in_the_graph_are_removed(keras: ModuleType) -> None:
     inputs = keras.Input((8, 3))
     x = keras.layers.Flatten()(keras.ops.cast(inputs, "float16") * 2)
     model = keras.Model(inputs, keras.layers.Dense(2)(x))
@@ -89,7 +90,7 @@ def test_casts_in_the_graph_are_removed(keras: Any) -> None:
     assert [note.code for note in source.notes] == ["rebuilt-in-float32"]
 
 
-def test_exported_graphs(keras: Any, tmp_path: Path) -> None:
+def test_exported_graphs(keras: ModuleType, tmp_path: Path) -> None:
     half, plain = twin(keras, sequence, "mixed_bfloat16")
     half.export(tmp_path / "exported", verbose=False)
     require_float32(load_model(tmp_path / "exported", trust=True), plain, "bfloat16")
@@ -116,5 +117,5 @@ def test_subclassed_models(request: Any, which: str) -> None:
     require_float32(load_model(half), plain, "float16")
 
 
-def test_other_models_are_left_alone(keras: Any) -> None:
+def test_other_models_are_left_alone(keras: ModuleType) -> None:
     assert load_model(sequence(keras)).notes == ()

@@ -58,13 +58,13 @@ def require_equal(model: Any, path: Path, arrays: list[np.ndarray]) -> Any:
     return source
 
 
-def branches(keras: Any, layers: list[Any]) -> Any:
+def branches(keras: ModuleType, layers: list[Any]) -> Any:
     inputs = keras.Input((8,))
     return keras.Model(inputs, [layer(inputs) for layer in layers])
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_activation_survives_saving(keras: Any, suffix: str, tmp_path: Path) -> None:
+def test_every_activation_survives_saving(keras: ModuleType, suffix: str, tmp_path: Path) -> None:
     functions = [f for f in named_functions(keras.activations) if f.__name__ != "threshold"]
     assert len(functions) > 25
     keras.utils.set_random_seed(0)
@@ -76,7 +76,7 @@ def test_every_activation_survives_saving(keras: Any, suffix: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_initializers_regularizers_and_constraints(keras: Any, suffix: str, tmp_path: Path) -> None:
+def test_initializers_regularizers_and_constraints(keras: ModuleType, suffix: str, tmp_path: Path) -> None:
     layers = []
     for option, module, base in [
         ("kernel_initializer", keras.initializers, keras.initializers.Initializer),
@@ -92,7 +92,7 @@ def test_initializers_regularizers_and_constraints(keras: Any, suffix: str, tmp_
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_losses_and_metrics(keras: Any, suffix: str, tmp_path: Path) -> None:
+def test_losses_and_metrics(keras: ModuleType, suffix: str, tmp_path: Path) -> None:
     losses = [kind() for kind in named_classes(keras.losses, keras.losses.Loss)]
     metrics = [kind() for kind in named_classes(keras.metrics, keras.metrics.Metric)]
     losses += named_functions(keras.losses)
@@ -104,7 +104,7 @@ def test_losses_and_metrics(keras: Any, suffix: str, tmp_path: Path) -> None:
     assert source.loss == losses[0].name
 
 
-def test_optimizers(keras: Any, tmp_path: Path) -> None:
+def test_optimizers(keras: ModuleType, tmp_path: Path) -> None:
     kinds = [*named_classes(keras.optimizers, keras.optimizers.Optimizer)]
     assert len(kinds) > 10
     for kind in kinds:
@@ -116,7 +116,7 @@ def test_optimizers(keras: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_layer_survives_saving(keras: Any, suffix: str, tmp_path: Path) -> None:
+def test_every_layer_survives_saving(keras: ModuleType, suffix: str, tmp_path: Path) -> None:
     classes = [kind for kind in layer_classes(keras) if suffix == "keras" or is_saved_in_hdf5(kind)]
     assert len(classes) > 80
     model = every_layer(keras, classes)
@@ -131,7 +131,7 @@ def is_saved_in_hdf5(kind: type) -> bool:
     return "image_preprocessing" not in kind.__module__ and kind.__name__ != "Attention"
 
 
-def test_a_layer_that_keras_cannot_read_is_named(keras: Any, tmp_path: Path) -> None:
+def test_a_layer_that_keras_cannot_read_is_named(keras: ModuleType, tmp_path: Path) -> None:
     inputs = keras.Input((4, 3))
     model = keras.Model(inputs, keras.layers.Attention(name="look")([inputs, inputs]))
     model.save(tmp_path / "model.h5")
@@ -140,7 +140,7 @@ def test_a_layer_that_keras_cannot_read_is_named(keras: Any, tmp_path: Path) -> 
     assert ".keras" in present(caught.value.hint)
 
 
-def test_a_class_number_may_be_a_float(keras: Any) -> None:
+def test_a_class_number_may_be_a_float(keras: ModuleType) -> None:
     embedding = keras.Sequential([keras.Input((8,)), keras.layers.Embedding(9, 3)])
     assert load_model(embedding).network.editable
     assert gather(DataSpec(), load_model(embedding).network, 0).train.inputs[0].max() == 1

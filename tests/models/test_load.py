@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -42,21 +43,21 @@ def test_files_of_both_keras_versions(request: Any, which: str, suffix: str, tmp
     assert ("Keras 2" if which == "keras2" else "Keras 3") in source.format
 
 
-def test_the_suffix_does_not_matter(keras2: Any, tmp_path: Path) -> None:
+def test_the_suffix_does_not_matter(keras2: ModuleType, tmp_path: Path) -> None:
     model = small(keras2)
     model.save(tmp_path / "model.h5")
     disguised = (tmp_path / "model.h5").rename(tmp_path / "model.keras")
     assert load_model(disguised).format.startswith("h5")
 
 
-def test_a_keras2_saved_model_can_be_edited(keras2: Any, tmp_path: Path) -> None:
+def test_a_keras2_saved_model_can_be_edited(keras2: ModuleType, tmp_path: Path) -> None:
     model = small(keras2)
     model.save(tmp_path / "saved", save_format="tf")
     source = load_model(tmp_path / "saved")
     assert source.network.editable and agrees(model, source)
 
 
-def test_an_exported_saved_model_runs_but_cannot_be_edited(keras: Any, tmp_path: Path) -> None:
+def test_an_exported_saved_model_runs_but_cannot_be_edited(keras: ModuleType, tmp_path: Path) -> None:
     model = small(keras)
     model.export(tmp_path / "exported", verbose=False)
     source = load_model(tmp_path / "exported")
@@ -70,8 +71,8 @@ def test_model_objects(request: Any, which: str) -> None:
     assert source.network.editable and agrees(model, source) and len(source.sha256) == 64
 
 
-def test_a_subclassed_model_object_runs(keras: Any) -> None:
-    class Mine(keras.Model):  # type: ignore[misc]
+def test_a_subclassed_model_object_runs(keras: ModuleType) -> None:
+    class Mine(keras.Model):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.dense = keras.layers.Dense(2)
@@ -87,7 +88,7 @@ def test_a_subclassed_model_object_runs(keras: Any) -> None:
     assert np.allclose(source.network.predict((x,))[0], expected, atol=1e-6)
 
 
-def test_a_fixed_batch_is_freed(keras: Any) -> None:
+def test_a_fixed_batch_is_freed(keras: ModuleType) -> None:
     inputs = keras.Input(batch_shape=(8, 4))
     source = load_model(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
     assert source.network.inputs[0].shape == (None, 4)
@@ -146,8 +147,8 @@ def test_a_saved_model_that_calls_python_is_refused(tmp_path: Path) -> None:
         load_model(tmp_path / "saved")
 
 
-def test_custom_layers_come_by_custom_objects(keras: Any, tmp_path: Path) -> None:
-    class Twice(keras.layers.Layer):  # type: ignore[misc]
+def test_custom_layers_come_by_custom_objects(keras: ModuleType, tmp_path: Path) -> None:
+    class Twice(keras.layers.Layer):  # type: ignore[misc,name-defined]
         def call(self, x: Any) -> Any:
             return x * 2
 
@@ -210,7 +211,7 @@ def test_a_truncated_keras_file_is_refused(digits: Path, tmp_path: Path, share: 
         load_model(path)
 
 
-def test_weights_alone_are_no_model(keras2: Any, tmp_path: Path) -> None:
+def test_weights_alone_are_no_model(keras2: ModuleType, tmp_path: Path) -> None:
     small(keras2).save_weights(tmp_path / "weights.h5")
     with pytest.raises(ModelError, match="weights but no model"):
         load_model(tmp_path / "weights.h5")

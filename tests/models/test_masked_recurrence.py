@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def tokens() -> np.ndarray:
     return x
 
 
-def embedded(keras: Any, outputs: Callable[[Any], Any]) -> Network:
+def embedded(keras: ModuleType, outputs: Callable[[Any], Any]) -> Network:
     keras.utils.set_random_seed(0)
     read = keras.Input((STEPS,), dtype="int32", name="tokens")
     wide = keras.initializers.RandomNormal(stddev=1.0, seed=0)
@@ -54,7 +55,9 @@ CASES: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == "last" else pytest.mark.slow) for name in CASES]
 )
-def test_outputs_on_padded_sequences_are_those_of_keras(keras: Any, tokens: np.ndarray, name: str) -> None:
+def test_outputs_on_padded_sequences_are_those_of_keras(
+    keras: ModuleType, tokens: np.ndarray, name: str
+) -> None:
     network = embedded(keras, CASES[name](keras.layers))
     assert network.editable
     explicit = with_explicit_masks(network)
@@ -64,14 +67,14 @@ def test_outputs_on_padded_sequences_are_those_of_keras(keras: Any, tokens: np.n
     np.testing.assert_allclose(explicit.predict((tokens,))[0], expected, atol=TOLERANCE)
 
 
-def test_an_unmasked_network_is_unchanged(keras: Any) -> None:
+def test_an_unmasked_network_is_unchanged(keras: ModuleType) -> None:
     read = keras.Input((STEPS, 2))
     network = load_model(keras.Model(read, keras.layers.LSTM(3)(read))).network
     assert with_explicit_masks(network) is network
 
 
 @pytest.mark.slow
-def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras: Any, tokens: np.ndarray) -> None:
+def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras: ModuleType, tokens: np.ndarray) -> None:
     network = embedded(keras, lambda h: keras.layers.Bidirectional(keras.layers.LSTM(4))(h))
     content, _ = convert_network(network, ConverterSettings("float32"), (tokens,), lambda n: None)
     names = operator_names(content)
@@ -88,7 +91,7 @@ def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras: Any, tokens:
 
 
 @pytest.mark.slow
-def test_pooling_and_attention_use_the_mask(keras: Any, tokens: np.ndarray) -> None:
+def test_pooling_and_attention_use_the_mask(keras: ModuleType, tokens: np.ndarray) -> None:
     def heads(h: Any) -> Any:
         seen = keras.layers.GRU(4, return_sequences=True)(h)
         attended = keras.layers.MultiHeadAttention(2, 3)(seen, seen)
@@ -104,7 +107,9 @@ def test_pooling_and_attention_use_the_mask(keras: Any, tokens: np.ndarray) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("causal", [False, True])
-def test_masked_attention_keeps_its_scores_in_int8(keras: Any, tokens: np.ndarray, causal: bool) -> None:
+def test_masked_attention_keeps_its_scores_in_int8(
+    keras: ModuleType, tokens: np.ndarray, causal: bool
+) -> None:
     def heads(h: Any) -> Any:
         attended = keras.layers.MultiHeadAttention(2, 3)(h, h, use_causal_mask=causal)
         return keras.layers.Flatten()(attended)
@@ -118,7 +123,7 @@ def test_masked_attention_keeps_its_scores_in_int8(keras: Any, tokens: np.ndarra
     assert np.abs(made - expected).max() < 0.05 * np.ptp(expected)
 
 
-def test_attention_without_a_mask_is_unchanged(keras: Any) -> None:
+def test_attention_without_a_mask_is_unchanged(keras: ModuleType) -> None:
     read = keras.Input((STEPS, 3))
     network = load_model(keras.Model(read, keras.layers.MultiHeadAttention(2, 3)(read, read))).network
     assert unrolled(network) is network
@@ -146,7 +151,7 @@ STEPWISE: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEPWISE)
-def test_other_recurrent_layers_are_computed_step_by_step(keras: Any, tokens: np.ndarray, name: str) -> None:
+def test_other_recurrent_layers_are_computed_step_by_step(keras: ModuleType, tokens: np.ndarray, name: str) -> None:
     network = embedded(keras, STEPWISE[name](keras.layers))
     assert network.editable
     expected = network.predict((tokens,))[0]
@@ -160,7 +165,7 @@ def test_other_recurrent_layers_are_computed_step_by_step(keras: Any, tokens: np
 
 
 @pytest.mark.slow
-def test_a_given_state_counts_in_int8(keras: Any) -> None:
+def test_a_given_state_counts_in_int8(keras: ModuleType) -> None:
     """The fused integer LSTM operator takes a given state for one of another scale."""
     keras.utils.set_random_seed(0)
     read, state = keras.Input((STEPS, 3), name="x"), [keras.Input((4,), name=n) for n in ("h", "c")]
@@ -174,7 +179,7 @@ def test_a_given_state_counts_in_int8(keras: Any) -> None:
 
 
 def test_a_mask_that_stays_a_loop_is_named(
-    keras: Any, tokens: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    keras: ModuleType, tokens: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tflite_compress.models.unroll.MAX_UNROLLED_STEPS", STEPS - 1)
     network = embedded(keras, lambda h: keras.layers.LSTM(4, return_state=True, name="encode")(h)[1])
@@ -185,7 +190,7 @@ def test_a_mask_that_stays_a_loop_is_named(
     assert "mask_zero=False" in present(caught.value.hint)
 
 
-def test_a_loop_ends_a_recipe_at_once(run: Run, keras: Any, tmp_path: Path) -> None:
+def test_a_loop_ends_a_recipe_at_once(run: Run, keras: ModuleType, tmp_path: Path) -> None:
     read = keras.Input((130, 2))
     keras.Model(read, keras.layers.SimpleRNN(2, name="long")(read)).save(tmp_path / "m.keras")
     np.savez(tmp_path / "d.npz", x=np.random.default_rng(0).normal(size=(8, 130, 2)).astype(np.float32))

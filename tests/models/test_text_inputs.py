@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tflite_compress.models.load import load_model
 from tflite_compress.support.errors import ModelError
 
 
-def model_of(keras: Any, layer: Any) -> Any:
+def model_of(keras: ModuleType, layer: Any) -> Any:
     text, number = keras.Input((1,), dtype="string", name="text"), keras.Input((2,), name="number")
     hidden = keras.layers.Flatten()(keras.ops.cast(layer(text), "float32"))
     joined = keras.layers.Concatenate()([hidden, number])
@@ -22,7 +23,7 @@ def model_of(keras: Any, layer: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["StringLookup", "TextVectorization", "Hashing"])
-def test_the_hint_leads_to_a_model_that_loads(keras: Any, kind: str, tmp_path: Path) -> None:
+def test_the_hint_leads_to_a_model_that_loads(keras: ModuleType, kind: str, tmp_path: Path) -> None:
     options: dict[str, dict[str, object]] = {
         "StringLookup": {"vocabulary": ["a", "b", "c"], "output_mode": "one_hot"},
         "TextVectorization": {"vocabulary": ["a", "b"], "output_sequence_length": 3},
@@ -44,14 +45,14 @@ def test_the_hint_leads_to_a_model_that_loads(keras: Any, kind: str, tmp_path: P
     assert np.allclose(source.network.predict((encoded, numbers))[0], expected, atol=1e-6)
 
 
-def test_an_exported_graph_names_its_input(keras: Any, tmp_path: Path) -> None:
+def test_an_exported_graph_names_its_input(keras: ModuleType, tmp_path: Path) -> None:
     model = model_of(keras, keras.layers.Hashing(5))
     model.export(tmp_path / "exported", verbose=False)
     with pytest.raises(ModelError, match="'text' is text"):
         load_model(tmp_path / "exported", trust=True)
 
 
-def test_layers_are_cut_off(keras: Any, tmp_path: Path) -> None:
+def test_layers_are_cut_off(keras: ModuleType, tmp_path: Path) -> None:
     lookup = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot", name="words")
     model = model_of(keras, lookup)
     model.save(tmp_path / "text.keras")
@@ -64,7 +65,7 @@ def test_layers_are_cut_off(keras: Any, tmp_path: Path) -> None:
     assert [note.code for note in source.notes] == ["model-cut"] and "'words'" in source.notes[0].text
 
 
-def test_a_layer_to_cut_must_exist(keras: Any) -> None:
+def test_a_layer_to_cut_must_exist(keras: ModuleType) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="only")])
     with pytest.raises(ModelError, match="no layer 'other'") as caught:
         load_model(model, cut=("other",))

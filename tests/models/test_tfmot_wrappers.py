@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ FORMATS = ["h5", "keras", "folder"]
 MORE_FORMATS = ["keras", slow("h5"), slow("folder")]
 
 
-def network(keras2: Any) -> Any:
+def network(keras2: ModuleType) -> Any:
     keras2.utils.set_random_seed(0)
     layers = keras2.layers
     inner = keras2.Sequential([keras2.Input((6, 6, 4)), layers.Conv2D(4, 3, name="deep")], name="inner")
@@ -33,7 +34,7 @@ def saved(model: Any, suffix: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_pruning_wrappers_are_removed(keras2: Any, suffix: str, tmp_path: Path) -> None:
+def test_pruning_wrappers_are_removed(keras2: ModuleType, suffix: str, tmp_path: Path) -> None:
     sparsity = tfmot().sparsity.keras
     wrapped = sparsity.prune_low_magnitude(
         network(keras2), pruning_schedule=sparsity.ConstantSparsity(0.5, 0)
@@ -47,7 +48,7 @@ def test_pruning_wrappers_are_removed(keras2: Any, suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", MORE_FORMATS)
-def test_clustering_wrappers_are_removed(keras2: Any, suffix: str, tmp_path: Path) -> None:
+def test_clustering_wrappers_are_removed(keras2: ModuleType, suffix: str, tmp_path: Path) -> None:
     clustering = tfmot().clustering.keras
     wrapped = clustering.cluster_weights(
         network(keras2),
@@ -61,7 +62,7 @@ def test_clustering_wrappers_are_removed(keras2: Any, suffix: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("suffix", MORE_FORMATS)
-def test_quantization_aware_training(keras2: Any, suffix: str, tmp_path: Path) -> None:
+def test_quantization_aware_training(keras2: ModuleType, suffix: str, tmp_path: Path) -> None:
     layers = keras2.layers
     keras2.utils.set_random_seed(0)
     plain = keras2.Sequential(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 from tests.models.zoo import models
 from tests.narrow import of_type
@@ -12,7 +12,7 @@ from tflite_compress.models.trace import traced
 from tflite_compress.support.backend import tensorflow
 
 
-def test_the_converter_gets_the_variables_and_not_the_model(keras: Any, keras2: Any) -> None:
+def test_the_converter_gets_the_variables_and_not_the_model(keras: ModuleType, keras2: ModuleType) -> None:
     """With the model it would trace every layer again: an LSTM took twenty times as long."""
     network = load_model(models(keras)["lstm"]()).network
     concrete, owner = traced(network, 1)

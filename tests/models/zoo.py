@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
-def models(keras: Any) -> dict[str, Callable[[], Any]]:
+def models(keras: ModuleType) -> dict[str, Callable[[], Any]]:
     keras.utils.set_random_seed(7)  # the same weights in every run, whatever ran before
     layers, ops = keras.layers, keras.ops
     tensor, graph, stack = keras.Input, keras.Model, keras.Sequential
 
     @keras.saving.register_keras_serializable("zoo")
-    class Scale(keras.layers.Layer):  # type: ignore[misc]
+    class Scale(keras.layers.Layer):  # type: ignore[misc,name-defined]
         def build(self, shape: Any) -> None:
             self.factor = self.add_weight(shape=(shape[-1],), initializer="random_normal")
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 
 
-def test_statistics_become_those_of_the_data(keras2: Any) -> None:
+def test_statistics_become_those_of_the_data(keras2: ModuleType) -> None:
     layers = keras2.layers
     model = keras2.Sequential([keras2.Input((3,)), layers.Dropout(0.5), layers.BatchNormalization()])
     x = np.random.default_rng(0).normal([1, -2, 5], [1, 2, 0.5], (2048, 3)).astype(np.float32)
@@ -18,6 +18,6 @@ def test_statistics_become_those_of_the_data(keras2: Any) -> None:
     assert model.layers[0].rate == 0.5 and model.layers[1].momentum == 0.99
 
 
-def test_models_without_batchnorm_are_left_alone(keras2: Any) -> None:
+def test_models_without_batchnorm_are_left_alone(keras2: ModuleType) -> None:
     model = keras2.Sequential([keras2.Input((3,)), keras2.layers.Dense(2)])
     assert not reestimate_batchnorm(model, (np.ones((4, 3), np.float32),), seed=0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_few_values_survive_the_conversion_to_int8(context: Context, start: Floa
 
 
 @pytest.mark.slow
-def test_layers_tf_mot_does_not_cluster_are_named(keras: Any) -> None:
+def test_layers_tf_mot_does_not_cluster_are_named(keras: ModuleType) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers
     inputs = keras.Input((6, 8))

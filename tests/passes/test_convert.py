@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def kinds(*names: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", kinds(*(n for n in NAMES if n != "free_size")))
-def test_every_kind_of_model_converts_to_float(keras: Any, name: str) -> None:
+def test_every_kind_of_model_converts_to_float(keras: ModuleType, name: str) -> None:
     context, start = random_context(models(keras)[name]())
     converted = Convert(precision="float32").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-3
@@ -95,7 +96,7 @@ def test_every_kind_of_model_converts_to_float(keras: Any, name: str) -> None:
 @pytest.mark.parametrize(
     "name", kinds("multi_input", "dict_ports", "multi_output", "gru", "conv1d", "attention")
 )
-def test_many_kinds_of_model_quantize_to_int8(keras: Any, name: str) -> None:
+def test_many_kinds_of_model_quantize_to_int8(keras: ModuleType, name: str) -> None:
     context, start = random_context(models(keras)[name]())
     converted = Convert(precision="int8").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["cosine"] > 0.95
@@ -103,7 +104,7 @@ def test_many_kinds_of_model_quantize_to_int8(keras: Any, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_an_lstm_quantizes(keras: Any) -> None:
+def test_an_lstm_quantizes(keras: ModuleType) -> None:
     # One direction only: the converter's int8 Bidirectional is right within 10 dB at best.
     keras.utils.set_random_seed(7)
     layers = [keras.Input((10, 4)), keras.layers.LSTM(8), keras.layers.Dense(2)]
@@ -112,20 +113,20 @@ def test_an_lstm_quantizes(keras: Any) -> None:
     assert distance(context.reference.evaluation_outputs, run(converted, context))["snr_db"] > 30
 
 
-def test_recurrent_state_is_fresh_for_each_sample(keras: Any) -> None:
+def test_recurrent_state_is_fresh_for_each_sample(keras: ModuleType) -> None:
     inputs = keras.Input((6, 3))
     context, start = random_context(keras.Model(inputs, keras.layers.LSTM(4)(inputs)))
     converted = Convert(precision="float32").apply(start, context)
     assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-5
 
 
-def test_loops_are_refused_before_they_crash_the_converter(keras: Any) -> None:
+def test_loops_are_refused_before_they_crash_the_converter(keras: ModuleType) -> None:
     context, start = random_context(models(keras)["stacked_cells"]())
     with pytest.raises(ConversionError, match="loop"):
         Convert(precision="int8").apply(start, context)
 
 
-def test_a_saved_model_converts(keras: Any, tmp_path: Any) -> None:
+def test_a_saved_model_converts(keras: ModuleType, tmp_path: Any) -> None:
     models(keras)["multi_output"]().export(tmp_path / "saved", verbose=False)
     context, start = random_context(tmp_path / "saved")
     assert not start.network.editable
@@ -153,7 +154,7 @@ def test_models_trained_in_mixed_precision(request: Any, which: str) -> None:
     assert distance(context.reference.evaluation_outputs, run(converted, context))["max_abs"] < 1e-5
 
 
-def test_what_the_runtime_lacks_is_a_conversion_error(keras: Any) -> None:
+def test_what_the_runtime_lacks_is_a_conversion_error(keras: ModuleType) -> None:
     inputs = keras.Input((8,))
     context, start = random_context(keras.Model(inputs, keras.ops.erfinv(keras.ops.tanh(inputs))))
     with pytest.raises(ConversionError, match=r"no operator for tf\.Erfinv, which layer .* \(Erfinv\) uses"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_automatic_encoding_must_save_a_tenth_of_the_file() -> None:
     assert not pays(100_000, 96_900)  # 3.1 %, which once cost 12.2x the time and 4.9x the arena
 
 
-def test_a_small_saving_is_refused_with_its_price_and_kept_where_it_is_asked_for(keras: Any) -> None:
+def test_a_small_saving_is_refused_with_its_price_and_kept_where_it_is_asked_for(keras: ModuleType) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers
     inputs = keras.Input((64,), name="features")
@@ -112,7 +113,7 @@ def test_a_model_tflite_micro_refuses_is_left_and_said(context: Context, start: 
     assert any("TFLite Micro refuses" in note for note in [n.text for n in found.notes])
 
 
-def test_several_inputs_and_a_shared_constant(keras: Any) -> None:
+def test_several_inputs_and_a_shared_constant(keras: ModuleType) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers
     a, b = keras.Input((64,), name="a"), keras.Input((64,), name="b")

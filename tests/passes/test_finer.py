@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -186,7 +186,7 @@ def test_rounded_weights_are_on_the_converters_grid(start: FloatModel, context: 
             assert np.all(moved <= grid.scale * 1.01)
 
 
-def test_four_bit_grids_give_extremes_up_where_that_pays(keras2: Any) -> None:
+def test_four_bit_grids_give_extremes_up_where_that_pays(keras2: ModuleType) -> None:
     layer = keras2.layers.Dense(2)
     layer.build((None, 400))
     kernel = np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32)
@@ -198,7 +198,7 @@ def test_four_bit_grids_give_extremes_up_where_that_pays(keras2: Any) -> None:
     assert four.scale[0, 0] * 7 < 0.8 * 6.0
 
 
-def test_analytic_means_are_near_the_measured_ones(keras: Any) -> None:
+def test_analytic_means_are_near_the_measured_ones(keras: ModuleType) -> None:
     layers = keras.layers
     x = inputs = keras.Input((12, 12, 3))
     for layer in (

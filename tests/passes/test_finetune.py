@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_targets_mix_teacher_and_labels(context: Context) -> None:
     assert np.allclose(training_targets(context, 0.25)[0], 0.25 * teacher + 0.75 * hard, atol=1e-6)
 
 
-def test_cross_entropy_is_linear_in_its_target(keras2: Any) -> None:
+def test_cross_entropy_is_linear_in_its_target(keras2: ModuleType) -> None:
     rng = np.random.default_rng(0)
     teacher, predicted = (rng.dirichlet(np.ones(4), 3).astype(np.float32) for _ in range(2))
     hard = np.eye(4, dtype=np.float32)[[0, 1, 2]]
@@ -92,7 +92,13 @@ def test_divergence_is_reported(context: Context, start: FloatModel) -> None:
     ("epochs", "min_steps", "steps", "parts"), [(0, 5, 5, 1), (1, 25, 25, 3), (2, 1, 20, 2), (0, 0, 0, 0)]
 )
 def test_a_training_may_end_within_an_epoch(
-    epochs: int, min_steps: int, steps: int, parts: int, context: Context, start: FloatModel, keras2: Any
+    epochs: int,
+    min_steps: int,
+    steps: int,
+    parts: int,
+    context: Context,
+    start: FloatModel,
+    keras2: ModuleType,
 ) -> None:
     schedule = Schedule(epochs, min_steps, 10, 0.001, 0.5)
     assert (schedule.total_steps(100), schedule.epochs_for(100)) == (steps, parts)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def small_context(model: Any, x: Any, y: Any = None, metric: str | None = None) 
 
 
 @pytest.mark.slow
-def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> None:
+def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: ModuleType) -> None:
     layers = keras.layers
     model = keras.Sequential(
         [
@@ -130,7 +131,7 @@ def test_recurrent_layers_with_masks_and_what_tfmot_cannot_prune(keras: Any) -> 
 
 
 @pytest.mark.slow
-def test_attention_with_several_inputs_and_outputs(keras: Any) -> None:
+def test_attention_with_several_inputs_and_outputs(keras: ModuleType) -> None:
     layers = keras.layers
     a, b = keras.Input((6, 8), name="a"), keras.Input((4,), name="b")
     x = layers.MultiHeadAttention(2, 4, name="attend")(a, a)

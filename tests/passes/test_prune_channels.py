@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -134,7 +135,7 @@ def test_an_interrupted_run_continues_in_its_round(
 
 
 @pytest.mark.slow
-def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
+def test_a_free_input_size_is_taken_from_the_data(keras: ModuleType) -> None:
     layers = keras.layers
     keras.utils.set_random_seed(0)
     inputs = keras.Input((None, None, 3))
@@ -148,13 +149,13 @@ def test_a_free_input_size_is_taken_from_the_data(keras: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["multi_input", "nested_and_shared", "multi_output"])
-def test_kinds_of_model(keras: Any, name: str) -> None:
+def test_kinds_of_model(keras: ModuleType, name: str) -> None:
     context, start = random_context(models(keras)[name]())
     smaller = PruneChannels(target_size=0.7, **{**QUICK, "multiple": 1}).apply(start, context)
     assert smaller.network.parameter_count() < start.network.parameter_count()
 
 
-def test_a_model_without_removable_channels(keras: Any) -> None:
+def test_a_model_without_removable_channels(keras: ModuleType) -> None:
     inputs = keras.Input((4,))
     context, start = random_context(keras.Model(inputs, keras.layers.Dense(3)(inputs)))
     with pytest.raises(ModelError, match="no channels to remove"):

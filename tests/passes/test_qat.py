@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_shared_values_are_kept_in_layers_without_batchnorm(start: FloatModel, c
 
 
 @pytest.mark.slow
-def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Any) -> None:
+def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: ModuleType) -> None:
     layers = keras.layers
     inputs = keras.Input((12, 3), name="steps")
     x = layers.Conv1D(4, 3, activation="relu", name="conv")(inputs)

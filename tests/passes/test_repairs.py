@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def random_norms(model: Any, seed: int = 0) -> Any:
     return model
 
 
-def network_of(keras: Any, inputs: Any, outputs: Any) -> Network:
+def network_of(keras: ModuleType, inputs: Any, outputs: Any) -> Network:
     keras.utils.set_random_seed(1)
     return load_model(random_norms(keras.Model(inputs, outputs))).network
 
@@ -50,7 +51,7 @@ def image(*shape: int) -> np.ndarray:
     return np.random.default_rng(2).normal(size=(4, *shape)).astype(np.float32)
 
 
-def test_batchnorm_becomes_part_of_the_layer_before(keras: Any) -> None:
+def test_batchnorm_becomes_part_of_the_layer_before(keras: ModuleType) -> None:
     layers = keras.layers
     x = inputs = keras.Input((8, 8, 3))
     for layer in (
@@ -74,7 +75,7 @@ def test_batchnorm_becomes_part_of_the_layer_before(keras: Any) -> None:
     assert "BatchNormalization" not in kinds and folded.get_layer("a").use_bias
 
 
-def test_batchnorm_others_read_too_stays(keras: Any) -> None:
+def test_batchnorm_others_read_too_stays(keras: ModuleType) -> None:
     layers = keras.layers
     inputs = keras.Input((6, 6, 2))
     conv = layers.Conv2D(4, 3, name="conv")(inputs)
@@ -86,7 +87,7 @@ def test_batchnorm_others_read_too_stays(keras: Any) -> None:
     assert same(model, without_batchnorm(model), image(6, 6, 2))
 
 
-def test_wiring_knows_readers_and_shared_layers(keras: Any) -> None:
+def test_wiring_knows_readers_and_shared_layers(keras: ModuleType) -> None:
     layers = keras.layers
     left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
     shared = layers.Dense(3, name="shared")
@@ -101,7 +102,7 @@ def test_wiring_knows_readers_and_shared_layers(keras: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def uneven(keras: Any) -> Network:
+def uneven(keras: ModuleType) -> Network:
     """Convolutions of all kinds whose channels differ widely."""
     layers = keras.layers
     x = inputs = keras.Input((10, 10, 1), name="image")
@@ -179,7 +180,7 @@ def test_nothing_is_changed_where_it_does_not_help(uneven: Network, context: Con
     assert plain.network is uneven and any("did not help" in note for note in [n.text for n in plain.notes])
 
 
-def test_joined_layers_and_other_activations_are_left_alone(keras: Any) -> None:
+def test_joined_layers_and_other_activations_are_left_alone(keras: ModuleType) -> None:
     layers = keras.layers
     inputs = keras.Input((6, 6, 2))
     a = layers.Conv2D(4, 3, activation="tanh", name="a")(inputs)
@@ -190,7 +191,7 @@ def test_joined_layers_and_other_activations_are_left_alone(keras: Any) -> None:
     assert equalizable(model) == []
 
 
-def test_absorbed_biases_leave_the_function(keras: Any) -> None:
+def test_absorbed_biases_leave_the_function(keras: ModuleType) -> None:
     layers = keras.layers
     inputs = keras.Input((6,))
     x = layers.Dense(5, name="a")(inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace as replace_field
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_long_passes_share_the_time_budget(start: FloatModel, context: Context) 
     assert seen[:4] == pytest.approx([80 / 3, 0.8 * 90 / 2, 0.8 * 80, 70])
 
 
-def test_a_loop_is_refused_before_anything_is_trained(keras: Any, context: Context) -> None:
+def test_a_loop_is_refused_before_anything_is_trained(keras: ModuleType, context: Context) -> None:
     class Unused(Memo):
         def run(self, chain: Any, model: Model, context: Context) -> tuple[Model, float]:
             raise AssertionError("a pass ran")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_a_scale_of_0_is_refused_before_litert_aborts() -> None:
     assert "another recipe" in present(caught.value.hint)
 
 
-def test_the_result_does_not_depend_on_the_number_of_workers(keras: Any) -> None:
+def test_the_result_does_not_depend_on_the_number_of_workers(keras: ModuleType) -> None:
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.load import load_model
 

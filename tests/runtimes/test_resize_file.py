@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from tflite_compress.tflite.tensor_specs import read_signature
 
 
 @pytest.fixture(scope="module")
-def open_file(keras2: Any) -> bytes:
+def open_file(keras2: ModuleType) -> bytes:
     """A network on images of any size that are at least 20 pixels high and wide."""
     from tflite_compress.support.backend import tensorflow
 

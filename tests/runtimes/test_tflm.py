@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ PORTS = (("left", "right"), ("small", "large"))
 
 
 @pytest.fixture(scope="module")
-def content(keras: Any) -> bytes:
+def content(keras: ModuleType) -> bytes:
     keras.utils.set_random_seed(0)
     left, right = keras.Input((6,), name="left"), keras.Input((3,), name="right")
     both = keras.layers.Concatenate()([left, right])
@@ -57,7 +58,7 @@ def test_the_minimal_arena_is_minimal(content: bytes) -> None:
     assert find_smallest_arena(content, arena - 32) is None
 
 
-def test_different_files_are_told_apart(keras: Any, content: bytes) -> None:
+def test_different_files_are_told_apart(keras: ModuleType, content: bytes) -> None:
     assert has_same_outputs(content, content, inputs(5), PORTS)
     left, right = keras.Input((6,), name="left"), keras.Input((3,), name="right")
     both = keras.layers.Concatenate()([left, right])

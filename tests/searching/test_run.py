@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def test_from_the_command_line(run: Run, digits: Path, digits_data: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_model_object_is_searched_in_this_process_only(keras: Any, tmp_path: Path) -> None:
+def test_a_model_object_is_searched_in_this_process_only(keras: ModuleType, tmp_path: Path) -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((8,)), layers.Dense(32, activation="relu"), layers.Dense(2)])
     x = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)

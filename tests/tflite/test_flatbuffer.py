@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
 
 @pytest.fixture(scope="module")
-def content(keras: Any) -> bytes:
+def content(keras: ModuleType) -> bytes:
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.load import load_model
 

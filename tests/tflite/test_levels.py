@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from tflite_compress.tflite.macs import constant
 
 
 @pytest.fixture(scope="module")
-def clustered(keras2: Any) -> Any:
+def clustered(keras2: ModuleType) -> Any:
     """A network with 8 values in each layer, and BatchNorm that scales and flips channels."""
     keras2.utils.set_random_seed(5)
     layers = keras2.layers

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def files(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def files(keras: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A small and a large dense model as float ``.tflite``."""
     from tests.timing.models import dense
 

@@ -8,7 +8,8 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import Any, TextIO
+from types import ModuleType
+from typing import TextIO
 
 from tflite_compress.support.packages import missing_package
 from tflite_compress.support.process_settings import ignore_warnings, quieten
@@ -20,7 +21,7 @@ _ENVIRONMENT = {
 }
 
 
-def tensorflow() -> Any:
+def tensorflow() -> ModuleType:
     """Import TensorFlow quietly (3 to 7 s the first time) and return the module.
 
     oneDNN's custom operations stay on; they give the same result from run to run on one machine,
@@ -40,18 +41,20 @@ def tensorflow() -> Any:
         raise missing_package(error) or error from error
     quieten("tensorflow")
     quieten("absl")
-    return tf
+    module: ModuleType = tf
+    return module
 
 
-def tf_keras() -> Any:
+def tf_keras() -> ModuleType:
     """Import Keras 2 (``tf_keras``), the Keras that TF-MOT works on."""
     tensorflow()
     import tf_keras as keras2
 
-    return keras2
+    module: ModuleType = keras2
+    return module
 
 
-def keras3() -> Any:
+def keras3() -> ModuleType:
     """Import Keras 3.
 
     Raises:
@@ -64,16 +67,18 @@ def keras3() -> Any:
         raise RuntimeError(
             f"Keras runs on the {keras.backend.backend()} backend; set KERAS_BACKEND=tensorflow"
         )
-    return keras
+    module: ModuleType = keras
+    return module
 
 
-def tfmot() -> Any:
+def tfmot() -> ModuleType:
     """Import TF-MOT, the TensorFlow Model Optimization toolkit."""
     tf = tensorflow()
     # TF-MOT selects Keras 2 for ``tf.keras``, unless ``tf.keras`` was used before: the user's stays as it is.
     getattr(tf.keras, "version", None)
-    import tensorflow_model_optimization as module
+    import tensorflow_model_optimization as toolkit
 
+    module: ModuleType = toolkit
     return module
 
 
