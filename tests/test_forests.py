@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import joblib
@@ -16,13 +15,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifi
 from sklearn.svm import SVC
 
 import tflite_compress
+from tests.conftest import Run
 from tests.narrow import present
 from tests.needs import tool
 from tflite_compress.reporting.model import Report, decode_report, encode_report
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.support.errors import CompressError
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def texts(report: Report) -> list[str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import EXAMPLES, ROOT
 from tests.needs import slow
+from tests.conftest import EXAMPLES, ROOT, Run
 from tests.narrow import of_type
 from tflite_compress import Result
 from tflite_compress.cli.command_registry import all_commands
@@ -31,7 +30,7 @@ AT_HAND = [  # commands of the guide that need no Pi and no phone
 
 
 @pytest.mark.slow
-def test_every_command_of_the_readme_runs(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_every_command_of_the_readme_runs(run: Run, tmp_path: Path) -> None:
     assert len(COMMANDS) >= 7
     (tmp_path / "examples").symlink_to(EXAMPLES)
     for line in COMMANDS:
@@ -53,12 +52,7 @@ def test_the_table_lists_every_command() -> None:
     [slow(line) if "emulate" in line else line for line in AT_HAND],
 )
 def test_the_guides_commands(
-    run: Callable[..., tuple[int, str, str]],
-    compressed: Path,
-    int8_file: Path,
-    digits_data: Path,
-    emulator: Path,
-    line: str,
+    run: Run, compressed: Path, int8_file: Path, digits_data: Path, emulator: Path, line: str
 ) -> None:
     in_browser = "litert-web" in line  # LiteRT.js has no inputs of type int8
     model = compressed / "raspberry-pi-4" / "digits.tflite" if in_browser else int8_file

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tests.needs import tool
 from tests.runtimes.stateful import accumulator, delay
 from tflite_compress.runtimes import emulator as emulation
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

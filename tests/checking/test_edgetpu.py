@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tests.custom import rename_operator, window_file
 from tflite_compress.checking.edgetpu import Plan, plan_compilation
 from tflite_compress.checking.evidence import Evidence
@@ -18,8 +18,6 @@ from tflite_compress.profiles.devices import load_device, operator_sets
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 from tflite_compress.tflite.tensor_specs import read_signature
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def verdict_of(content: bytes, device: str = "coral-edge-tpu") -> Verdict:

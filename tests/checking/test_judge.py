@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tests.custom import deconvolution_file, rename_operator, window_file
 from tests.narrow import present
 from tests.runtimes.gpu_files import gathered
@@ -32,8 +32,6 @@ from tflite_compress.support.errors import CompressError
 from tflite_compress.tflite.assemble import Assembly
 from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 from tflite_compress.tflite.tensor_specs import read_signature
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def evidence_of(content: bytes) -> Evidence:

@@ -7,18 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.conftest import Run
 from tests.needs import slow
 from tests.timing.models import dense
 from tflite_compress.profiles.toml_files import bundled_folder, bundled_names
 
-Run = Callable[..., tuple[int, str, str]]
 COMMAND = [sys.executable, "-m", "tflite_compress"]
 
 

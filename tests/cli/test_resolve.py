@@ -5,19 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
+from tests.conftest import Run
 from tflite_compress.cli.command_registry import Command, all_commands
 from tflite_compress.cli.fire_adapter import resolve
 from tflite_compress.cli.help_text import command_help, overview
-from tflite_compress.cli.option_types import COUNT, kind_of
-from tflite_compress.cli.help_text import command_help
 from tflite_compress.cli.option_types import COUNT, Count, kind_of
 from tflite_compress.support.errors import UsageError
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.timing.models import dense
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tflite_compress.conversion.observe import observe
 from tflite_compress.conversion.per_layer import Plain, layer_types, prepare, quantized
 from tflite_compress.models.load import load_model
@@ -114,7 +114,7 @@ def test_layers_without_integer_form_are_named(keras: object) -> None:
 
 @pytest.mark.slow
 def test_from_the_command_line(
-    run: Callable[..., tuple[int, str, str]], digits: Path, digits_data: Path, plain: Plain, tmp_path: Path
+    run: Run, digits: Path, digits_data: Path, plain: Plain, tmp_path: Path
 ) -> None:
     name = next(layer.name for layer in plain.layers if "CONV_2D" in layer.kinds)
     out = tmp_path / "out"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tests.narrow import present
 from tests.samples import random_samples
 from tflite_compress.compression.options import Options
@@ -22,7 +22,6 @@ from tflite_compress.inspection.layer_errors import Layer, compare_layers
 from tflite_compress.models.load import load_model
 from tflite_compress.support.progress import Silent
 
-Run = Callable[..., tuple[int, str, str]]
 DEVICE = "raspberry-pi-4"
 
 

@@ -6,14 +6,14 @@ import ast
 import importlib
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Run
 from tflite_compress.cli.command_registry import all_commands
 from tflite_compress.cli.fire_adapter import resolve
 from tflite_compress.data.gather import DataSpec, gather
@@ -68,7 +68,7 @@ def test_commands_have_the_options_shown(page: Path) -> None:
                 assert callable(resolve(all_commands()[name], words)), line
 
 
-def test_the_commands_of_adding_md_run(run: Callable[..., tuple[int, str, str]], int8_file: Path) -> None:
+def test_the_commands_of_adding_md_run(run: Run, int8_file: Path) -> None:
     Path("model.tflite").write_bytes(int8_file.read_bytes())
     for block in re.findall(r"```sh\n(.*?)```", ADDING, re.DOTALL):
         for line in block.splitlines():

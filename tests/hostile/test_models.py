@@ -17,11 +17,11 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tflite_compress.models.load import load_model
 from tflite_compress.models.sandboxed_load import is_suspicious
 from tflite_compress.support.errors import ModelError
 
-Run = Callable[..., tuple[int, str, str]]
 MARK = "/tmp/tflite-compress-code-ran"
 
 

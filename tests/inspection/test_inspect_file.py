@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import Run
 from tests.timing.models import dense
 from tflite_compress.inspection.diff import compare_inspections
 from tflite_compress.inspection.drawing import draw_svg
@@ -20,8 +20,6 @@ from tflite_compress.inspection.inspect_file import inspect
 from tflite_compress.inspection.parts import PARTS
 from tflite_compress.inspection.weights import entropy_bits
 from tflite_compress.support.errors import ModelError
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.models.zoo import NAMES, models
-from tests.needs import slow
 from tests.narrow import present
+from tests.needs import slow
 from tflite_compress.models.bridge import to_tf_keras
 from tflite_compress.models.random_runs import random_inputs, structured_inputs
 from tflite_compress.support.errors import ModelError

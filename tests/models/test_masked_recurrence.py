@@ -151,7 +151,9 @@ STEPWISE: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEPWISE)
-def test_other_recurrent_layers_are_computed_step_by_step(keras: ModuleType, tokens: np.ndarray, name: str) -> None:
+def test_other_recurrent_layers_are_computed_step_by_step(
+    keras: ModuleType, tokens: np.ndarray, name: str
+) -> None:
     network = embedded(keras, STEPWISE[name](keras.layers))
     assert network.editable
     expected = network.predict((tokens,))[0]

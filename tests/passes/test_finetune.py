@@ -7,8 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.needs import slow
 from tests.narrow import of_type, present
+from tests.needs import slow
 from tflite_compress.models.copying import copied
 from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.algorithms.finetune import Schedule, _head_loss, finetune, training_targets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tests.narrow import present
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
@@ -260,9 +260,7 @@ def test_better_means_more_accurate_then_closer() -> None:
 
 
 @pytest.mark.slow
-def test_the_recipe_repair_int8_runs_on_the_command_line(
-    run: Callable[..., tuple[int, str, str]], digits: Path, digits_data: Path
-) -> None:
+def test_the_recipe_repair_int8_runs_on_the_command_line(run: Run, digits: Path, digits_data: Path) -> None:
     arguments = (f"--data={digits_data}", "--device=rp2040", "--recipe=repair-int8", "--bundle=false")
     code, out, _ = run("compress", digits, *arguments)
     assert code == 0 and "passed: repaired + int8" in out and "equalize" in out and "bias_correct" in out

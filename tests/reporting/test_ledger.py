@@ -2,18 +2,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.reporting.sample import MANIFEST, sample_report
 from tflite_compress.reporting.ledger import VARIABLE, ledger_path, record, remember, runs
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.progress import Silent
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def add(path: Path, device: str = "rp2040") -> int:

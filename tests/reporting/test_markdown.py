@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.reporting.sample import LOST, accuracy, sample_report, write_result
 from tflite_compress.reporting.comparison import side_by_side
 from tflite_compress.reporting.markdown import result_markdown
 from tflite_compress.reporting.outcome import report_verdict
 from tflite_compress.reporting.recorded import read_results
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def test_one_result(tmp_path: Path) -> None:

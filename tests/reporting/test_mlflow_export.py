@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.narrow import present
 from tests.reporting.test_ledger import add
 from tflite_compress.reporting.ledger import runs
 from tflite_compress.reporting.mlflow_export import export
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def test_runs_arrive_in_mlflow_once(run: Run, tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from tests.conftest import Run
 from tests.needs import tool
 from tests.reporting.sample import LOST
 from tflite_compress.reporting.figures import Memory
@@ -19,8 +20,6 @@ from tflite_compress.reporting.outcome import report_verdict
 from tflite_compress.reporting.page import comparison_page, result_page
 from tflite_compress.reporting.recorded import Recorded, read_results
 from tflite_compress.support.notes import Note
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tests.runtimes.refused import single
 from tests.runtimes.stateful import accumulator, delay
 from tests.timing.models import dense
@@ -169,9 +169,7 @@ def test_a_wheel_without_the_accelerator(monkeypatch: pytest.MonkeyPatch) -> Non
         module.driver_environment("device")
 
 
-def test_verify_states_the_tolerance_of_float16(
-    run: Callable[..., tuple[int, str, str]], gpu_driver: Path, tmp_path: Path
-) -> None:
+def test_verify_states_the_tolerance_of_float16(run: Run, gpu_driver: Path, tmp_path: Path) -> None:
     (tmp_path / "dense.tflite").write_bytes(dense(4))
     code, out, _ = run("verify", "dense.tflite", "--runtime=litert-gpu", "--json")
     (half,) = json.loads(out)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.runtimes import refused
 from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes.host import host_runtime
@@ -19,7 +19,6 @@ from tflite_compress.runtimes.tflm_runtime import micro_runtime
 from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.tensor_specs import read_signature
 
-Run = Callable[..., tuple[int, str, str]]
 RAW = re.compile(r"\.cc|was not true|failed to|See instructions|https|Hybrid|Error:|kTfLite")
 LITERT, MICRO = host_runtime(seconds=0), micro_runtime
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 import tflite_compress
+from tests.conftest import Run
 from tflite_compress.compression.options import Options
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.profiles.devices import load_device
@@ -22,8 +22,6 @@ from tflite_compress.searching.engine import Process, WorkerDiedError
 from tflite_compress.searching.job import Setup
 from tflite_compress.searching.search import SearchSettings, search
 from tflite_compress.support.errors import CompressError, UsageError
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def words(digits: Path, data: Path, *more: str) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.narrow import present
 from tflite_compress.support import version
 from tflite_compress.support.packages import missing_package
@@ -27,9 +27,7 @@ def test_a_module_of_someone_else_gets_no_hint(name: str | None) -> None:
     assert missing_package(ModuleNotFoundError("No module", name=name)) is None
 
 
-def test_the_command_line_names_the_missing_package(
-    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_line_names_the_missing_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     Path("model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     code, out, err = run("compress", "model.h5", "--device=rp2040", "--data=none.npz")

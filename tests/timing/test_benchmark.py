@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.support.errors import ModelError, UsageError
 from tflite_compress.support.progress import Silent
@@ -18,8 +18,6 @@ from tflite_compress.timing.interleaved import Contender, time_contenders
 from tflite_compress.timing.overhead import build_empty_model, measure_call_overhead
 from tflite_compress.timing.profile import profile
 from tflite_compress.timing.remote import compare_on_device, time_on_device
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")

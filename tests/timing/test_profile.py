@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import Run
 from tests.inspection.test_inspect_file import converted  # noqa: F401
 from tests.runtimes.stateful import accumulator
 from tests.timing.models import dense
@@ -25,8 +25,6 @@ from tflite_compress.timing.prefixes import CutModel, find_cuts
 from tflite_compress.timing.profile import profile, profile_content
 from tflite_compress.timing.roofline import measure_roofline
 from tflite_compress.timing.timed_process import Child, Loaded
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "int8"])
