@@ -66,7 +66,7 @@ def require_float32(source: Source, plain: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(("which", "name"), POLICIES)
-def test_the_copy_computes_in_float32(request: Any, which: str, name: str) -> None:
+def test_the_copy_computes_in_float32(request: pytest.FixtureRequest, which: str, name: str) -> None:
     half, plain = twin(request.getfixturevalue(which), sequence, name)
     source = load_model(half)
     assert source.network.editable
@@ -75,7 +75,9 @@ def test_the_copy_computes_in_float32(request: Any, which: str, name: str) -> No
 
 
 @pytest.mark.parametrize(("which", "suffix"), [("keras", "keras"), ("keras", "h5"), ("keras2", "h5")])
-def test_mixed_precision_files_load_as_float32(request: Any, which: str, suffix: str, tmp_path: Path) -> None:
+def test_mixed_precision_files_load_as_float32(
+    request: pytest.FixtureRequest, which: str, suffix: str, tmp_path: Path
+) -> None:
     half, plain = twin(request.getfixturevalue(which), sequence, "mixed_float16")
     half.save(tmp_path / f"model.{suffix}")
     require_float32(load_model(tmp_path / f"model.{suffix}"), plain, "mixed_float16")
@@ -97,7 +99,7 @@ def test_exported_graphs(keras: ModuleType, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["keras", "keras2"])
-def test_subclassed_models(request: Any, which: str) -> None:
+def test_subclassed_models(request: pytest.FixtureRequest, which: str) -> None:
     library = request.getfixturevalue(which)
 
     class Mine(library.Model):  # type: ignore[name-defined,misc]

@@ -34,7 +34,9 @@ def agrees(model: Any, source: Any) -> bool:
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize("which", ["keras", "keras2"])
-def test_files_of_both_keras_versions(request: Any, which: str, suffix: str, tmp_path: Path) -> None:
+def test_files_of_both_keras_versions(
+    request: pytest.FixtureRequest, which: str, suffix: str, tmp_path: Path
+) -> None:
     model = small(request.getfixturevalue(which))
     path = tmp_path / f"model.{suffix}"
     model.save(path)
@@ -65,7 +67,7 @@ def test_an_exported_saved_model_runs_but_cannot_be_edited(keras: ModuleType, tm
 
 
 @pytest.mark.parametrize("which", ["keras", "keras2"])
-def test_model_objects(request: Any, which: str) -> None:
+def test_model_objects(request: pytest.FixtureRequest, which: str) -> None:
     model = small(request.getfixturevalue(which))
     source = load_model(model)
     assert source.network.editable and agrees(model, source) and len(source.sha256) == 64
@@ -97,7 +99,9 @@ def test_a_fixed_batch_is_freed(keras: ModuleType) -> None:
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize("which", ["keras", "keras2"])
-def test_the_compiled_loss_is_kept(request: Any, which: str, suffix: str, tmp_path: Path) -> None:
+def test_the_compiled_loss_is_kept(
+    request: pytest.FixtureRequest, which: str, suffix: str, tmp_path: Path
+) -> None:
     library = request.getfixturevalue(which)
     model = small(library)
     for loss in (library.losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy"):
@@ -108,7 +112,7 @@ def test_the_compiled_loss_is_kept(request: Any, which: str, suffix: str, tmp_pa
 
 @pytest.mark.parametrize(("which", "suffix"), [("keras", "keras"), ("keras2", "h5"), ("keras2", "keras")])
 def test_code_in_the_compile_state_is_neither_needed_nor_run(
-    request: Any, which: str, suffix: str, tmp_path: Path
+    request: pytest.FixtureRequest, which: str, suffix: str, tmp_path: Path
 ) -> None:
     model = small(request.getfixturevalue(which))
     model.compile("adam", lambda y, p: (y - p) ** 2, metrics=[lambda y, p: y - p])
@@ -120,7 +124,7 @@ def test_code_in_the_compile_state_is_neither_needed_nor_run(
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 @pytest.mark.parametrize("which", ["keras", "keras2"])
 def test_lambda_layers_are_refused_unless_trusted(
-    request: Any, which: str, suffix: str, tmp_path: Path
+    request: pytest.FixtureRequest, which: str, suffix: str, tmp_path: Path
 ) -> None:
     library = request.getfixturevalue(which)
     model = library.Sequential([library.Input((4,)), library.layers.Lambda(lambda x: x * 2, name="twice")])

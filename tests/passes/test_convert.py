@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -126,7 +127,7 @@ def test_loops_are_refused_before_they_crash_the_converter(keras: ModuleType) ->
         Convert(precision="int8").apply(start, context)
 
 
-def test_a_saved_model_converts(keras: ModuleType, tmp_path: Any) -> None:
+def test_a_saved_model_converts(keras: ModuleType, tmp_path: Path) -> None:
     models(keras)["multi_output"]().export(tmp_path / "saved", verbose=False)
     context, start = random_context(tmp_path / "saved")
     assert not start.network.editable
@@ -135,7 +136,7 @@ def test_a_saved_model_converts(keras: ModuleType, tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("which", ["keras", "keras2"])
-def test_models_trained_in_mixed_precision(request: Any, which: str) -> None:
+def test_models_trained_in_mixed_precision(request: pytest.FixtureRequest, which: str) -> None:
     layers = (library := request.getfixturevalue(which)).layers
     half = "mixed_float16"
     stack = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_nothing_to_train_is_refused(start: FloatModel, context: Context) -> Non
         (("convert", "encode", "slim"), "'slim' must come before 'encode'"),
     ],
 )
-def test_recipes_that_cannot_work_are_refused(order: tuple[str, ...], reason: str, tmp_path: Any) -> None:
+def test_recipes_that_cannot_work_are_refused(order: tuple[str, ...], reason: str, tmp_path: Path) -> None:
     passes = "".join(f'[[passes]]\npass = "{name}"\n' for name in order)
     recipe = tmp_path / "mine.toml"
     recipe.write_text(f'name = "mine"\nsummary = "x"\n{passes}')

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -40,7 +41,7 @@ SPACE = Space(
 MICRO = replace(SPACE, device=NANO, shares=True, encodes=True, precisions=("int8",))
 
 
-def test_every_point_is_a_recipe_that_can_be_read_back(tmp_path: Any) -> None:
+def test_every_point_is_a_recipe_that_can_be_read_back(tmp_path: Path) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     kinds = set()
     for space in (SPACE, MICRO):

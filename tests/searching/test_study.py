@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from optuna.storages import InMemoryStorage
 
+from tflite_compress.profiles.devices import load_device
 from tflite_compress.searching.explore import _given_up
 from tflite_compress.searching.space import Space
 from tflite_compress.searching.stages import Candidate, Goal
@@ -26,7 +27,7 @@ def opened(storage: Any) -> Study:
 def begun(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     monkeypatch.setattr("tflite_compress.searching.study.suggest", lambda trial, space: {"precision": "int8"})
     study = opened(storage)
-    space: Space = None  # type: ignore[assignment]
+    space = Space(load_device("rp2040"), (), (), (), False, False, ("int8",))
     return study.note_attempt(study.ask(space))
 
 
