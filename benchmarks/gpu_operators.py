@@ -9,7 +9,7 @@ not prepare in that form are left out. Needs ``tflite-compress setup-gpu``; take
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -73,7 +73,7 @@ class Case:
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     options: str | None = None
-    settings: dict[str, object] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def constant(*values: int) -> Value:
@@ -303,7 +303,7 @@ def _tensor(value: Value, place: int, buffers: list[object]) -> object:
         tensor.quantization.zeroPoint = np.array([value.step[1]])
     if value.values is not None:
         buffer = g.BufferT()
-        array = np.asarray(value.values, numpy_type(value.type)).reshape(value.shape)
+        array: np.ndarray = np.asarray(value.values, numpy_type(value.type)).reshape(value.shape)
         buffer.data = np.frombuffer(array.tobytes(), np.uint8)
         tensor.buffer = len(buffers)
         buffers.append(buffer)

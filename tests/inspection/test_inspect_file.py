@@ -129,7 +129,8 @@ def test_the_command_line(
     with Image.open(tmp_path / "g.PNG") as image:
         wide, high = re.findall(r' (?:width|height)="(\d+)"', (tmp_path / "g.svg").read_text())[:2]
         assert image.format == "PNG" and image.size == (2 * int(wide), 2 * int(high))
-        assert len(image.getcolors(maxcolors=100_000)) > 5  # boxes, lines and texts are drawn
+        colours = image.getcolors(maxcolors=100_000)
+        assert colours is not None and len(colours) > 5  # boxes, lines and texts are drawn
     code, out, _ = run("inspect", str(converted["int8"]), "--json")
     assert json.loads(out)["weight_bytes"] == 72 + 64 + 8 * 36 * 4
     code, out, _ = run("inspect", str(converted["float32"]), f"--diff={converted['int8']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from tflite_compress.support.progress import Silent
 
 
 @pytest.fixture(scope="module")
-def wide(keras2: Any) -> tuple[ConvertedModel, Context]:
+def wide(keras2: ModuleType) -> tuple[ConvertedModel, Context]:
     """Return two convolutions whose sums pass 65,504, in float16, and their data."""
     layers = keras2.layers
     keras2.utils.set_random_seed(0)

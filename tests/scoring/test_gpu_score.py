@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.samples import random_samples
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.models.load import load_model
@@ -24,7 +26,7 @@ SAMPLES = 40
 Made = tuple[ConvertedModel, Context]
 
 
-def two_convolutions(keras2: Any) -> Any:
+def two_convolutions(keras2: ModuleType) -> Any:
     layers, large = keras2.layers, keras2.initializers.Constant(40.0)
     image = keras2.Input((8, 8, 3), name="image")
     x = layers.Conv2D(8, 3, padding="same", kernel_initializer=large, name="first")(image)
@@ -33,7 +35,7 @@ def two_convolutions(keras2: Any) -> Any:
     return keras2.Model(image, layers.Dense(4, activation="softmax", name="kind")(x))
 
 
-def normalized_rows(keras2: Any) -> Any:
+def normalized_rows(keras2: ModuleType) -> Any:
     layers = keras2.layers
     rows = keras2.Input((8, 32), name="rows")
     x = layers.LayerNormalization(name="norm")(layers.Rescaling(900.0)(rows))
@@ -43,9 +45,8 @@ def normalized_rows(keras2: Any) -> Any:
 
 def converted(model: Any) -> Made:
     source = load_model(model)
-    shape = source.network.inputs[0].shape
-    x = np.random.default_rng(0).normal(size=(SAMPLES, *shape[1:])).astype(np.float32)
-    x = np.abs(x) if len(shape) == 4 else x
+    (x,) = random_samples(source.network, SAMPLES)
+    x = np.abs(x) if x.ndim == 4 else x
     splits = gather(DataSpec(data=x), source.network, 0)
     context = Context(make_reference(source.network, splits, source.loss, None, None), 0, Silent())
     return Convert(precision="float32", io="float32").apply(FloatModel(source.network), context), context
@@ -64,7 +65,7 @@ def check(model: ConvertedModel, context: Context, seconds: float = 60.0) -> Gpu
     [(two_convolutions, "kind", "second", True), (normalized_rows, "answer", "norm", False)],
 )
 def test_a_failing_network_is_found_and_repaired(
-    gpu_driver: Path, keras2: Any, build: Callable[[Any], Any], output: str, layer: str, is_nan: bool
+    gpu_driver: Path, keras2: ModuleType, build: Callable[[Any], Any], output: str, layer: str, is_nan: bool
 ) -> None:
     keras2.utils.set_random_seed(0)
     model, context = converted(build(keras2))
@@ -86,7 +87,7 @@ def test_a_failing_network_is_found_and_repaired(
 
 
 def test_a_driver_that_is_not_set_up_is_said(
-    keras2: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keras2: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TFLITE_COMPRESS_GPU", str(tmp_path))
     keras2.utils.set_random_seed(0)
