@@ -66,6 +66,7 @@ def networks(cache: Path) -> Iterator[tuple[str, OpenedFile]]:
     catalogue = read_catalogue()
     for model in catalogue.models:
         try:
+            found: list[tuple[Path, str | None]]
             if model.is_keras:
                 paths = sorted((folder_of(model, cache) / "float16").glob("*.tflite"))
                 found = [(path, None) for path in paths]

@@ -8,9 +8,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from tflite_compress.pipeline.candidates import Attempt
+    from tflite_compress.scoring.reference import Reference
+    from tflite_compress.timing.paired import Latency
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow down the other processes
 os.environ.setdefault("XDG_CACHE_HOME", "/tmp/tflite-compress-tests-cache")
@@ -66,7 +72,9 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def measure_briefly(baseline: bytes, attempt: Any, reference: Any, seconds: float) -> Any:
+def measure_briefly(
+    baseline: bytes, attempt: Attempt, reference: Reference, seconds: float
+) -> tuple[Latency, ...]:
     from tflite_compress.compression.host_latency import measure_host_latency
 
     return measure_host_latency(baseline, attempt, reference, min(seconds, 0.05))

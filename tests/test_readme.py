@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.needs import slow
 from tests.conftest import EXAMPLES, ROOT, Run
 from tests.narrow import of_type
+from tests.needs import slow
 from tflite_compress import Result
 from tflite_compress.cli.command_registry import all_commands
 
