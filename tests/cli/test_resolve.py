@@ -144,6 +144,14 @@ def test_flags_take_no_word_and_can_be_denied(
         assert named(calls)["bundle"] is False and named(calls)["details"] is True
 
 
+def test_true_or_false_settings_take_no_word_and_can_be_denied(
+    run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]
+) -> None:
+    assert run("compress", "--keep-graph", "m.keras", "--device=a", "--no-keep-ends")[0] == 0
+    assert calls[-1][0] == ("m.keras",)
+    assert calls[-1][1]["keep_graph"] == "true" and calls[-1][1]["keep_ends"] == "false"
+
+
 def test_short_forms(run: Run, calls: list[tuple[tuple[object, ...], dict[str, object]]]) -> None:
     assert run("compress", "m.keras", "-d", "a", "-r=int8", "-o", "x", "-q")[0] == 0
     options = named(calls)

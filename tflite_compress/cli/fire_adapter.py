@@ -74,7 +74,7 @@ def _separated(command: Command, words: Sequence[str]) -> tuple[dict[str, str], 
         typed, equals, value = word.partition("=")
         name, implied = _known_name(command, typed)
         option = command.options.get(name)
-        if not equals and (option is None or option.kind is not FLAG) and rest and not _OPTION.match(rest[0]):
+        if not equals and implied is None and rest and not _OPTION.match(rest[0]):
             value = rest.pop(0)
         elif not equals:
             value = implied or ""
@@ -97,10 +97,14 @@ def _known_name(command: Command, typed: str) -> tuple[str, str | None]:
     if positive != name and positive in command.options and command.options[positive].kind is FLAG:
         return positive, "false"
     if command.takes_settings and name:
-        from tflite_compress.cli.recipe_settings import setting_names
+        from tflite_compress.cli.recipe_settings import flag_names, setting_names
 
+        if name in flag_names():
+            return name, "true"
         if name in setting_names():
             return name, None
+        if positive != name and positive in flag_names():
+            return positive, "false"
     raise unknown_option(command, typed)
 
 
