@@ -153,8 +153,8 @@ def test_the_next_fallback_is_tried(keras: ModuleType, tmp_path: Path) -> None:
 
 def test_a_type_the_converter_refuses_is_passed_over(keras: ModuleType, tmp_path: Path) -> None:
     layers = keras.layers
-    looped = keras.Sequential([keras.Input((8, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])
-    x = np.random.default_rng(1).standard_normal((40, 8, 3)).astype(np.float32)
+    looped = keras.Sequential([keras.Input((130, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])
+    x = np.random.default_rng(1).standard_normal((40, 130, 3)).astype(np.float32)
     recipe = plain_recipe("looped", "dynamic")
     result = tflite_compress.compress(looped, "raspberry-pi-4", recipe, data=x, out=tmp_path / "o", **PLAIN)
     first, *_, last = result.report.candidates
