@@ -52,6 +52,23 @@ def test_a_tf_keras_model_stays_one(keras2: ModuleType, arrays: tuple[np.ndarray
     assert isinstance(small, keras2.Model) and small.count_params() < model.count_params()
 
 
+def test_layers_are_cut_off_in_apply_and_convert(keras: ModuleType, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    words = layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot", name="words")
+    text = keras.Input((1,), dtype="string")
+    model = keras.Model(text, layers.Dense(2)(layers.Dense(16, "relu")(words(text))))
+    model.save(tmp_path / "text.keras")
+    codes = np.eye(3, dtype=np.float32)[np.random.default_rng(0).integers(0, 3, 64)]
+    expected = np.asarray(model(np.array([["a"], ["b"]])))
+    encoded = np.asarray(words(np.array([["a"], ["b"]])))
+    for start in (model, tmp_path / "text.keras"):
+        small = tc.apply(start, QUICK, data=codes, cut="words")
+        assert small.input_shape == (None, 3) and small.count_params() < model.count_params()
+        lite = tc.convert(start, tc.Float32(), cut="words")
+        assert np.allclose(lite.predict(encoded), expected, atol=1e-5)
+
+
 def test_an_integer_model_predicts_like_the_original(
     model: Any, arrays: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,6 +85,7 @@ def apply(
     loss: str | LossFunction | None = None,
     metric: str | ScoreFunction | None = None,
     custom_objects: Mapping[str, object] | None = None,
+    cut: str | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Any:
@@ -101,6 +102,8 @@ def apply(
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
         custom_objects: Classes of custom layers by name, for a model given by its path.
+        cut: Layers to cut off the start of the model, separated by commas. The data are then for their
+            outputs, such as integers instead of text.
         seed: Seed of everything random. The caller's random state is not changed.
         progress: Called with each :class:`ProgressUpdate`.
 
@@ -124,17 +127,22 @@ def apply(
     """
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.models.bridge_back import is_keras3, to_keras3
+    from tflite_compress.models.cut import cut_model, split_names
     from tflite_compress.support.backend import tf_keras
 
     steps = tuple(_require_network_pass(_checked(step)) for step in passes)
     run = _Run(DataSpec(data, preprocess=preprocess), seed, max_drop, loss, metric, custom_objects)
     with library_call(progress) as reports:
         _require_data(steps, run.spec)
-        made = run.transform(model, steps, Int8(), device, reports)
+        if isinstance(model, str | os.PathLike):
+            start, run = model, replace(run, cut=cut)
+        else:  # settings of layers and nesting of inputs come from the part that is left
+            start, _ = cut_model(model, split_names(cut))
+        made = run.transform(start, steps, Int8(), device, reports)
         network = made.network.handle
-        if isinstance(model, tf_keras().Model):
+        if isinstance(start, tf_keras().Model):
             return network
-        original = cast("KerasModel", model) if is_keras3(model) else None
+        original = cast("KerasModel", start) if is_keras3(start) else None
         return to_keras3(network, original)
 
 
@@ -147,6 +155,7 @@ def convert(
     device: str | None = None,
     custom_objects: Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
+    cut: str | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> TFLiteModel:
@@ -163,6 +172,8 @@ def convert(
         custom_objects: Classes of custom layers by name, for a model given by its path.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default; without data they stay open.
+        cut: Layers to cut off the start of the model, separated by commas. Calibration samples are then
+            for their outputs.
         seed: Seed of everything random. The caller's random state is not changed.
         progress: Called with each :class:`ProgressUpdate`.
 
@@ -185,7 +196,7 @@ def convert(
     chosen = Int8() if conversion is None else conversion
     recipe = chosen if isinstance(chosen, Recipe) else chain(chosen)
     spec = DataSpec(calibrate=calibration, preprocess=preprocess)
-    run = _Run(spec, seed, custom_objects=custom_objects, input_shape=input_shape)
+    run = _Run(spec, seed, custom_objects=custom_objects, input_shape=input_shape, cut=cut)
     with library_call(progress) as reports:
         _require_data(recipe.passes, run.spec)
         made = run.transform(model, recipe.passes, recipe.conversion, device, reports)
@@ -204,6 +215,7 @@ class _Run:
     metric: str | ScoreFunction | None = None
     custom_objects: Mapping[str, object] | None = None
     input_shape: InputShape | None = None
+    cut: str | None = None
 
     def transform(
         self,
@@ -239,9 +251,10 @@ class _Run:
         return network, gather(self.spec, network, self.seed)
 
     def _load(self, model: object) -> Source:
+        from tflite_compress.models.cut import split_names
         from tflite_compress.models.load import load_model
 
-        return load_model(model, dict(self.custom_objects or {}))
+        return load_model(model, dict(self.custom_objects or {}), cut=split_names(self.cut))
 
 
 def _checked(step: PassConfig) -> PassConfig:

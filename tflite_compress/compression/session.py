@@ -17,6 +17,7 @@ from tflite_compress.compression.host_latency import measure_host_latency
 from tflite_compress.compression.options import Options, Result
 from tflite_compress.compression.recorded_arguments import recorded_arguments
 from tflite_compress.data.gather import DataSpec, gather_fixed
+from tflite_compress.models.cut import split_names
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
@@ -304,5 +305,4 @@ def _keras_source(model: object, options: Options) -> Source:
     custom = options.custom_objects
     named = custom if isinstance(custom, str) else None
     objects: Any = resolve_reference(named, "--custom-objects") if named else custom
-    cut = tuple(name.strip() for name in options.cut.split(",")) if options.cut else ()
-    return load_model(model, dict(objects or {}), options.trust_model, named, cut)
+    return load_model(model, dict(objects or {}), options.trust_model, named, split_names(options.cut))

@@ -12,6 +12,11 @@ from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note
 
 
+def split_names(text: str | None) -> tuple[str, ...]:
+    """Return the names of layers in a text that separates them by commas."""
+    return tuple(name.strip() for name in text.split(",")) if text else ()
+
+
 def cut_model(model: Any, names: Sequence[str]) -> tuple[Any, tuple[Note, ...]]:
     """Return the part of a model after some layers, and a note on what its new inputs are.
 
