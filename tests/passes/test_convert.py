@@ -122,7 +122,8 @@ def test_recurrent_state_is_fresh_for_each_sample(keras: ModuleType) -> None:
 
 
 def test_loops_are_refused_before_they_crash_the_converter(keras: ModuleType) -> None:
-    context, start = random_context(models(keras)["stacked_cells"]())
+    inputs, cells = keras.Input((130, 4)), [keras.layers.LSTMCell(4), keras.layers.LSTMCell(3)]
+    context, start = random_context(keras.Model(inputs, keras.layers.RNN(cells)(inputs)))
     with pytest.raises(ConversionError, match="loop"):
         Convert(precision="int8").apply(start, context)
 

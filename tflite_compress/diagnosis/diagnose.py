@@ -23,6 +23,7 @@ from tflite_compress.support.progress import Progress
 from tflite_compress.trees.load_forest import require_network
 
 if TYPE_CHECKING:
+    from tflite_compress.compression.session import Session
     from tflite_compress.conversion.converter import ConverterSettings
 
 COMPARED_SAMPLES = 64
@@ -110,10 +111,6 @@ def diagnose(
     """
     from tflite_compress.compression.preflight import check_inputs as check_before
     from tflite_compress.compression.session import open_session
-    from tflite_compress.conversion.converter import ConverterSettings, convert_network
-    from tflite_compress.models.layer_table import layer_table
-    from tflite_compress.models.unroll import unrolled
-    from tflite_compress.runtimes.litert import predict
 
     require_network(model, "diagnose")
     plan = make_plan(device, recipe, overrides)
@@ -124,7 +121,17 @@ def diagnose(
         from tflite_compress.diagnosis.diagnose_float16 import diagnose_float16
 
         return diagnose_float16(session)
-    config, replaced = _conversion(plan.candidates[0])
+    return _diagnose_integers(session, plan.candidates[0], progress)
+
+
+def _diagnose_integers(session: Session, recipe: Recipe, progress: Progress) -> Diagnosis:
+    """Compare the model as the recipe's conversion writes it with the float model."""
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
+    from tflite_compress.models.layer_table import layer_table
+    from tflite_compress.models.unroll import unrolled
+    from tflite_compress.runtimes.litert import predict
+
+    config, replaced = _conversion(recipe)
     reference = session.context.reference
     with progress.step("checking the data"):
         inputs = check_inputs(reference)

@@ -109,10 +109,9 @@ def build_report(found: Findings) -> Report:
         found: What the run found.
     """
     chosen, model, reference = found.chosen, found.chosen.model, found.reference
-    content, runs_here = model.flatbuffer, model.for_litert
     assert chosen.outputs is not None
     worst = reference.worst_of(chosen.steps[-1].score)
-    work, work_before = count_work(runs_here), count_work(found.baseline)
+    work, work_before = count_work(model.for_litert), count_work(found.baseline)
     written, accuracy, device = read_written(model), _accuracy(found), found.plan.device
     report = Report(
         verdict=report_verdict(accuracy, chosen.gpu, found.verdict.findings, found.plan.is_recipe_named),
@@ -125,10 +124,10 @@ def build_report(found: Findings) -> Report:
         accuracy=accuracy,
         gpu=chosen.gpu,
         distance=Distance(**distance(reference.evaluation_outputs, chosen.outputs)),
-        size=Size(baseline=file_size(found.baseline), result=file_size(content)),
+        size=Size(baseline=file_size(found.baseline), result=file_size(model.flatbuffer)),
         parameters=_parameters(reference, work),
         macs=Macs(baseline=_mac_count(work_before), result=_mac_count(work)),
-        operators=count_work(content).operators,
+        operators=count_work(model.flatbuffer).operators,
         sparsity_by_layer=written.sparsity,
         channels_by_layer=written.channels,
         clusters_by_layer=written.clusters,

@@ -39,27 +39,22 @@ def make_web_bundle(job: BundleJob) -> dict[str, bytes]:
     name = identifier(job.name)
     accelerator: WebAccelerator = "webgpu" if job.device.runtime.accelerator == "gpu" else "wasm"
     half = float16_tolerance(content, vectors)
-    tolerance = {
+    allowed = {
         "wasm": allowed_differences(content, vectors.expected, "other kernels"),
         "webgpu": half.values,
     }
     rules = {"wasm": _WASM_RULE, "webgpu": half.rule}
     record = _record(job, vectors, f"{name}.tflite", accelerator)
-    record |= {"tolerance": tolerance, "rule": rules}
+    record |= {"tolerance": allowed, "rule": rules}
     values = {
+        **_readme_values(job, vectors),
         "name": name,
         "file": f"{name}.tflite",
         "size": f"{len(content):,}",
-        "device": job.device.title,
-        "version": litert_js_version(),
         "accelerator": accelerator,
-        "vectors": len(vectors),
-        "origin": vectors.origin,
-        "preprocessing": _describe(job.preprocessing),
         "batch": "".join(f"\nIn the file, {note.text}.\n" for note in notes),
-        "states": _STATEFUL if vectors.sequence is not None else "",
-        **{f"tolerance_{a}": ", ".join(f"{t:.3g}" for t in allowed) for a, allowed in tolerance.items()},
-        **{f"rule_{a}": rule for a, rule in rules.items()},
+        **{f"tolerance_{kind}": ", ".join(f"{t:.3g}" for t in limits) for kind, limits in allowed.items()},
+        **{f"rule_{kind}": rule for kind, rule in rules.items()},
     }
     return {
         "index.html": render(
@@ -72,6 +67,18 @@ def make_web_bundle(job: BundleJob) -> dict[str, bytes]:
         "model.json": (json.dumps(record, indent=1) + "\n").encode(),
         **_vector_files(vectors),
         "README.md": render("web_readme.md", **values),
+    }
+
+
+def _readme_values(job: BundleJob, vectors: Vectors) -> dict[str, object]:
+    """Return what the page and its README say of device, packages and test vectors."""
+    return {
+        "device": job.device.title,
+        "version": litert_js_version(),
+        "vectors": len(vectors),
+        "origin": vectors.origin,
+        "preprocessing": _describe(job.preprocessing),
+        "states": _STATEFUL if vectors.sequence is not None else "",
     }
 
 
