@@ -45,7 +45,7 @@ def test_a_full_disk_elsewhere(
         pytest.skip("only root can mount a small disk")
     place = tmp_path / "small"
     place.mkdir()
-    arguments = ("--recipe=prune-int8", "--epochs=1", "--min-steps=1", "--max-drop=1")
+    arguments = ("--recipe=prune-int8", "--epochs=1", "--min-steps=1", "--max-drop=100%")
     inner = " ".join(_command(digits, digits_data, *arguments))
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=24k none {place} && {inner}"],
