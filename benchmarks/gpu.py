@@ -25,7 +25,8 @@ from tested_catalogue import read_catalogue
 from tested_files import folder_of, provide
 
 from tflite_compress.data.opened_file import OpenedFile, open_file
-from tflite_compress.runtimes.gpu_jobs import GpuError, run_one_on_gpu
+from tflite_compress.runtimes.gpu_errors import GpuError
+from tflite_compress.runtimes.gpu_jobs import run_one_on_gpu
 from tflite_compress.runtimes.gpu_plan import APART, AT_LOADING, GpuPlan, ask_accelerator
 from tflite_compress.runtimes.gpu_table import look_up
 from tflite_compress.runtimes.host import host_runtime

@@ -13,7 +13,8 @@ import numpy as np
 from gpu_operators import all_cases, build
 
 from tflite_compress.data.raw import random_data
-from tflite_compress.runtimes.gpu_jobs import GpuError, GpuFile, GpuRun, run_on_gpu
+from tflite_compress.runtimes.gpu_errors import GpuError
+from tflite_compress.runtimes.gpu_jobs import GpuFile, GpuRun, run_on_gpu
 from tflite_compress.runtimes.gpu_phones import PhoneStatement, phone_statements
 from tflite_compress.runtimes.gpu_plan import make_plan
 from tflite_compress.runtimes.host import host_runtime

@@ -15,7 +15,8 @@ from tflite_compress.models.source import source_from_object
 from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.values import Sparsity, same_model
-from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan, run_recipe
+from tflite_compress.pipeline.candidates import Attempt, best, run_plan, run_recipe
+from tflite_compress.pipeline.memo import Memo
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.scoring.gpu_score import GpuCheck, GpuOutput, GpuScore

@@ -16,7 +16,8 @@ from tests.timing.models import dense
 from tflite_compress.runtimes import gpu_driver as module
 from tflite_compress.runtimes import gpu_jobs
 from tflite_compress.runtimes.by_name import Remote, find_runtime
-from tflite_compress.runtimes.gpu_jobs import GpuError, GpuFile, GpuRun, run_on_gpu, run_one_on_gpu
+from tflite_compress.runtimes.gpu_errors import GpuError
+from tflite_compress.runtimes.gpu_jobs import GpuFile, GpuRun, run_on_gpu, run_one_on_gpu
 from tflite_compress.runtimes.gpu_log import Refusal
 from tflite_compress.runtimes.gpu_probe import PROBE_INPUT, is_float16, probe_file
 from tflite_compress.runtimes.host import host_runtime

@@ -9,7 +9,8 @@ import pytest
 
 from tests.runtimes.gpu_files import gathered, of_two_ranks, with_variable
 from tests.timing.models import dense
-from tflite_compress.runtimes.gpu_jobs import GpuError, GpuFile, GpuRun, run_on_gpu
+from tflite_compress.runtimes.gpu_errors import GpuError
+from tflite_compress.runtimes.gpu_jobs import GpuFile, GpuRun, run_on_gpu
 from tflite_compress.runtimes.gpu_plan import APART, GpuPlan, ask_accelerator, refusal_of
 from tflite_compress.runtimes.gpu_table import answer_key, look_up, operator_table
 from tflite_compress.tflite.flatbuffer import builtin_names, unpack

@@ -12,6 +12,7 @@ import msgspec
 
 from tflite_compress.api.conversions import Int8
 from tflite_compress.api.library_call import ProgressCallback, library_call
+from tflite_compress.api.pass_arguments import checked_pass, require_data, require_network_pass
 from tflite_compress.api.tflite_model import TFLiteModel
 from tflite_compress.passes import (
     Context,
@@ -22,12 +23,9 @@ from tflite_compress.passes import (
     Model,
     PassConfig,
     Stage,
-    pass_type,
 )
 from tflite_compress.pipeline.recipes import Recipe, check_recipe
 from tflite_compress.profiles.devices import Device, load_device
-from tflite_compress.profiles.toml_files import typed
-from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.progress import Progress
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def chain(*passes: PassConfig, name: str = _CHAIN) -> Recipe:
     """
     from tflite_compress.passes.slim import Slim
 
-    checked = [_checked(step) for step in passes]
+    checked = [checked_pass(step) for step in passes]
     is_network = all(step.domain is Domain.NETWORK for step in checked)
     if is_network and not any(step.stage is Stage.SLIM for step in checked):
         place = sum(step.stage < Stage.SLIM for step in checked)
@@ -130,10 +128,10 @@ def apply(
     from tflite_compress.models.cut import cut_model, split_names
     from tflite_compress.support.backend import tf_keras
 
-    steps = tuple(_require_network_pass(_checked(step)) for step in passes)
+    steps = tuple(require_network_pass(checked_pass(step)) for step in passes)
     run = _Run(DataSpec(data, preprocess=preprocess), seed, max_drop, loss, metric, custom_objects)
     with library_call(progress) as reports:
-        _require_data(steps, run.spec)
+        require_data(steps, run.spec)
         if isinstance(model, str | os.PathLike):
             start, run = model, replace(run, cut=cut)
         else:  # settings of layers and nesting of inputs come from the part that is left
@@ -198,7 +196,7 @@ def convert(
     spec = DataSpec(calibrate=calibration, preprocess=preprocess)
     run = _Run(spec, seed, custom_objects=custom_objects, input_shape=input_shape, cut=cut)
     with library_call(progress) as reports:
-        _require_data(recipe.passes, run.spec)
+        require_data(recipe.passes, run.spec)
         made = run.transform(model, recipe.passes, recipe.conversion, device, reports)
     assert isinstance(made, ConvertedModel)  # a recipe has a conversion
     return TFLiteModel(made.flatbuffer, _model_name(model), made.notes)
@@ -255,37 +253,6 @@ class _Run:
         from tflite_compress.models.load import load_model
 
         return load_model(model, dict(self.custom_objects or {}), cut=split_names(self.cut))
-
-
-def _checked(step: PassConfig) -> PassConfig:
-    """Check a pass's settings, which its constructor does not."""
-    if not isinstance(step, PassConfig):
-        raise UsageError(
-            f"a {type(step).__name__} is not a pass", "Give passes, for example PruneChannels(0.5)."
-        )
-    return typed(msgspec.to_builtins(step), pass_type(step.tag()), step.tag())
-
-
-def _require_network_pass(step: PassConfig) -> PassConfig:
-    if step.domain is Domain.NETWORK and step.stage <= Stage.REPAIR:
-        return step
-    raise UsageError(
-        f"pass '{step.tag()}' does not give a Keras model",
-        "Put it into chain(...), and call convert or compress with that.",
-    )
-
-
-def _require_data(passes: tuple[PassConfig, ...], spec: DataSpec) -> None:
-    if spec.given:
-        return
-    for step in passes:
-        if step.needs_training:
-            raise DataError(f"pass '{step.tag()}' trains and no data was given", "Give data=(x, y).")
-        if step.needs_calibration:
-            raise DataError(
-                f"pass '{step.tag()}' needs calibration samples and none were given",
-                "Give representative samples x, or convert with Float16() or Dynamic().",
-            )
 
 
 def _resolved(

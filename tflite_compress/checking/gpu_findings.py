@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tflite_compress.checking.advice import suggest_replacement
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.verdict import Finding
-from tflite_compress.runtimes.gpu_jobs import GpuError
+from tflite_compress.runtimes.gpu_errors import GpuError
 from tflite_compress.runtimes.gpu_phones import phone_statements
 from tflite_compress.runtimes.gpu_plan import APART, AT_LOADING, GpuOperator, GpuPlan
 from tflite_compress.runtimes.gpu_table import look_up

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -14,19 +13,19 @@ from tflite_compress.checking.verdict import NO_LIMITS, Verdict
 from tflite_compress.compression.checkpoints import find_checkpoints
 from tflite_compress.compression.clock import Clock
 from tflite_compress.compression.host_latency import measure_host_latency
+from tflite_compress.compression.keras_source import keras_source
 from tflite_compress.compression.options import Options, Result
 from tflite_compress.compression.recorded_arguments import recorded_arguments
 from tflite_compress.data.gather import DataSpec, gather_fixed
-from tflite_compress.models.cut import split_names
 from tflite_compress.models.layer_table import layer_table
-from tflite_compress.models.load import load_model
 from tflite_compress.models.source import Source
 from tflite_compress.passes.base import Context
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.export_trees import ExportTrees
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
-from tflite_compress.pipeline.candidates import Attempt, Memo, best, run_plan
+from tflite_compress.pipeline.candidates import Attempt, best, run_plan
+from tflite_compress.pipeline.memo import Memo
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting.build_report import Findings, build_report
 from tflite_compress.reporting.detail_figures import Details
@@ -40,7 +39,6 @@ from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
-from tflite_compress.support.references import resolve_reference
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.support.time_budget import TimeBudget
 from tflite_compress.timing.machine import peak_bytes
@@ -275,7 +273,7 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
         clock.step("load"),
         progress.step(f"loading {'the forest' if forest else 'TensorFlow and the model'}"),
     ):
-        source = forest_source(model, options.trust_model) if forest else _keras_source(model, options)
+        source = forest_source(model, options.trust_model) if forest else keras_source(model, options)
     if scarce := full_disk(CONVERSION_BYTES * source.network.parameter_count()):
         raise scarce
     with clock.step("data"), progress.step("reading the data"):
@@ -295,14 +293,3 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
     names = tuple(tensor.name for tensor in source.network.inputs)
     checker = FileChecker(splits.evaluate, names)
     return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock)
-
-
-def _keras_source(model: object, options: Options) -> Source:
-    """Load a Keras model after seeding everything random."""
-    from tflite_compress.support.backend import seed_everything
-
-    seed_everything(options.seed)
-    custom = options.custom_objects
-    named = custom if isinstance(custom, str) else None
-    objects: Any = resolve_reference(named, "--custom-objects") if named else custom
-    return load_model(model, dict(objects or {}), options.trust_model, named, split_names(options.cut))

@@ -21,12 +21,11 @@ import numpy as np
 from tflite_compress.conversion import LAYER_TYPES, LayerType, Method
 from tflite_compress.conversion.activation_ranges import chosen_range
 from tflite_compress.conversion.observe import Observed, observe
-from tflite_compress.conversion.written_types import CONVERSIONS
+from tflite_compress.conversion.written_types import operators_in_float
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConfigError, ConversionError
 from tflite_compress.support.notes import Note
-from tflite_compress.tflite.flatbuffer import operator_name, read_tree, tensor_name, type_name
 from tflite_compress.tflite.layer_names import LayerTable
 
 if TYPE_CHECKING:
@@ -273,7 +272,8 @@ def quantized(
                 f"litert-quantizer refuses the model: {' '.join(str(error).split())[:200]}",
                 "Leave out settings 'calibration_method' and 'layers', or choose another recipe.",
             ) from error
-    return QuantizedFile(content, _left_in_float(content, plain, types))
+    floats = {n for layer in plain.layers if types.get(layer.name) == "float32" for n in layer.tensors}
+    return QuantizedFile(content, operators_in_float(content, floats))
 
 
 def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any) -> None:
@@ -294,17 +294,3 @@ def _statistics(rank: int, low: float, high: float) -> dict[str, np.ndarray]:
     """Return the range of a tensor in the format of litert-quantizer."""
     shape = (1,) * rank
     return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
-
-
-def _left_in_float(content: bytes, plain: Plain, types: Mapping[str, str]) -> tuple[str, ...]:
-    tree = read_tree(content)
-    graph = tree.subgraphs[0]
-    of_tensor = {name: layer.name for layer in plain.layers for name in layer.tensors}
-    found = set()
-    for op in graph.operators:
-        tensor = graph.tensors[op.outputs[0]]
-        kind = operator_name(tree, op)
-        asked = types.get(of_tensor.get(tensor_name(tensor), ""), "") == "float32"
-        if type_name(tensor.type) == "FLOAT32" and kind not in CONVERSIONS and not asked:
-            found.add(kind)
-    return tuple(sorted(found))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from tflite_compress.conversion import LayerType
 from tflite_compress.support.notes import Note, named
-from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, read_tree, tensor_name, type_name, unpack
 from tflite_compress.tflite.layer_names import LayerTable
 from tflite_compress.tflite.macs import find_stored, find_weights
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator
@@ -103,3 +103,22 @@ def type_notes(written: Mapping[str, WrittenLayer], asked: Mapping[str, LayerTyp
 
 def _state(layer: WrittenLayer | None) -> str:
     return "no operator of its own" if layer is None else " and ".join(sorted(layer.types))
+
+
+def operators_in_float(content: bytes, expected: Set[str]) -> tuple[str, ...]:
+    """Return the kinds of operators that compute in float32 in a quantized file.
+
+    Args:
+        content: A ``.tflite``.
+        expected: Names of output tensors that were to stay in float32, which do not count.
+    """
+    tree = read_tree(content)
+    graph = tree.subgraphs[0]
+    found = set()
+    for op in graph.operators:
+        tensor = graph.tensors[op.outputs[0]]
+        kind = operator_name(tree, op)
+        is_float = type_name(tensor.type) == "FLOAT32"
+        if is_float and kind not in CONVERSIONS and tensor_name(tensor) not in expected:
+            found.add(kind)
+    return tuple(sorted(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -14,7 +13,7 @@ from msgspec import Meta
 
 from tflite_compress.passes.shared_results import SharedResults
 from tflite_compress.passes.values import ConvertedModel, FloatModel, Model
-from tflite_compress.support.errors import ConfigError, ConversionError, ModelError
+from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
@@ -264,22 +263,6 @@ class Context:
     max_drop: float = 0.0
     budget: TimeBudget = NO_BUDGET
     shared: SharedResults = field(default_factory=SharedResults)
-
-
-def layer_patterns(expressions: tuple[str, ...], key: str) -> list[re.Pattern[str]]:
-    """Return compiled regular expressions for layer names.
-
-    Args:
-        expressions: The regular expressions.
-        key: Name of the setting, for messages.
-
-    Raises:
-        ConfigError: One of them is not a regular expression.
-    """
-    try:
-        return [re.compile(text) for text in expressions]
-    except re.error as error:
-        raise ConfigError(f"{key}: '{error.pattern!s}' is not a regular expression ({error.msg})") from error
 
 
 def editable_network(model: FloatModel, pass_name: str) -> Network:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, Stage, editable_network, layer_patterns, register
+from tflite_compress.passes.base import Context, Stage, editable_network, register
+from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import Clusters, FloatModel
 from tflite_compress.support.errors import ModelError

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import Context, ConversionPass, Share, layer_patterns, register
+from tflite_compress.passes.base import Context, ConversionPass, Share, register
 from tflite_compress.passes.convert import plain_file
+from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.mixed import measure
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes

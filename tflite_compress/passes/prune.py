@@ -20,9 +20,9 @@ from tflite_compress.passes.base import (
     Share,
     Stage,
     editable_network,
-    layer_patterns,
     register,
 )
+from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import FloatModel, Model, Sparsity
 from tflite_compress.support.errors import ModelError

@@ -21,9 +21,9 @@ from tflite_compress.passes.base import (
     Stage,
     Whole,
     editable_network,
-    layer_patterns,
     register,
 )
+from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import ChannelWidths, FloatModel
 from tflite_compress.profiles.devices import Precision

@@ -17,9 +17,9 @@ from tflite_compress.passes.base import (
     ConversionPass,
     Stage,
     editable_network,
-    layer_patterns,
     register,
 )
+from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import Clusters, FloatModel, Sparsity
 from tflite_compress.profiles.devices import Precision

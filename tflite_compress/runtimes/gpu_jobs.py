@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import msgspec
 import numpy as np
 
 from tflite_compress.runtimes.gpu_driver import GpuDriver, driver_environment
+from tflite_compress.runtimes.gpu_errors import DRIVER_HINT, WHAT, GpuError, ended_error, refusal_error
 from tflite_compress.runtimes.gpu_log import GpuAdapter, GpuLog, read_log
 from tflite_compress.runtimes.gpu_probe import PROBE_INPUT, is_float16, probe_file
 from tflite_compress.runtimes.isolated import (
@@ -23,44 +23,16 @@ from tflite_compress.runtimes.isolated import (
     decode_array,
     run_child,
 )
-from tflite_compress.runtimes.refusals import clean, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays
-from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import read_signature
 
 GpuPrecision = Literal["float16", "float32"]
-Cause = Literal["crash", "time", "memory", "refused", "driver"]
 CHILD = Path(__file__).with_name("gpu_child.py")
 MARK = "== file "  # as in gpu_child.py
 SECONDS = 300.0
 MEMORY_BYTES = MEMORY_LIMIT_BYTES
-WHAT = "the GPU accelerator"
-_NO_MEMORY = ("bad_alloc", "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "MemoryError", "Out of memory")
-_NO_ADAPTER = "No adapters found"
-_DRIVER_HINT = "Run 'tflite-compress setup-gpu' and leave --gpu out, to use the software driver."
-_ERROR = re.compile(r"^(?:ERROR:\s*|E\d{4} [\d:.]+\s+\d+ \S+\] )(?:\[\S+:\d+\]\s*)?")
-_DYNAMIC = "dynamic-sized tensors"
-_ON_CPU = "Run it on the phone's CPU: --device=android-cpu."
-_OPEN = "Give sizes for its open dimensions, for example --input-shape=224x224x3."
-_UNROLLED = "Unroll the LSTM or GRU, keras.layers.LSTM(..., unroll=True), or run it on the phone's CPU."
-
-
-class GpuError(ModelError):
-    """The accelerator did not compile or run a file.
-
-    Args:
-        message: What happened, with the accelerator's own words.
-        hint: What to do about it; None if nothing helps.
-        cause: ``crash``, ``time`` (too slow), ``memory``, ``refused`` (by the loader), or ``driver`` (none).
-        log: The accelerator's log.
-    """
-
-    def __init__(self, message: str, hint: str | None, cause: Cause, log: str) -> None:
-        super().__init__(message, hint)
-        self.cause = cause
-        self.log = log
 
 
 @dataclass(frozen=True)
@@ -188,7 +160,7 @@ def _require_gpu(probe: GpuRun | GpuError, precision: GpuPrecision) -> None:
         raise probe
     name, log = probe.adapter.name, probe.log.text
     if probe.adapter.is_software:
-        raise GpuError(f"this machine's Vulkan driver is {name}, not a GPU", _DRIVER_HINT, "driver", log)
+        raise GpuError(f"this machine's Vulkan driver is {name}, not a GPU", DRIVER_HINT, "driver", log)
     if precision == "float16" and not (probe.outputs and is_float16(probe.outputs[0])):
         hint = "Leave --gpu out to use the software driver, or use the runtime litert-gpu-f32."
         raise GpuError(f"the driver of {name} has no float16", hint, "driver", log)
@@ -245,7 +217,7 @@ def _run_child(
         found.append(_result(file, reply, log))
     if len(found) < len(files):
         log = logs[len(found)] if len(found) < len(logs) else errors
-        found.append(_ended(failure, log))
+        found.append(ended_error(failure, log))
     return found
 
 
@@ -256,58 +228,12 @@ def _read_replies(output: str) -> list[_Reply]:
 
 def _result(file: GpuFile, reply: _Reply, log: str) -> GpuRun | GpuError:
     if reply.error is not None:
-        return _refusal(file.content, reply.error, log)
+        return refusal_error(file.content, reply.error, log)
     outputs = None
     if reply.outputs is not None:
         specs = read_signature(file.content).outputs
         outputs = tuple(decode_array(reply.outputs[spec.tensor]) for spec in specs)
     return GpuRun(read_log(log), reply.compile_ms, outputs, reply.times_ms)
-
-
-def _refusal(content: bytes, error: str, log: str) -> GpuError:
-    """Return an exception of the child as the error that it means."""
-    both = f"{log}\n{error}"
-    if any(word in both for word in _NO_MEMORY):
-        return GpuError(f"{WHAT} runs out of memory", "Try a smaller model.", "memory", both)
-    if _NO_ADAPTER in both:
-        return GpuError(f"{WHAT} finds no usable GPU: {_driver_reason(log)}", _DRIVER_HINT, "driver", both)
-    reason = _loader_reason(content, both)
-    return GpuError(f"{WHAT} refuses the model: {reason}", _refusal_hint(content, reason), "refused", both)
-
-
-def _driver_reason(log: str) -> str:
-    """Return why no driver can be used, in the words of the Vulkan loader or of the accelerator."""
-    found = [line.removeprefix("Warning: ") for line in log.splitlines() if line.startswith("Warning: ")]
-    reasons = [line for line in found if "artificially reduced" not in line]
-    return clean(reasons[-1] if reasons else "the machine has none")
-
-
-def _loader_reason(content: bytes, text: str) -> str:
-    """Return the most telling line of the loader's log, with the operator and layer where it names one."""
-    errors = [_ERROR.sub("", line).strip() for line in text.splitlines() if _ERROR.match(line)]
-    told = [line for line in errors if line and not line.startswith("[")]
-    told += [line.removeprefix("WARNING: ") for line in text.splitlines() if _DYNAMIC in line]
-    if any(line.startswith("Node number") and "Delegate" not in line for line in told):
-        return explain_refusal(content, "\n".join(told), "LiteRT")
-    return clean(told[-1] if told else text.strip().splitlines()[-1])
-
-
-def _refusal_hint(content: bytes, reason: str) -> str:
-    """Return what to do about a refusal."""
-    if "Variable tensors" in reason:
-        return _UNROLLED
-    if _DYNAMIC in reason and any(min(s.shape, default=1) < 1 for s in read_signature(content).inputs):
-        return _OPEN
-    return _ON_CPU
-
-
-def _ended(failure: ChildError | None, log: str) -> GpuError:
-    """Return the error of the file at which the child ended without an answer."""
-    if any(word in log for word in _NO_MEMORY):
-        return GpuError(f"{WHAT} runs out of memory", "Try a smaller model.", "memory", log)
-    if failure is None:
-        return GpuError(f"{WHAT} ends without an answer: {clean(log[-500:])}", None, "crash", log)
-    return GpuError(failure.message, failure.hint, failure.cause, log)
 
 
 def _with_adapter(run: GpuRun | GpuError, adapter: GpuAdapter | None) -> GpuRun | GpuError:

@@ -204,10 +204,10 @@ def infer_head(output: np.ndarray, labels: np.ndarray | None, loss: str | None) 
         return Head("regression", False)
     if sums_to_one:
         return Head("classification", False)
-    one_hot = labels is not None and labels.ndim == output.ndim and several and _is_one_hot(labels)
-    if class_numbers or one_hot:
-        return Head("classification", True)
     yes_no = labels is None or bool(np.all((labels == 0) | (labels == 1)))
+    of_classes = labels is not None and several and yes_no and labels.ndim == output.ndim
+    if class_numbers or (labels is not None and of_classes and np.all(labels.sum(axis=-1) == 1)):
+        return Head("classification", True)
     if in_unit and yes_no and values.std() > 0:
         return Head("binary", False)
     return Head("regression", False)
@@ -295,7 +295,3 @@ def apply_metric(metric: Metric, targets: np.ndarray, predictions: np.ndarray) -
     if not np.isfinite(value):
         raise DataError(f"metric {metric.name} returned {value}", "Choose another metric.")
     return value
-
-
-def _is_one_hot(labels: np.ndarray) -> bool:
-    return bool(np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(axis=-1) == 1))

@@ -167,7 +167,7 @@ class Worker:
         return make_file_bundle(files, self._session, self._setup.device)
 
     def _run_recipe(self, recipe: Recipe) -> tuple[Report, Files]:
-        from tflite_compress.pipeline.candidates import Memo
+        from tflite_compress.pipeline.memo import Memo
 
         session = replace(self._session, memo=Memo(), checker=self._session.checker.fresh())
         with tempfile.TemporaryDirectory(prefix="tflite-compress-") as scratch:
