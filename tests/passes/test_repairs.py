@@ -263,4 +263,10 @@ def test_better_means_more_accurate_then_closer() -> None:
 def test_the_recipe_repair_int8_runs_on_the_command_line(run: Run, digits: Path, digits_data: Path) -> None:
     arguments = (f"--data={digits_data}", "--device=rp2040", "--recipe=repair-int8", "--bundle=false")
     code, out, _ = run("compress", digits, *arguments)
-    assert code == 0 and "passed: repaired + int8" in out and "equalize" in out and "bias_correct" in out
+    assert (
+        code == 0
+        and "ready: " in out
+        and "repaired + int8" in out
+        and "equalize" in out
+        and "bias_correct" in out
+    )

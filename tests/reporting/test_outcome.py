@@ -52,3 +52,9 @@ def test_the_interval_of_a_score() -> None:
     assert low == pytest.approx(0.9576, abs=1e-4) and high == pytest.approx(0.9759, abs=1e-4)
     metric = replace(accuracy().metric, is_share=False)
     assert score_interval(accuracy(metric=metric)) is None
+
+
+@pytest.mark.parametrize("has_bundle", [True, False])
+def test_the_next_step_names_the_bundle_where_there_is_one(has_bundle: bool) -> None:
+    found = report_verdict(accuracy(), None, (), False, has_bundle)
+    assert found.kind == "ready" and ("bundle/README.md" in (found.next_step or "")) == has_bundle

@@ -141,6 +141,7 @@ class Session:
                 file=next(iter(files)),
                 plain_file=plain_file,
                 max_drop=options.max_drop,
+                has_bundle=bool(bundle),
                 is_verified=self.spec.given,
                 forest=forest,
                 details=details,

@@ -15,6 +15,7 @@ from tflite_compress.profiles.devices import Precision
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
+from tflite_compress.tflite.integer_splits import split_in_integers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +83,7 @@ def convert_network(
             _refuse_loops(network, concrete, owner, settings.precision)
         converter = _converter(concrete, owner, settings, network, samples, advance, sparse)
         try:
-            return converter.convert(), ()
+            return _finished(converter.convert(), settings), ()
         except Exception as error:
             if not (settings.needs_calibration and settings.float_fallback):
                 raise _refusal(error, network, concrete, settings.precision) from error
@@ -96,7 +97,11 @@ def convert_network(
         except Exception as error:
             raise _refusal(error, network, concrete, settings.precision) from error
     text = f"some operators have no {settings.precision} kernel and stay in float32"
-    return content, (Note("operators-stay-float32", text, "warning"),)
+    return _finished(content, settings), (Note("operators-stay-float32", text, "warning"),)
+
+
+def _finished(content: bytes, settings: ConverterSettings) -> bytes:
+    return split_in_integers(content) if settings.needs_calibration else content
 
 
 def _converter(

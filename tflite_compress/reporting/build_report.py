@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.checking.verdict import Verdict
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.split import Splits
@@ -68,6 +69,7 @@ class Findings:
         plain_file: Name of the ``.tflite`` without encoded weights, if they are encoded.
         max_drop: Largest accepted accuracy drop.
         is_verified: False where there was no data to check accuracy on.
+        has_bundle: True if a bundle was written.
         forest: Facts about decision trees.
         details: What the page shows besides figures.
         notes: Notes of the run's later steps.
@@ -89,6 +91,7 @@ class Findings:
     plain_file: str | None
     max_drop: float
     is_verified: bool
+    has_bundle: bool
     forest: ForestFacts | None
     details: Details | None
     notes: tuple[Note, ...]
@@ -114,7 +117,7 @@ def build_report(found: Findings) -> Report:
     work, work_before = count_work(model.for_litert), count_work(found.baseline)
     written, accuracy, device = read_written(model), _accuracy(found), found.plan.device
     report = Report(
-        verdict=report_verdict(accuracy, chosen.gpu, found.verdict.findings, found.plan.is_recipe_named),
+        verdict=_verdict(found, accuracy),
         model=found.model,
         device=DeviceFacts(name=device.name, title=device.title, kind=device.kind),
         recipe=_recipe(chosen),
@@ -147,6 +150,11 @@ def build_report(found: Findings) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return msgspec.structs.replace(report, notes=_notes(found, report, written.notes))
+
+
+def _verdict(found: Findings, accuracy: Accuracy) -> DeviceVerdict:
+    is_named = found.plan.is_recipe_named
+    return report_verdict(accuracy, found.chosen.gpu, found.verdict.findings, is_named, found.has_bundle)
 
 
 def _recipe(chosen: Attempt) -> RecipeFacts:

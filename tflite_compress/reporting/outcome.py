@@ -13,12 +13,17 @@ from tflite_compress.reporting.scores import accuracy_name, accuracy_sentence, d
 from tflite_compress.scoring.gpu_score import GpuCheck
 from tflite_compress.support.quantities import limit_in_kilobytes
 
-READY = "Copy the file to the device, or follow bundle/README.md beside it."
+READY = "Copy the file to the device."
+READY_WITH_BUNDLE = "Copy the file to the device, or follow bundle/README.md beside it."
 _OPTIONS = {"flash": "--max-flash", "RAM": "--max-ram"}
 
 
 def report_verdict(
-    accuracy: Accuracy, gpu: GpuCheck | None, fit: Sequence[Finding], is_recipe_named: bool
+    accuracy: Accuracy,
+    gpu: GpuCheck | None,
+    fit: Sequence[Finding],
+    is_recipe_named: bool,
+    has_bundle: bool = False,
 ) -> DeviceVerdict:
     """Return the verdict of a run.
 
@@ -27,9 +32,11 @@ def report_verdict(
         gpu: Accuracy in float16 on the GPU accelerator; None for a device without a GPU.
         fit: What was checked about running the file on the device.
         is_recipe_named: True if the user chose the recipe, so that no smaller one was tried.
+        has_bundle: True if a bundle was written beside the file.
     """
     on_accuracy = (accuracy_finding(accuracy), *gpu_findings(accuracy, gpu))
-    return decide([*on_accuracy, *(_with_step(f, is_recipe_named) for f in fit)], READY)
+    ready = READY_WITH_BUNDLE if has_bundle else READY
+    return decide([*on_accuracy, *(_with_step(f, is_recipe_named) for f in fit)], ready)
 
 
 def accuracy_finding(accuracy: Accuracy) -> Finding:

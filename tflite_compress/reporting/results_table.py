@@ -36,7 +36,8 @@ def print_results(results: Sequence[Recorded]) -> None:
 
 def _print_result(out: Console, result: Recorded) -> None:
     report = result.report
-    out.print(f"{report.device.title} ({report.device.name})", style="bold", markup=False)
+    title = f"{report.device.title} ({report.device.name}): {report.recipe.summary}"
+    out.print(title, style="bold", markup=False)
     for text in render_sections(all_sections(), "terminal", result):
         print_wrapped(out, text)
     bundle = result.folder / "bundle"
