@@ -6,8 +6,10 @@ from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.reporting.scores import format_score
 from tflite_compress.reporting.sections.section_registry import Section, register
 from tflite_compress.scoring.gpu_score import GpuOutput, GpuScore
+from tflite_compress.support.quantities import format_number
 
 TITLE = "Accuracy on the GPU, in float16"
 COLUMNS = ("output", "metric", "CPU", "GPU", "largest difference", "largest value", "faulty samples")
@@ -22,8 +24,8 @@ def gpu_rows(report: Report) -> list[tuple[str, ...]]:
         (
             name,
             output.metric,
-            f"{before[name].after:.4f}" if name in before else "",
-            f"{output.accuracy:.4f}",
+            _score(report, output.metric, before[name].after) if name in before else "",
+            _score(report, output.metric, output.accuracy),
             f"{output.max_difference:.3g}",
             f"{output.largest:.3g}",
             f"{output.faulty_samples:,}",
@@ -48,16 +50,23 @@ def _accuracy(report: Report, score: GpuScore) -> str:
     worst: GpuOutput = max(score.by_output.values(), key=lambda output: output.drop)
     difference = max(output.max_difference for output in score.by_output.values())
     of = f" of {report.accuracy.samples:,}" if score.samples < report.accuracy.samples else ""
+    accuracy = _score(report, worst.metric, worst.accuracy)
     return (
-        f"{worst.metric} {worst.accuracy:.4f} on {score.samples:,}{of} samples; outputs differ from the "
-        f"CPU's by at most {difference:.3g}."
+        f"{worst.metric} {accuracy} on {score.samples:,}{of} samples; outputs differ from the CPU's by at "
+        f"most {difference:.3g}."
     )
+
+
+def _score(report: Report, metric: str, value: float) -> str:
+    """Format a score: in % if its metric is the report's, and a share."""
+    known = report.accuracy.metric
+    return format_score(known, value) if metric == known.name else format_number(value)
 
 
 def _where(score: GpuScore) -> str:
     part = f"{score.operators_on_cpu} operators are left to the CPU"
     whole = "the GPU computes all operators" if score.is_whole else part
-    return f"Computed by {score.accelerator}'s GPU accelerator on {score.adapter}: {whole}."
+    return f"Simulated by {score.accelerator}'s GPU accelerator on {score.adapter}: {whole}."
 
 
 def to_html(found: Recorded) -> str | None:
