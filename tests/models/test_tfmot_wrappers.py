@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tflite_compress as tc
 from tests.needs import slow
 from tflite_compress.models.load import load_model
 from tflite_compress.support.backend import tfmot
@@ -84,3 +85,26 @@ def test_quantization_aware_training(keras2: ModuleType, suffix: str, tmp_path: 
     assert np.allclose(source.network.predict((X,))[0], rounded, atol=0.02)
     assert np.allclose(source.network.with_rounding(X, training=False), rounded, atol=1e-5)
     assert [note.code for note in source.notes] == ["trained-ranges"]
+
+
+@pytest.mark.slow
+def test_trained_ranges_stay_where_open_dimensions_are_fixed(keras2: ModuleType, tmp_path: Path) -> None:
+    keras2.utils.set_random_seed(0)
+    layers = keras2.layers
+    plain = keras2.Sequential(
+        [
+            keras2.Input((None, None, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    wrapped = tfmot().quantization.keras.quantize_model(plain)
+    wrapped.compile("sgd", "mse")
+    wrapped.fit(X, np.eye(3)[np.arange(16) % 3], epochs=3, verbose=0)
+    file = saved(wrapped, "keras", tmp_path)
+    far_too_small = X * 0.01  # ranges calibrated on these would clip every activation
+    lite = tc.convert(file, tc.Int8(), calibration=far_too_small, input_shape=(8, 8, 1))
+    expected = np.asarray(wrapped(X, training=False))
+    assert lite.signature.inputs[0].shape[1:] == (8, 8, 1)
+    assert np.abs(lite.predict(X) - expected).max() < 0.1 * np.ptp(expected)

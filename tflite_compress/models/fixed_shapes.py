@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tflite_compress.models.copying import copied_with_shapes
+from tflite_compress.models.graph import replay
+from tflite_compress.models.keras_types import KerasModel
 from tflite_compress.models.network import Network, TensorSpec, keras_network
 from tflite_compress.support.backend import tensorflow
 from tflite_compress.support.errors import ModelError
@@ -41,7 +43,8 @@ def with_shapes(network: Network, shapes: Mapping[str, Shape]) -> Network:
     try:
         if network.editable:
             handle = copied_with_shapes(network.handle, [spec.shape for spec in fixed])
-            return keras_network(handle, network.name, True)
+            made = keras_network(handle, network.name, True)
+            return replace(made, with_rounding=_with_rounding(network, fixed))
         return replace(network, inputs=fixed, outputs=_outputs(network, fixed))
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
@@ -50,6 +53,14 @@ def with_shapes(network: Network, shapes: Mapping[str, Shape]) -> Network:
             f"the model does not compute on inputs of these sizes: {sizes} ({reason})",
             f"Choose other sizes, for example --input-shape={suggest_shapes(input_sizes(network))}.",
         ) from error
+
+
+def _with_rounding(network: Network, inputs: tuple[TensorSpec, ...]) -> KerasModel | None:
+    """Return the model with trained int8 ranges for these inputs; it shares its layers with the original."""
+    if network.with_rounding is None:
+        return None
+    shapes = [spec.shape for spec in inputs]
+    return replay(network.with_rounding, lambda call: call.layer(*call.args, **call.kwargs), shapes)
 
 
 def _outputs(network: Network, inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
