@@ -25,6 +25,11 @@ from tflite_compress.support.errors import UsageError
 
 SAMPLES = 3
 SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
+ENDLESS = """
+import sys, time
+print("== file 0\\nERROR: last words", file=sys.stderr, flush=True)
+time.sleep(600)
+"""
 CRASHING = """
 import os, sys
 print("== file 0", file=sys.stderr)
@@ -100,10 +105,16 @@ def test_files_that_the_loader_refuses(runs: list[GpuRun | GpuError]) -> None:
     assert isinstance(unpack, GpuError) and "operator 0, UNPACK" in unpack.message and unpack.log
 
 
-def test_a_child_that_takes_too_long_is_an_error_with_its_log(gpu_driver: Path) -> None:
-    first, second = run_on_gpu([GpuFile(dense(4))] * 2, limit_seconds=0.2)
+def test_a_child_that_takes_too_long_is_an_error_with_its_log(
+    gpu_driver: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for native code that never ends."""
+    (Path.cwd() / "child.py").write_text(ENDLESS)
+    monkeypatch.setattr(gpu_jobs, "CHILD", Path.cwd() / "child.py")
+    first, second = run_on_gpu([GpuFile(dense(4))] * 2, limit_seconds=2)
     for found in (first, second):
         assert isinstance(found, GpuError) and found.cause == "time" and "did not finish" in found.message
+        assert "ERROR: last words" in found.log
 
 
 def test_a_crash_ends_one_file_and_not_the_others(gpu_driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
