@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 
 from tflite_compress.compression.options import Options
 from tflite_compress.data.split import Splits
 from tflite_compress.models.source import Source
+from tflite_compress.support.cache_folder import cache_folder
 from tflite_compress.support.file_manifest import versions
 from tflite_compress.support.references import reference_name
 
@@ -38,5 +38,4 @@ def find_checkpoints(source: Source, splits: Splits, options: Options) -> Path |
 
 def checkpoint_folder() -> Path:
     """Where interrupted trainings leave their state: the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "tflite-compress" / "training"
+    return cache_folder() / "training"

@@ -83,10 +83,12 @@ def convert_network(
             _refuse_loops(network, concrete, owner, settings.precision)
         converter = _converter(concrete, owner, settings, network, samples, advance, sparse)
         try:
-            return _finished(converter.convert(), settings), ()
+            content = converter.convert()
         except Exception as error:
             if not (settings.needs_calibration and settings.float_fallback):
                 raise _refusal(error, network, concrete, settings.precision) from error
+        else:
+            return _finished(content, settings), ()
         relaxed = _converter(concrete, owner, settings, network, samples, advance, sparse)
         relaxed.target_spec.supported_ops = [
             *relaxed.target_spec.supported_ops,
@@ -101,6 +103,7 @@ def convert_network(
 
 
 def _finished(content: bytes, settings: ConverterSettings) -> bytes:
+    """Return a converted file without the splits that the converter leaves in float32 between integers."""
     return split_in_integers(content) if settings.needs_calibration else content
 
 

@@ -5,16 +5,15 @@ Each file is unlinked when it is opened, so it is deleted when the process ends.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tflite_compress.support.cache_folder import cache_folder
 from tflite_compress.support.errors import DataError
 
 LARGE_BYTES = 1 << 30
@@ -48,8 +47,7 @@ def open_spool(size: int) -> IO[bytes]:
     Raises:
         DataError: The disk has no space for it.
     """
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(cache) / "tflite-compress" / "spool"
+    folder = cache_folder() / "spool"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free

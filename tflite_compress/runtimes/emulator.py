@@ -29,6 +29,7 @@ from tflite_compress.runtimes.isolated import (
 )
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.runtimes.runner_reply import read_runner_reply
+from tflite_compress.support.cache_folder import cache_folder
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
@@ -57,8 +58,7 @@ def find_folder() -> Path:
     cache = os.environ.get("TFLITE_COMPRESS_EMULATOR")
     if cache:
         return Path(cache)
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "tflite-compress" / f"aarch64-{VERSION}"
+    return cache_folder() / f"aarch64-{VERSION}"
 
 
 def is_installed() -> bool:

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from tflite_compress.support.cache_folder import cache_folder
 from tflite_compress.support.errors import UsageError
 
 GpuDriver = Literal["software", "device"]
@@ -44,8 +45,7 @@ def driver_folder() -> Path:
     chosen = os.environ.get("TFLITE_COMPRESS_GPU")
     if chosen:
         return Path(chosen)
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "tflite-compress" / f"gpu-{VERSION}"
+    return cache_folder() / f"gpu-{VERSION}"
 
 
 def installed_driver() -> InstalledDriver | None:

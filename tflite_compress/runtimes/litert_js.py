@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from tflite_compress.runtimes.isolated import last_line, run_child
+from tflite_compress.support.cache_folder import cache_folder
 from tflite_compress.support.errors import UsageError
 
 FILES = Path(__file__).with_name("web")
@@ -33,9 +33,8 @@ def import_map() -> str:
 
 def find_packages() -> Path:
     """Return the folder of the fetched packages; its name has a digest of the lock file."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     digest = hashlib.sha256((FILES / LOCK).read_bytes()).hexdigest()[:12]
-    return Path(home) / "tflite-compress" / f"litertjs-{litert_js_version()}-{digest}"
+    return cache_folder() / f"litertjs-{litert_js_version()}-{digest}"
 
 
 def fetch_packages() -> Path:
