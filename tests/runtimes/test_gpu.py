@@ -128,7 +128,8 @@ def test_a_crash_ends_one_file_and_not_the_others(gpu_driver: Path, monkeypatch:
 
 
 def test_too_little_memory_is_an_error(gpu_driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_jobs, "MEMORY_BYTES", 700 << 20)
+    """Less than the child's imports need: what the driver needs differs by machine and by run."""
+    monkeypatch.setattr(gpu_jobs, "MEMORY_BYTES", 100 << 20)
     (found,) = run_on_gpu([GpuFile(dense(64), (samples(64),))])
     assert isinstance(found, GpuError) and found.cause in ("memory", "crash") and found.log
 
