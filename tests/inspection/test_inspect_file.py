@@ -124,6 +124,7 @@ def test_the_command_line(
     monkeypatch.setenv("COLUMNS", "120")
     code, out, _ = run("inspect", str(converted["int8"]), f"--graph={tmp_path / 'g.svg'}")
     assert code == 0 and "quantization parameters" in out and "bits per weight" in out
+    assert " 1.12 KB " in out and "1,152" not in out
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
     assert run("inspect", str(converted["int8"]), "--graph=g.PNG")[0] == 0
     with Image.open(tmp_path / "g.PNG") as image:

@@ -44,7 +44,7 @@ FOREST = RecipeFacts(name="forest", summary="forest", is_for_forests=True)
         (
             {"encoding": ENCODING, "sparsity_by_layer": {"a": 0.5}},
             "weights-encoded",
-            "arena 100 → 120 bytes, time 1.50x",
+            "arena 100 bytes → 120 bytes, time 1.50x",
         ),
         ({"operators": {"UNIDIRECTIONAL_SEQUENCE_LSTM": 1}}, "state-kept", "reset_all_variables"),
         ({"accuracy": accuracy(is_verified=False)}, "accuracy-unknown", "accuracy is unknown"),

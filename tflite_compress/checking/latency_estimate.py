@@ -5,6 +5,7 @@ from __future__ import annotations
 from tflite_compress.checking.contents import Contents
 from tflite_compress.profiles.devices import Cycles, Device, cycle_table
 from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.support.quantities import format_number
 
 
 def estimate_latency(contents: Contents, device: Device) -> Measurement | None:
@@ -46,5 +47,5 @@ def _describe_coverage(contents: Contents) -> str:
     left = [op.name for op in contents.operators if op.macs is None]
     macs = sum(op.macs or 0 for op in contents.operators)
     total = len(contents.operators)
-    text = f"covers {total - len(left)} of {total} operators and {macs:,} MACs"
+    text = f"covers {total - len(left)} of {total} operators and {format_number(macs)} MACs"
     return f"{text}, not {', '.join(dict.fromkeys(left))}" if left else text

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
 
+MACS, OPERATORS = "MACs", "operators"
+COUNTS = frozenset({MACS, OPERATORS})  # figures that are not bytes
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -34,9 +37,9 @@ def compare_inspections(before: Inspection, after: Inspection) -> Difference:
     pairs = {
         "bytes": (before.bytes, after.bytes),
         **{part: (before.parts[part], after.parts[part]) for part in before.parts},
-        "MACs": (before.macs, after.macs),
+        MACS: (before.macs, after.macs),
         "activations at the peak": (before.activations_bytes, after.activations_bytes),
-        "operators": (len(before.operators), len(after.operators)),
+        OPERATORS: (len(before.operators), len(after.operators)),
     }
     kinds = [Counter(op.name for op in found.operators) for found in (before, after)]
     operators = {

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 
-from tflite_compress.inspection.diff import Difference
+from tflite_compress.inspection.diff import COUNTS, Difference
 from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
 from tflite_compress.runtimes.resize_file import file_input_sizes, is_open
 from tflite_compress.support.input_shape import suggest_shapes
+from tflite_compress.support.quantities import (
+    format_byte_change,
+    format_bytes,
+    format_number,
+    format_share,
+)
 from tflite_compress.support.terminal import Grid, console, grid
 from tflite_compress.tflite.tensor_specs import FileTensorSpec
 
@@ -20,7 +26,9 @@ def print_inspection(found: Inspection) -> None:
     """Ports, bytes by part, operators, weights by layer."""
     out = console()
     missing = f" (not counted: {', '.join(found.uncounted)})" if found.uncounted else ""
-    out.print(f"{found.path}: {found.bytes:,} bytes, {found.macs:,} MACs{missing}", markup=False)
+    out.print(
+        f"{found.path}: {format_bytes(found.bytes)}, {format_number(found.macs)} MACs{missing}", markup=False
+    )
     for word, ports in (("input", found.inputs), ("output", found.outputs)):
         for port in ports:
             out.print(f"{word} {_port(port)}", markup=False)
@@ -33,21 +41,22 @@ def print_inspection(found: Inspection) -> None:
     kinds = ", ".join(f"{count} {kind}" for kind, count in found.tensors.items())
     out.print(f"tensors: {kinds}", markup=False)
     out.print(
-        f"arena: at least {found.activations_bytes:,} bytes of activations (estimated from the file; "
+        f"arena: at least {format_bytes(found.activations_bytes)} of activations (estimated from the file; "
         "'check' asks the runtime)",
         markup=False,
     )
-    table = grid("where the bytes go", "bytes", "share", right=(1, 2))
+    table = grid("where the bytes go", "size", "share", right=(1, 2))
     for part, count in found.parts.items():
-        table.add_row(part, f"{count:,}", f"{count / found.bytes:.1%}")
+        table.add_row(part, format_bytes(count), format_share(count / found.bytes))
     out.print(table)
     out.print(_operators(found))
     if found.weights:
         out.print(_weights(found.weights))
         spare = found.weight_bytes - found.lossless_bytes
         out.print(
-            f"weights hold {found.lossless_bytes:,} of {found.weight_bytes:,} bytes: lossless coding of "
-            f"single values could still save up to {spare:,}",
+            f"weights hold {format_bytes(found.lossless_bytes)} of information in "
+            f"{format_bytes(found.weight_bytes)}: lossless coding of single values could still "
+            f"save up to {format_bytes(spare)}",
             markup=False,
         )
 
@@ -57,16 +66,21 @@ def _operators(found: Inspection) -> Grid:
     for kind, count in Counter(op.name for op in found.operators).most_common():
         rows = [op for op in found.operators if op.name == kind]
         macs = sum(op.macs or 0 for op in rows)
-        shown = "?" if any(op.macs is None for op in rows) else f"{macs:,}" if macs else ""
+        shown = "?" if any(op.macs is None for op in rows) else format_number(macs) if macs else ""
         table.add_row(kind, str(count), shown, ", ".join(sorted({op.type for op in rows})))
     return table
 
 
 def _weights(weights: tuple[WeightTensor, ...]) -> Grid:
-    headings = ("layer", "type", "shape", "bytes", "zeros", "values", "bits per weight", "scales")
+    headings = ("layer", "type", "shape", "size", "zeros", "values", "bits per weight", "scales")
     table = grid(*headings, right=(3, 4, 5, 6, 7))
     for w in weights:
-        figures = (f"{w.bytes:,}", f"{w.sparsity:.0%}", f"{w.distinct:,}", f"{w.entropy_bits:.2f}")
+        figures = (
+            format_bytes(w.bytes),
+            format_share(w.sparsity),
+            format_number(w.distinct),
+            format_number(w.entropy_bits),
+        )
         table.add_row(w.layer, w.type, _shape(w.shape), *figures, str(w.scales or ""))
     return table
 
@@ -77,7 +91,7 @@ def print_difference(before: Inspection, after: Inspection, found: Difference) -
     out.print(f"A: {before.path}\nB: {after.path}", markup=False)
     table = grid("", "A", "B", "B - A", right=(1, 2, 3))
     for name, (a, b) in found.figures.items():
-        table.add_row(name, f"{a:,}", f"{b:,}", f"{b - a:+,}" if a != b else "")
+        table.add_row(name, *_compared(a, b, name in COUNTS))
     for name, (a, b) in found.operators.items():
         table.add_row(name, str(a), str(b), f"{b - a:+}")
     out.print(table)
@@ -104,8 +118,16 @@ def difference_record(before: Inspection, after: Inspection, found: Difference) 
     return {"schema": SCHEMA, "a": before.path, "b": after.path, **asdict(found)}
 
 
+def _compared(before: int, after: int, is_count: bool) -> tuple[str, str, str]:
+    if not is_count:
+        return format_bytes(before), format_bytes(after), format_byte_change(before, after)
+    change = f"{'+' if after > before else '-'}{format_number(abs(after - before))}"
+    return format_number(before), format_number(after), change if after != before else ""
+
+
 def _weight(w: WeightTensor) -> str:
-    return f"{w.type} {_shape(w.shape)}, {w.bytes:,} bytes, {w.sparsity:.0%} zeros, {w.entropy_bits:.2f} bits"
+    size, zeros, bits = format_bytes(w.bytes), format_share(w.sparsity), format_number(w.entropy_bits)
+    return f"{w.type} {_shape(w.shape)}, {size}, {zeros} zeros, {bits} bits per weight"
 
 
 def _port(port: FileTensorSpec) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 
 from tflite_compress.reporting.ledger import Run
+from tflite_compress.reporting.scores import change_in_words, format_score
+from tflite_compress.support.quantities import format_bytes, format_number, format_seconds
 from tflite_compress.support.terminal import console, grid
 
 # Verdicts that versions before 0.3.0 recorded.
@@ -19,11 +21,11 @@ _COMPARED = {
     "verdict": "verdict",
     "metric": "metric",
     "accuracy_after": "accuracy",
-    "accuracy_drop": "accuracy drop",
+    "accuracy_drop": "accuracy change",
     "samples": "on samples",
-    "bytes_after": "bytes",
+    "bytes_after": "size",
     "latency_ratio": "latency, x the baseline's",
-    "seconds": "seconds",
+    "seconds": "run time",
     "time": "when (UTC)",
     "file": "file",
 }
@@ -34,11 +36,11 @@ def print_runs(found: list[Run], path: Path) -> None:
     if not found:
         console().print(f"no such run in {path}", markup=False)
         return
-    headings = ("run", "model", "done", "verdict", "accuracy", "drop", "bytes", "latency", "when (UTC)")
+    headings = ("run", "model", "done", "verdict", "accuracy", "change", "size", "latency", "when (UTC)")
     table = grid(*headings, right=(4, 5, 6, 7))
     for run in found:
         f = run.figures
-        cells = [_text(c, f) for c in ("accuracy_after", "accuracy_drop", "bytes_after", "latency_ratio")]
+        cells = [_text(c, run) for c in ("accuracy_after", "accuracy_drop", "bytes_after", "latency_ratio")]
         when = str(f["time"])[:16].replace("T", " ")
         table.add_row(
             f"{run.id} {f['device']}", Path(f["model"]).name, f["in_short"], _verdict(f), *cells, when
@@ -50,7 +52,7 @@ def print_compared(found: list[Run]) -> None:
     """Print runs side by side, one figure per line."""
     table = grid("", *(f"run {run.id}" for run in found), right=tuple(range(1, len(found) + 1)))
     for column, name in _COMPARED.items():
-        table.add_row(name, *(_text(column, run.figures) for run in found))
+        table.add_row(name, *(_text(column, run) for run in found))
     console().print(table)
 
 
@@ -66,7 +68,17 @@ def _verdict(figures: Mapping[str, object]) -> str:
     return kind.replace("-", " ")
 
 
-def _text(column: str, figures: dict[str, object]) -> str:
+def _accuracy(column: str, run: Run) -> str:
+    """Return a score or the change of it; without a report, whose metric is unknown, as a plain number."""
+    value = float(run.figures[column])
+    if run.report is None:
+        return format_number(value)
+    metric = run.report.accuracy.metric
+    return change_in_words(metric, value) if column == "accuracy_drop" else format_score(metric, value)
+
+
+def _text(column: str, run: Run) -> str:
+    figures = run.figures
     value = figures[column]
     if value is None:
         return "?"
@@ -74,6 +86,10 @@ def _text(column: str, figures: dict[str, object]) -> str:
         return _verdict(figures)
     if column == "latency_ratio":
         return f"{value:.2f}x"
-    if column.startswith("accuracy"):
-        return f"{value:.4f}"
+    if column in ("accuracy_after", "accuracy_drop"):
+        return _accuracy(column, run)
+    if column == "bytes_after":
+        return format_bytes(value)
+    if column == "seconds":
+        return format_seconds(value)
     return f"{value:,.0f}" if isinstance(value, int | float) else str(value)

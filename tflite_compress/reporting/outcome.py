@@ -57,7 +57,10 @@ def gpu_findings(accuracy: Accuracy, gpu: GpuCheck | None) -> list[Finding]:
         return [Finding("accuracy", False, f"in float16 {gpu.score.fault}", hint)]
     if gpu.score.drop <= accuracy.max_drop:
         return []
-    drop, accepted = drop_in_words(accuracy, gpu.score.drop), drop_in_words(accuracy, accuracy.max_drop)
+    drop, accepted = (
+        drop_in_words(accuracy.metric, gpu.score.drop),
+        drop_in_words(accuracy.metric, accuracy.max_drop),
+    )
     text = f"in float16 on the GPU, the accuracy drop is {drop}; accepted: {accepted}"
     return [Finding("accuracy", False, text, _accept(gpu.score.drop))]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.wording import NO_DIFFERENCE
 from tflite_compress.support.notes import Note
+from tflite_compress.support.quantities import format_bytes
 
 
 def result_notes(report: Report) -> tuple[Note, ...]:
@@ -51,10 +52,10 @@ def _storage_notes(report: Report) -> Iterator[Note]:
         yield Note("stored-sparsely", text)
     elif encoding is not None:
         text = (
-            f"weights are decoded before each layer: arena {encoding.plain_arena_bytes:,} → "
-            f"{encoding.arena_bytes:,} bytes, time {encoding.time_ratio:.2f}x on TFLite Micro's reference "
-            "kernels on this machine; accuracy and latency are those of the plain file, whose outputs are "
-            f"equal bit for bit on {encoding.equal_samples} samples"
+            f"weights are decoded before each layer: arena {format_bytes(encoding.plain_arena_bytes)} → "
+            f"{format_bytes(encoding.arena_bytes)}, time {encoding.time_ratio:.2f}x on TFLite Micro's "
+            "reference kernels on this machine; accuracy and latency are those of the plain file, whose "
+            f"outputs are equal bit for bit on {encoding.equal_samples} samples"
         )
         yield Note("weights-encoded", text)
     elif report.sparsity_by_layer:

@@ -25,11 +25,14 @@ def format_score(metric: MetricFacts, value: float) -> str:
 
 def accuracy_change(accuracy: Accuracy) -> str:
     """Describe a change of accuracy: ``-0.4 points``, for errors ``+3.1 %``, or ``unchanged``."""
-    if accuracy.drop == 0:
+    return change_in_words(accuracy.metric, accuracy.drop)
+
+
+def change_in_words(metric: MetricFacts, drop: float) -> str:
+    """Describe an accuracy drop as a change: ``-0.4 points``, for errors ``+3.1 %``, or ``unchanged``."""
+    if drop == 0:
         return UNCHANGED
-    if accuracy.metric.higher_is_better:
-        return f"{-100 * accuracy.drop:+.3g} points"
-    return f"{100 * accuracy.drop:+.3g} %"
+    return f"{-100 * drop:+.3g} points" if metric.higher_is_better else f"{100 * drop:+.3g} %"
 
 
 def accuracy_sentence(accuracy: Accuracy) -> str:
@@ -39,13 +42,15 @@ def accuracy_sentence(accuracy: Accuracy) -> str:
     if accuracy.drop == 0:
         return f"{after}, unchanged on {accuracy.samples:,} samples"
     text = f"{before} → {after} ({accuracy_change(accuracy)}) on {accuracy.samples:,} samples"
-    return text if accuracy.is_kept else f"{text}; accepted: {drop_in_words(accuracy, accuracy.max_drop)}"
+    return (
+        text if accuracy.is_kept else f"{text}; accepted: {drop_in_words(accuracy.metric, accuracy.max_drop)}"
+    )
 
 
-def drop_in_words(accuracy: Accuracy, drop: float) -> str:
+def drop_in_words(metric: MetricFacts, drop: float) -> str:
     """Return a drop with the unit of the metric: ``1 point``, for errors ``12.3 % more``."""
     figure = f"{100 * drop:.3g}"
-    if not accuracy.metric.higher_is_better:
+    if not metric.higher_is_better:
         return f"{figure} % more"
     return f"{figure} point{'' if figure == '1' else 's'}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tflite_compress.support.notes import note_record
+from tflite_compress.support.quantities import format_bytes, format_number
 from tflite_compress.support.terminal import Grid, console, grid
 from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
 from tflite_compress.timing.device_report import SCHEMA
@@ -25,7 +26,11 @@ def print_benchmark(found: Benchmark) -> None:
         table = grid("", "median, ms", "of turns", right=(1,))
         for row in found.on_device:
             low, high = row.median_ms.low, row.median_ms.high
-            table.add_row(letters[row.name], number(row.median_ms.value), f"{number(low)} to {number(high)}")
+            table.add_row(
+                letters[row.name],
+                format_number(row.median_ms.value),
+                f"{format_number(low)} to {format_number(high)}",
+            )
         out.print(table)
     for refused in found.refused:
         out.print(f"{_shortened(refused.name, letters)}: {refused.reason}", markup=False)
@@ -34,8 +39,8 @@ def print_benchmark(found: Benchmark) -> None:
     if found.throughputs:
         table = grid("", "batch", "samples/s", "peak memory", "", right=(1, 2, 3))
         for t in found.throughputs:
-            rate = "-" if t.samples_per_s is None else f"{t.samples_per_s:,.0f}"
-            cells = (letters[t.contender.name], str(t.batch), rate, _megabytes(t.peak_bytes or 0))
+            rate = "-" if t.samples_per_s is None else format_number(t.samples_per_s)
+            cells = (letters[t.contender.name], str(t.batch), rate, _memory(t.peak_bytes or 0))
             table.add_row(*cells, t.refusal or "")
         out.print(table)
     for note in found.notes:
@@ -48,11 +53,15 @@ def _timings(found: Benchmark, letters: dict[str, str]) -> Grid:
     for timing in found.timings:
         c, s, loaded = timing.contender, timing.summary, timing.loaded
         median = s.median_ms
-        spread = f"{number(median.low * 1e3)} to {number(median.high * 1e3)}"
-        tail = [number(v * 1e3) for v in (s.p90_ms, s.p99_ms, s.mean_ms.value)]
-        start = [number(loaded.load_ms), number(loaded.first_ms * 1e3), _megabytes(loaded.peak_bytes)]
+        spread = f"{format_number(median.low * 1e3)} to {format_number(median.high * 1e3)}"
+        tail = [format_number(v * 1e3) for v in (s.p90_ms, s.p99_ms, s.mean_ms.value)]
+        start = [
+            format_number(loaded.load_ms),
+            format_number(loaded.first_ms * 1e3),
+            _memory(loaded.peak_bytes),
+        ]
         name = _shortened(describe_contender(c), letters)
-        table.add_row(name, number(median.value * 1e3), spread, *tail, *start)
+        table.add_row(name, format_number(median.value * 1e3), spread, *tail, *start)
     return table
 
 
@@ -77,11 +86,6 @@ def sentence(comparison: TimeRatio) -> str:
         name = comparison.name.replace(", xnnpack", "")
         return f"{name}: with XNNPACK {words}, {figures} without it"
     return f"{comparison.name}: {words}, {figures} of {comparison.baseline}"
-
-
-def number(value: float) -> str:
-    """Three digits that matter, with thousands separated."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def benchmark_record(found: Benchmark) -> dict[str, object]:
@@ -140,5 +144,5 @@ def _timing_record(timing: Timing) -> dict[str, object]:
     }
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 2**20:,.1f} MB" if count else "-"
+def _memory(count: int) -> str:
+    return format_bytes(count) if count else "-"

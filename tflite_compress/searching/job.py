@@ -115,6 +115,8 @@ class Worker:
             "bytes": len(self._session.original),
             "accuracy": reference.score.value,
             "metric": reference.metric_name,
+            "higher_is_better": all(metric.higher_is_better for metric in reference.metrics),
+            "is_share": all(metric.is_share for metric in reference.metrics),
             "samples": len(reference.splits.evaluate),
         }
 

@@ -32,12 +32,16 @@ class Original(TypedDict):
         bytes: Size of the float32 ``.tflite``.
         accuracy: Score of the original model.
         metric: Name of the metric.
+        higher_is_better: False for errors such as ``mae``.
+        is_share: True for a share of samples or decisions, which is shown in %.
         samples: Number of evaluation samples.
     """
 
     bytes: int
     accuracy: float
     metric: str
+    higher_is_better: bool
+    is_share: bool
     samples: int
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tflite_compress.searching.records import FrontPoint
+from tflite_compress.reporting.figures import MetricFacts
+from tflite_compress.reporting.scores import change_in_words, drop_in_words, format_score
+from tflite_compress.searching.records import FrontPoint, SearchRecord
 from tflite_compress.searching.search_result import SearchResult, is_any_finished
+from tflite_compress.support.quantities import format_bytes, format_number, format_seconds
 from tflite_compress.support.terminal import console, grid
 
 _MARKS = {"none": " (untrained)", "part": " (trained in part)", "full": ""}
@@ -16,29 +19,38 @@ def print_search(result: SearchResult) -> None:
     out = console()
     record = result.record
     original = record["original"]
+    metric = original_metric(record)
     if not is_any_finished(record["trials"]):
-        out.print(f"[red]no trial was finished[/red] in {record['seconds']:.0f} s", highlight=False)
+        out.print(f"[red]no trial was finished[/red] in {format_seconds(record['seconds'])}", highlight=False)
     elif not result.front:
         out.print(
             f"[red]nothing found[/red] for {record['device']['title']} with an accuracy drop of at most "
-            f"{record['max_drop']:g} that keeps the limits, in {record['seconds']:.0f} s"
+            f"{drop_in_words(metric, record['max_drop'])} that keeps the limits, in "
+            f"{format_seconds(record['seconds'])}"
         )
     else:
-        metric = original["metric"]
         unit = (
             result.front[0]["latency_unit"]
             .partition(",")[0]
             .replace("x the float32 baseline on this machine", "x")
         )
         table = grid(
-            "", "point", "bytes", f"latency ({unit})", "RAM", metric, "drop", "recipe", right=(2, 3, 4, 5, 6)
+            "",
+            "point",
+            "size",
+            f"latency ({unit})",
+            "RAM",
+            metric.name,
+            "change",
+            "recipe",
+            right=(2, 3, 4, 5, 6),
         )
         for point in result.front:
-            table.add_row(*_row(point))
+            table.add_row(*_row(point, metric))
         out.print(table)
         out.print(
-            f"The float32 original: {original['bytes']:,} bytes, {metric} {original['accuracy']:.4f} "
-            f"on {original['samples']:,} samples.",
+            f"The float32 original: {format_bytes(original['bytes'])}, {metric.name} "
+            f"{format_score(metric, original['accuracy'])} on {original['samples']:,} samples.",
             highlight=False,
         )
     for note in record["notes"]:
@@ -49,17 +61,27 @@ def print_search(result: SearchResult) -> None:
         )
 
 
-def _row(point: FrontPoint) -> tuple[str, ...]:
+def original_metric(record: SearchRecord) -> MetricFacts:
+    """Return the metric of a search."""
+    original = record["original"]
+    return MetricFacts(
+        name=original["metric"],
+        higher_is_better=original["higher_is_better"],
+        is_share=original["is_share"],
+    )
+
+
+def _row(point: FrontPoint, metric: MetricFacts) -> tuple[str, ...]:
     figures = point["figures"]
-    ram = f"{figures['ram'] / 1024:,.0f} KB" if "ram" in figures else "?"
+    ram = format_bytes(figures["ram"]) if "ram" in figures else "?"
     return (
         "*" if point["chosen"] else "",
         point["folder"],
-        f"{figures['size']:,.0f}",
-        f"{figures['latency']:.3g}",
+        format_bytes(figures["size"]),
+        format_number(figures["latency"]),
         ram,
-        f"{point['accuracy']:.4f}",
-        f"{point['drop']:+.4f}",
+        format_score(metric, point["accuracy"]),
+        change_in_words(metric, point["drop"]),
         point["in_short"] + _MARKS[point["training"]],
     )
 

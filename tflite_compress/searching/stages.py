@@ -8,12 +8,13 @@ stage. Only points that may improve the Pareto front are trained.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tflite_compress.searching.job import Outcome
 from tflite_compress.searching.records import Training, Values
 from tflite_compress.searching.space import Effort, stages_of
+from tflite_compress.support.quantities import format_bytes, format_number
 
 EFFORTS = (Effort(0, False), Effort(200, False), Effort(900, True), Effort(2700, True))
 # Largest drop with which a point is trained further, in multiples of the allowed drop, by stage.
@@ -163,14 +164,13 @@ def choose_point(goal: Goal, best: Sequence[Candidate]) -> Candidate | None:
 
 def describe(goal: Goal, outcome: Outcome) -> str:
     """Return the figures of an outcome in words."""
-    words = {"size": "{:,.0f} bytes", "gzip": "{:,.0f} bytes gzipped", "ram": "{:,.0f} bytes of RAM"}
-    words |= {
-        "flash": "{:,.0f} bytes of flash",
-        "macs": "{:,.0f} MACs",
-        "drop": "",
-        "latency": "latency {:.3g}",
+    words: dict[str, Callable[[float], str]] = {
+        "size": format_bytes,
+        "gzip": lambda value: f"{format_bytes(value)} gzipped",
+        "ram": lambda value: f"{format_bytes(value)} of RAM",
+        "flash": lambda value: f"{format_bytes(value)} of flash",
+        "macs": lambda value: f"{format_number(value)} MACs",
+        "latency": lambda value: f"latency {format_number(value)}",
     }
-    shown = [
-        words[n].format(outcome.figures[n]) for n in goal.objectives if n in outcome.figures and words[n]
-    ]
-    return ", ".join([*shown, f"accuracy drop {outcome.drop:.4f}"])
+    shown = [words[n](outcome.figures[n]) for n in goal.objectives if n in outcome.figures and n in words]
+    return ", ".join([*shown, f"accuracy drop {format_number(outcome.drop)}"])

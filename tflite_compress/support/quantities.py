@@ -23,6 +23,18 @@ def format_bytes(count: float) -> str:
     return f"{count:,.0f} byte{'' if round(count) == 1 else 's'}"
 
 
+def format_share(share: float) -> str:
+    """Return a share in %, with three significant digits: ``97.1 %``."""
+    return f"{format_number(100 * share)} %"
+
+
+def format_byte_change(before: float, after: float) -> str:
+    """Return the difference of two sizes with its sign: ``-90.4 KB``; nothing where they are equal."""
+    if before == after:
+        return ""
+    return f"{'+' if after > before else '-'}{format_bytes(abs(after - before))}"
+
+
 def format_ms(ms: float) -> str:
     """Return a time in the unit that suits it: ``7.38 µs``, ``52.7 ms``, ``3.2 s``."""
     if ms != 0 and abs(ms) < 0.1:

@@ -6,6 +6,7 @@ from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import bullets, table
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import Section, register
+from tflite_compress.support.quantities import format_bytes
 from tflite_compress.trees.forest_report import Agreement, ForestFacts
 
 Row = tuple[str, str, str]
@@ -22,11 +23,11 @@ def forest_rows(forest: ForestFacts) -> list[Row]:
         ("numbers in leaves", before.leaf_values, after.leaf_values),
     ]
     if code is not None:
-        pair = f"{code.uncompressed_table_bytes:,}", f"{code.table_bytes:,}"
-        rows.append(("C code: bytes of tables", *pair))
+        sizes = (code.uncompressed_table_bytes, code.table_bytes)
+        rows.append(("C code: tables", format_bytes(sizes[0]), format_bytes(sizes[1])))
         if code.cortex_m4 is not None and code.uncompressed_cortex_m4 is not None:
-            pair = f"{code.uncompressed_cortex_m4.flash_bytes:,}", f"{code.cortex_m4.flash_bytes:,}"
-            rows.append(("C code: bytes of flash on a Cortex-M4", *pair))
+            sizes = (code.uncompressed_cortex_m4.flash_bytes, code.cortex_m4.flash_bytes)
+            rows.append(("C code: flash on a Cortex-M4", format_bytes(sizes[0]), format_bytes(sizes[1])))
     return rows
 
 

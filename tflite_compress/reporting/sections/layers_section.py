@@ -6,6 +6,7 @@ from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import table
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
+from tflite_compress.support.quantities import format_bytes
 
 MAX_HTML_ROWS, MAX_MARKDOWN_ROWS = 25, 10
 
@@ -18,7 +19,13 @@ def to_html(found: Recorded) -> str | None:
     layers = sorted(details.layers, key=lambda row: -row.before)
     largest = max(max(row.before, row.after) for row in layers) or 1
     rows = [
-        (row.layer, row.before, row.after, 100 * row.before / largest, 100 * row.after / largest)
+        (
+            row.layer,
+            format_bytes(row.before),
+            format_bytes(row.after),
+            100 * row.before / largest,
+            100 * row.after / largest,
+        )
         for row in layers[:MAX_HTML_ROWS]
     ]
     rest = layers[MAX_HTML_ROWS:]
@@ -27,8 +34,8 @@ def to_html(found: Recorded) -> str | None:
         rows=rows,
         is_encoded=found.report.encoding is not None,
         rest=len(rest),
-        rest_before=sum(row.before for row in rest),
-        rest_after=sum(row.after for row in rest),
+        rest_before=format_bytes(sum(row.before for row in rest)),
+        rest_after=format_bytes(sum(row.after for row in rest)),
     )
 
 
@@ -38,10 +45,12 @@ def to_markdown(found: Recorded) -> str | None:
     if details is None or not details.layers:
         return None
     layers = sorted(details.layers, key=lambda row: -row.before)
-    rows = [(row.layer, f"{row.before:,}", f"{row.after:,}") for row in layers[:MAX_MARKDOWN_ROWS]]
+    rows = [
+        (row.layer, format_bytes(row.before), format_bytes(row.after)) for row in layers[:MAX_MARKDOWN_ROWS]
+    ]
     more = len(layers) - len(rows)
     ending = f"\n\nand {more} smaller layers" if more else ""
-    return table(("largest layers, bytes of weights", "float32", "result"), rows) + ending
+    return table(("largest layers, weights", "float32", "result"), rows) + ending
 
 
 register(

@@ -6,6 +6,7 @@ from tflite_compress.reporting.detail_figures import OperatorRow, OperatorTimes
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
+from tflite_compress.support.quantities import format_ms, format_number
 
 MAX_ROWS = 25
 
@@ -17,7 +18,13 @@ def to_html(found: Recorded) -> str | None:
         return None
     slowest = sorted(times.rows, key=lambda row: -row.ms)
     cells = [_cells(row, times) for row in slowest[:MAX_ROWS]]
-    return render("sections/operators.html", times=times, rows=cells, rest=len(slowest) - len(cells))
+    return render(
+        "sections/operators.html",
+        times=times,
+        total=format_ms(times.total_ms),
+        rows=cells,
+        rest=len(slowest) - len(cells),
+    )
 
 
 def _cells(row: OperatorRow, times: OperatorTimes) -> tuple[str | float, ...]:
@@ -27,10 +34,10 @@ def _cells(row: OperatorRow, times: OperatorTimes) -> tuple[str | float, ...]:
     return (
         row.operator,
         row.layer,
-        f"{1000 * row.ms:.2f}" if known else "below noise",
-        f"{share:.0f} %" if known else "",
-        f"{row.macs:,}" if row.macs else "",
-        f"{row.gmacs_per_s:.1f}" if row.gmacs_per_s is not None else "",
+        format_ms(row.ms) if known else "below noise",
+        f"{format_number(share)} %" if known else "",
+        format_number(row.macs) if row.macs else "",
+        format_number(row.gmacs_per_s) if row.gmacs_per_s is not None else "",
         max(0.0, min(100.0, share)) if known else 0.0,
     )
 

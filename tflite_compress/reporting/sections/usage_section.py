@@ -85,8 +85,8 @@ def _accuracy(report: Report) -> list[Gauge]:
     if not accuracy.is_verified:
         return []
     share = max(0.0, accuracy.drop) / accuracy.max_drop if accuracy.max_drop > 0 else None
-    used = drop_in_words(accuracy, max(0.0, accuracy.drop))
-    text = f"drop {used} of the accepted {drop_in_words(accuracy, accuracy.max_drop)}"
+    used = drop_in_words(accuracy.metric, max(0.0, accuracy.drop))
+    text = f"drop {used} of the accepted {drop_in_words(accuracy.metric, accuracy.max_drop)}"
     state: State = "within" if accuracy.is_kept else "over"
     return [Gauge("Accuracy", format_score(accuracy.metric, accuracy.after), text, share, state)]
 
