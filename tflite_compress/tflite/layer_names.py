@@ -77,15 +77,21 @@ class LayerTable:
 
         Returns:
             The name of a layer of the table. Where none is found: the name that :func:`own_name` reads from
-            the tensor's name, which is empty for an operator without outputs.
+            the tensor's name, or from that of the weights where an output of the model is named otherwise.
+            It is empty for an operator without outputs.
         """
-        name = _output_name(graph, op, output)
+        name, kind = _output_name(graph, op, output), operator_name(model, op)
         found = self._found(name)
-        for weights_name, count in _weights(model, graph, op):
+        weights = _weights(model, graph, op)
+        for weights_name, count in weights:
             able = [*found, *self._found(weights_name)]
             fitting = [layer for layer in able if count in layer.kernels]
             found = [*(fitting or [layer for layer in able if layer.kernels]), *found]
-        return found[0].name if found else own_name(name, operator_name(model, op))
+        if found:
+            return found[0].name
+        return next(
+            filter(None, (own_name(each, kind) for each in (name, *(each for each, _ in weights)))), ""
+        )
 
     def _found(self, name: str) -> list[KerasLayer]:
         layers = (self.layer_at(part) for part in name.split(";") if part)
