@@ -11,6 +11,7 @@ from types import FrameType
 from tflite_compress.support.errors import CompressError, UsageError, closest
 
 INTERRUPTED, INTERNAL = 130, 3
+PIPE_CLOSED = 141  # as of a program that the signal SIGPIPE ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,17 +22,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 success, 1 a check failed, 2 a mistake to correct, 3 an error of this program, 130
-        interrupted.
+        interrupted, 141 the reader of the output has closed the pipe.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # Python flushes them once more when it exits
+            os.dup2(nowhere, stream.fileno())
+        return PIPE_CLOSED
     except (Exception, KeyboardInterrupt) as error:
         if debug and isinstance(error, Exception):
             raise

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from tflite_compress.support.quantities import format_number, format_seconds
+from tflite_compress.support.terminal import console_on
 
 Advance = Callable[[int], None]
 LINE_SECONDS = 10.0  # between lines about a step, where the output is no terminal
@@ -93,7 +94,6 @@ class Terminal:
     def __init__(self) -> None:
         import sys
 
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             ProgressColumn,
@@ -113,7 +113,7 @@ class Terminal:
                 rate = f", {format_number(task.speed)} per s" if task.speed else ""
                 return Text(f"{task.completed:,.0f} of {task.total:,.0f}{rate}")
 
-        self._console = Console(file=sys.stderr, highlight=False)
+        self._console = console_on(sys.stderr)
         self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description}"),

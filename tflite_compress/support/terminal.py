@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -20,10 +20,26 @@ GAP, EDGES = 3, 2  # between two columns; at both sides of the table
 
 def console() -> Console:
     """Return a console on standard output, as wide as the terminal."""
+    width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+    return console_on(sys.stdout, max(MIN_COLUMNS, width))
+
+
+def console_on(file: IO[str], width: int | None = None) -> Console:
+    """Return a console that raises ``BrokenPipeError`` where the reader of a pipe is gone.
+
+    rich ends the process with exit code 1 instead, which means here that a check failed.
+
+    Args:
+        file: The stream to print to.
+        width: Columns; those of the terminal by default.
+    """
     from rich.console import Console
 
-    width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
-    return Console(file=sys.stdout, highlight=False, width=max(MIN_COLUMNS, width))
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # the BrokenPipeError that is being handled
+
+    return Piped(file=file, highlight=False, width=width)
 
 
 def print_wrapped(out: Console, text: str) -> None:
