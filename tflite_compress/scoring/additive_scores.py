@@ -1,0 +1,94 @@
+"""Scores that are computed from sums over the samples, so that any subset or resample of them is cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Contributions = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (targets, predictions) -> (samples, values)
+Combine = Callable[[np.ndarray], np.ndarray]  # sums of contributions, (..., values) -> scores, (...)
+
+
+@dataclass(frozen=True)
+class AdditiveScore:
+    """A score of sums over the samples, such as F1 of counts or RMSE of squared errors.
+
+    Attributes:
+        contributions: Returns what each sample adds, ``(targets, predictions) -> (samples, values)``.
+        combine: Returns scores of sums, ``(..., values) -> (...)``.
+    """
+
+    contributions: Contributions
+    combine: Combine
+
+    def __call__(self, targets: np.ndarray, predictions: np.ndarray) -> float:
+        """Return the score of all samples.
+
+        Args:
+            targets: Shape (samples, ...).
+            predictions: Shape (samples, ...).
+        """
+        return float(self.combine(self.contributions(targets, predictions).sum(axis=0)))
+
+    def resampled(self, targets: np.ndarray, predictions: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Return the scores of resamples.
+
+        Args:
+            targets: Shape (samples, ...).
+            predictions: Shape (samples, ...).
+            counts: How often each sample occurs, shape (resamples, samples). Zeros and ones choose subsets.
+
+        Returns:
+            Shape (resamples,).
+        """
+        return self.combine(counts @ self.contributions(targets, predictions))
+
+
+def class_numbers(values: np.ndarray, rank: int) -> np.ndarray:
+    """Return class numbers, which are the largest entries of one-hot or soft targets.
+
+    Args:
+        values: Class numbers, shape (samples, ...), or one value per class, (samples, ..., classes).
+        rank: Number of dimensions of values with one entry per class.
+    """
+    return values.argmax(axis=-1) if values.ndim == rank else values.astype(np.int64)
+
+
+def confusion(wanted: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray:
+    """Return how often each wanted class was found as each class, per sample.
+
+    Args:
+        wanted: Class numbers, shape (samples, ...). Negative ones are not counted.
+        found: Class numbers of the same shape.
+        classes: Number of classes.
+
+    Returns:
+        Counts, shape (samples, classes * classes), wanted class first.
+    """
+    samples = len(wanted)
+    pairs = wanted.reshape(samples, -1) * classes + found.reshape(samples, -1)
+    rows = np.broadcast_to(np.arange(samples)[:, np.newaxis], pairs.shape)
+    counted = (wanted >= 0).reshape(samples, -1)
+    flat = (rows * classes**2 + pairs)[counted]
+    return np.bincount(flat, minlength=samples * classes**2).reshape(samples, -1).astype(np.float64)
+
+
+def of_confusion(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return hits, wanted and found of each class, shape (..., classes) each, of summed :func:`confusion`."""
+    classes = round(sums.shape[-1] ** 0.5)
+    table = sums.reshape(*sums.shape[:-1], classes, classes)
+    return np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
+
+
+def mean_where(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Return the mean over the last axis of the entries that count; NaN if none does."""
+    number = counted.sum(axis=-1)
+    total = np.where(counted, values, 0.0).sum(axis=-1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Return a ratio; 0 where both are 0."""
+    return above / np.where(below == 0, 1.0, below)
