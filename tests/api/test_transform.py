@@ -69,6 +69,22 @@ def test_layers_are_cut_off_in_apply_and_convert(keras: ModuleType, tmp_path: Pa
         assert np.allclose(lite.predict(encoded), expected, atol=1e-5)
 
 
+def test_passes_stop_when_the_time_budget_is_used(
+    tiny: Any, tiny_data: tuple[np.ndarray, np.ndarray]
+) -> None:
+    said: list[str] = []
+    long = tc.PruneChannels(0.5, rounds=1, recovery_steps=0, samples=64, training=tc.Training(min_steps=900))
+    options: dict[str, Any] = {
+        "time_budget_seconds": 1e-9,
+        "progress": lambda update: said.append(update.title),
+    }
+    small = tc.apply(tiny, long, data=tiny_data, **options)
+    assert small.count_params() < tiny.count_params()
+    assert any("the time budget of 1e-09 s was used" in text and "stopped after" in text for text in said)
+    lite = tc.convert(tiny, tc.chain(tc.Int4(), tc.Int8()), calibration=tiny_data[0], **options)
+    assert "time-budget-used" in [note.code for note in lite.notes]
+
+
 def test_an_integer_model_predicts_like_the_original(
     model: Any, arrays: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:

@@ -68,6 +68,33 @@ def test_long_steps_say_how_far_they_are() -> None:
     assert said[2:] == ["  training: 400 of 400"]
 
 
+def test_the_time_left_waits_for_a_timed_unit_and_leaves_the_start_out() -> None:
+    """The first unit takes 15 s, for its compilation; the others 1 s each."""
+    said: list[str] = []
+    now = [15.0]
+    advance = Lines("training", 100, said.append, lambda: now[0])
+    now[0] += 15
+    advance(1)
+    assert said == ["  training: 1 of 100"]
+    for _ in range(10):
+        now[0] += 1
+        advance(1)
+    assert said[1:] == ["  training: 11 of 100, about 89 s left"]
+
+
+def test_the_time_left_follows_the_pace_of_the_last_lines() -> None:
+    """An earlier run did 600 units. The next 10 take 10 s each, and the others 1 s."""
+    said: list[str] = []
+    now = [0.0]
+    advance = Lines("training", 1000, said.append, lambda: now[0])
+    advance(600)
+    for seconds in [10] * 10 + [1] * 40:
+        now[0] += seconds
+        advance(1)
+    assert said[0] == "  training: 601 of 1,000, about 3,990 s left"
+    assert said[-1] == "  training: 650 of 1,000, about 350 s left"
+
+
 def test_steps_of_unknown_length_say_what_is_done() -> None:
     said: list[str] = []
     now = [0.0]

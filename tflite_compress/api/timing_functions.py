@@ -27,6 +27,7 @@ def benchmark(
     seconds: float = 2.0,
     batches: Sequence[int] = (),
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> Benchmark:
     """Measure the latency of ``.tflite`` files, interleaved, and compare them with the first.
@@ -42,6 +43,8 @@ def benchmark(
         batches: Batch sizes to measure throughput at, in samples.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        time_budget_seconds: Time for everything in seconds. When it is used, what was timed is kept, and a
+            note says what is missing.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -72,6 +75,7 @@ def benchmark(
             batches=batches,
             progress=reports,
             input_shape=input_shape,
+            time_budget_seconds=time_budget_seconds,
         )
 
 
@@ -84,6 +88,7 @@ def profile(
     preprocess: Preprocess = "none",
     seconds: float = 5.0,
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> Profile:
     """Measure the latency of each operator of a ``.tflite`` on this machine.
@@ -98,6 +103,8 @@ def profile(
             timed in groups of operators.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
+        time_budget_seconds: Time for everything in seconds. When it is used, what was timed is kept, and a
+            note says what is missing.
         progress: Called with each :class:`ProgressUpdate`.
 
     Returns:
@@ -105,6 +112,7 @@ def profile(
 
     Raises:
         ModelError: The file is missing or damaged, or the runtime refuses it.
+        TimeUsedError: The time budget was used before the model was loaded and run.
 
     Examples:
         >>> import tflite_compress as tc
@@ -116,5 +124,7 @@ def profile(
     from tflite_compress.timing.profile import profile as measure
 
     with library_call(progress) as reports, opened_file(model) as path:
-        found = measure(path, threads, kernels, data, preprocess, seconds, reports, input_shape)
+        found = measure(
+            path, threads, kernels, data, preprocess, seconds, reports, input_shape, time_budget_seconds
+        )
         return replace(found, name=file_name(model))

@@ -25,8 +25,10 @@ from tflite_compress.passes import (
     Stage,
 )
 from tflite_compress.pipeline.recipes import Recipe, check_recipe
+from tflite_compress.pipeline.time_share import with_share
 from tflite_compress.profiles.devices import Device, load_device
 from tflite_compress.support.progress import Progress
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 
 if TYPE_CHECKING:
     from tflite_compress.data.gather import DataSpec
@@ -84,6 +86,7 @@ def apply(
     metric: str | ScoreFunction | None = None,
     custom_objects: Mapping[str, object] | None = None,
     cut: str | None = None,
+    time_budget_seconds: float | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Any:
@@ -102,6 +105,8 @@ def apply(
         custom_objects: Classes of custom layers by name, for a model given by its path.
         cut: Layers to cut off the start of the model, separated by commas. The data are then for their
             outputs, such as integers instead of text.
+        time_budget_seconds: Time for loading and all passes in seconds. When it is used, training and
+            choosing stop, and the best so far is kept. A message to ``progress`` names what was cut.
         seed: Seed of everything random. The caller's random state is not changed.
         progress: Called with each :class:`ProgressUpdate`.
 
@@ -129,7 +134,9 @@ def apply(
     from tflite_compress.support.backend import tf_keras
 
     steps = tuple(require_network_pass(checked_pass(step)) for step in passes)
-    run = _Run(DataSpec(data, preprocess=preprocess), seed, max_drop, loss, metric, custom_objects)
+    spec = DataSpec(data, preprocess=preprocess)
+    budget = TimeBudget(time_budget_seconds)
+    run = _Run(spec, seed, max_drop, loss, metric, custom_objects, budget=budget)
     with library_call(progress) as reports:
         require_data(steps, run.spec)
         if isinstance(model, str | os.PathLike):
@@ -137,6 +144,8 @@ def apply(
         else:  # settings of layers and nesting of inputs come from the part that is left
             start, _ = cut_model(model, split_names(cut))
         made = run.transform(start, steps, Int8(), device, reports)
+        for note in budget.notes:
+            reports.say(note.text)
         network = made.network.handle
         if isinstance(start, tf_keras().Model):
             return network
@@ -154,6 +163,7 @@ def convert(
     custom_objects: Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
     cut: str | None = None,
+    time_budget_seconds: float | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> TFLiteModel:
@@ -172,6 +182,9 @@ def convert(
             input name. Those of the data by default; without data they stay open.
         cut: Layers to cut off the start of the model, separated by commas. Calibration samples are then
             for their outputs.
+        time_budget_seconds: Time for loading and all passes in seconds. When it is used, training and
+            choosing stop, and the best so far is kept. A note of the result names what was cut. The
+            conversion itself still runs.
         seed: Seed of everything random. The caller's random state is not changed.
         progress: Called with each :class:`ProgressUpdate`.
 
@@ -194,12 +207,13 @@ def convert(
     chosen = Int8() if conversion is None else conversion
     recipe = chosen if isinstance(chosen, Recipe) else chain(chosen)
     spec = DataSpec(calibrate=calibration, preprocess=preprocess)
-    run = _Run(spec, seed, custom_objects=custom_objects, input_shape=input_shape, cut=cut)
+    budget = TimeBudget(time_budget_seconds)
+    run = _Run(spec, seed, custom_objects=custom_objects, input_shape=input_shape, cut=cut, budget=budget)
     with library_call(progress) as reports:
         require_data(recipe.passes, run.spec)
         made = run.transform(model, recipe.passes, recipe.conversion, device, reports)
     assert isinstance(made, ConvertedModel)  # a recipe has a conversion
-    return TFLiteModel(made.flatbuffer, _model_name(model), made.notes)
+    return TFLiteModel(made.flatbuffer, _model_name(model), (*made.notes, *budget.notes))
 
 
 @dataclass(frozen=True)
@@ -214,6 +228,7 @@ class _Run:
     custom_objects: Mapping[str, object] | None = None
     input_shape: InputShape | None = None
     cut: str | None = None
+    budget: TimeBudget = NO_BUDGET
 
     def transform(
         self,
@@ -233,10 +248,11 @@ class _Run:
         with progress.step("reading the data"):
             network, splits = self._gathered(source.network, passes)
             reference = make_reference(network, splits, source.loss, self.metric, self.loss)
-        context = Context(reference, self.seed, progress, max_drop=self.max_drop)
+        context = Context(reference, self.seed, progress, max_drop=self.max_drop, budget=self.budget)
         made: Model = FloatModel(network, notes=source.notes).noting(*splits.evaluate.notes)
-        for step in _resolved(passes, conversion, _device(device)):
-            made = step.run(made, context)
+        steps = _resolved(passes, conversion, _device(device))
+        for index, step in enumerate(steps):
+            made = step.run(made, with_share(context, steps, index))
         return made
 
     def _gathered(self, network: Network, passes: tuple[PassConfig, ...]) -> tuple[Network, Splits]:

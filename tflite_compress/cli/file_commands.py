@@ -11,6 +11,7 @@ from tflite_compress.cli.option_types import (
     Count,
     Counts,
     Drawing,
+    Duration,
     File,
     InputShape,
     Seconds,
@@ -43,6 +44,8 @@ class BenchmarkOptions:
         kernels: Kernels of litert: any of xnnpack, no-delegate, reference, separated by commas.
         seconds: Approximate time to measure each file with each setting.
         batches: Also measure throughput at these batch sizes, for example 1,8,32.
+        time_budget: Time for everything, for example 2m. When it is used, what was timed is kept, and a note
+            says what is missing.
         from_: Times that a device printed, for example the test of an Android bundle. Nothing is measured
             here. Result folders in place of the models get them into their reports.
     """
@@ -52,6 +55,7 @@ class BenchmarkOptions:
     kernels: Kernels = ("xnnpack", "no-delegate")
     seconds: Seconds = 2.0
     batches: Counts | None = None
+    time_budget: Duration | None = None
     from_: File | None = None
 
 
@@ -94,6 +98,7 @@ def benchmark(
             remote=remote_device(remote, options.threads[0]),
             progress=progress,
             input_shape=samples.input_shape,
+            time_budget_seconds=options.time_budget,
         )
     )
     if output.json:
@@ -127,10 +132,13 @@ class ProfileOptions:
     Attributes:
         kernels: Kernels of LiteRT.
         seconds: Approximate time for everything. Large models are timed in groups of operators.
+        time_budget: Time for everything, which is kept to even where the model is slow. When it is used, what
+            was timed is kept, and a note says what is missing.
     """
 
     kernels: Literal["xnnpack", "no-delegate", "reference"] = "xnnpack"
     seconds: Seconds = 5.0
+    time_budget: Duration | None = None
 
 
 @command(SECTION, "model.tflite", model="A .tflite file.")
@@ -151,6 +159,7 @@ def profile(
             options.seconds,
             progress=progress,
             input_shape=samples.input_shape,
+            time_budget_seconds=options.time_budget,
         )
     )
     if output.json:

@@ -10,13 +10,11 @@ from tflite_compress.passes.values import same_model
 from tflite_compress.pipeline.memo import Memo
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe, in_words
+from tflite_compress.pipeline.time_share import with_share
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.gpu_score import GpuCheck
 from tflite_compress.scoring.reference import Outputs, Reference, Score
 from tflite_compress.support.errors import ConversionError, StructureError
-
-LONG = (Stage.TRAIN, Stage.REPAIR, Stage.QUANTIZE, Stage.QAT)
-FOR_PASSES = 0.8  # of the time budget; the rest is for conversion, evaluation and measurements
 
 
 @dataclass(frozen=True)
@@ -207,7 +205,7 @@ def run_recipe(recipe: Recipe, start: FloatModel, context: Context, memo: Memo) 
         config = chain[-1]
         before = model
         try:
-            model, seconds = memo.run(chain, model, _with_share(context, recipe, index))
+            model, seconds = memo.run(chain, model, with_share(context, recipe.passes, index))
             if config.preserves_outputs and outputs is not None:
                 score = steps[-1].score  # the pass has checked that no output changes
             else:
@@ -230,17 +228,6 @@ def _require(recipe: Recipe, start: FloatModel) -> None:
     if any(config.needs_training for config in recipe.passes):
         for config in recipe.passes:
             config.require(start)
-
-
-def _with_share(context: Context, recipe: Recipe, index: int) -> Context:
-    """Return the context with a pass's share of the time budget.
-
-    Passes that train or choose share the time equally; a part is kept for the conversion and measurements.
-    """
-    left = sum(p.stage in LONG for p in recipe.passes[index:])
-    if recipe.passes[index].stage not in LONG:
-        return context
-    return replace(context, budget=context.budget.share(FOR_PASSES / left))
 
 
 def best(attempts: list[Attempt], max_drop: float) -> Attempt | None:

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from tflite_compress.support.notes import note_record
 from tflite_compress.support.quantities import format_bytes, format_ms, format_number, format_share
 from tflite_compress.support.terminal import console, grid
-from tflite_compress.timing.profile import OperatorTime, Profile
+from tflite_compress.timing.operator_time import OperatorTime
+from tflite_compress.timing.profile import Profile
 
 SCHEMA = 1
 
@@ -26,6 +27,8 @@ def print_profile(found: Profile) -> None:
         table.add_row(*_cells(row, found.total_ms))
     out.print(table)
     best = found.roofline
+    if best is None:
+        return
     peaks = [f"{format_number(speed)} GMAC/s in {type_}" for type_, speed in best.gmacs_per_s.items()]
     out.print(
         f"this machine at best: {', '.join([*peaks, f'{format_number(best.gbytes_per_s)} GB/s'])} (measured: "

@@ -67,7 +67,8 @@ def _timings(found: Benchmark, letters: dict[str, str]) -> Grid:
 
 def _letters(found: Benchmark) -> dict[str, str]:
     """A letter for each file, so that tables stay narrow."""
-    names = [t.contender.name for t in found.timings] + [t.name for t in found.on_device]
+    names = [t.contender.name for t in found.timings] + [t.contender.name for t in found.throughputs]
+    names += [t.name for t in found.on_device]
     return {name: chr(ord("A") + i % 26) * (1 + i // 26) for i, name in enumerate(dict.fromkeys(names))}
 
 

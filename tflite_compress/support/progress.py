@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from tflite_compress.support.terminal import console_on
 
 Advance = Callable[[int], None]
 LINE_SECONDS = 10.0  # between lines about a step, where the output is no terminal
+PACE_LINES = 3  # the pace is that since the third last line
 
 
 class Progress(Protocol):
@@ -47,6 +49,9 @@ class Silent:
 class Lines:
     """Says from time to time how far a step is: its units, of how many, and the time left.
 
+    The time left follows from the pace of the last lines. The first units are not counted: they include the
+    start of the step, such as the compilation of a training step, or were done by an earlier run.
+
     Args:
         title: What is done.
         total: Number of units; None if unknown.
@@ -64,16 +69,19 @@ class Lines:
         self._title, self._total, self._say, self._clock = title, total, say, clock
         self._done = 0
         self._start = self._last = clock()
+        self._marks: deque[tuple[float, int]] = deque(maxlen=PACE_LINES)  # time and units done
 
     def __call__(self, units: int) -> None:
         """Count finished units, and print a line if the last one is ten seconds ago."""
         self._done += units
         now = self._clock()
-        if now - self._last < LINE_SECONDS:
-            return
-        self._last = now
-        of = f" of {self._total:,}" if self._total else ""
-        self._say(f"  {self._title}: {self._done:,}{of}{self._time_left(now)}")
+        if now - self._last >= LINE_SECONDS:
+            self._last = now
+            of = f" of {self._total:,}" if self._total else ""
+            self._say(f"  {self._title}: {self._done:,}{of}{self._time_left(now)}")
+            self._marks.append((now, self._done))
+        elif not self._marks:
+            self._marks.append((now, self._done))
 
     def finish(self) -> None:
         """Print what the step did, and how long it took."""
@@ -83,9 +91,11 @@ class Lines:
         self._say(f"{self._title}: {units}{format_seconds(seconds)}{rate}")
 
     def _time_left(self, now: float) -> str:
-        if not self._total or not 0 < self._done < self._total:
+        if not self._total or self._done >= self._total or not self._marks:
             return ""
-        return f", about {(now - self._start) / self._done * (self._total - self._done):,.0f} s left"
+        time_then, done_then = self._marks[0]
+        pace = (now - time_then) / max(1, self._done - done_then)
+        return f", about {pace * (self._total - self._done):,.0f} s left"
 
 
 class Terminal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,12 @@ from tflite_compress.data.opened_file import open_file
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.gpu import GPU, GPU_FLOAT32
-from tflite_compress.support.errors import ModelError, UsageError, closest
+from tflite_compress.runtimes.isolated import children_within
+from tflite_compress.support.errors import CompressError, TimeUsedError, UsageError, closest
 from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
+from tflite_compress.support.time_budget import TimeBudget
 from tflite_compress.timing.interleaved import Contender, Kernels, Timing, time_contenders
 from tflite_compress.timing.machine import machine_name
 from tflite_compress.timing.overhead import measure_call_overhead
@@ -27,6 +30,7 @@ KERNELS: tuple[Kernels, ...] = ("xnnpack", "no-delegate", "reference")
 DEFAULTS = Remote()
 MAX_IN_REPR = 6
 WEB = "litert-web:wasm"  # on webgpu the GPU is software, whose time says nothing
+FOR_LATENCY = 0.7  # of the time budget, where throughput is measured too
 MAX_OVERHEAD_SHARE = 0.05  # a larger share of the call from Python in a run's time is a note
 
 
@@ -115,6 +119,7 @@ def benchmark(
     remote: Remote = DEFAULTS,
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
+    time_budget_seconds: float | None = None,
 ) -> Benchmark:
     """Time ``.tflite`` files, interleaved, and compare them with the first.
 
@@ -131,6 +136,8 @@ def benchmark(
         remote: How to reach a device.
         progress: Where to report progress.
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
+        time_budget_seconds: Time for everything. When it is used, what was timed is kept, and a note says
+            what is missing.
 
     Returns:
         The timings, with 95 % intervals, and the ratios to the first file, with 99 % intervals.
@@ -140,7 +147,7 @@ def benchmark(
         UsageError: A setting is unknown.
         CompressError: The device fails.
     """
-    progress = progress or Silent()
+    progress, budget = progress or Silent(), TimeBudget(time_budget_seconds)
     if not models:
         raise UsageError("no model named", "Name one or more .tflite files.")
     opened = [open_file(path, data, preprocess, input_shape, 1) for path in models]
@@ -151,26 +158,39 @@ def benchmark(
         for path, file in zip(models, opened, strict=True)
     ]
     if runtime not in ("litert", "tflm"):
-        return _on_device(files, runtime, threads, batches, remote, progress)
+        return _on_device(files, runtime, threads, batches, remote, progress, budget)
     chosen: Sequence[Kernels] = ("tflm",) if runtime == "tflm" else find_kernels(kernels)
     if runtime == "tflm" and (list(threads) != [1] or batches):
         raise UsageError("TFLite Micro runs on one thread with batch 1", "Leave threads and batches out.")
     contenders = [replace(f, kernels=k, threads=t) for f in files for t in threads for k in chosen]
-    found, notes = time_contenders(contenders, seconds, progress)
+    for_latency = budget.share(FOR_LATENCY) if batches else budget
+    found, notes = time_contenders(contenders, seconds, progress, budget=for_latency)
     timings = tuple(t for t in found if isinstance(t, Timing))
     pairs = zip(contenders, found, strict=True)
-    refused = tuple(Refusal(describe_contender(c), e.message) for c, e in pairs if isinstance(e, ModelError))
+    refused = tuple(
+        Refusal(describe_contender(c), e.message) for c, e in pairs if isinstance(e, CompressError)
+    )
     first = [c for c in contenders if c.kernels == chosen[0] and c.threads == threads[0]]
-    overhead = measure_call_overhead() if runtime == "litert" else None
+    overhead = _overhead(budget) if runtime == "litert" else None
+    rates = measure_throughput(first, batches, seconds / 4, progress, budget) if batches else []
     return Benchmark(
         f"this machine ({machine_name()})",
         timings,
         refused=refused,
         comparisons=tuple(_comparisons(timings)),
-        throughputs=tuple(measure_throughput(first, batches, seconds / 4, progress) if batches else ()),
+        throughputs=tuple(rates),
         overhead_ms=overhead,
-        notes=(*notes, *_notes(timings, overhead)),
+        notes=(*notes, *_notes(timings, overhead), *budget.notes),
     )
+
+
+def _overhead(budget: TimeBudget) -> float | None:
+    """Return the time of a call from Python in ms; None if the time budget is used."""
+    with contextlib.suppress(TimeUsedError), children_within(budget):
+        if not budget.is_used:
+            return measure_call_overhead()
+    budget.cut("time of the call from Python not measured")
+    return None
 
 
 def describe_contender(contender: Contender) -> str:
@@ -244,6 +264,7 @@ def _on_device(
     batches: Sequence[int],
     remote: Remote,
     progress: Progress,
+    budget: TimeBudget,
 ) -> Benchmark:
     if runtime not in (GPU, GPU_FLOAT32, WEB, "adb") and not runtime.startswith("ssh:"):
         hint = f"Choose litert, tflm, {WEB}, ssh:HOST, adb, {GPU} or {GPU_FLOAT32}."
@@ -251,10 +272,10 @@ def _on_device(
     if len(threads) != 1 or batches:
         raise UsageError("a device is timed with one number of threads and batch 1", "Run it once for each.")
     run = find_runtime(runtime, replace(remote, threads=threads[0]))
-    timings = time_on_device([(f.name, f.content, f.inputs) for f in files], run, progress)
+    timings = time_on_device([(f.name, f.content, f.inputs) for f in files], run, progress, budget=budget)
     comparisons = [
         TimeRatio("file", t.name, timings[0].name, compare_on_device(t, timings[0])) for t in timings[1:]
     ]
     latency = timings[0].results[0].measurement("latency")
     where = latency.source if latency is not None else runtime
-    return Benchmark(where, on_device=tuple(timings), comparisons=tuple(comparisons))
+    return Benchmark(where, on_device=tuple(timings), comparisons=tuple(comparisons), notes=budget.notes)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from tflite_compress.runtimes.run_result import Arrays
-from tflite_compress.support.errors import ModelError
+from tflite_compress.support.errors import ModelError, TimeUsedError
 from tflite_compress.support.progress import Advance
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.timing.interleaved import BLOCK_MS, Contender, Kernels, load_into
 from tflite_compress.timing.prefixes import CutModel
 from tflite_compress.timing.timed_process import Child
@@ -34,12 +35,14 @@ class CutSettings:
         kernels: LiteRT's kernels.
         threads: CPU threads.
         seconds: Approximate time for everything.
+        budget: When it is used, timing ends and what was timed is kept.
     """
 
     inputs: Arrays
     kernels: Kernels
     threads: int
     seconds: float
+    budget: TimeBudget = NO_BUDGET
 
 
 @dataclass
@@ -49,7 +52,8 @@ class CutTimes:
     Attributes:
         places: Index of the last operator of each cut that was timed.
         own_ms: Per cut, by how much each round took longer than the cut before, in ms.
-        total_ms: Times of the last cut, the whole model, in ms.
+        total_ms: Times of the last cut, the whole model, in ms. If the time budget ended before it, those of
+            the runs that the plan is made from.
         refused: Index of the last operator of each cut that LiteRT refuses, with the reason.
     """
 
@@ -66,10 +70,12 @@ class CutPlan:
     Attributes:
         places: Index of the last operator of each cut.
         at_once: Number of cuts that are loaded at the same time.
+        whole_ms: Times of the whole model in ms, from a few runs.
     """
 
     places: tuple[int, ...]
     at_once: int
+    whole_ms: tuple[float, ...] = ()
 
 
 def plan_cuts(model: CutModel, settings: CutSettings) -> CutPlan:
@@ -85,22 +91,24 @@ def plan_cuts(model: CutModel, settings: CutSettings) -> CutPlan:
         child = stack.enter_context(Child("LiteRT"))
         loaded = load_into(child, whole, _folder(stack))
         ready = time.perf_counter()
-        run_s = min(child.run(2)) / 1e3
-    run_rounds = (MIN_ROUNDS + 2) * run_s
+        whole_ms = tuple(child.run(2))
+    run_rounds = (MIN_ROUNDS + 2) * min(whole_ms) / 1e3
     loading = (loaded.load_ms + loaded.first_ms) / 1e3
     cut_s = (packed - start + loading + run_rounds) / 2  # a cut is half a model on average
     process_s = max(0.0, ready - packed - loading)
     at_once = int(np.clip(2 * MEMORY_BYTES // max(loaded.model_bytes, 1), 2, 200))
-    left = max(settings.seconds, MIN_SECONDS) - (time.perf_counter() - start) - process_s
+    wanted = min(max(settings.seconds, MIN_SECONDS), settings.budget.left)
+    left = wanted - (time.perf_counter() - start) - process_s
     count = int(np.clip(left / (cut_s + process_s / at_once), MIN_CUTS, len(model.cuts)))
     chosen = np.unique(np.linspace(0, len(model.cuts), min(count, len(model.cuts)) + 1).astype(int)[1:] - 1)
-    return CutPlan(tuple(model.cuts[i] for i in chosen), at_once)
+    return CutPlan(tuple(model.cuts[i] for i in chosen), at_once, whole_ms)
 
 
 def time_cuts(model: CutModel, plan: CutPlan, settings: CutSettings, advance: Advance) -> CutTimes:
     """Time cuts, each interleaved with the one before.
 
-    Cuts that LiteRT refuses are left out: their operators then count to the next cut.
+    Cuts that LiteRT refuses are left out: their operators then count to the next cut. A batch that the time
+    budget ends is left out, and so are those after it.
 
     Args:
         model: The model.
@@ -113,14 +121,19 @@ def time_cuts(model: CutModel, plan: CutPlan, settings: CutSettings, advance: Ad
     """
     ends = time.perf_counter() + settings.seconds
     found, waiting = CutTimes(), list(plan.places)
-    while waiting:
+    while waiting and not settings.budget.is_used:
         anchor = found.places[-1:]
         batch = waiting[: plan.at_once - len(anchor)]
         share = len(batch) / len(waiting) * (ends - time.perf_counter())
         loading = max(LOADING_SHARE * share, MIN_SECONDS * len(batch) / len(plan.places))
         waiting = waiting[len(batch) :]
-        _time_batch(model, [*anchor, *batch], len(anchor), (share, loading), settings, found)
+        try:
+            _time_batch(model, [*anchor, *batch], len(anchor), (share, loading), settings, found)
+        except TimeUsedError:
+            break
         advance(len(batch))
+    if found.places[-1:] != [model.cuts[-1]]:
+        found.total_ms = np.array(plan.whole_ms)
     return found
 
 
@@ -146,7 +159,7 @@ def _time_batch(
             raise ModelError("LiteRT refuses a part of the model that it ran before", "Run it again.")
         if len(places) <= anchors:
             return
-        rounds = _run(child, ends)
+        rounds = _run(child, ends, settings.budget)
     own = np.diff(rounds, axis=1, prepend=0)
     found.places += places[anchors:]
     found.own_ms += list(own.T[anchors:])
@@ -181,7 +194,7 @@ def _load(
     return child, loaded
 
 
-def _run(child: Child, ends: float) -> np.ndarray:
+def _run(child: Child, ends: float, budget: TimeBudget) -> np.ndarray:
     """Time all loaded cuts until a time; return ms of shape (rounds, cuts)."""
     child.run_interleaved(1, 1)
     start = time.perf_counter()
@@ -192,6 +205,8 @@ def _run(child: Child, ends: float) -> np.ndarray:
     count = int(np.clip(left / (round_s * runs), MIN_ROUNDS, MAX_ROUNDS))
     rows: list[list[float]] = []
     while len(rows) < count and (len(rows) < MIN_ROUNDS or time.perf_counter() < ends):
+        if rows and budget.is_used:
+            break
         rows += child.run_interleaved(runs, min(MIN_ROUNDS, count - len(rows)))
     return np.asarray(rows)
 

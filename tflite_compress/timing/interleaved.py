@@ -16,11 +16,13 @@ from typing import Literal
 import numpy as np
 
 from tflite_compress.runtimes.arena import estimate_arena
+from tflite_compress.runtimes.isolated import children_within
 from tflite_compress.runtimes.refusals import RuntimeName, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays
-from tflite_compress.support.errors import ModelError
+from tflite_compress.support.errors import CompressError, ModelError, TimeUsedError
 from tflite_compress.support.notes import Note
-from tflite_compress.support.progress import Progress
+from tflite_compress.support.progress import Advance, Progress
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.timing.machine import cpu_seconds, find_disturbances, measure_spin
 from tflite_compress.timing.stats import Summary, has_settled, summarize
 from tflite_compress.timing.timed_process import Child, Loaded, RefusalError
@@ -31,6 +33,7 @@ BLOCK_MS = 8.0  # much longer than a process switch, much shorter than typical d
 MAX_IN_BLOCK = 200
 MIN_ROUNDS = 6
 WARM_UP_SHARE = 0.5
+FOR_ROUNDS = 0.4  # of the time budget; the rest is for loading and warming up
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,12 @@ class _Run:
 
 
 def time_contenders(
-    contenders: Sequence[Contender], seconds: float, progress: Progress, processes: int = PROCESSES
-) -> tuple[list[Timing | ModelError], tuple[Note, ...]]:
+    contenders: Sequence[Contender],
+    seconds: float,
+    progress: Progress,
+    processes: int = PROCESSES,
+    budget: TimeBudget = NO_BUDGET,
+) -> tuple[list[Timing | CompressError], tuple[Note, ...]]:
     """Time contenders interleaved.
 
     Each contender runs in several processes, one after the other. One process of every contender is alive
@@ -103,21 +110,25 @@ def time_contenders(
         seconds: Approximate time to measure each, over all its processes.
         progress: Where to report progress.
         processes: Number of processes per contender.
+        budget: When it is used, what was timed by then is kept: fewer processes, or fewer rounds of the
+            first.
 
     Returns:
         The timing of each contender, or the error that says why there is none; notes on the machine.
     """
     spins = [measure_spin()]
-    runs: list[list[_Run] | ModelError] = [[] for _ in contenders]
+    runs: list[list[_Run] | CompressError] = [[] for _ in contenders]
+    seconds = min(seconds, FOR_ROUNDS * budget.left / max(1, len(contenders)))
     busy, own, start = cpu_seconds(), _own_cpu(), time.perf_counter()
-    with progress.step(f"timing {len(contenders)} contender{'s' * (len(contenders) > 1)}, interleaved"):
-        for _ in range(processes):
-            with contextlib.ExitStack() as stack:
-                _generation(contenders, seconds / processes, runs, stack)
+    title = f"timing processes of {len(contenders)} contender{'s' * (len(contenders) > 1)}, interleaved"
+    with progress.step(title, processes) as advance:
+        _run_processes(contenders, seconds / processes, runs, processes, budget, advance)
     elapsed, after = time.perf_counter() - start, cpu_seconds()
     spins.append(measure_spin())
     others = None if busy is None or after is None else (after - busy - (_own_cpu() - own)) / elapsed
-    found = [r if isinstance(r, ModelError) else _timing(c, r) for c, r in zip(contenders, runs, strict=True)]
+    found = [
+        r if isinstance(r, CompressError) else _timing(c, r) for c, r in zip(contenders, runs, strict=True)
+    ]
     return found, find_disturbances(np.concatenate(spins), others)
 
 
@@ -172,41 +183,93 @@ def load_into(child: Child, contender: Contender, folder: Path, batch: int | Non
         raise ModelError(f"{name} refuses the model: {reason}") from error
 
 
+def _run_processes(
+    contenders: Sequence[Contender],
+    seconds: float,
+    runs: list[list[_Run] | CompressError],
+    processes: int,
+    budget: TimeBudget,
+    advance: Advance,
+) -> None:
+    """Run one process of each contender after the other, and add to ``runs`` what each measured.
+
+    The first processes get the whole budget: where it ends them, the rounds that are complete are kept. Later
+    ones that do not finish are left out, because contenders are compared within rounds.
+    """
+    for number in range(processes):
+        with contextlib.ExitStack() as stack:
+            found = _generation(contenders, seconds, runs, budget, stack)
+        if number and any(isinstance(run, TimeUsedError) for run in found.values()):
+            budget.cut(f"timed in {number} of {processes} processes")
+            break
+        for index, run in found.items():
+            done = runs[index]
+            if isinstance(run, CompressError):
+                runs[index] = run
+            elif isinstance(done, list):
+                done.append(run)
+        advance(1)
+    late = sum(isinstance(run, TimeUsedError) for run in runs)
+    if late:
+        budget.cut(f"{late} of {len(runs)} contenders not timed")
+
+
 def _generation(
     contenders: Sequence[Contender],
     seconds: float,
-    runs: list[list[_Run] | ModelError],
+    runs: Sequence[list[_Run] | CompressError],
+    budget: TimeBudget,
     stack: contextlib.ExitStack,
-) -> None:
-    """Run one process of each contender: load, warm up, then time interleaved."""
+) -> dict[int, _Run | CompressError]:
+    """Run one process of each contender that is not refused: load, warm up, then time interleaved."""
     alive: dict[int, tuple[Child, Loaded, int, int, bool]] = {}
+    found: dict[int, _Run | CompressError] = {}
+    loading = budget.share(1 - FOR_ROUNDS)
     for index, contender in enumerate(contenders):
-        if isinstance(runs[index], ModelError):
+        if isinstance(runs[index], CompressError):
             continue
         try:
-            child, loaded = stack.enter_context(start_contender(contender))
-            alive[index] = (child, loaded, *_warm_up(child, seconds * WARM_UP_SHARE))
-        except ModelError as error:
-            runs[index] = error
+            with children_within(loading):
+                child, loaded = stack.enter_context(start_contender(contender))
+                alive[index] = (child, loaded, *_warm_up(child, seconds * WARM_UP_SHARE, loading))
+        except (ModelError, TimeUsedError) as error:
+            found[index] = error
+    rounds = _time_rounds({index: (entry[0], entry[2]) for index, entry in alive.items()}, seconds, budget)
+    for index, (_, loaded, _, warm, steady) in alive.items():
+        late = TimeUsedError("no round was timed before the time budget was used", "Give it more time.")
+        found[index] = _Run(loaded, tuple(rounds[index]), warm, steady) if rounds[index] else late
+    return found
+
+
+def _time_rounds(
+    alive: dict[int, tuple[Child, int]], seconds: float, budget: TimeBudget
+) -> dict[int, list[np.ndarray]]:
+    """Run processes alternately; return times in ms by round, of complete rounds.
+
+    Args:
+        alive: Each process with the runs of a block.
+        seconds: Approximate time for each.
+        budget: When it is used, the rounds end.
+    """
     rounds: dict[int, list[np.ndarray]] = {index: [] for index in alive}
     ends, count = time.perf_counter() + seconds * len(alive), 0
-    while alive and (count < MIN_ROUNDS or time.perf_counter() < ends):
-        for index in list(alive)[:: 1 if count % 2 == 0 else -1]:
-            child, _, block, _, _ = alive[index]
-            rounds[index].append(np.asarray(child.run(block)))
-        count += 1
-    for index, (_, loaded, _, warm, steady) in alive.items():
-        done = runs[index]
-        assert isinstance(done, list)
-        done.append(_Run(loaded, tuple(rounds[index]), warm, steady))
+    with contextlib.suppress(TimeUsedError), children_within(budget):
+        while alive and (count < MIN_ROUNDS or time.perf_counter() < ends) and not (count and budget.is_used):
+            for index in list(alive)[:: 1 if count % 2 == 0 else -1]:
+                child, block = alive[index]
+                rounds[index].append(np.asarray(child.run(block)))
+            count += 1
+    return {index: times[:count] for index, times in rounds.items()}
 
 
-def _warm_up(child: Child, limit_s: float) -> tuple[int, int, bool]:
+def _warm_up(child: Child, limit_s: float, budget: TimeBudget) -> tuple[int, int, bool]:
     """Run until the times no longer fall; return runs per block, warm-up runs, and whether times settled."""
     ends = time.perf_counter() + limit_s
     recent: list[float] = []
     runs, block = 0, 1
     while len(recent) < 10 or (not has_settled(recent) and time.perf_counter() < ends):
+        if recent and budget.is_used:
+            break
         times = child.run(block)
         runs += block
         recent.append(float(np.median(times)))

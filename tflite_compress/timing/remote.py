@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tflite_compress.runtimes.isolated import children_within
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
-from tflite_compress.support.errors import CompressError
+from tflite_compress.support.errors import CompressError, TimeUsedError
 from tflite_compress.support.progress import Progress
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.timing.stats import Interval, compute_ratio
 
 ROUNDS = 3
@@ -34,7 +37,11 @@ class DeviceTiming:
 
 
 def time_on_device(
-    files: Sequence[tuple[str, bytes, Arrays]], runtime: Runtime, progress: Progress, rounds: int = ROUNDS
+    files: Sequence[tuple[str, bytes, Arrays]],
+    runtime: Runtime,
+    progress: Progress,
+    rounds: int = ROUNDS,
+    budget: TimeBudget = NO_BUDGET,
 ) -> list[DeviceTiming]:
     """Time files on a device, interleaved.
 
@@ -43,22 +50,40 @@ def time_on_device(
         runtime: The device's runtime.
         progress: Where to report progress.
         rounds: How often each file is run.
+        budget: When it is used, no further run starts. Complete rounds are kept; of the first, the files
+            that were run.
 
     Returns:
-        One timing per file, in order.
+        One timing per file that was run, in order.
 
     Raises:
         CompressError: The device cannot be reached, or refuses a file.
+        TimeUsedError: The time budget was used before one file was run.
     """
     results: list[list[RunResult]] = [[] for _ in files]
-    with progress.step("timing on the device", rounds * len(files)) as advance:
-        for number in range(rounds):
-            order = list(range(len(files)))[:: 1 if number % 2 == 0 else -1]
-            for index in order:
-                _, content, inputs = files[index]
-                results[index].append(runtime(content, tuple(x[:1] for x in inputs)))
-                advance(1)
-    return [_timing(name, content, found) for (name, content, _), found in zip(files, results, strict=True)]
+    turns = [(n, i) for n in range(rounds) for i in list(range(len(files)))[:: 1 if n % 2 == 0 else -1]]
+    with (
+        progress.step("timing on the device", len(turns)) as advance,
+        contextlib.suppress(TimeUsedError),
+        children_within(budget),
+    ):
+        for _, index in turns:
+            if budget.is_used:
+                break
+            _, content, inputs = files[index]
+            results[index].append(runtime(content, tuple(x[:1] for x in inputs)))
+            advance(1)
+    done = sum(map(len, results))
+    if done == 0:
+        raise TimeUsedError("no file was timed before the time budget was used", "Give it more time.")
+    if done < len(turns):
+        budget.cut(f"{done} of {len(turns)} runs on the device made")
+    complete = max(1, min(map(len, results)))
+    return [
+        _timing(name, content, found[:complete])
+        for (name, content, _), found in zip(files, results, strict=True)
+        if found
+    ]
 
 
 def compare_on_device(timing: DeviceTiming, baseline: DeviceTiming) -> Interval:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.support.errors import ModelError
+from tflite_compress.runtimes.isolated import children_within
+from tflite_compress.support.errors import ModelError, TimeUsedError
 from tflite_compress.support.progress import Progress
+from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.timing.interleaved import Contender, start_contender
 
 MIN_RUNS = 10
+LATE = "not measured: the time budget was used"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,11 @@ class Throughput:
 
 
 def measure_throughput(
-    contenders: Sequence[Contender], batches: Sequence[int], seconds: float, progress: Progress
+    contenders: Sequence[Contender],
+    batches: Sequence[int],
+    seconds: float,
+    progress: Progress,
+    budget: TimeBudget = NO_BUDGET,
 ) -> list[Throughput]:
     """Measure contenders at several batch sizes, each in its own process.
 
@@ -44,16 +52,24 @@ def measure_throughput(
         batches: Samples per run.
         seconds: Approximate time to measure each.
         progress: Where to report progress.
+        budget: When it is used, the batches that are left are refused.
 
     Returns:
         One throughput per contender and batch size.
     """
     pairs = [(contender, batch) for contender in contenders for batch in batches]
-    with progress.step("running batches", len(pairs)) as advance:
+    with progress.step("running batches", len(pairs)) as advance, children_within(budget):
         found = []
         for contender, batch in pairs:
-            found.append(_one(contender, batch, seconds))
+            row = Throughput(contender, batch, refusal=LATE)
+            if not budget.is_used:
+                with contextlib.suppress(TimeUsedError):
+                    row = _one(contender, batch, min(seconds, budget.left))
+            found.append(row)
             advance(1)
+    measured = sum(row.refusal != LATE for row in found)
+    if measured < len(found):
+        budget.cut(f"throughput measured for {measured} of {len(found)} batches")
     return found
 
 

@@ -15,9 +15,9 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from tflite_compress.runtimes.isolated import MEMORY_LIMIT_BYTES, last_line
+from tflite_compress.runtimes.isolated import MEMORY_LIMIT_BYTES, last_line, seconds_for_child
 from tflite_compress.support.child_process import limit_child
-from tflite_compress.support.errors import ModelError
+from tflite_compress.support.errors import ModelError, TimeUsedError
 
 WORKER = Path(__file__).with_name("timing_worker.py")
 TIME_LIMIT_S = 300.0
@@ -132,6 +132,7 @@ class Child:
 
         Raises:
             ModelError: The runtime refuses the model, crashes on it, or takes too long.
+            TimeUsedError: It did not answer before the time budget was used.
         """
         job: _Command = {"do": "load", "path": path, "inputs": inputs, "kernels": kernels}
         job |= {"threads": threads, "arena_bytes": arena_bytes, "batch": batch}
@@ -177,8 +178,12 @@ class Child:
             stdin.flush()
         except BrokenPipeError:
             raise self._crashed() from None
-        ready, _, _ = select.select([stdout], [], [], TIME_LIMIT_S)
+        ready, _, _ = select.select([stdout], [], [], seconds_for_child(TIME_LIMIT_S))
         if not ready:
+            if seconds_for_child() == 0:
+                raise TimeUsedError(
+                    f"{self.what} did not answer before the time budget was used", "Give it more time."
+                )
             raise ModelError(f"{self.what} did not answer in {TIME_LIMIT_S:g} s", "Use a smaller model.")
         line = stdout.readline()
         if not line:
