@@ -136,12 +136,3 @@ def test_a_page_that_cannot_be_written(run: Run, compressed: Path, tmp_path: Pat
         code, _, err = run("report", compressed, f"--html={place}")
         assert code == 2 and "cannot be written" in err
     assert run("report", compressed, "--html")[0] == 2
-
-
-def test_long_labels_are_set_in_lines() -> None:
-    from tflite_compress.reporting.page_plots import Point, pareto
-
-    long = "fewer trees (share 0.6) + pruned trees (share 0.8) + int8 tables"
-    drawn = pareto([Point("float32", 4096, 0.9, "before"), Point(long, 1024, 0.9, "after")], "top1")
-    assert "fewer trees (share 0.6)" in drawn and "+ int8 tables" in drawn
-    assert long not in drawn

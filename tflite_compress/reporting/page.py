@@ -61,6 +61,6 @@ def _points(found: Sequence[Recorded]) -> list[Point]:
     baselines = {(item.report.size.baseline.bytes, item.report.accuracy.before) for item in found}
     points = [Point("float32", size, score, "before") for size, score in sorted(baselines)]
     for number, item in enumerate(found, 1):
-        kind = "after" if item.report.verdict.is_accepted else "bad"
-        points.append(Point(str(number), item.report.size.result.bytes, item.report.accuracy.after, kind))
+        size, score = item.report.size.result.bytes, item.report.accuracy.after
+        points.append(Point(str(number), size, score, "after" if item.report.verdict.is_accepted else "bad"))
     return points

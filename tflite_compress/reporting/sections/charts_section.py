@@ -24,17 +24,21 @@ def file_points(report: Report) -> list[Point]:
     return [baseline, *rejected, kept]
 
 
-def to_html(found: Recorded) -> str:
-    """Render both charts."""
+def to_html(found: Recorded) -> str | None:
+    """Render the charts that have something to show."""
     report = found.report
     metric = report.accuracy.metric
+    files = pareto(file_points(report), metric.name, metric.higher_is_better)
+    passes = through_passes(report)
+    if files is None and passes is None:
+        return None
     return render(
         "sections/charts.html",
         metric=metric.name,
         samples=report.accuracy.samples,
         is_verified=report.accuracy.is_verified,
-        pareto=markup(pareto(file_points(report), metric.name, metric.higher_is_better)),
-        passes=markup(through_passes(report)),
+        pareto=markup(files) if files else None,
+        passes=markup(passes) if passes else None,
     )
 
 

@@ -18,8 +18,14 @@ def to_html(found: Recorded) -> str | None:
     rows = [
         (
             layer,
-            markup(histogram_plot(layer.activations, f"activations of {layer.layer}", layer.range)),
-            markup(histogram_plot(layer.weights, f"weights of {layer.layer}")) if layer.weights else None,
+            [
+                markup(plot)
+                for plot in (
+                    histogram_plot(layer.activations, f"activations of {layer.layer}", layer.range),
+                    histogram_plot(layer.weights, f"weights of {layer.layer}") if layer.weights else None,
+                )
+                if plot is not None
+            ],
         )
         for layer in details.worst_layers
     ]
