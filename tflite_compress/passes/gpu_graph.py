@@ -25,7 +25,8 @@ class GpuGraph(FilePass, frozen=True, tag="gpu_graph"):
 
     Indices become int32 instead of int64. Operators of five dimensions or more are computed with four.
     SQUEEZE, EXPAND_DIMS, BROADCAST_TO, small paddings and products with constants on the left are computed by
-    operators that GPUs have. The file is left unchanged if an output would change.
+    operators that GPUs have. Sizes that follow from fixed shapes are stored. The file is left unchanged if
+    an output would change.
 
     Attributes:
         keep_graph: Leave the operators as the converter wrote them.
@@ -59,15 +60,18 @@ class GpuGraph(FilePass, frozen=True, tag="gpu_graph"):
         Returns:
             The model. A note says what was rewritten, or why nothing was.
         """
+        from tflite_compress.runtimes.fold_shapes import fold_shapes
         from tflite_compress.tflite.edit_graph import GraphEditor
         from tflite_compress.tflite.flatbuffer import pack, unpack
         from tflite_compress.tflite.slim_file import merge_buffers
 
-        tree = unpack(model.flatbuffer)
-        if len(tree.subgraphs) != 1:
+        if len(unpack(model.flatbuffer).subgraphs) != 1:
             return model
+        folded, dropped = fold_shapes(model.flatbuffer)
+        tree = unpack(folded)
         editor = GraphEditor(tree)
-        changes = _rewrite(editor)
+        changes = [f"sizes that {dropped} operators computed are stored"] if dropped else []
+        changes += _rewrite(editor)
         if not changes:
             return model
         editor.drop_unused()

@@ -10,6 +10,7 @@ import msgspec
 
 from tflite_compress.runtimes.browser import run_page
 from tflite_compress.runtimes.by_name import Remote, register_runtime
+from tflite_compress.runtimes.fold_shapes import fold_shapes
 from tflite_compress.runtimes.gpu_log import read_log
 from tflite_compress.runtimes.isolated import TIME_LIMIT_S, EncodedArray, decode_arrays
 from tflite_compress.runtimes.litert_js import FILES, fetch_packages, import_map, litert_js_version
@@ -89,17 +90,23 @@ def _make(detail: str | None, remote: Remote) -> Runtime:
 
 
 def fix_batch(content: bytes) -> tuple[bytes, tuple[Note, ...]]:
-    """Return the file with an open batch set to 1, as LiteRT.js needs it, and a note if it was open.
+    """Return the file with fixed sizes, as LiteRT.js needs them, and notes on what was changed.
+
+    An open batch is set to 1, and sizes that the file computes from shapes are stored.
 
     Raises:
         ModelError: LiteRT does not run the file with batch 1.
     """
     specs = read_signature(content)
-    if all(d >= 0 for spec in (*specs.inputs, *specs.outputs) for d in spec.shape):
-        return content, ()
-    return resize_file(content, {}), (
-        Note("batch-fixed", "the batch is set to 1: LiteRT.js takes no open sizes"),
-    )
+    notes: tuple[Note, ...] = ()
+    if any(d < 0 for spec in (*specs.inputs, *specs.outputs) for d in spec.shape):
+        content = resize_file(content, {})
+        notes = (Note("batch-fixed", "the batch is set to 1: LiteRT.js takes no open sizes"),)
+    content, dropped = fold_shapes(content)
+    if dropped:
+        text = f"sizes that {dropped} operators computed are stored: LiteRT.js takes no computed sizes"
+        notes = (*notes, Note("sizes-stored", text))
+    return content, notes
 
 
 def check_web_types(signature: Signature) -> None:
