@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from tests.conftest import Run
 from tests.needs import tool
+from tests.reporting.example_pages import example_pages
 from tests.reporting.sample import LOST
+from tflite_compress.reporting.facts_page import facts_html
 from tflite_compress.reporting.figures import Memory
 from tflite_compress.reporting.model import decode_report, encode_report
 from tflite_compress.reporting.outcome import report_verdict
@@ -136,3 +138,31 @@ def test_a_page_that_cannot_be_written(run: Run, compressed: Path, tmp_path: Pat
         code, _, err = run("report", compressed, f"--html={place}")
         assert code == 2 and "cannot be written" in err
     assert run("report", compressed, "--html")[0] == 2
+
+
+@pytest.mark.slow
+def test_pages_of_single_commands(browser: Any, tmp_path: Path) -> None:
+    for name, content in example_pages(tmp_path).items():
+        (tmp_path / f"{name}.html").write_text(facts_html(content))
+        for width, scheme in ((1400, "light"), (390, "dark")):
+            page, complaints = opened(browser, tmp_path / f"{name}.html", width, scheme)
+            assert complaints == [], name
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            assert page.query_selector("img[src=x]") is None and len(page.query_selector_all("table")) > 0
+            if name == "search":
+                texts_of_points(page)
+            assert violations(page) == [], name
+
+
+def texts_of_points(page: Any) -> None:
+    """Pointing at a point or focusing it shows what it is; it leads to its folder."""
+    point, tip = page.locator("a.point").last, page.locator("a.point .tip").last
+    assert point.get_attribute("href") == "found/points/01/" and not tip.is_visible()
+    point.locator("circle").hover()
+    assert tip.is_visible() and "size 2.29 KB" in tip.text_content()
+    page.mouse.move(0, 0)
+    assert not tip.is_visible()
+    point.focus()
+    assert tip.is_visible()
+    plot, shown = page.locator("svg.scatter").bounding_box(), tip.bounding_box()
+    assert shown["x"] + shown["width"] <= plot["x"] + plot["width"]

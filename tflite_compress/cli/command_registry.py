@@ -26,6 +26,7 @@ MODULES = (
     "search_command",
     "device_commands",
     "file_commands",
+    "inspect_command",
     "profile_commands",
     "completion_command",
 )

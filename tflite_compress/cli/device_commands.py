@@ -18,11 +18,12 @@ from tflite_compress.cli.option_types import (
     Words,
 )
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import print_json, remote_device
+from tflite_compress.cli.shared_calls import check_page, print_json, remote_device, write_page
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
     Metric,
     OutputOptions,
+    PageOptions,
     SampleOptions,
     ThreadOptions,
 )
@@ -67,6 +68,7 @@ def check(
     remote: DeviceOptions,
     threads: ThreadOptions,
     output: OutputOptions,
+    page: PageOptions,
 ) -> int:
     """Check whether a .tflite fits a device: operators, flash, RAM, latency, accuracy.
 
@@ -78,6 +80,7 @@ def check(
 
     if options.min_accuracy is not None and samples.data is None:
         raise UsageError("--min-accuracy needs --data", "Give labelled data: --data=test.npz.")
+    check_page(page)
     limits = Limits(options.max_flash, options.max_ram, options.max_latency_ms)
     on_device = "adb" if remote.benchmark_model is not None else None
     if options.ssh is not None:
@@ -102,6 +105,10 @@ def check(
         print(fit_table.verdicts_as_json(verdicts))
     else:
         fit_table.print_verdicts(verdicts)
+    if page.html is not None:
+        from tflite_compress.reporting.fit_page import verdicts_page
+
+        write_page(page.html, output, verdicts_page(model, verdicts))
     fits = [verdict.fits for verdict in verdicts]
     return 0 if (any(fits) if options.device == ("all",) else all(fits)) else 1
 

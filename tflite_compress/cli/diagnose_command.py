@@ -8,11 +8,12 @@ from pathlib import Path
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import Drawing, RecipeName, is_png
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import data_spec, print_json
+from tflite_compress.cli.shared_calls import check_page, data_spec, print_json, write_page
 from tflite_compress.cli.shared_options import (
     DataOptions,
     ModelOptions,
     OutputOptions,
+    PageOptions,
     TargetOptions,
     TimeOptions,
 )
@@ -45,6 +46,7 @@ def diagnose(
     time: TimeOptions,
     loading: ModelOptions,
     output: OutputOptions,
+    page: PageOptions,
     **settings: object,
 ) -> int:
     """Find the layers or the data that cost a quantized model its accuracy.
@@ -54,6 +56,7 @@ def diagnose(
     from tflite_compress.compression.options import Options
     from tflite_compress.diagnosis.diagnose import diagnose as run
 
+    check_page(page)
     run_options = Options(time_budget_seconds=time.time_budget, **vars(loading))
     found = with_progress(
         lambda progress: run(
@@ -72,4 +75,8 @@ def diagnose(
         from tflite_compress.diagnosis.diagnosis_table import print_diagnosis
 
         print_diagnosis(found)
+    if page.html is not None:
+        from tflite_compress.diagnosis.diagnosis_page import diagnosis_page
+
+        write_page(page.html, output, diagnosis_page(found))
     return 0 if found.is_harmless and not found.inputs else 1

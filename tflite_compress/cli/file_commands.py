@@ -1,32 +1,33 @@
-"""Commands about finished files and runs: benchmark, profile, inspect, report, runs."""
+"""Commands about finished files and runs: benchmark, profile, report, runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import (
     Count,
     Counts,
-    Drawing,
     Duration,
     File,
-    InputShape,
     Seconds,
     choices_listed,
-    is_png,
 )
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import print_json, remote_device
+from tflite_compress.cli.shared_calls import check_page, print_json, remote_device, write_page
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
     OutputOptions,
+    PageOptions,
     SampleOptions,
     ThreadOptions,
 )
 from tflite_compress.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from tflite_compress.timing.benchmark import Benchmark
 
 SECTION = "Work with a .tflite"
 RESULTS = "Results"
@@ -72,6 +73,7 @@ def benchmark(
     samples: SampleOptions,
     remote: DeviceOptions,
     output: OutputOptions,
+    page: PageOptions,
 ) -> int:
     """Measure the latency of .tflite files and compare them with the first.
 
@@ -80,8 +82,9 @@ def benchmark(
     from tflite_compress.reporting import timing_table
     from tflite_compress.timing import benchmark as timing
 
+    check_page(page)
     if options.from_ is not None:
-        return _take_times(options.from_, [*([model] if model else []), *others], output)
+        return _take_times(options.from_, [*([model] if model else []), *others], output, page)
     if model is None:
         raise UsageError("MODEL is missing", "For example: tflite-compress benchmark a.tflite b.tflite")
     found = with_progress(
@@ -105,10 +108,18 @@ def benchmark(
         print_json(timing_table.benchmark_record(found))
     else:
         timing_table.print_benchmark(found)
+    _write_times(found, output, page)
     return 0 if found.timings or found.on_device else 2
 
 
-def _take_times(path: str, folders: list[str], output: OutputOptions) -> int:
+def _write_times(found: Benchmark, output: OutputOptions, page: PageOptions) -> None:
+    if page.html is not None:
+        from tflite_compress.reporting.benchmark_page import benchmark_page
+
+        write_page(page.html, output, benchmark_page(found))
+
+
+def _take_times(path: str, folders: list[str], output: OutputOptions, page: PageOptions) -> int:
     """Show times that a device printed, and write them into the reports of result folders."""
     from tflite_compress.reporting import timing_table
     from tflite_compress.reporting.device_times import add_device_times
@@ -116,6 +127,7 @@ def _take_times(path: str, folders: list[str], output: OutputOptions) -> int:
 
     times = read_device_report(path)
     added = {folder: add_device_times(folder, times) for folder in folders}
+    _write_times(times, output, page)
     if output.json:
         print_json(timing_table.benchmark_record(times))
         return 0
@@ -166,51 +178,6 @@ def profile(
         print_json(profile_table.profile_record(found))
     else:
         profile_table.print_profile(found)
-    return 0
-
-
-@dataclass(frozen=True)
-class InspectOptions:
-    """Inspection.
-
-    Attributes:
-        graph: Draw the operators into this .svg or .png file.
-        diff: Another .tflite to compare with.
-        input_shape: Sizes of the inputs without the batch, for dimensions that the file leaves open, for
-            example 224x224x3, or image=224x224x3,text=20. Open dimensions count as 1 by default.
-    """
-
-    graph: Drawing | None = None
-    diff: File | None = None
-    input_shape: InputShape | None = None
-
-
-@command(SECTION, "model.tflite", model="A .tflite file.")
-def inspect(model: str, options: InspectOptions, output: OutputOptions) -> int:
-    """Show what a .tflite contains: operators, types, weights, and bytes per part."""
-    from tflite_compress.inspection.inspect_file import inspect as read
-    from tflite_compress.reporting import inspection_table
-
-    found = read(model, options.input_shape)
-    if options.diff is not None:
-        from tflite_compress.inspection.diff import compare_inspections
-
-        other = read(options.diff, options.input_shape)
-        change = compare_inspections(found, other)
-        if output.json:
-            print_json(inspection_table.difference_record(found, other, change))
-        else:
-            inspection_table.print_difference(found, other, change)
-    elif output.json:
-        print_json(inspection_table.inspection_record(found))
-    else:
-        inspection_table.print_inspection(found)
-    if options.graph is not None:
-        from tflite_compress.inspection.drawing import draw_svg
-        from tflite_compress.inspection.drawing_png import draw_png
-        from tflite_compress.support.staging import write_file
-
-        write_file(Path(options.graph), draw_png(found) if is_png(options.graph) else draw_svg(found))
     return 0
 
 

@@ -137,6 +137,12 @@ def _drawing(text: str) -> str:
     return text
 
 
+def _page(text: str) -> str:
+    if not text.lower().endswith((".html", ".htm")):
+        raise ValueError
+    return text
+
+
 def is_png(path: str) -> bool:
     """Return True for the name of a PNG file, False for that of an SVG file."""
     return path.lower().endswith(".png")
@@ -229,6 +235,7 @@ RecipeName = Annotated[str, Kind("NAME", "one recipe", "int8", _one_name, comple
 Drawing = Annotated[
     str, Kind("FILE", "a file that ends in .svg or .png", "graph.svg", _drawing, completes="files")
 ]
+PageFile = Annotated[str, Kind("FILE", "a file that ends in .html", "page.html", _page, completes="files")]
 File = Annotated[str, Kind("FILE", "a file", "result.json", _text, completes="files")]
 Folder = Annotated[str, Kind("DIR", "a folder", "result", _text, completes="files")]
 InputShape = Annotated[

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import Count, Duration, Folder, choices_listed
 from tflite_compress.cli.run_log import with_progress
-from tflite_compress.cli.shared_calls import print_json
+from tflite_compress.cli.shared_calls import check_page, print_json, write_page
 from tflite_compress.cli.shared_options import (
     AccuracyOptions,
     DataOptions,
@@ -16,6 +17,7 @@ from tflite_compress.cli.shared_options import (
     LimitOptions,
     ModelOptions,
     OutputOptions,
+    PageOptions,
     TargetOptions,
 )
 
@@ -70,6 +72,7 @@ def search(
     loading: ModelOptions,
     ledger: LedgerOptions,
     output: OutputOptions,
+    page: PageOptions,
 ) -> int:
     """Search for the smallest and fastest .tflite within an accuracy drop.
 
@@ -80,6 +83,7 @@ def search(
     """
     from tflite_compress.searching.search import search as run
 
+    check_page(page)
     settings = _settings(options)
     found = with_progress(
         lambda progress: run(
@@ -108,6 +112,10 @@ def search(
         from tflite_compress.searching.search_table import print_search
 
         print_search(found)
+    if page.html is not None:
+        from tflite_compress.searching.search_page import search_page
+
+        write_page(page.html, output, search_page(found, Path(page.html)))
     return 0 if found.chosen is not None else 1
 
 

@@ -14,6 +14,7 @@ from tflite_compress.cli.option_types import (
     File,
     Folder,
     InputShape,
+    PageFile,
     Seed,
     Source,
     choice_or_function,
@@ -192,3 +193,14 @@ class OutputOptions:
     """
 
     json: bool = False
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """Page.
+
+    Attributes:
+        html: Also write the result as a self-contained page into this .html file.
+    """
+
+    html: PageFile | None = None

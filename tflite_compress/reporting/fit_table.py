@@ -21,7 +21,8 @@ from tflite_compress.support.terminal import console, grid, print_wrapped, style
 if TYPE_CHECKING:
     from rich.text import Text
 
-_FIGURES: tuple[Subject, ...] = ("flash", "RAM", "latency")
+FIGURES: tuple[Subject, ...] = ("flash", "RAM", "latency")
+KINDS = "~ estimated  * simulated  everything else measured on this machine"
 
 
 def print_verdicts(verdicts: list[Verdict]) -> None:
@@ -32,10 +33,10 @@ def print_verdicts(verdicts: list[Verdict]) -> None:
         return
     table = grid("device", "verdict", "flash", "RAM", "latency", right=(2, 3, 4))
     for verdict in verdicts:
-        costs = (_short(verdict.measurement(name)) for name in _FIGURES)
+        costs = (short_figure(verdict.measurement(name)) for name in FIGURES)
         table.add_row(verdict.device.name, _verdict_cell(verdict.outcome), *costs)
     out.print(table)
-    out.print("~ estimated  * simulated  everything else measured on this machine", markup=False)
+    out.print(KINDS, markup=False)
     for verdict in verdicts:
         outcome = verdict.outcome
         if outcome.kind != "ready":
@@ -68,7 +69,8 @@ def _mark(fits: bool | None) -> Text:
     return style(YES_NO[fits], {True: "green", False: "red", None: ""}[fits])
 
 
-def _short(cost: Measurement | None) -> str:
+def short_figure(cost: Measurement | None) -> str:
+    """Return a figure with a mark for its kind, or ``?``."""
     if cost is None:
         return "?"
     mark = {"estimated": "~", "simulated": "*", "measured": ""}[cost.kind]

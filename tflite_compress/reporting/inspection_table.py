@@ -31,7 +31,7 @@ def print_inspection(found: Inspection) -> None:
     )
     for word, ports in (("input", found.inputs), ("output", found.outputs)):
         for port in ports:
-            out.print(f"{word} {_port(port)}", markup=False)
+            out.print(f"{word} {describe_port(port)}", markup=False)
     if any(is_open(port) for port in found.inputs):
         sizes = suggest_shapes(file_input_sizes(found.inputs))
         out.print(
@@ -75,14 +75,19 @@ def _weights(weights: tuple[WeightTensor, ...]) -> Grid:
     headings = ("layer", "type", "shape", "size", "zeros", "values", "bits per weight", "scales")
     table = grid(*headings, right=(3, 4, 5, 6, 7))
     for w in weights:
-        figures = (
-            format_bytes(w.bytes),
-            format_share(w.sparsity),
-            format_number(w.distinct),
-            format_number(w.entropy_bits),
-        )
-        table.add_row(w.layer, w.type, _shape(w.shape), *figures, str(w.scales or ""))
+        table.add_row(*weight_cells(w))
     return table
+
+
+def weight_cells(w: WeightTensor) -> tuple[str, ...]:
+    """Return layer, type, shape, size, zeros, distinct values, bits per weight and scales, as text."""
+    figures = (
+        format_bytes(w.bytes),
+        format_share(w.sparsity),
+        format_number(w.distinct),
+        format_number(w.entropy_bits),
+    )
+    return (w.layer, w.type, _shape(w.shape), *figures, str(w.scales or ""))
 
 
 def print_difference(before: Inspection, after: Inspection, found: Difference) -> None:
@@ -91,14 +96,14 @@ def print_difference(before: Inspection, after: Inspection, found: Difference) -
     out.print(f"A: {before.path}\nB: {after.path}", markup=False)
     table = grid("", "A", "B", "B - A", right=(1, 2, 3))
     for name, (a, b) in found.figures.items():
-        table.add_row(name, *_compared(a, b, name in COUNTS))
+        table.add_row(name, *difference_row(name, a, b))
     for name, (a, b) in found.operators.items():
         table.add_row(name, str(a), str(b), f"{b - a:+}")
     out.print(table)
     if found.layers:
         table = grid("weights that differ", "A", "B")
         for name, pair in found.layers.items():
-            table.add_row(name, *("-" if w is None else _weight(w) for w in pair))
+            table.add_row(name, *("-" if w is None else weight_in_words(w) for w in pair))
         out.print(table)
     else:
         out.print("no weights differ in type, shape, zeros or entropy")
@@ -118,19 +123,22 @@ def difference_record(before: Inspection, after: Inspection, found: Difference) 
     return {"schema": SCHEMA, "a": before.path, "b": after.path, **asdict(found)}
 
 
-def _compared(before: int, after: int, is_count: bool) -> tuple[str, str, str]:
-    if not is_count:
+def difference_row(name: str, before: int, after: int) -> tuple[str, str, str]:
+    """Return a figure of two files and its change, as text."""
+    if name not in COUNTS:
         return format_bytes(before), format_bytes(after), format_byte_change(before, after)
     change = f"{'+' if after > before else '-'}{format_number(abs(after - before))}"
     return format_number(before), format_number(after), change if after != before else ""
 
 
-def _weight(w: WeightTensor) -> str:
+def weight_in_words(w: WeightTensor) -> str:
+    """Describe a weight tensor in one line."""
     size, zeros, bits = format_bytes(w.bytes), format_share(w.sparsity), format_number(w.entropy_bits)
     return f"{w.type} {_shape(w.shape)}, {size}, {zeros} zeros, {bits} bits per weight"
 
 
-def _port(port: FileTensorSpec) -> str:
+def describe_port(port: FileTensorSpec) -> str:
+    """Return name, type, shape and quantization of an input or output."""
     scale = f", scale {port.scale:.6g}, zero point {port.zero_point}" if port.is_quantized else ""
     return f"{port.name}: {port.type} {_shape(port.shape)}{scale}"
 

@@ -51,8 +51,8 @@ def _timings(found: Benchmark, letters: dict[str, str]) -> Grid:
     headings = ("", "median, us", "95 %", "p90", "p99", "mean", "load, ms", "first, us", "memory")
     table = grid(*headings, right=(1, 2, 3, 4, 5, 6, 7, 8))
     for timing in found.timings:
+        median = timing.summary.median_ms
         c, s, loaded = timing.contender, timing.summary, timing.loaded
-        median = s.median_ms
         spread = f"{format_number(median.low * 1e3)} to {format_number(median.high * 1e3)}"
         tail = [format_number(v * 1e3) for v in (s.p90_ms, s.p99_ms, s.mean_ms.value)]
         start = [

@@ -11,7 +11,7 @@ from tflite_compress.searching.search_result import SearchResult, is_any_finishe
 from tflite_compress.support.quantities import format_bytes, format_number, format_seconds
 from tflite_compress.support.terminal import console, grid
 
-_MARKS = {"none": " (untrained)", "part": " (trained in part)", "full": ""}
+MARKS = {"none": " (untrained)", "part": " (trained in part)", "full": ""}
 
 
 def print_search(result: SearchResult) -> None:
@@ -82,7 +82,7 @@ def _row(point: FrontPoint, metric: MetricFacts) -> tuple[str, ...]:
         ram,
         format_score(metric, point["accuracy"]),
         change_in_words(metric, point["drop"]),
-        point["in_short"] + _MARKS[point["training"]],
+        point["in_short"] + MARKS[point["training"]],
     )
 
 

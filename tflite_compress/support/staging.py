@@ -132,6 +132,22 @@ def replace_file(path: Path, content: bytes | str) -> None:
         beside.unlink(missing_ok=True)
 
 
+def require_replaceable(path: Path) -> None:
+    """Check that :func:`replace_file` can write a file, by one beside it that is removed at once.
+
+    Raises:
+        OutputError: The path is a folder, or its folder cannot be written.
+    """
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(prefix=f".{path.name}.", suffix=".partial", dir=existing):
+            pass
+    except OSError as error:
+        raise _failure(path, error) from error
+
+
 def _require_free(target: Path) -> None:
     """Refuse a target that contains anything except an earlier result of this tool."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
@@ -219,5 +235,6 @@ def _failure(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"{path}: no space left on the disk", "Free some space, or choose another --out.")
     return OutputError(
-        f"{path}: cannot be written ({error.strerror or error})", "Choose another --out, or its permissions."
+        f"{path}: cannot be written ({error.strerror or error})",
+        "Choose a place that you may write to.",
     )

@@ -1,0 +1,132 @@
+"""Pages of figures and tables: what the pages of single commands are made of.
+
+A page is a module with a function that turns a command's result into a :class:`FactsPage`. It needs no
+package but jinja2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tflite_compress.reporting.html import markup, render, render_page
+
+
+@dataclass(frozen=True)
+class Card:
+    """One large figure.
+
+    Attributes:
+        name: What it is.
+        value: The figure with its unit.
+        detail: What it rests on; None if nothing is to be said.
+    """
+
+    name: str
+    value: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Large figures side by side."""
+
+    template: ClassVar[str] = "facts/cards.html"
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        title: Its heading.
+        heads: Headings of the columns.
+        rows: Texts of the cells.
+        numbers: Indices of right-aligned columns.
+        bars: A share of 0 to 1 for each row, drawn as a bar in a last column; empty for no such column.
+        lead: A sentence above the table; None if there is none.
+    """
+
+    template: ClassVar[str] = "facts/table.html"
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int] = frozenset()
+    bars: tuple[float, ...] = ()
+    lead: str | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing.
+
+    Attributes:
+        title: Its heading.
+        svg: An ``<svg>`` element whose texts are escaped.
+        caption: A sentence below it.
+        is_folded: True for a large drawing, which is shown when its heading is clicked.
+    """
+
+    template: ClassVar[str] = "facts/drawing.html"
+    title: str
+    svg: str
+    caption: str
+    is_folded: bool = False
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Sentences.
+
+    Attributes:
+        title: Their heading; None if they go on above.
+        lines: The sentences.
+    """
+
+    template: ClassVar[str] = "facts/lines.html"
+    title: str | None
+    lines: tuple[str, ...]
+
+
+Block = Cards | Table | Drawing | Lines
+
+
+@dataclass(frozen=True)
+class FactsPage:
+    """A page.
+
+    Attributes:
+        title: Its heading.
+        lead: What it shows, in a sentence.
+        blocks: Its parts; tables without rows and lists without lines are left out.
+    """
+
+    title: str
+    lead: str
+    blocks: tuple[Block, ...]
+
+
+def facts_html(page: FactsPage) -> str:
+    """Render a page as HTML that loads nothing."""
+    parts = [markup(_rendered(block)) for block in page.blocks if _has_content(block)]
+    return render_page("facts.html", title=page.title, lead=page.lead, parts=parts)
+
+
+def shares_of_largest(values: Sequence[float]) -> tuple[float, ...]:
+    """Return values as shares of the largest one, for the bars of a table."""
+    largest = max(values, default=0.0)
+    return tuple(max(0.0, value) / largest if largest > 0 else 0.0 for value in values)
+
+
+def _rendered(block: Block) -> str:
+    if isinstance(block, Drawing):
+        return render(block.template, block=block, svg=markup(block.svg))
+    return render(block.template, block=block)
+
+
+def _has_content(block: Block) -> bool:
+    if isinstance(block, Table):
+        return bool(block.rows)
+    return bool(block.lines) if isinstance(block, Lines) else True
