@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.reporting.sample import sample_report, write_result
+from tflite_compress.checking.verdict import Finding
 from tflite_compress.reporting.device_times import add_device_times
+from tflite_compress.reporting.figures import Fit
 from tflite_compress.reporting.model import decode_report
 from tflite_compress.reporting.timing_table import benchmark_record
 from tflite_compress.support.errors import UsageError
@@ -74,7 +76,9 @@ def test_other_files_are_refused(tmp_path: Path, content: object, message: str) 
 
 @pytest.fixture
 def result(tmp_path: Path) -> Path:
-    folder = write_result(tmp_path / "result", sample_report())
+    unknown = Finding("latency", None, "unknown: not measured on the device", "Measure it.")
+    fit = Fit(fits=True, findings=(unknown,))
+    folder = write_result(tmp_path / "result", sample_report(fit=fit, device_latency=None))
     (folder / "bundle").mkdir()
     (folder / "bundle" / "m.tflite").write_bytes(CONTENT)
     data = {
@@ -90,9 +94,12 @@ def test_the_command_takes_them_into_a_report(run: Run, result: Path, tmp_path: 
     code, out, err = run("benchmark", result, f"--from={saved(tmp_path, record())}")
     assert code == 0, err
     assert "Maker Phone 1, Android 15, 2026-11-28" in out and "the latency on the device, 2.5 ms (2.4" in out
-    latency = decode_report((result / "report.json").read_bytes()).device_latency
+    report = decode_report((result / "report.json").read_bytes())
+    latency = report.device_latency
     assert latency is not None and latency.kind == "measured" and latency.value == 2.5
     assert latency.source == "m.tflite, GPU, on Maker Phone 1, Android 15, 2026-11-28"
+    assert report.fit.measurement("latency") == latency and report.fit.fits
+    assert "not measured on the device" not in (result / "report.md").read_text()
     assert "Maker Phone 1" in (result / "report.html").read_text()
     assert "Maker Phone 1" in (result / "report.md").read_text()
 

@@ -150,10 +150,21 @@ def check_latency(evidence: Evidence, device: Device, limits: Limits) -> list[Fi
     if latency is None:
         text = "unknown: not measured on the device"
         return [Finding("latency", None, text, _MEASURE, is_limited=is_limited)]
-    found = _compare("latency", latency, limits.latency_ms, is_limited, "Try --recipe=channel-prune-int8.")
+    found = judge_latency(latency, limits.latency_ms, is_limited)
     if is_partial and found.fits:
         return [replace(found, fits=None, text=f"at least {found.text}", hint=_MEASURE)]
     return [found]
+
+
+def judge_latency(latency: Measurement, limit_ms: float | None, is_limited: bool) -> Finding:
+    """Compare a latency with its limit.
+
+    Args:
+        latency: In ms.
+        limit_ms: The limit; None if there is none.
+        is_limited: The user set the limit.
+    """
+    return _compare("latency", latency, limit_ms, is_limited, "Try --recipe=channel-prune-int8.")
 
 
 def judge_accuracy(accuracy: Measurement, minimum: float) -> Finding:

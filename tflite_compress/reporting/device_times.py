@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from tflite_compress.checking.device_findings import judge_latency
+from tflite_compress.reporting.figures import Fit
 from tflite_compress.reporting.model import encode_report
 from tflite_compress.reporting.pages import result_documents
 from tflite_compress.reporting.recorded import Recorded, read_results
@@ -42,12 +44,23 @@ def add_device_times(folder: str | Path, times: Benchmark) -> Measurement:
     median = timing.median_ms
     source = f"{timing.name}, on {times.where}"
     latency = Measurement("latency", median.value, "ms", "measured", source, median.low, median.high)
-    report = msgspec.structs.replace(result.report, device_latency=latency)
+    report = msgspec.structs.replace(
+        result.report, device_latency=latency, fit=_with_latency(result.report.fit, latency)
+    )
     changed = Recorded(result.folder, report, result.model, result.manifest)
     replace_file(result.folder / "report.json", encode_report(report))
     for name, content in result_documents(changed).items():
         replace_file(result.folder / name, content)
     return latency
+
+
+def _with_latency(fit: Fit, latency: Measurement) -> Fit:
+    """Return what was checked with the measured latency in place of one that was unknown or estimated."""
+    findings = tuple(
+        judge_latency(latency, finding.limit, finding.is_limited) if finding.subject == "latency" else finding
+        for finding in fit.findings
+    )
+    return Fit(fits=not any(finding.is_blocking for finding in findings), findings=findings)
 
 
 def _find_timing(result: Recorded, times: Benchmark) -> DeviceTiming:

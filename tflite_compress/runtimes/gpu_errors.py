@@ -14,11 +14,14 @@ Cause = Literal["crash", "time", "memory", "refused", "driver"]
 WHAT = "the GPU accelerator"
 _NO_MEMORY = ("bad_alloc", "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "MemoryError", "Out of memory")
 _NO_ADAPTER = "No adapters found"
+# The dynamic loader's words for too little memory; for other causes it adds the reason.
+_NOT_LOADED = re.compile(r"^Warning: (\S+: failed to map segment from shared object)(?:: Cannot .*)?$", re.M)
 DRIVER_HINT = "Run 'tflite-compress setup-gpu' and leave --gpu out, to use the software driver."
 _ERROR = re.compile(r"^(?:ERROR:\s*|E\d{4} [\d:.]+\s+\d+ \S+\] )(?:\[\S+:\d+\]\s*)?")
 _DYNAMIC = "dynamic-sized tensors"
 _ON_CPU = "Run it on the phone's CPU: --device=android-cpu."
 _OPEN = "Give sizes for its open dimensions, for example --input-shape=224x224x3."
+_MORE_MEMORY = "Raise the limit of this process's memory, for example 'ulimit -v unlimited', or free memory."
 _UNROLLED = "Unroll the LSTM or GRU, keras.layers.LSTM(..., unroll=True), or run it on the phone's CPU."
 
 
@@ -43,6 +46,9 @@ def refusal_error(content: bytes, error: str, log: str) -> GpuError:
     both = f"{log}\n{error}"
     if any(word in both for word in _NO_MEMORY):
         return GpuError(f"{WHAT} runs out of memory", "Try a smaller model.", "memory", both)
+    if _NO_ADAPTER in both and (library := _NOT_LOADED.search(log)):
+        text = f"{WHAT} has too little memory to load the driver: {library[1]}"
+        return GpuError(text, _MORE_MEMORY, "memory", both)
     if _NO_ADAPTER in both:
         return GpuError(f"{WHAT} finds no usable GPU: {_driver_reason(log)}", DRIVER_HINT, "driver", both)
     reason = _loader_reason(content, both)
