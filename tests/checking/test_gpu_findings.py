@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.runtimes.gpu_files import gathered, of_two_ranks
@@ -98,3 +99,16 @@ def test_sparse_weights_are_warned_of() -> None:
     graph.operators.insert(0, op)
     found = describe_plan(look_up(pack(tree)))
     assert "DENSIFY" in found[-1].text and "verify" in str(found[-1].hint)
+
+
+@pytest.mark.parametrize(("width", "is_wrong"), [(5, True), (8, False)])
+def test_an_index_that_the_gpu_computes_wrong_is_named(
+    without_driver: None, width: int, is_wrong: bool
+) -> None:
+    made = Assembly("test")
+    x = made.tensor("x", (1, width), "float32")
+    axis = made.constant("axis", np.array([-1], np.int32))
+    options = made.options("ArgMaxOptions", outputType=schema().TensorType.INT32)
+    content = made.finished({"x": x}, {"y": made.operator("ARG_MAX", [x, axis], "y", (1,), "int32", options)})
+    texts = [f.text for f in check_gpu(evidence_of(content)) if "wrong indices" in f.text]
+    assert len(texts) == is_wrong and all("ARG_MAX over channels" in text for text in texts)

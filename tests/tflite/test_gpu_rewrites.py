@@ -72,6 +72,21 @@ def squeezed(made: Assembly, x: int) -> int:
     return made.operator("EXPAND_DIMS", [x, axis], "more", (1, 1, WIDTH), "float32", options)
 
 
+def index(made: Assembly, x: int) -> int:
+    """Take the largest of five channels, all of them negative: the GPU finds a channel that is not there."""
+    options = made.options("ReducerOptions", keepDims=True)
+    axis = made.constant("all", np.array([1], np.int32))
+    largest = made.operator("REDUCE_MAX", [x, axis], "largest", (1, 1), "float32", options)
+    offset = made.constant("offset", np.full((1, WIDTH), -1.0, np.float32))
+    x = made.operator("SUB", [x, largest], "low", (1, WIDTH), "float32", made.options("SubOptions"))
+    x = made.operator("ADD", [x, offset], "negative", (1, WIDTH), "float32", made.options("AddOptions"))
+    ends = [made.constant(f"ends_{i}", np.array([i, 5 * i], np.int32)) for i in (0, 1)]
+    x = made.operator("SLICE", [x, *ends], "few", (1, 5), "float32", made.options("SliceOptions"))
+    kind = made.options("ArgMaxOptions", outputType=schema().TensorType.INT32)
+    last = made.constant("last", np.array([-1], np.int32))
+    return made.operator("ARG_MAX", [x, last], "place", (1,), "int32", kind)
+
+
 CASES: dict[str, tuple[Build, list[str]]] = {
     "shuffle": (shuffle, ["RESHAPE", "TRANSPOSE", "RESHAPE"]),
     "group_norm": (group_norm, ["RESHAPE", "MEAN", "RESHAPE", "RESHAPE", "SUB", "MUL", "RESHAPE"]),
@@ -79,6 +94,7 @@ CASES: dict[str, tuple[Build, list[str]]] = {
     "broadcast": (broadcast, ["RESHAPE", "TILE"]),
     "left_product": (left_product, ["RESHAPE", "TRANSPOSE", "FULLY_CONNECTED", "TRANSPOSE"]),
     "squeezed": (squeezed, ["RESHAPE"]),
+    "index": (index, ["REDUCE_MAX", "SUB", "ADD", "SLICE", "RESHAPE", "ARG_MAX", "RESHAPE"]),
 }
 
 
@@ -108,8 +124,21 @@ def test_the_accelerator_takes_the_whole_file(gpu_driver: Path) -> None:
     both = [*files.values(), *(rewritten(content) for content in files.values())]
     runs = run_on_gpu([GpuFile(content) for content in both])
     whole = [isinstance(run, GpuRun) and run.log.is_whole for run in runs]
-    assert dict(zip(files, whole[: len(files)], strict=True)) == dict.fromkeys(files, False)
+    refused = dict.fromkeys(files, False) | {"index": True}  # taken, and computed wrong
+    assert dict(zip(files, whole[: len(files)], strict=True)) == refused
     assert dict(zip(files, whole[len(files) :], strict=True)) == dict.fromkeys(files, True)
+
+
+@pytest.mark.slow
+def test_the_accelerator_finds_the_right_index(gpu_driver: Path) -> None:
+    content = file_of(index)
+    x = np.random.default_rng(0).normal(size=(4, 1, WIDTH)).astype(np.float32)
+    (expected,) = predict(content, (x[:, 0],), *NAMES, workers=1)
+    runs = run_on_gpu([GpuFile(file, (x,)) for file in (content, rewritten(content))])
+    before, after = (run.outputs for run in runs if isinstance(run, GpuRun))
+    assert before is not None and after is not None
+    assert not np.array_equal(before[0].reshape(-1), expected.reshape(-1))
+    np.testing.assert_array_equal(after[0].reshape(-1), expected.reshape(-1))
 
 
 @pytest.mark.parametrize(("width", "kind"), [(16, "INT32"), (5, "INT64")])

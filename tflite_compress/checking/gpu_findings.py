@@ -14,6 +14,9 @@ from tflite_compress.runtimes.gpu_plan import APART, AT_LOADING, GpuOperator, Gp
 from tflite_compress.runtimes.gpu_table import look_up
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import named
+from tflite_compress.tflite.edit_graph import GraphEditor
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.narrow_indices import CHANNELS_TOGETHER, finds_index_on_gpu
 
 MAX_RANK = 4  # the accelerator takes no tensor with more dimensions
 PHONE_HINT = "Check the outputs on your phone: bundle writes an application with test vectors."
@@ -28,9 +31,14 @@ def check_gpu(evidence: Evidence) -> list[Finding]:
     """
     answer = evidence.gpu
     if isinstance(answer, GpuPlan):
-        return [*describe_plan(answer), *describe_phones(answer)]
+        return [*describe_plan(answer), *_describe_indices(evidence, answer), *describe_phones(answer)]
     plan = look_up(evidence.content)
-    return [_describe_error(answer), *describe_plan(plan), *describe_phones(plan)]
+    return [
+        _describe_error(answer),
+        *describe_plan(plan),
+        *_describe_indices(evidence, plan),
+        *describe_phones(plan),
+    ]
 
 
 def describe_plan(plan: GpuPlan) -> list[Finding]:
@@ -110,6 +118,24 @@ def _describe_sparse(plan: GpuPlan) -> list[Finding]:
         return []
     text = "the accelerator of ai-edge-litert 2.3.0 computed wrong values from sparse weights (DENSIFY)"
     hint = "Compare the outputs with verify --runtime=litert-gpu, or convert with --recipe=float16."
+    return [Finding("operators", None, text, hint)]
+
+
+def _describe_indices(evidence: Evidence, plan: GpuPlan) -> list[Finding]:
+    """Warn of ARG_MAX that the accelerator takes and computes wrong."""
+    editor = GraphEditor(unpack(evidence.content))
+    wrong = [
+        found
+        for found, op in zip(plan.operators, editor.graph.operators or [], strict=True)
+        if found.on_gpu and found.name == "ARG_MAX" and not finds_index_on_gpu(editor, op)
+    ]
+    if not wrong:
+        return []
+    text = (
+        f"the accelerator of ai-edge-litert 2.3.0 gave wrong indices where all values are negative: "
+        f"{_names(wrong)}{_layers(wrong)} over channels whose number is no multiple of {CHANNELS_TOGETHER}"
+    )
+    hint = "Convert with compress for this device, which rewrites ARG_MAX, or take the index in your program."
     return [Finding("operators", None, text, hint)]
 
 

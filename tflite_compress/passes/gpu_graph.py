@@ -25,8 +25,8 @@ class GpuGraph(FilePass, frozen=True, tag="gpu_graph"):
 
     Indices become int32 instead of int64. Operators of five dimensions or more are computed with four.
     SQUEEZE, EXPAND_DIMS, BROADCAST_TO, small paddings and products with constants on the left are computed by
-    operators that GPUs have. Sizes that follow from fixed shapes are stored. The file is left unchanged if
-    an output would change.
+    operators that GPUs have. ARG_MAX goes over an axis on which GPUs find the right index. Sizes that follow
+    from fixed shapes are stored. The file is left unchanged if an output would change.
 
     Attributes:
         keep_graph: Leave the operators as the converter wrote them.

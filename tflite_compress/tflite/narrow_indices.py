@@ -82,13 +82,13 @@ def _gives_small(editor: GraphEditor, op: Operator) -> bool:
     kind = editor.kind(op)
     if kind == "CAST":
         return type_name(editor.tensor(int(op.inputs[0])).type) in _SMALL_TYPES
-    if kind in ("ARG_MAX", "ARG_MIN") and not _is_right_on_gpu(editor, op):
+    if kind in ("ARG_MAX", "ARG_MIN") and not finds_index_on_gpu(editor, op):
         return False
     return kind in _SOURCES or kind in _MOVES
 
 
-def _is_right_on_gpu(editor: GraphEditor, op: Operator) -> bool:
-    """Return False for an index among channels whose number is no multiple of 4.
+def finds_index_on_gpu(editor: GraphEditor, op: Operator) -> bool:
+    """Return False for ARG_MAX or ARG_MIN among channels whose number is no multiple of 4.
 
     The GPU fills channels up with zeros and gives the index of one of those if all channels are negative
     (measured with ai-edge-litert 2.3.0).

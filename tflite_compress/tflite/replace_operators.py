@@ -7,6 +7,7 @@ import numpy as np
 from tflite_compress.tflite.edit_graph import GraphEditor
 from tflite_compress.tflite.flatbuffer import type_name
 from tflite_compress.tflite.macs import constant
+from tflite_compress.tflite.narrow_indices import finds_index_on_gpu
 from tflite_compress.tflite.tree import Operator, shape_of
 
 PAD_RANK = 3  # fewest dimensions of a padding on the GPU
@@ -16,7 +17,8 @@ def replace_refused(editor: GraphEditor) -> dict[str, int]:
     """Replace operators, and return how many of each kind were replaced.
 
     SQUEEZE and EXPAND_DIMS become RESHAPE, BROADCAST_TO becomes TILE, PAD of one or two dimensions gets
-    three, and BATCH_MATMUL with constants on the left is computed transposed.
+    three, and BATCH_MATMUL with constants on the left is computed transposed. ARG_MAX of float32 goes over an
+    axis on which the GPU finds the right index.
 
     Args:
         editor: The graph; edited in place.
@@ -69,6 +71,8 @@ def _replacement(editor: GraphEditor, op: Operator) -> list[Operator]:
         return _padded(editor, op)
     if kind == "BATCH_MATMUL":
         return _transposed_product(editor, op)
+    if kind == "ARG_MAX":
+        return _moved_index(editor, op)
     return []
 
 
@@ -123,6 +127,21 @@ def _transposed_product(editor: GraphEditor, op: Operator) -> list[Operator]:
     options = editor.options("FullyConnectedOptions", keepNumDims=True)
     made.append(editor.operator("FULLY_CONNECTED", [rows, weights, -1], [product], options, version=5))
     return [*made, _swap(editor, product, target)]
+
+
+def _moved_index(editor: GraphEditor, op: Operator) -> list[Operator]:
+    """Return the index over the last axis as one over the axis before it, with a last axis of size 1."""
+    source, target = int(op.inputs[0]), int(op.outputs[0])
+    shape = shape_of(editor.tensor(source))
+    is_known = constant(editor.tensor(int(op.inputs[1])), editor.tree) is not None
+    if not shape or not is_known or not editor.is_float(source) or finds_index_on_gpu(editor, op):
+        return []
+    rows = int(np.prod(shape[:-1], dtype=np.int64))
+    columns = add_shaped(editor, source, (1, rows, shape[-1], 1), "index_columns")
+    found = add_shaped(editor, target, (1, rows, 1), "index_rows")
+    axis = editor.add_constant("index_axis", np.array([2], np.int32))
+    index = editor.operator("ARG_MAX", [columns, axis], [found], op.builtinOptions)
+    return [reshape(editor, source, columns), index, reshape(editor, found, target)]
 
 
 def _swap(editor: GraphEditor, source: int, target: int) -> Operator:
