@@ -16,6 +16,7 @@ from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 from tflite_compress.tflite.integer_splits import split_in_integers
+from tflite_compress.tflite.zero_scales import with_scales_of_zeros
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,8 +104,8 @@ def convert_network(
 
 
 def _finished(content: bytes, settings: ConverterSettings) -> bytes:
-    """Return a converted file without the splits that the converter leaves in float32 between integers."""
-    return split_in_integers(content) if settings.needs_calibration else content
+    """Return a quantized file without splits in float32 between integers, and with scales of zeros."""
+    return with_scales_of_zeros(split_in_integers(content)) if settings.needs_calibration else content
 
 
 def _converter(

@@ -107,6 +107,31 @@ class Spread(_Layer):  # type: ignore[misc]
         return {"last": self.last, "zero": self.zero, "name": self.name}
 
 
+class MaskedMean(_Layer):  # type: ignore[misc]
+    """Averages the steps that are not masked; 0 where all are, for which Keras gives NaN.
+
+    Args:
+        axis: Axis of the steps: 1, or 2 for channels first.
+        keepdims: Keep the axis of the steps.
+        name: The layer's name.
+    """
+
+    def __init__(self, axis: int = 1, keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=False)
+        self.axis, self.keepdims = axis, keepdims
+
+    def call(self, tensors: list[Tensor]) -> object:
+        """Return the means of the first input, whose mask is the second, shape (batch, steps)."""
+        tf = tensorflow()
+        kept = tf.expand_dims(tf.cast(tensors[1], tensors[0].dtype), 3 - self.axis)
+        count = tf.maximum(tf.reduce_sum(kept, self.axis, keepdims=self.keepdims), 1.0)
+        return tf.reduce_sum(tensors[0] * kept, self.axis, keepdims=self.keepdims) / count
+
+    def get_config(self) -> Config:
+        """Return the settings."""
+        return {"axis": self.axis, "keepdims": self.keepdims, "name": self.name}
+
+
 class Backwards(_Layer):  # type: ignore[misc]
     """Reverses the steps, axis 1."""
 

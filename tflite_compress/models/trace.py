@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tflite_compress.models.graph_def import ConcreteFunction
+from tflite_compress.models.masked_mean import with_defined_means
 from tflite_compress.models.masked_recurrence import with_explicit_masks
 from tflite_compress.models.network import Network
 from tflite_compress.support import backend
@@ -25,7 +26,7 @@ def traced(network: Network, batch: int | None) -> tuple[ConcreteFunction, objec
         ConversionError: TensorFlow cannot trace the network.
     """
     tf = backend.tensorflow()
-    network = with_explicit_masks(network)
+    network = with_defined_means(with_explicit_masks(network))
     specs = [tf.TensorSpec([batch, *port.shape[1:]], port.dtype, name=port.name) for port in network.inputs]
     names = [port.name for port in network.outputs]
     try:

@@ -188,7 +188,7 @@ _MIN_RANK = {
     "FULLY_CONNECTED": (1, 1),
     "BATCH_MATMUL": (0, 1),
 }
-_SCALE_RATIOS = ("ADD", "SUB", "SQUARED_DIFFERENCE")
+SCALE_RATIOS = ("ADD", "SUB", "SQUARED_DIFFERENCE")
 
 
 def find_aborting_operator(model: ModelTree) -> str | None:
@@ -205,7 +205,7 @@ def find_aborting_operator(model: ModelTree) -> str | None:
     """
     for graph in model.subgraphs:
         for index, op in enumerate(graph.operators or []):
-            if (name := operator_name(model, op)) not in _SCALE_RATIOS:
+            if (name := operator_name(model, op)) not in SCALE_RATIOS:
                 continue
             tensors = [graph.tensors[int(i)] for i in (*op.inputs[:2], op.outputs[0])]
             scales = [read_scales(tensor) for tensor in tensors]
