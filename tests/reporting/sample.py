@@ -30,6 +30,8 @@ from tflite_compress.reporting.figures import (
 )
 from tflite_compress.reporting.model import Report, encode_report
 from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.scoring.drop_evidence import DropEvidence, judge_interval
+from tflite_compress.scoring.intervals import Interval, wilson_interval
 from tflite_compress.support.notes import Note
 from tflite_compress.timing.paired import Latency
 
@@ -62,6 +64,17 @@ def size(before: int, after: int) -> Size:
 
 
 def accuracy(drop: float = 0.002, **changes: Any) -> Accuracy:
+    evidence = DropEvidence(
+        outcome=judge_interval(Interval(drop - 0.004, drop + 0.004), 0.01),
+        confidence=0.95,
+        candidates=1,
+        method="paired-score",
+        drop_interval=Interval(drop - 0.004, drop + 0.004),
+        before_interval=wilson_interval(0.97, 1450, 0.95),
+        after_interval=wilson_interval(0.97 - drop, 1450, 0.95),
+        changed_samples=9,
+        needed_samples=900,
+    )
     found = Accuracy(
         metric=MetricFacts(name="top1", higher_is_better=True, is_share=True),
         is_labelled=True,
@@ -71,7 +84,8 @@ def accuracy(drop: float = 0.002, **changes: Any) -> Accuracy:
         after=0.97 - drop,
         drop=drop,
         max_drop=0.01,
-        by_output={"digit": OutputAccuracy(before=0.97, after=0.97 - drop)},
+        by_output={"digit": OutputAccuracy(before=0.97, after=0.97 - drop, drop=drop, evidence=evidence)},
+        evidence=evidence,
     )
     return msgspec.structs.replace(found, **changes)
 

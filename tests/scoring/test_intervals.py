@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from tflite_compress.scoring.drop_evidence import DropRule
 from tflite_compress.scoring.intervals import (
     expanded_tail,
+    normal_quantile,
     paired_share_bounds,
     paired_share_interval,
     percentile_interval,
@@ -33,7 +35,7 @@ def test_95_percent_intervals_of_paired_accuracy_hold_the_true_drop(
 def test_95_percent_intervals_of_the_bootstrap_hold_the_true_drop(samples: int) -> None:
     rng = np.random.default_rng(3)
     difference = rng.gamma(4.0, 0.25, (RUNS, samples)) - 0.9  # skewed; the mean is 0.1
-    means = difference @ resample_counts(samples, 400, 5).T.astype(float) / samples
+    means = difference @ np.concatenate(list(resample_counts(samples, 400, 5))).T / samples
     tail = expanded_tail(samples, 0.95)
     low, high = np.quantile(means, [tail, 1 - tail], axis=1)
     assert 0.93 <= np.mean((low <= 0.1) & (high >= 0.1)) <= 0.97
@@ -107,4 +109,10 @@ def test_the_bootstrap_needs_samples_and_values() -> None:
 
 
 def test_large_metrics_are_resampled_less_often() -> None:
-    assert resamples_for(1000) == 2000 and resamples_for(10**9) == 400
+    assert resamples_for(1000) == 2000 and resamples_for(10**9) == 200
+
+
+@pytest.mark.parametrize(("files", "factor"), [(2, 1.14), (3, 1.22), (9, 1.41), (100, 1.78)])
+def test_the_correction_for_several_files_widens_intervals_as_documented(files: int, factor: float) -> None:
+    confidence = DropRule(0.01, 0.95, candidates=files).corrected_confidence
+    assert normal_quantile(confidence) / normal_quantile(0.95) == pytest.approx(factor, abs=0.005)

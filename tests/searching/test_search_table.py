@@ -27,7 +27,7 @@ def printed(capsys: pytest.CaptureFixture[str], trials: list[Any], front: list[A
         "seconds": 5.2,
         "front": front,
         "trials": trials,
-        "notes": [note_record(note) for note in search_notes(trials, front)],
+        "notes": [note_record(note) for note in search_notes(trials, front, len(trials))],
     }
     print_search(SearchResult(Path("found"), record))
     return " ".join(capsys.readouterr().out.split())
@@ -53,12 +53,13 @@ def test_untrained_points_are_marked(capsys: pytest.CaptureFixture[str], monkeyp
         "trial": 0, "folder": "points/01", "file": "m.tflite", "recipe": "r",
         "figures": {"size": 12_345, "latency": 1.2345, "ram": 4_321},
         "latency_unit": "ms", "accuracy": 0.89123, "drop": 0.0123, "chosen": False,
+        "outcome": "not-established", "drop_interval": (-0.004, 0.03),
     }  # fmt: skip
     trained = (("a", "none"), ("b", "part"), ("c", "full"))
     front = [{**point, "in_short": name, "training": how} for name, how in trained]
     out = printed(capsys, [{**TRIAL, "outcomes": [{}]}], front)
     assert "a (untrained)" in out and "b (trained in part)" in out and "c (" not in out
-    assert "12.1 KB 1.23 4.22 KB 89.1 % -1.23 points" in out
+    assert "12.1 KB 1.23 4.22 KB 89.1 % -1.23 points -3 to 0.4 points not established" in out
     assert "The float32 original: 4 KB, top1 90 % on 100 samples." in out
     assert "run the same command again to train the points marked 'untrained'" in out
     assert "run the same command again" not in printed(capsys, [{**TRIAL, "outcomes": [{}]}], front[2:])

@@ -31,6 +31,8 @@ def compress(
     resize: bool = False,
     out: str | os.PathLike[str] | None = None,
     max_drop: float = 0.01,
+    confidence: float = 0.95,
+    strict: bool = False,
     metric: str | ScoreFunction | None = None,
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
@@ -66,6 +68,8 @@ def compress(
         resize: Resize images to the model's input.
         out: Folder for the result; ``compressed/MODEL-DEVICE`` by default. Nothing is written elsewhere.
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
+        confidence: Confidence of the intervals of accuracy and of its drop.
+        strict: ``passed`` is True only if the samples establish that the drop is accepted.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         max_flash_bytes: Maximum flash in bytes. Stronger recipes follow until the result meets it.
@@ -91,7 +95,8 @@ def compress(
             written, and the exception reaches the caller.
 
     Returns:
-        The result. ``passed`` is False if accuracy dropped more than ``max_drop``.
+        The result. ``passed`` is False if accuracy dropped more than ``max_drop``. ``verdict.kind`` is
+        ``not-established`` if there are too few samples to say.
 
     Raises:
         UsageError: Arguments contradict each other, or the device does not run what the recipe makes.
@@ -121,6 +126,8 @@ def compress(
         resize=resize,
         out=out,
         max_drop=max_drop,
+        confidence=confidence,
+        strict=strict,
         metric=metric,
         loss=loss,
         max_flash_bytes=max_flash_bytes,
@@ -154,6 +161,8 @@ def compress_many(
     resize: bool = False,
     out: str | os.PathLike[str] | None = None,
     max_drop: float = 0.01,
+    confidence: float = 0.95,
+    strict: bool = False,
     metric: str | ScoreFunction | None = None,
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
@@ -187,6 +196,8 @@ def compress_many(
         out: Folder for the results, with one subfolder per device; ``compressed/MODEL`` by default. Nothing
             is written elsewhere.
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
+        confidence: Confidence of the intervals of accuracy and of its drop.
+        strict: ``passed`` is True only if the samples establish that the drop is accepted.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         max_flash_bytes: Maximum flash in bytes.
@@ -243,6 +254,8 @@ def compress_many(
         options = make_options(
             {
                 "max_drop": max_drop,
+                "confidence": confidence,
+                "strict": strict,
                 "metric": metric,
                 "loss": loss,
                 "custom_objects": custom_objects,

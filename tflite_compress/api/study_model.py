@@ -97,6 +97,8 @@ def search(
     trials: int | None = None,
     workers: int = 1,
     max_drop: float = 0.01,
+    confidence: float = 0.95,
+    strict: bool = False,
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
     input_shape: InputShape | None = None,
@@ -123,6 +125,8 @@ def search(
         trials: Maximum number of trials; None for no limit.
         workers: Number of worker processes.
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
+        confidence: Confidence of the intervals of the accuracy drop.
+        strict: Choose only among files for which the samples establish that the drop is accepted.
         max_flash_bytes: Maximum flash in bytes.
         max_ram_bytes: Maximum RAM in bytes.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
@@ -166,6 +170,8 @@ def search(
             progress=reports,
             ledger=OFF if ledger is None else os.fspath(ledger),
             max_drop=max_drop,
+            confidence=confidence,
+            strict=strict,
             max_flash_bytes=max_flash_bytes,
             max_ram_bytes=max_ram_bytes,
             input_shape=input_shape,

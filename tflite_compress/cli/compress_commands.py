@@ -75,7 +75,8 @@ def compress(
     'tflite-compress recipes NAME' lists them. With --max-flash or --max-ram and without --recipe, stronger
     recipes follow until the result meets the limits.
 
-    Exit code 0: accuracy and limits are met. Exit code 1: they are not.
+    Exit code 0: accuracy and limits are met. Exit code 1: they are not, or, with --strict, the evaluation
+    samples do not establish that the accuracy is kept.
     """
     from tflite_compress.pipeline import recipe_table
     from tflite_compress.pipeline.plan import make_plan
@@ -128,8 +129,7 @@ def _run_options(
     from tflite_compress.compression.options import Options
 
     return Options(
-        max_drop=accuracy.max_drop,
-        loss=accuracy.loss,
+        **vars(accuracy),
         time_budget_seconds=time.time_budget,
         bundle=options.bundle,
         details=options.details,

@@ -131,6 +131,13 @@ def _drop(text: str) -> float:
     return value
 
 
+def _confidence(text: str) -> float:
+    value = _share(text)
+    if not 0.5 <= value < 1:
+        raise ValueError
+    return value
+
+
 def _drawing(text: str) -> str:
     if not text.lower().endswith(_IMAGES):
         raise ValueError
@@ -217,6 +224,9 @@ Seed = Annotated[int, Kind("N", "a whole number from 0", "1", _at_least(0))]
 Number = Annotated[float, NUMBER]
 Share = Annotated[float, Kind("SHARE", "a number from 0, or a percentage", "0.9", _share)]
 Drop = Annotated[float, Kind("DROP", "a number from 0, a percentage, or points as in 0.5pt", "0.5pt", _drop)]
+Confidence = Annotated[
+    float, Kind("LEVEL", "a number from 0.5 to below 1, or a percentage", "0.95", _confidence)
+]
 Bytes = Annotated[int, Kind("SIZE", "a size with a unit (B, KB, MB, GB)", "256KB", _bytes)]
 Duration = Annotated[
     float, Kind("TIME", "a time with a unit (s, m, h)", "30m", _quantity(_TIME_UNITS, "m", "s", "h"))

@@ -79,7 +79,8 @@ def search(
     Chooses the channels of each layer, the bits of its weights, shared values and encodings that help on the
     device. If the search is interrupted, run the same command again to resume it. Its state is in OUT.search.
 
-    Exit code 0: a file was found. Exit code 1: no file meets the limits.
+    Exit code 0: a file was found. Exit code 1: no file meets the limits, or, with --strict, the evaluation
+    samples establish for none that the accuracy is kept.
     """
     from tflite_compress.searching.search import search as run
 
@@ -99,8 +100,7 @@ def search(
             out=options.out,
             progress=progress,
             ledger=ledger.ledger,
-            max_drop=accuracy.max_drop,
-            loss=accuracy.loss,
+            **vars(accuracy),
             max_flash_bytes=limits.max_flash,
             max_ram_bytes=limits.max_ram,
             **vars(loading),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from tflite_compress.cli.option_types import (
     Bytes,
+    Confidence,
     Count,
     DeviceName,
     Drop,
@@ -100,15 +101,19 @@ class ModelOptions:  # fields are named as those of compression.options.Options,
 
 
 @dataclass(frozen=True)
-class AccuracyOptions:
+class AccuracyOptions:  # fields are named as those of compression.options.Options
     """Accuracy.
 
     Attributes:
         max_drop: Maximum accuracy drop: 1%, 1pt and 0.01 are one point of top-1 accuracy.
+        confidence: Confidence of the intervals of accuracy and of its drop.
+        strict: Exit with 1 also if the evaluation samples do not establish that the drop is accepted.
         loss: Loss for fine-tuning: a Keras loss name or module:function. Inferred by default.
     """
 
     max_drop: Drop = 0.01
+    confidence: Confidence = 0.95
+    strict: bool = False
     loss: str | None = None
 
 

@@ -13,6 +13,7 @@ from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.checking.verdict import Limits
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.scoring.drop_evidence import DropRule
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.scoring.reference import LossFunction
 from tflite_compress.support.errors import UsageError
@@ -26,6 +27,9 @@ class Options:
     Attributes:
         max_drop: Largest accepted accuracy drop: 0.01 is one point of top-1 (for errors such as ``mae`` the
             relative rise).
+        confidence: Confidence of the intervals of accuracy and of its drop, between 0.5 and 1.
+        strict: Accept a file only if the evaluation samples establish that the drop is accepted. Otherwise
+            the measured drop decides whether a file is accepted.
         metric: Name of the metric, or ``module:function``; None infers it.
         loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
         custom_objects: ``module:dict`` or a mapping, for models with custom layers.
@@ -48,6 +52,8 @@ class Options:
     """
 
     max_drop: float = 0.01
+    confidence: float = 0.95
+    strict: bool = False
     metric: str | ScoreFunction | None = None
     loss: str | LossFunction | None = None
     custom_objects: str | Mapping[str, object] | None = None
@@ -62,6 +68,11 @@ class Options:
     bundle: bool = True
     details: bool = True
     resume: bool | str | os.PathLike[str] | None = True
+
+    @property
+    def rule(self) -> DropRule:
+        """How an accuracy drop is judged."""
+        return DropRule(self.max_drop, self.confidence, seed=self.seed)
 
     @property
     def limits(self) -> Limits:
@@ -84,6 +95,12 @@ def make_options(values: Mapping[str, Any]) -> Options:
         raise UsageError(f"--max-drop={drop}: expected a number", "For example --max-drop=0.01.")
     if not drop >= 0:
         raise UsageError(f"--max-drop={drop}: expected 0 or more", "For example --max-drop=0.01.")
+    confidence = options.confidence
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0.5 <= confidence < 1:
+        raise UsageError(
+            f"--confidence={confidence}: expected a number from 0.5 to below 1",
+            "For example --confidence=0.95.",
+        )
     budget = options.time_budget_seconds
     if budget is not None and not budget > 0:
         raise UsageError(f"--time-budget={budget}: expected a time above 0", "For example --time-budget=5m.")

@@ -6,7 +6,7 @@ import gzip
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -19,6 +19,7 @@ from tflite_compress.passes import ConvertedModel
 from tflite_compress.passes import values as facts
 from tflite_compress.pipeline.candidates import Attempt, Step
 from tflite_compress.pipeline.plan import Plan
+from tflite_compress.reporting.accuracy_facts import accuracy_facts
 from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
@@ -32,9 +33,7 @@ from tflite_compress.reporting.figures import (
     MacCount,
     Macs,
     Memory,
-    MetricFacts,
     ModelFacts,
-    OutputAccuracy,
     Parameters,
     RecipeFacts,
     Size,
@@ -43,6 +42,7 @@ from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.outcome import report_verdict
 from tflite_compress.reporting.result_notes import result_notes
 from tflite_compress.reporting.written import read_written
+from tflite_compress.scoring.drop_evidence import DropRule
 from tflite_compress.scoring.reference import Reference, distance
 from tflite_compress.support.notes import Note, unique_notes
 from tflite_compress.tflite.macs import Work, count_work
@@ -67,7 +67,8 @@ class Findings:
         model: The model.
         file: Name of the ``.tflite``.
         plain_file: Name of the ``.tflite`` without encoded weights, if they are encoded.
-        max_drop: Largest accepted accuracy drop.
+        rule: How an accuracy drop is judged.
+        is_strict: True to accept only an accuracy that is established to be kept.
         is_verified: False where there was no data to check accuracy on.
         has_bundle: True if a bundle was written.
         forest: Facts about decision trees.
@@ -89,7 +90,8 @@ class Findings:
     model: ModelFacts
     file: str
     plain_file: str | None
-    max_drop: float
+    rule: DropRule
+    is_strict: bool
     is_verified: bool
     has_bundle: bool
     forest: ForestFacts | None
@@ -113,9 +115,9 @@ def build_report(found: Findings) -> Report:
     """
     chosen, model, reference = found.chosen, found.chosen.model, found.reference
     assert chosen.outputs is not None
-    worst = reference.worst_of(chosen.steps[-1].score)
     work, work_before = count_work(model.for_litert), count_work(found.baseline)
     written, accuracy, device = read_written(model), _accuracy(found), found.plan.device
+    worst = list(accuracy.by_output).index(accuracy.deciding_output) if accuracy.deciding_output else 0
     report = Report(
         verdict=_verdict(found, accuracy),
         model=found.model,
@@ -140,7 +142,7 @@ def build_report(found: Findings) -> Report:
         device_latency=found.verdict.measurement("latency"),
         memory=found.memory,
         fit=Fit(fits=found.verdict.fits, findings=found.verdict.findings),
-        candidates=tuple(_candidate(a, found.max_drop, worst) for a in found.attempts),
+        candidates=tuple(_candidate(a, found.rule.max_drop, worst) for a in found.attempts),
         passes=tuple(_step(s, worst) for s in chosen.steps),
         forest=found.forest,
         details=found.details,
@@ -153,8 +155,14 @@ def build_report(found: Findings) -> Report:
 
 
 def _verdict(found: Findings, accuracy: Accuracy) -> DeviceVerdict:
-    is_named = found.plan.is_recipe_named
-    return report_verdict(accuracy, found.chosen.gpu, found.verdict.findings, is_named, found.has_bundle)
+    return report_verdict(
+        accuracy,
+        found.chosen.gpu,
+        found.verdict.findings,
+        found.plan.is_recipe_named,
+        found.has_bundle,
+        found.is_strict,
+    )
 
 
 def _recipe(chosen: Attempt) -> RecipeFacts:
@@ -195,35 +203,10 @@ def _rejection(attempt: Attempt, reference: Reference) -> str:
 
 
 def _accuracy(found: Findings) -> Accuracy:
-    reference, score = found.reference, found.chosen.steps[-1].score
-    worst, names = reference.worst_of(score), [spec.name for spec in reference.network.outputs]
-    rows = zip(
-        names,
-        reference.metrics,
-        reference.score.by_output,
-        score.by_output,
-        reference.drops_of(score),
-        strict=True,
-    )
-    return Accuracy(
-        metric=MetricFacts(
-            name=reference.metric_of(worst),
-            higher_is_better=reference.metrics[worst].higher_is_better,
-            is_share=reference.metrics[worst].is_share,
-        ),
-        is_labelled=reference.labelled,
-        is_verified=found.is_verified,
-        samples=len(reference.splits.evaluate),
-        before=reference.score.by_output[worst],
-        after=score.by_output[worst],
-        drop=found.chosen.steps[-1].drop,
-        max_drop=found.max_drop,
-        by_output={
-            name: OutputAccuracy(before=before, after=after, metric=metric.name, drop=drop)
-            for name, metric, before, after, drop in rows
-        },
-        deciding_output=names[worst] if len(names) > 1 else None,
-    )
+    assert found.chosen.outputs is not None
+    compared = sum(attempt.outputs is not None for attempt in found.attempts)
+    rule = replace(found.rule, candidates=compared)
+    return accuracy_facts(found.reference, found.chosen.outputs, rule, found.is_verified)
 
 
 def _mac_count(work: Work) -> MacCount:

@@ -8,6 +8,7 @@ import msgspec
 
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.runtimes.run_result import Measurement
+from tflite_compress.scoring.drop_evidence import DropEvidence, DropOutcome
 from tflite_compress.timing.paired import Latency
 
 
@@ -73,12 +74,18 @@ class OutputAccuracy(msgspec.Struct, frozen=True, kw_only=True):
         after: Score of the file.
         metric: Name of the metric; None in reports of version 0.2.0.
         drop: How much worse the file is, see :class:`Accuracy`; None in reports of version 0.2.0.
+        higher_is_better: False for errors such as ``mae``.
+        is_share: True for a share of samples or decisions, which is shown in %.
+        evidence: What the samples say about the drop; None without data, and in reports of version 0.2.0.
     """
 
     before: float
     after: float
     metric: str | None = None
     drop: float | None = None
+    higher_is_better: bool = True
+    is_share: bool = False
+    evidence: DropEvidence | None = None
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +101,10 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         drop: ``before`` minus ``after``; for errors their relative rise.
         max_drop: Largest accepted drop.
         by_output: Scores of each output, by name.
-        deciding_output: Name of the output with the largest drop; None if there is only one.
+        deciding_output: Name of the output with the worst outcome, among equal ones that with the largest
+            drop; None if there is only one output.
+        evidence: What the samples say about the drop at the output that decides; None without data, and in
+            reports of version 0.2.0.
     """
 
     metric: MetricFacts
@@ -107,10 +117,20 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     max_drop: float
     by_output: dict[str, OutputAccuracy]
     deciding_output: str | None = None
+    evidence: DropEvidence | None = None
+
+    @property
+    def outcome(self) -> DropOutcome | None:
+        """Whether the samples establish that the drop is accepted; None where there was no data."""
+        if not self.is_verified:
+            return None
+        if self.evidence is not None:
+            return self.evidence.outcome
+        return "kept" if self.is_kept else "not-kept"
 
     @property
     def is_kept(self) -> bool | None:
-        """True if the drop is accepted; None where there was no data to measure it on."""
+        """True if the measured drop is accepted; None where there was no data to measure it on."""
         return self.drop <= self.max_drop if self.is_verified else None
 
     @property

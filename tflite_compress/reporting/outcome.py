@@ -9,7 +9,13 @@ from dataclasses import replace
 from tflite_compress.checking.device_verdict import DeviceVerdict, decide
 from tflite_compress.checking.verdict import Finding
 from tflite_compress.reporting.figures import Accuracy
-from tflite_compress.reporting.scores import accuracy_name, accuracy_sentence, drop_in_words
+from tflite_compress.reporting.scores import (
+    accuracy_name,
+    accuracy_sentence,
+    drop_in_words,
+    scores_in_words,
+    what_samples_allow,
+)
 from tflite_compress.scoring.gpu_score import GpuCheck
 from tflite_compress.support.quantities import limit_in_kilobytes
 
@@ -24,6 +30,7 @@ def report_verdict(
     fit: Sequence[Finding],
     is_recipe_named: bool,
     has_bundle: bool = False,
+    is_strict: bool = False,
 ) -> DeviceVerdict:
     """Return the verdict of a run.
 
@@ -33,19 +40,54 @@ def report_verdict(
         fit: What was checked about running the file on the device.
         is_recipe_named: True if the user chose the recipe, so that no smaller one was tried.
         has_bundle: True if a bundle was written beside the file.
+        is_strict: True to accept only an accuracy that is established to be kept.
     """
-    on_accuracy = (accuracy_finding(accuracy), *gpu_findings(accuracy, gpu))
+    on_accuracy = (accuracy_finding(accuracy, is_strict), *gpu_findings(accuracy, gpu))
     ready = READY_WITH_BUNDLE if has_bundle else READY
     return decide([*on_accuracy, *(_with_step(f, is_recipe_named) for f in fit)], ready)
 
 
-def accuracy_finding(accuracy: Accuracy) -> Finding:
-    """Return the finding on accuracy."""
+def accuracy_finding(accuracy: Accuracy, is_strict: bool = False) -> Finding:
+    """Return the finding on accuracy.
+
+    Args:
+        accuracy: Accuracy before and after.
+        is_strict: True if an accuracy drop that is not established to be accepted blocks the file.
+    """
     if not accuracy.is_verified:
         text = "accuracy unknown, because no data was given"
         return Finding("accuracy", None, text, "Give evaluation data: --data=FILE.npz.")
-    text = f"{accuracy_name(accuracy)} {accuracy_sentence(accuracy)}"
-    return Finding("accuracy", accuracy.is_kept, text, None if accuracy.is_kept else _accept(accuracy.drop))
+    name = accuracy_name(accuracy)
+    text = f"{name} {accuracy_sentence(accuracy)}"
+    if accuracy.outcome == "kept":
+        return Finding("accuracy", True, text)
+    if accuracy.outcome == "not-kept" and not is_strict:
+        return Finding("accuracy", False, text, _accept(accuracy.drop))
+    if accuracy.outcome == "not-kept":
+        return Finding("accuracy", False, text, _accept(_highest(accuracy)))
+    is_blocking = is_strict or not accuracy.is_kept
+    text = f"{name} {scores_in_words(accuracy)}; {what_samples_allow(accuracy)}"
+    return Finding("accuracy", None, text, _establish(accuracy), is_limited=is_blocking)
+
+
+def _highest(accuracy: Accuracy) -> float:
+    """Return the upper end of the drop's interval; the drop if there is none."""
+    found = accuracy.evidence
+    return accuracy.drop if found is None or found.drop_interval is None else found.drop_interval.high
+
+
+def _establish(accuracy: Accuracy) -> str:
+    """Return what establishes the drop: more samples, or a larger accepted drop."""
+    found = accuracy.evidence
+    if found is None or found.drop_interval is None:
+        return "Give more evaluation samples: --eval=FILE.npz."
+    accepted = _rounded_up(found.drop_interval.high)
+    if found.needed_samples is None or found.needed_samples <= accuracy.samples:
+        return f"Give more evaluation samples (--eval=FILE.npz), or accept a drop of --max-drop={accepted}."
+    return (
+        f"Give about {found.needed_samples:,} evaluation samples (--eval=FILE.npz), or accept a drop of "
+        f"--max-drop={accepted}."
+    )
 
 
 def gpu_findings(accuracy: Accuracy, gpu: GpuCheck | None) -> list[Finding]:
@@ -94,4 +136,5 @@ def _rounded_up(drop: float) -> str:
     if drop <= 0:
         return "0"
     factor = 10.0 ** (1 - math.floor(math.log10(drop)))
-    return f"{math.ceil(drop * factor - 1e-9) / factor:g}"
+    rounded = math.ceil(drop * factor - 1e-9) / factor
+    return f"{rounded:g}" if rounded < 1 else f"{100 * rounded:g}%"

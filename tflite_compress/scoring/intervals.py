@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from statistics import NormalDist
 
 import msgspec
@@ -11,8 +12,9 @@ import numpy as np
 MIN_BOOTSTRAP_SAMPLES = 8  # with fewer, resamples do not show the spread
 RESAMPLES = 2000
 _MAX_WORK = 400_000_000  # values that all resamples together read, so that large maps take seconds
-_MIN_RESAMPLES = 400
+_MIN_RESAMPLES = 200
 _HALVINGS = 50
+_BLOCK = 50  # resamples in memory together
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -25,11 +27,6 @@ class Interval(msgspec.Struct, frozen=True):
 
     low: float
     high: float
-
-    @property
-    def width(self) -> float:
-        """Upper end minus lower end."""
-        return self.high - self.low
 
 
 def normal_quantile(confidence: float) -> float:
@@ -99,22 +96,21 @@ def _paired_limit(b: np.ndarray, c: np.ndarray, n: int, z: float) -> np.ndarray:
     return np.asarray((low + high) / 2)
 
 
-def resample_counts(samples: int, resamples: int, seed: int) -> np.ndarray:
-    """Return how often each sample occurs in each resample drawn with replacement.
+def resample_counts(samples: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each sample occurs in resamples drawn with replacement, in blocks of resamples.
 
     Args:
         samples: Number of samples.
         resamples: Number of resamples.
         seed: Seed of the draws.
 
-    Returns:
-        Counts of shape (resamples, samples), int32; each row sums to ``samples``.
+    Yields:
+        Counts of shape (block, samples), float64; each row sums to ``samples``.
     """
     rng = np.random.default_rng(seed)
-    counts = np.empty((resamples, samples), np.int32)
-    for row in counts:
-        row[:] = np.bincount(rng.integers(0, samples, samples), minlength=samples)
-    return counts
+    for start in range(0, resamples, _BLOCK):
+        drawn = rng.integers(0, samples, (min(_BLOCK, resamples - start), samples))
+        yield np.stack([np.bincount(row, minlength=samples) for row in drawn]).astype(np.float64)
 
 
 def resamples_for(values: int) -> int:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from tflite_compress.scoring.resampled_scores import ResampledScores, r2_resampled
 from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.references import reference_name, resolve_reference
 
@@ -29,6 +30,9 @@ class Metric:
         compares_values: True if, without labels, the targets are the original's outputs; False if they are
             its decisions.
         is_share: True for a share of samples or decisions, which is shown in %.
+        is_mean: True if the score of several samples is the mean of the scores of each.
+        resampled: Scores of resamples at once, ``(targets, predictions, counts) -> scores``; counts have the
+            shape (resamples, samples) and say how often a sample occurs. None calls ``function`` for each.
     """
 
     name: str
@@ -36,6 +40,8 @@ class Metric:
     higher_is_better: bool = True
     compares_values: bool = False
     is_share: bool = False
+    is_mean: bool = False
+    resampled: ResampledScores | None = None
 
     def drop(self, before: float, after: float) -> float:
         """Return how much worse ``after`` is than ``before``.
@@ -149,14 +155,14 @@ def macro_f1(targets: np.ndarray, predictions: np.ndarray) -> float:
 
 
 METRICS: dict[str, Metric] = {
-    "top1": Metric("top1", top1, is_share=True),
-    "top5": Metric("top5", top5, is_share=True),
-    "binary_accuracy": Metric("binary_accuracy", binary_accuracy, is_share=True),
+    "top1": Metric("top1", top1, is_share=True, is_mean=True),
+    "top5": Metric("top5", top5, is_share=True, is_mean=True),
+    "binary_accuracy": Metric("binary_accuracy", binary_accuracy, is_share=True, is_mean=True),
     "f1": Metric("f1", f1),
     "macro_f1": Metric("macro_f1", macro_f1),
-    "r2": Metric("r2", r2, compares_values=True),
-    "mae": Metric("mae", mae, higher_is_better=False, compares_values=True),
-    "mse": Metric("mse", mse, higher_is_better=False, compares_values=True),
+    "r2": Metric("r2", r2, compares_values=True, resampled=r2_resampled),
+    "mae": Metric("mae", mae, higher_is_better=False, compares_values=True, is_mean=True),
+    "mse": Metric("mse", mse, higher_is_better=False, compares_values=True, is_mean=True),
 }
 
 
@@ -219,7 +225,7 @@ def default_metric(head: Head) -> Metric:
         return METRICS["top1"]
     if head.task == "binary":
         function = binary_accuracy_from_logits if head.from_logits else binary_accuracy
-        return Metric("binary_accuracy", function, is_share=True)
+        return Metric("binary_accuracy", function, is_share=True, is_mean=True)
     return METRICS["r2"]
 
 

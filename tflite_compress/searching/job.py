@@ -156,11 +156,11 @@ class Worker:
             files,
         )
 
-    def verify(self, contents: Sequence[Files]) -> list[Check]:
+    def verify(self, contents: Sequence[Files], compared: int) -> list[Check]:
         """Run finished files again; see :func:`searching.reproduce.verify_files`."""
         from tflite_compress.searching.reproduce import verify_files
 
-        return verify_files(contents, self._session, self._setup.device)
+        return verify_files(contents, self._session, self._setup.device, compared)
 
     def bundle(self, files: Files) -> tuple[Files, str]:
         """Make the bundle of a finished file; see :func:`searching.reproduce.make_file_bundle`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from tflite_compress.scoring.drop_evidence import DropOutcome
 from tflite_compress.support.notes import NoteRecord
 
 Files = dict[str, bytes]
@@ -55,6 +56,10 @@ class Check(TypedDict):
         fits: True if the file fits the device and the user's limits; None if that is unknown.
         latency_ratio: Latency divided by that of the baseline.
         latency_ms: Median latency on this machine.
+        report: The report with the intervals of the accuracy drop corrected for the choice among all trials,
+            as JSON.
+        outcome: Whether the samples establish that the drop is accepted.
+        drop_interval: Lower and upper end of the drop's interval; None if there are too few samples for one.
     """
 
     same: bool
@@ -63,6 +68,9 @@ class Check(TypedDict):
     fits: bool | None
     latency_ratio: float
     latency_ms: float
+    report: bytes
+    outcome: DropOutcome | None
+    drop_interval: tuple[float, float] | None
 
 
 class FrontPoint(TypedDict):
@@ -81,6 +89,9 @@ class FrontPoint(TypedDict):
         latency_ratio_here: Latency on this machine divided by that of the baseline.
         accuracy: Score on the evaluation samples.
         drop: Accuracy drop.
+        outcome: Whether the samples establish that the drop is accepted.
+        drop_interval: Lower and upper end of the drop's interval, corrected for the choice among all trials;
+            None if there are too few samples for one.
         verified: True if the file was run again with the same result.
         chosen: True for the chosen point.
     """
@@ -96,6 +107,8 @@ class FrontPoint(TypedDict):
     latency_ratio_here: float
     accuracy: float
     drop: float
+    outcome: DropOutcome | None
+    drop_interval: tuple[float, float] | None
     verified: bool
     chosen: bool
 
@@ -119,12 +132,18 @@ class TrialRecord(TypedDict):
 
 
 class SearchRecord(TypedDict):
-    """The content of ``search.json``."""
+    """The content of ``search.json``.
+
+    ``compared`` counts the files whose accuracy was measured on the evaluation samples, one per stage of a
+    trial.
+    """
 
     schema: int
     device: dict[str, str]
     minimize: list[str]
     max_drop: float
+    confidence: float
+    compared: int
     max_flash_bytes: int | None
     max_ram_bytes: int | None
     seconds: float

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from tflite_compress.reporting.figures import MetricFacts
-from tflite_compress.reporting.scores import change_in_words, drop_in_words, format_score
+from tflite_compress.reporting.scores import (
+    OUTCOMES,
+    change_in_words,
+    drop_in_words,
+    format_score,
+    interval_in_words,
+)
+from tflite_compress.scoring.intervals import Interval
 from tflite_compress.searching.records import FrontPoint, SearchRecord
 from tflite_compress.searching.search_result import SearchResult, is_any_finished
 from tflite_compress.support.quantities import format_bytes, format_number, format_seconds
@@ -34,7 +41,7 @@ def print_search(result: SearchResult) -> None:
             .partition(",")[0]
             .replace("x the float32 baseline on this machine", "x")
         )
-        table = grid(
+        heads = (
             "",
             "point",
             "size",
@@ -42,9 +49,10 @@ def print_search(result: SearchResult) -> None:
             "RAM",
             metric.name,
             "change",
-            "recipe",
-            right=(2, 3, 4, 5, 6),
+            "interval",
+            "accuracy",
         )
+        table = grid(*heads, "recipe", right=(2, 3, 4, 5, 6, 7))
         for point in result.front:
             table.add_row(*_row(point, metric))
         out.print(table)
@@ -82,7 +90,19 @@ def _row(point: FrontPoint, metric: MetricFacts) -> tuple[str, ...]:
         ram,
         format_score(metric, point["accuracy"]),
         change_in_words(metric, point["drop"]),
+        _interval(point, metric),
+        "?" if point["outcome"] is None else OUTCOMES[point["outcome"]],
         point["in_short"] + MARKS[point["training"]],
+    )
+
+
+def _interval(point: FrontPoint, metric: MetricFacts) -> str:
+    """Return the interval of the change; that of the relative rise for errors."""
+    if point["drop_interval"] is None:
+        return "?"
+    low, high = point["drop_interval"]
+    return interval_in_words(
+        metric, Interval(-high, -low) if metric.higher_is_better else Interval(low, high)
     )
 
 

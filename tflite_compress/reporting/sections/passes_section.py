@@ -42,7 +42,7 @@ def to_markdown(found: Recorded) -> str | None:
 
 def to_terminal(found: Recorded) -> str | None:
     """Render the candidates of a failed result, to show which pass lowered the accuracy."""
-    if found.report.verdict.kind != "accuracy-not-kept":
+    if found.report.accuracy.is_kept is not False:
         return None
     metric = found.report.accuracy.metric
     lines = ["accuracy after each pass:"]

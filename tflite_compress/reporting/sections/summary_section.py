@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tflite_compress.reporting.figures import Accuracy
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.scores import (
+    OUTCOMES,
     UNCHANGED,
     accuracy_change,
     accuracy_name,
+    accuracy_of_output,
     format_score,
-    score_interval,
+    intervals_in_words,
 )
 from tflite_compress.reporting.sections.section_registry import Section, register
 from tflite_compress.reporting.wording import size_change, time_change
@@ -71,19 +74,23 @@ def _accuracy(report: Report) -> Iterator[Row]:
     accuracy = report.accuracy
     if not accuracy.is_verified:
         return
-    interval = score_interval(accuracy)
-    range_ = ""
-    if interval is not None:
-        low, high = (format_score(accuracy.metric, end) for end in interval)
-        range_ = f"; 95 % interval {low} to {high}"
-    change = accuracy_change(accuracy)
-    yield Row(
-        "Accuracy",
+    yield _accuracy_row("Accuracy", accuracy)
+    if accuracy.deciding_output is not None:
+        for name in accuracy.by_output:
+            yield _accuracy_row(f"Output '{name}'", accuracy_of_output(accuracy, name))
+
+
+def _accuracy_row(name: str, accuracy: Accuracy) -> Row:
+    change, outcome = accuracy_change(accuracy), accuracy.outcome
+    source = f"{accuracy_name(accuracy)}, measured on {accuracy.samples:,} samples"
+    further = [intervals_in_words(accuracy), OUTCOMES[outcome] if outcome and accuracy.evidence else ""]
+    return Row(
+        name,
         format_score(accuracy.metric, accuracy.before),
         format_score(accuracy.metric, accuracy.after),
         change,
         None if change == UNCHANGED else bool(accuracy.is_kept),
-        f"{accuracy_name(accuracy)}, measured on {accuracy.samples:,} samples{range_}",
+        "; ".join([source, *filter(None, further)]),
     )
 
 
