@@ -14,6 +14,7 @@ import msgspec
 from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.checking.verdict import Verdict
 from tflite_compress.data.gather import RANDOM_ORIGIN
+from tflite_compress.data.overlap import find_overlap
 from tflite_compress.data.split import Splits
 from tflite_compress.passes import ConvertedModel
 from tflite_compress.passes import values as facts
@@ -270,10 +271,14 @@ def _settings(step: Step) -> dict[str, object]:
 
 
 def _data_notes(splits: Splits) -> tuple[Note, ...]:
-    notes = list(splits.evaluate.notes)
-    evaluation = splits.evaluate.sha256()
-    others = (splits.train.sha256(), splits.calibrate.sha256())
-    if splits.evaluate.origin != RANDOM_ORIGIN and evaluation in others:
-        text = "evaluation data is the same as training or calibration data: accuracy is overestimated"
-        notes.append(Note("data-reused", text, "warning"))
-    return tuple(notes)
+    notes = splits.evaluate.notes
+    if RANDOM_ORIGIN in (splits.evaluate.origin, splits.train.origin):
+        return notes
+    overlap = find_overlap(splits)
+    if not overlap.in_training and not overlap.in_calibration:
+        return notes
+    text = (
+        f"of {overlap.samples:,} evaluation samples, {overlap.in_training:,} also occur in the training data "
+        f"and {overlap.in_calibration:,} in the calibration data: accuracy may be overestimated"
+    )
+    return (*notes, Note("data-reused", text, "warning"))
