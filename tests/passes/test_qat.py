@@ -23,7 +23,7 @@ from tflite_compress.passes.values import Sparsity
 from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import make_reference
-from tflite_compress.support.errors import ConfigError, ModelError
+from tflite_compress.support.errors import ConfigError, ConversionError, ModelError
 from tflite_compress.support.progress import Silent
 from tflite_compress.tflite.flatbuffer import type_name, unpack
 from tflite_compress.tflite.macs import constant
@@ -101,6 +101,20 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Mod
     note = next(n for n in [n.text for n in done.notes] if "without simulated rounding" in n)
     assert "LSTM" in note and "Conv1D" in note and "GRU" in note and "conv, gate, memory" in note
     assert np.isfinite(accuracy(done, context))
+
+
+def test_a_masked_recurrent_layer_is_refused_with_a_reason(keras: ModuleType) -> None:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    tokens = keras.Input((4,), dtype="int32", name="tokens")
+    x = layers.GRU(3, name="gate")(layers.Embedding(9, 2, mask_zero=True)(tokens))
+    network = load_model(keras.Model(tokens, layers.Dense(2, name="last")(x))).network
+    data = np.random.default_rng(0).integers(0, 9, (40, 4)).astype(np.int32)
+    reference = make_reference(network, gather(DataSpec(data), network, 0), None, None, None)
+    with pytest.raises(ConversionError, match="TF-MOT cannot copy the model, which has"):
+        Qat(training=Training(epochs=0, min_steps=1)).apply(
+            FloatModel(network), Context(reference, 0, Silent())
+        )
 
 
 def test_nothing_to_train_is_refused(start: FloatModel, context: Context) -> None:

@@ -23,7 +23,7 @@ from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import Clusters, FloatModel, Sparsity
 from tflite_compress.profiles.devices import Precision
-from tflite_compress.support.errors import ModelError
+from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.support.notes import Note, named
 
 LOST = 0.01
@@ -82,6 +82,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         Raises:
             ModelError: The network cannot be edited, or TF-MOT can quantize none of its layers.
             ConfigError: A regular expression is wrong.
+            ConversionError: TF-MOT cannot copy the network, as with masks and operations of Keras 3.
         """
         from tflite_compress.models.unroll import unrolled
         from tflite_compress.passes.algorithms.finetune import Schedule, finetune
@@ -195,7 +196,15 @@ def _annotated(
 
     with quantization.quantize_scope():
         scheme = _scheme(keep_zeros, keep_clusters)
-        annotated: KerasModel = quantization.quantize_apply(rebuild(copy, wrapped), scheme)
+        try:
+            annotated: KerasModel = quantization.quantize_apply(rebuild(copy, wrapped), scheme)
+        except (TypeError, ValueError) as error:
+            kinds = sorted({type(x).__name__ for x in model.layers if x.name not in chosen and x.weights})
+            also = f", which has {', '.join(kinds)} layers," if kinds else ""
+            raise ConversionError(
+                f"TF-MOT cannot copy the model{also} for training with simulated rounding",
+                "Use --recipe=repair-int8, which needs no training.",
+            ) from error
         return annotated
 
 
