@@ -57,3 +57,12 @@ def test_the_layer_is_named_on_the_accelerator(gpu_driver: Path, keras2: Any) ->
     by_name = {layer.name: layer for layer in found.layers}
     assert by_name["first"].snr_db > 50 and by_name["second"].snr_db < 1
     assert [note.code for note in found.notes] == ["beyond-float16"]
+
+
+def test_the_gpu_of_the_machine_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one, the note says so."""
+    monkeypatch.setenv("VK_ICD_FILENAMES", "/nowhere/icd.json")
+    monkeypatch.setenv("VK_DRIVER_FILES", "/nowhere/icd.json")
+    inputs = (np.random.default_rng(0).random((4, 8)).astype(np.float32),)
+    (note,) = compare_in_float16(two_layers(), inputs, ("x",), NO_LAYERS, "device").notes
+    assert note.code == "gpu-not-measured" and "finds no usable GPU" in note.text

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tflite_compress.compression.options import Result
     from tflite_compress.data.sources import DataSource, Preprocess
     from tflite_compress.pipeline.recipes import Recipe
+    from tflite_compress.runtimes.gpu_driver import GpuDriver
     from tflite_compress.scoring.metrics import ScoreFunction
     from tflite_compress.scoring.reference import LossFunction
     from tflite_compress.support.input_shape import InputShape
@@ -43,6 +44,7 @@ def compress(
     cut: str | None = None,
     trust_model: bool = False,
     seed: int = 0,
+    gpu: GpuDriver = "software",
     latency_seconds: float = 1.0,
     time_budget_seconds: float | None = None,
     bundle: bool = True,
@@ -82,6 +84,7 @@ def compress(
             outputs.
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
+        gpu: What computes in float16 for a phone's GPU: ``software``, or ``device`` for the machine's.
         latency_seconds: Time to measure latency, in seconds.
         time_budget_seconds: Time for the whole run in seconds. When it is used, training and choosing stop,
             and the best so far is kept. None sets no limit.
@@ -138,6 +141,7 @@ def compress(
         cut=cut,
         trust_model=trust_model,
         seed=seed,
+        gpu=gpu,
         latency_seconds=latency_seconds,
         time_budget_seconds=time_budget_seconds,
         bundle=bundle,
@@ -173,6 +177,7 @@ def compress_many(
     cut: str | None = None,
     trust_model: bool = False,
     seed: int = 0,
+    gpu: GpuDriver = "software",
     latency_seconds: float = 1.0,
     time_budget_seconds: float | None = None,
     bundle: bool = True,
@@ -210,6 +215,7 @@ def compress_many(
             outputs.
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
+        gpu: What computes in float16 for a phone's GPU: ``software``, or ``device`` for the machine's.
         latency_seconds: Time to measure latency per device, in seconds.
         time_budget_seconds: Time for the whole run in seconds; see :func:`compress`.
         bundle: Write the source files and test vectors for each device.
@@ -263,6 +269,7 @@ def compress_many(
                 "cut": cut,
                 "trust_model": trust_model,
                 "seed": seed,
+                "gpu": gpu,
                 "latency_seconds": latency_seconds,
                 "time_budget_seconds": time_budget_seconds,
                 "max_flash_bytes": max_flash_bytes,

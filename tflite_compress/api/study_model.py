@@ -13,6 +13,7 @@ from tflite_compress.api.python_terms import in_python
 if TYPE_CHECKING:
     from tflite_compress.data.sources import DataSource, Preprocess
     from tflite_compress.diagnosis.diagnose import Diagnosis
+    from tflite_compress.runtimes.gpu_driver import GpuDriver
     from tflite_compress.searching.search_result import SearchResult
     from tflite_compress.support.input_shape import InputShape
 
@@ -29,6 +30,7 @@ def diagnose(
     input_shape: InputShape | None = None,
     cut: str | None = None,
     seed: int = 0,
+    gpu: GpuDriver = "software",
     time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> Diagnosis:
@@ -47,6 +49,7 @@ def diagnose(
         cut: Layers to cut off the start of the model, separated by commas. The data are then for their
             outputs.
         seed: Seed of everything random. The caller's random state is not changed.
+        gpu: What computes in float16 for a phone's GPU: ``software``, or ``device`` for the machine's.
         time_budget_seconds: Time for the whole run in seconds. When it is used, layers are compared on fewer
             samples. None sets no limit.
         progress: Called with each :class:`ProgressUpdate`.
@@ -73,6 +76,7 @@ def diagnose(
         "input_shape": input_shape,
         "cut": cut,
         "seed": seed,
+        "gpu": gpu,
         "time_budget_seconds": time_budget_seconds,
         "resume": None,
     }

@@ -12,6 +12,7 @@ from tflite_compress.data.raw import FileData, from_samples, random_data
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.sources import Preprocess
 from tflite_compress.profiles.devices import Device
+from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.quantities import format_value
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
@@ -25,20 +26,22 @@ class FileChecker:
     A file runs on the device's runtime once, however often it is checked.
     """
 
-    def __init__(self, samples: Samples, input_names: tuple[str, ...]) -> None:
+    def __init__(self, samples: Samples, input_names: tuple[str, ...], gpu: GpuDriver = "software") -> None:
         """Create a checker.
 
         Args:
             samples: The evaluation samples.
             input_names: The network's inputs, in the order of the samples.
+            gpu: Driver of the GPU accelerator.
         """
+        self._gpu: GpuDriver = gpu
         self._samples = samples
         self._input_names = input_names
         self._files: dict[bytes, tuple[FileData, Evidence]] = {}
 
     def fresh(self) -> FileChecker:
         """Return a checker for the same samples that has run no file yet."""
-        return FileChecker(self._samples, self._input_names)
+        return FileChecker(self._samples, self._input_names, self._gpu)
 
     def check(self, content: bytes, device: Device, limits: Limits = NO_LIMITS) -> Verdict:
         """Check a file against a device.
@@ -84,7 +87,7 @@ class FileChecker:
     def _file(self, content: bytes) -> tuple[FileData, Evidence]:
         if content not in self._files:
             data = select_vectors(self._samples, self._input_names, read_signature(content))
-            self._files[content] = data, Evidence(content, data.raw)
+            self._files[content] = data, Evidence(content, data.raw, gpu_driver=self._gpu)
         return self._files[content]
 
 

@@ -13,6 +13,7 @@ from tflite_compress.cli.shared_calls import data_spec, print_json
 from tflite_compress.cli.shared_options import (
     AccuracyOptions,
     DataOptions,
+    GpuOptions,
     LedgerOptions,
     LimitOptions,
     ModelOptions,
@@ -64,6 +65,7 @@ def compress(
     time: TimeOptions,
     accuracy: AccuracyOptions,
     loading: ModelOptions,
+    scoring: GpuOptions,
     ledger: LedgerOptions,
     output: OutputOptions,
     asked: AskedFor,
@@ -92,7 +94,7 @@ def compress(
     from tflite_compress.compression.compress import default_out, run_plans
     from tflite_compress.compression.preflight import check_run
 
-    run_options = _run_options(options, limits, time, accuracy, loading)
+    run_options = _run_options(options, limits, time, accuracy, loading, scoring)
     if options.dry_run:
         target = Path(options.out or default_out(model, [plan.device.name for plan in plans]))
         check_run(model, plans, spec, run_options, target)
@@ -125,6 +127,7 @@ def _run_options(
     time: TimeOptions,
     accuracy: AccuracyOptions,
     loading: ModelOptions,
+    scoring: GpuOptions,
 ) -> Options:
     from tflite_compress.compression.options import Options
 
@@ -137,6 +140,7 @@ def _run_options(
         max_flash_bytes=limits.max_flash,
         max_ram_bytes=limits.max_ram,
         **vars(loading),
+        **vars(scoring),
     )
 
 

@@ -11,6 +11,7 @@ from tflite_compress.cli.run_log import with_progress
 from tflite_compress.cli.shared_calls import check_page, data_spec, print_json, write_page
 from tflite_compress.cli.shared_options import (
     DataOptions,
+    GpuOptions,
     ModelOptions,
     OutputOptions,
     PageOptions,
@@ -45,6 +46,7 @@ def diagnose(
     options: DiagnoseOptions,
     time: TimeOptions,
     loading: ModelOptions,
+    scoring: GpuOptions,
     output: OutputOptions,
     page: PageOptions,
     **settings: object,
@@ -57,7 +59,7 @@ def diagnose(
     from tflite_compress.diagnosis.diagnose import diagnose as run
 
     check_page(page)
-    run_options = Options(time_budget_seconds=time.time_budget, **vars(loading))
+    run_options = Options(time_budget_seconds=time.time_budget, **vars(loading), **vars(scoring))
     found = with_progress(
         lambda progress: run(
             model, target.device, options.recipe, data_spec(data), run_options, settings, progress

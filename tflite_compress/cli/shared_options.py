@@ -168,6 +168,18 @@ class DeviceOptions:
 
 
 @dataclass(frozen=True)
+class GpuOptions:
+    """Scoring in float16.
+
+    Attributes:
+        gpu: What computes in float16 for a phone's GPU: software, alike on every machine, or device, this
+            machine's own GPU.
+    """
+
+    gpu: Literal["software", "device"] = "software"
+
+
+@dataclass(frozen=True)
 class ThreadOptions:
     """Threads.
 

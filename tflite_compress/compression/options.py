@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.checking.verdict import Limits
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.scoring.drop_evidence import DropRule
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.scoring.reference import LossFunction
@@ -42,6 +43,8 @@ class Options:
         latency_seconds: Time to measure latency in seconds.
         time_budget_seconds: Time for the whole run in seconds. When it is used, training and choosing stop,
             the best so far is kept, and details are left out. None sets no limit.
+        gpu: What scores a file for a phone's GPU in float16: ``software``, or ``device`` for the
+            machine's own GPU.
         max_flash_bytes: Limit of flash besides the device's own; None sets none.
         max_ram_bytes: Limit of RAM besides the device's own; None sets none.
         bundle: Write what is deployed to the device into the result's folder ``bundle``.
@@ -63,6 +66,7 @@ class Options:
     seed: int = 0
     latency_seconds: float = 1.0
     time_budget_seconds: float | None = None
+    gpu: GpuDriver = "software"
     max_flash_bytes: int | None = None
     max_ram_bytes: int | None = None
     bundle: bool = True
@@ -104,6 +108,8 @@ def make_options(values: Mapping[str, Any]) -> Options:
     budget = options.time_budget_seconds
     if budget is not None and not budget > 0:
         raise UsageError(f"--time-budget={budget}: expected a time above 0", "For example --time-budget=5m.")
+    if options.gpu not in get_args(GpuDriver):
+        raise UsageError(f"--gpu={options.gpu}: expected software or device", "For example --gpu=device.")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"--seed={seed}: expected a whole number from 0", "For example --seed=1.")
     return options

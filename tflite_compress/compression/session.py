@@ -175,7 +175,9 @@ class Session:
         with self.context.progress.step("evaluating in float16 on the GPU accelerator"):
             table = layer_table(attempt.model.network)
             content = attempt.model.for_litert
-            return check_on_gpu(content, self.context.reference, attempt.outputs, table, limit)
+            return check_on_gpu(
+                content, self.context.reference, attempt.outputs, table, limit, self.options.gpu
+            )
 
     def _model_files(self, chosen: Attempt, failed: bool) -> tuple[Files, str | None]:
         """Return the files by name, and the name of the plain one if weights are encoded."""
@@ -293,5 +295,5 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
         if not forest:
             baseline = Slim().apply(baseline, context)
     names = tuple(tensor.name for tensor in source.network.inputs)
-    checker = FileChecker(splits.evaluate, names)
+    checker = FileChecker(splits.evaluate, names, options.gpu)
     return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock)

@@ -41,10 +41,10 @@ def diagnose_float16(session: Session) -> Diagnosis:
     with progress.step("evaluating in float16 on the GPU accelerator"):
         on_cpu = predict(content, splits.evaluate.inputs, *names)
         score = reference.score_of(on_cpu)
-        check = check_on_gpu(content, reference, on_cpu, table)
+        check = check_on_gpu(content, reference, on_cpu, table, driver=session.options.gpu)
     with progress.step("comparing layer by layer"):
         few = splits.evaluate.take(np.arange(min(COMPARED_SAMPLES, len(splits.evaluate))))
-        found = compare_in_float16(content, few.inputs, names[0], table)
+        found = compare_in_float16(content, few.inputs, names[0], table, session.options.gpu)
     worst, after, drop = reference.worst_of(score), score.by_output, reference.drop_of(score)
     notes: tuple[Note, ...] = found.notes
     if check.score is not None:

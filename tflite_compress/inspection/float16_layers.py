@@ -10,6 +10,7 @@ import numpy as np
 from tflite_compress.inspection.float16_peaks import FLOAT16_MAX
 from tflite_compress.inspection.layer_errors import Layer, Sums, median_db, sources_of, to_db
 from tflite_compress.runtimes.all_tensors import LoadedModel, LoadedOperator
+from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.runtimes.gpu_jobs import run_one_on_gpu
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import Note
@@ -36,7 +37,11 @@ class Float16Layers:
 
 
 def compare_in_float16(
-    content: bytes, inputs: tuple[np.ndarray, ...], names: tuple[str, ...], layers: LayerTable
+    content: bytes,
+    inputs: tuple[np.ndarray, ...],
+    names: tuple[str, ...],
+    layers: LayerTable,
+    driver: GpuDriver = "software",
 ) -> Float16Layers:
     """Compare layers on the GPU accelerator with the CPU.
 
@@ -47,6 +52,7 @@ def compare_in_float16(
         inputs: Samples, one array for each input, shape (samples, ...).
         names: Signature names of the inputs, in that order.
         layers: The layers of the Keras model it was made from.
+        driver: ``software``, or ``device`` for the machine's own GPU.
     """
     model = LoadedModel(content, layers)
     editor = GraphEditor(unpack(content))
@@ -58,7 +64,7 @@ def compare_in_float16(
     observed = _evenly(observed, MAX_EXPOSED)
     notes: tuple[Note, ...] = ()
     try:
-        on_gpu = _values_on_gpu(content, [op.output for op in observed], inputs, names)
+        on_gpu = _values_on_gpu(content, [op.output for op in observed], inputs, names, driver)
     except CompressError as error:
         on_gpu = {}
         hint = f" {error.hint}" if error.hint else ""
@@ -89,14 +95,18 @@ def _add(sums: Sums, real: np.ndarray, on_gpu: np.ndarray | None, index: int) ->
 
 
 def _values_on_gpu(
-    content: bytes, tensors: Sequence[int], inputs: tuple[np.ndarray, ...], names: tuple[str, ...]
+    content: bytes,
+    tensors: Sequence[int],
+    inputs: tuple[np.ndarray, ...],
+    names: tuple[str, ...],
+    driver: GpuDriver,
 ) -> dict[int, np.ndarray]:
     """Run a file on the accelerator and return the values of some tensors, shape (samples, ...)."""
     exposed = expose_tensors(content, tensors)
     arrays = dict(zip(names, inputs, strict=True))
     signature = read_signature(exposed)
     raw = tuple(spec.to_raw(arrays[spec.name]) for spec in signature.inputs)
-    run = run_one_on_gpu(exposed, raw, limit_seconds=GPU_SECONDS)
+    run = run_one_on_gpu(exposed, raw, driver=driver, limit_seconds=GPU_SECONDS)
     outputs = zip(signature.outputs, run.outputs or (), strict=True)
     return {spec.tensor: values for spec, values in outputs if spec.tensor in tensors}
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tflite_compress.inspection.float16_peaks import FLOAT16_MAX, layers_beyond, measure_peaks
 from tflite_compress.runtimes.gpu import accelerator_version
+from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.runtimes.gpu_jobs import GpuRun, run_one_on_gpu
 from tflite_compress.scoring.reference import Outputs, Reference
 from tflite_compress.support.errors import CompressError
@@ -111,6 +112,7 @@ def check_on_gpu(
     cpu_outputs: Outputs,
     layers: LayerTable,
     limit_seconds: float = LIMIT_SECONDS,
+    driver: GpuDriver = "software",
 ) -> GpuCheck:
     """Score a file in float16 on the GPU accelerator.
 
@@ -120,12 +122,13 @@ def check_on_gpu(
         cpu_outputs: Outputs of the file on the CPU for all evaluation samples.
         layers: The layers of the model, for naming those that float16 cannot hold.
         limit_seconds: Time to run samples. If it is too short for all of them, evenly spaced ones run.
+        driver: ``software``, or ``device`` for the machine's own GPU.
 
     Returns:
         The score, or why it was not measured: the accelerator is not set up, refuses the file or crashes.
     """
     try:
-        run, chosen = _run(content, reference, limit_seconds)
+        run, chosen = _run(content, reference, limit_seconds, driver)
     except CompressError as error:
         hint = f" {error.hint}" if error.hint else ""
         return GpuCheck(not_measured=f"{error.message}.{hint}")
@@ -138,17 +141,20 @@ def check_on_gpu(
     return GpuCheck(score=_score(content, part, run, outputs, on_cpu, layers))
 
 
-def _run(content: bytes, reference: Reference, limit_seconds: float) -> tuple[GpuRun, np.ndarray]:
+def _run(
+    content: bytes, reference: Reference, limit_seconds: float, driver: GpuDriver
+) -> tuple[GpuRun, np.ndarray]:
     """Run as many samples as the time allows; return the run and the numbers of the samples."""
     total = len(reference.splits.evaluate)
     first = np.arange(min(PROBED_SAMPLES, total))
-    probe = run_one_on_gpu(content, _raw_inputs(content, reference, first), limit_seconds=4 * limit_seconds)
+    inputs = _raw_inputs(content, reference, first)
+    probe = run_one_on_gpu(content, inputs, driver=driver, limit_seconds=4 * limit_seconds)
     if total <= PROBED_SAMPLES or not probe.times_ms:
         return probe, first
     count = int(np.clip(1000 * limit_seconds / max(probe.times_ms[-1], 1e-3), PROBED_SAMPLES, total))
     chosen = np.unique(np.linspace(0, total - 1, count).astype(int))
     inputs = _raw_inputs(content, reference, chosen)
-    return run_one_on_gpu(content, inputs, limit_seconds=4 * limit_seconds), chosen
+    return run_one_on_gpu(content, inputs, driver=driver, limit_seconds=4 * limit_seconds), chosen
 
 
 def _raw_inputs(content: bytes, reference: Reference, chosen: np.ndarray) -> Outputs:
