@@ -24,9 +24,23 @@ from tflite_compress.profiles.devices import (
     Runtime,
     all_devices,
 )
+from tflite_compress.scoring.metrics import Head
+from tflite_compress.scoring.task_registry import all_tasks
 from tflite_compress.support.docstrings import attribute_meanings, attribute_summary
 
 HERE = Path(__file__).parent
+TASKS_TEXT = [
+    "A task says what an output of the model is, and which metrics score it. The first metric of each",
+    "task is its default. `--task=` names the task, `--metric=` another metric, also as",
+    "`module:function`. A model with several outputs takes one task for each, separated by commas:",
+    "`--task=classification,regression`.",
+    "",
+    "Without `--task`, a task is inferred where the shapes of output and labels allow one only:",
+    "segmentation for a class number per pixel, anomaly detection for a reconstruction of the input with",
+    "one label 0 or 1 per sample, embeddings for vectors of length 1 with class numbers, sequence for",
+    "labels of another length than the output. Otherwise the loss that the model was compiled with, the",
+    "labels and the values decide between classes, yes-or-no values and numbers.",
+]
 MADE = "<!-- Written by docs/generate.py from the schema; change the docstrings there, not this page. -->"
 TABLES = {
     Device: "",
@@ -40,14 +54,14 @@ TABLES = {
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     for name, text in pages().items():
         (HERE / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
-    return {"recipes.md": recipes_page(), "devices.md": devices_page()}
+    return {"recipes.md": recipes_page(), "devices.md": devices_page(), "tasks.md": tasks_page()}
 
 
 def recipes_page() -> str:
@@ -60,6 +74,28 @@ def recipes_page() -> str:
     lines += ["", "## The file", "", *_table(Recipe), "", "## Passes"]
     for kind in all_passes().values():
         lines += ["", f"### {kind.tag()}", "", _cell(attribute_summary(kind)), "", *_table(kind)]
+    return "\n".join(lines) + "\n"
+
+
+def tasks_page() -> str:
+    """Every task with its metrics."""
+    lines = ["# Tasks and metrics", "", MADE, "", *TASKS_TEXT]
+    for task in all_tasks().values():
+        lines += [
+            "",
+            f"## {task.name}",
+            "",
+            f"The output is {task.summary}. `--task={task.name}` takes {task.takes}.",
+        ]
+        lines += [f"Distillation loss: {task.loss}.", "", "| metric | meaning | better | range | unit |"]
+        lines += ["|---|---|---|---|---|"]
+        for metric in task.metrics(Head("regression", False)):
+            better = "higher" if metric.higher_is_better else "lower"
+            ends = ("no limit" if end is None else f"{end:g}" for end in (metric.lowest, metric.highest))
+            name = metric.name + (" (needs labels)" if metric.needs_labels else "")
+            lines += [
+                f"| {name} | {_cell(metric.meaning)} | {better} | {' to '.join(ends)} | {metric.unit} |"
+            ]
     return "\n".join(lines) + "\n"
 
 

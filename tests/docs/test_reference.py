@@ -21,7 +21,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["recipes.md", "devices.md"])
+@pytest.mark.parametrize("name", ["recipes.md", "devices.md", "tasks.md"])
 def test_the_page_is_up_to_date(generator: ModuleType, name: str) -> None:
     written = (ROOT / "docs" / name).read_text()
     assert written == generator.pages()[name], f"docs/{name} is old: python docs/generate.py"

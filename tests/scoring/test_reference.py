@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -135,3 +137,16 @@ def test_the_distance_is_that_of_the_worst_output() -> None:
     nothing = np.zeros((4, 2))
     assert distance((nothing,), (nothing + 1,))["snr_db"] == -999
     assert distance((nothing,), (nothing,))["cosine"] == 1
+
+
+def test_calibration_samples_without_anomalies_are_compared_with_the_original() -> None:
+    network, splits = doubling(None)
+    x = splits.evaluate.inputs
+    labels = (np.arange(len(splits.evaluate)) % 2,)
+    some = replace(splits.evaluate, labels=labels)
+    none = replace(splits.calibrate, labels=(np.zeros(len(splits.calibrate), np.int64),))
+    reference = make_reference(
+        network, Splits(splits.train, none, some), None, "auc", None, "anomaly-detection"
+    )
+    assert reference.metrics[0].name == "auc" and reference.targets[0].shape == (len(some), 1 + x[0][0].size)
+    assert reference.on_calibration.score.value == 1 and reference.on_calibration.metrics[0].name == "r2"

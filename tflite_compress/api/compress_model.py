@@ -34,6 +34,7 @@ def compress(
     max_drop: float = 0.01,
     confidence: float = 0.95,
     strict: bool = False,
+    task: str | None = None,
     metric: str | ScoreFunction | None = None,
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
@@ -72,6 +73,8 @@ def compress(
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
         confidence: Confidence of the intervals of accuracy and of its drop.
         strict: ``passed`` is True only if the samples establish that the drop is accepted.
+        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
+            inferred by default.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         max_flash_bytes: Maximum flash in bytes. Stronger recipes follow until the result meets it.
@@ -131,6 +134,7 @@ def compress(
         max_drop=max_drop,
         confidence=confidence,
         strict=strict,
+        task=task,
         metric=metric,
         loss=loss,
         max_flash_bytes=max_flash_bytes,
@@ -167,6 +171,7 @@ def compress_many(
     max_drop: float = 0.01,
     confidence: float = 0.95,
     strict: bool = False,
+    task: str | None = None,
     metric: str | ScoreFunction | None = None,
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
@@ -203,6 +208,8 @@ def compress_many(
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
         confidence: Confidence of the intervals of accuracy and of its drop.
         strict: ``passed`` is True only if the samples establish that the drop is accepted.
+        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
+            inferred by default.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         max_flash_bytes: Maximum flash in bytes.
@@ -262,6 +269,7 @@ def compress_many(
                 "max_drop": max_drop,
                 "confidence": confidence,
                 "strict": strict,
+                "task": task,
                 "metric": metric,
                 "loss": loss,
                 "custom_objects": custom_objects,

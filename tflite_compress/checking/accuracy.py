@@ -6,14 +6,9 @@ import numpy as np
 
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import Measurement, RunResult
-from tflite_compress.scoring.metrics import (
-    Metric,
-    ScoreFunction,
-    apply_metric,
-    fitting_metric,
-    infer_head,
-    resolve_metric,
-)
+from tflite_compress.scoring.choose_task import choose_meaning
+from tflite_compress.scoring.metrics import Metric, ScoreFunction, apply_metric, infer_head
+from tflite_compress.scoring.task_types import OutputSample
 from tflite_compress.support.errors import DataError
 from tflite_compress.tflite.tensor_specs import Signature
 
@@ -41,8 +36,10 @@ def measure_accuracy(
     for spec, raw, target in zip(signature.outputs, result.outputs, data.labels, strict=True):
         real = spec.to_real(raw[:, 0] if raw.ndim == len(spec.shape) + 1 else raw)
         head = infer_head(real, target, _loss_of(real, target))
-        chosen = resolve_metric(metric) if metric is not None else fitting_metric(head, target, True)
-        found.append((apply_metric(chosen, target, real), chosen, spec.name))
+        meaning = choose_meaning(OutputSample(real, target, data.real[0], head), None, metric)
+        task, chosen = meaning.task, meaning.metric
+        wanted = target if task is None else task.make_targets(target, data.real[0])
+        found.append((apply_metric(chosen, wanted, real), chosen, spec.name))
     value, worst, output = min(found, key=lambda one: one[0] if one[1].higher_is_better else -one[0])
     how = f"{len(data)} samples of {data.origin}, {result.runtime}"
     if len(found) > 1:

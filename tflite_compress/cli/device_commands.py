@@ -43,7 +43,7 @@ class CheckOptions:
         max_ram: Maximum RAM, for example 64KB. The RAM of the device by default.
         max_latency_ms: Maximum latency of one inference in ms. Of an estimate, the upper end counts.
         min_accuracy: Minimum accuracy on --data, for example 0.9 or 90%.
-        metric: top1, top5, binary_accuracy, f1, macro_f1, r2, mae, mse, or module:function. Inferred by
+        metric: A metric of a task (docs/tasks.md lists them), or module:function. Inferred by
             default.
         ssh: user@host of the device, to measure on it.
         time_budget: Time for all runtimes and devices together, for example 2m. The findings say what was not

@@ -206,6 +206,13 @@ def choices_listed(*choices: str) -> Kind:
     )
 
 
+def choices_joined(*choices: str) -> Kind:
+    """Return the kind of one or several words out of some, separated by commas, that stay one text."""
+    read = _listed(_one_of(choices), unique=False)
+    kind = choices_listed(*choices)
+    return Kind(kind.shown, kind.expected, choices[0], lambda text: read(text) and text, choices)
+
+
 def _input_shape(text: str) -> str:
     try:
         parse_input_shape(text)

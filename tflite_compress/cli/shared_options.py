@@ -19,12 +19,13 @@ from tflite_compress.cli.option_types import (
     Seed,
     Source,
     choice_or_function,
+    choices_joined,
 )
+from tflite_compress.scoring.task_registry import task_names
 
 Preprocess = Annotated[str, choice_or_function("none", "unit", "symmetric")]
-Metric = Annotated[
-    str, choice_or_function("top1", "top5", "binary_accuracy", "f1", "macro_f1", "r2", "mae", "mse")
-]
+Metric = str  # of the task, or module:function; checked where the metrics are known
+TaskNames = Annotated[str, choices_joined(*task_names())]
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ class ModelOptions:  # fields are named as those of compression.options.Options,
     """Model and training.
 
     Attributes:
-        metric: top1, top5, binary_accuracy, f1, macro_f1, r2, mae, mse, or module:function. Inferred by
-            default.
+        task: What the outputs are; names of several outputs are separated by commas. Inferred by default.
+        metric: A metric of the task (docs/tasks.md lists them), or module:function. Inferred by default.
         custom_objects: module:dict with the custom classes of the model.
         input_shape: Sizes of the inputs without the batch, for dimensions that the model leaves open, for
             example 224x224x3, or image=224x224x3,text=20. Those of the data by default.
@@ -92,6 +93,7 @@ class ModelOptions:  # fields are named as those of compression.options.Options,
         seed: Seed of the data split and of training.
     """
 
+    task: TaskNames | None = None
     metric: Metric | None = None
     custom_objects: str | None = None
     input_shape: InputShape | None = None

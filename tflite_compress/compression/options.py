@@ -31,7 +31,8 @@ class Options:
         confidence: Confidence of the intervals of accuracy and of its drop, between 0.5 and 1.
         strict: Accept a file only if the evaluation samples establish that the drop is accepted. Otherwise
             the measured drop decides whether a file is accepted.
-        metric: Name of the metric, or ``module:function``; None infers it.
+        task: Name of the task, or one for each output separated by commas; None infers it.
+        metric: Name of a metric of the task, or ``module:function``; None infers it.
         loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
         custom_objects: ``module:dict`` or a mapping, for models with custom layers.
         input_shape: Sizes of the model's inputs without the batch, for open dimensions: ``"224x224x3"``, a
@@ -57,6 +58,7 @@ class Options:
     max_drop: float = 0.01
     confidence: float = 0.95
     strict: bool = False
+    task: str | None = None
     metric: str | ScoreFunction | None = None
     loss: str | LossFunction | None = None
     custom_objects: str | Mapping[str, object] | None = None

@@ -286,7 +286,9 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
         if isinstance(source.network, ForestNetwork) and spec.given:
             splits = with_choosing_samples(splits, spec.calibrate is not None, options.seed)
     with clock.step("original"), progress.step("running the original model"):
-        reference = make_reference(source.network, splits, source.loss, options.metric, options.loss)
+        reference = make_reference(
+            source.network, splits, source.loss, options.metric, options.loss, options.task
+        )
         _ = reference.score
     checkpoints = find_checkpoints(source, splits, options)
     context = Context(reference, options.seed, progress, checkpoints, options.max_drop, budget)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tflite_compress.data.samples import Samples
 from tflite_compress.scoring.metrics import apply_metric
 from tflite_compress.scoring.reference import Reference
 
@@ -67,12 +68,13 @@ def check_preprocessing(reference: Reference) -> list[InputFinding]:
     if len(evaluate.inputs) != 1 or evaluate.inputs[0].dtype.kind != "f":
         return []
     few = evaluate.take(np.arange(min(PROBED_SAMPLES, len(evaluate))))
-    as_given = _score(reference, few.inputs[0], few.labels)
+    as_given = _score(reference, few)
     found = []
     for name, (vary, do) in _VARIATIONS.items():
         if "channels" in name and (few.inputs[0].ndim < 4 or few.inputs[0].shape[-1] != 3):
             continue
-        score = _score(reference, vary(few.inputs[0]).astype(few.inputs[0].dtype), few.labels)
+        varied = np.ascontiguousarray(vary(few.inputs[0]).astype(few.inputs[0].dtype))
+        score = _score(reference, replace(few, inputs=(varied,)))
         if score > as_given + TELLING_GAIN:
             text = f"the float model scores {as_given:.3f} on inputs as given, {score:.3f} on them {name}"
             found.append(InputFinding(text, do, score - as_given))
@@ -80,10 +82,11 @@ def check_preprocessing(reference: Reference) -> list[InputFinding]:
     return [] if best is None else [best]
 
 
-def _score(reference: Reference, inputs: np.ndarray, labels: tuple[np.ndarray, ...] | None) -> float:
-    outputs = reference.network.predict((np.ascontiguousarray(inputs),))
-    assert labels is not None
-    rows = zip(reference.metrics, labels, outputs, strict=True)
+def _score(reference: Reference, samples: Samples) -> float:
+    outputs = reference.network.predict(samples.inputs)
+    targets = reference.labelled_targets(samples)
+    assert targets is not None
+    rows = zip(reference.metrics, targets, outputs, strict=True)
     return float(np.mean([apply_metric(metric, target, output) for metric, target, output in rows]))
 
 

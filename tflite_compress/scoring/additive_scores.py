@@ -56,8 +56,8 @@ def class_numbers(values: np.ndarray, rank: int) -> np.ndarray:
     return values.argmax(axis=-1) if values.ndim == rank else values.astype(np.int64)
 
 
-def confusion(wanted: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray:
-    """Return how often each wanted class was found as each class, per sample.
+def class_counts(wanted: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray:
+    """Return how often each class was hit, wanted and found, per sample.
 
     Args:
         wanted: Class numbers, shape (samples, ...). Negative ones are not counted.
@@ -65,21 +65,25 @@ def confusion(wanted: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray
         classes: Number of classes.
 
     Returns:
-        Counts, shape (samples, classes * classes), wanted class first.
+        Counts, shape (samples, 3 * classes): hits, then wanted, then found.
     """
     samples = len(wanted)
-    pairs = wanted.reshape(samples, -1) * classes + found.reshape(samples, -1)
-    rows = np.broadcast_to(np.arange(samples)[:, np.newaxis], pairs.shape)
-    counted = (wanted >= 0).reshape(samples, -1)
-    flat = (rows * classes**2 + pairs)[counted]
-    return np.bincount(flat, minlength=samples * classes**2).reshape(samples, -1).astype(np.float64)
+    wanted, found = wanted.reshape(samples, -1), found.reshape(samples, -1)
+    rows = np.broadcast_to(np.arange(samples)[:, np.newaxis] * classes, wanted.shape)
+    counted = wanted >= 0
+
+    def count(numbers: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        flat = (rows + numbers)[chosen]
+        return np.bincount(flat, minlength=samples * classes).reshape(samples, classes)
+
+    parts = count(wanted, counted & (wanted == found)), count(wanted, counted), count(found, counted)
+    return np.concatenate(parts, axis=1).astype(np.float64)
 
 
-def of_confusion(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return hits, wanted and found of each class, shape (..., classes) each, of summed :func:`confusion`."""
-    classes = round(sums.shape[-1] ** 0.5)
-    table = sums.reshape(*sums.shape[:-1], classes, classes)
-    return np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
+def of_class_counts(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return hits, wanted and found of each class, shape (..., classes) each, of :func:`class_counts`."""
+    hits, wanted, found = np.split(sums, 3, axis=-1)
+    return hits, wanted, found
 
 
 def mean_where(values: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from tflite_compress.scoring.additive_scores import AdditiveScore
 from tflite_compress.scoring.resampled_scores import ResampledScores, r2_resampled
 from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.references import reference_name, resolve_reference
@@ -33,6 +34,10 @@ class Metric:
         is_mean: True if the score of several samples is the mean of the scores of each.
         resampled: Scores of resamples at once, ``(targets, predictions, counts) -> scores``; counts have the
             shape (resamples, samples) and say how often a sample occurs. None calls ``function`` for each.
+        needs_labels: True if the original's outputs cannot stand for labels.
+        unit: What a value counts, for example ``share`` or ``target`` for the unit of the targets.
+        lowest, highest: Range of values; None where it has no end.
+        meaning: What it measures, in a few words.
     """
 
     name: str
@@ -42,6 +47,15 @@ class Metric:
     is_share: bool = False
     is_mean: bool = False
     resampled: ResampledScores | None = None
+    needs_labels: bool = False
+    unit: Literal["share", "target", "squared target", "edits per label"] = "share"
+    lowest: float | None = 0.0
+    highest: float | None = 1.0
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        if self.resampled is None and isinstance(self.function, AdditiveScore):
+            object.__setattr__(self, "resampled", self.function.resampled)
 
     def drop(self, before: float, after: float) -> float:
         """Return how much worse ``after`` is than ``before``.
@@ -155,14 +169,53 @@ def macro_f1(targets: np.ndarray, predictions: np.ndarray) -> float:
 
 
 METRICS: dict[str, Metric] = {
-    "top1": Metric("top1", top1, is_share=True, is_mean=True),
-    "top5": Metric("top5", top5, is_share=True, is_mean=True),
-    "binary_accuracy": Metric("binary_accuracy", binary_accuracy, is_share=True, is_mean=True),
-    "f1": Metric("f1", f1),
-    "macro_f1": Metric("macro_f1", macro_f1),
-    "r2": Metric("r2", r2, compares_values=True, resampled=r2_resampled),
-    "mae": Metric("mae", mae, higher_is_better=False, compares_values=True, is_mean=True),
-    "mse": Metric("mse", mse, higher_is_better=False, compares_values=True, is_mean=True),
+    "top1": Metric(
+        "top1", top1, is_share=True, is_mean=True, meaning="share of samples whose largest entry is the class"
+    ),
+    "top5": Metric(
+        "top5",
+        top5,
+        is_share=True,
+        is_mean=True,
+        meaning="share with the class among the five largest entries",
+    ),
+    "binary_accuracy": Metric(
+        "binary_accuracy",
+        binary_accuracy,
+        is_share=True,
+        is_mean=True,
+        meaning="share of right yes-or-no decisions",
+    ),
+    "f1": Metric("f1", f1, meaning="F1 score of the rarer decision"),
+    "macro_f1": Metric("macro_f1", macro_f1, meaning="mean of the F1 score of each class"),
+    "r2": Metric(
+        "r2",
+        r2,
+        compares_values=True,
+        resampled=r2_resampled,
+        lowest=None,
+        meaning="coefficient of determination",
+    ),
+    "mae": Metric(
+        "mae",
+        mae,
+        higher_is_better=False,
+        compares_values=True,
+        is_mean=True,
+        unit="target",
+        highest=None,
+        meaning="mean absolute error",
+    ),
+    "mse": Metric(
+        "mse",
+        mse,
+        higher_is_better=False,
+        compares_values=True,
+        is_mean=True,
+        unit="squared target",
+        highest=None,
+        meaning="mean squared error",
+    ),
 }
 
 
@@ -180,9 +233,7 @@ def resolve_metric(metric: str | ScoreFunction) -> Metric:
     if isinstance(metric, str) and metric in METRICS:
         return METRICS[metric]
     if isinstance(metric, str) and ":" not in metric:
-        raise UsageError(
-            f"--metric={metric}: unknown", f"Use one of {', '.join(METRICS)}, a function, or module:function."
-        )
+        raise UsageError(f"--metric={metric}: unknown", "Use a metric of a task, or module:function.")
     function: ScoreFunction = resolve_reference(metric, "--metric") if isinstance(metric, str) else metric
     return Metric(reference_name(metric), function, not getattr(function, "lower_is_better", False))
 
@@ -225,7 +276,7 @@ def default_metric(head: Head) -> Metric:
         return METRICS["top1"]
     if head.task == "binary":
         function = binary_accuracy_from_logits if head.from_logits else binary_accuracy
-        return Metric("binary_accuracy", function, is_share=True, is_mean=True)
+        return replace(METRICS["binary_accuracy"], function=function)
     return METRICS["r2"]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 from tflite_compress.models.network import Network
+from tflite_compress.scoring.choose_task import OutputMeaning, choose_meaning, sample_tasks
 from tflite_compress.scoring.metrics import (
     METRICS,
     Head,
@@ -19,12 +20,9 @@ from tflite_compress.scoring.metrics import (
     ScoreFunction,
     apply_metric,
     decide,
-    default_metric,
-    fitting_metric,
     infer_head,
-    resolve_metric,
 )
-from tflite_compress.support.errors import UsageError
+from tflite_compress.scoring.task_types import OutputSample, Task
 from tflite_compress.support.references import reference_name
 
 Outputs = tuple[np.ndarray, ...]
@@ -55,6 +53,7 @@ class Reference:
         metrics: One metric per output.
         labelled: True if scores compare with labels, False if with the original's outputs.
         loss: The user's loss for training, or None for those of the heads.
+        tasks: The task of each output; None where values and loss decided its head. Empty without any.
     """
 
     network: Network
@@ -63,6 +62,7 @@ class Reference:
     metrics: tuple[Metric, ...]
     labelled: bool
     loss: str | LossFunction | None = None
+    tasks: tuple[Task | None, ...] = ()
 
     @functools.cached_property
     def evaluation_outputs(self) -> Outputs:
@@ -82,9 +82,20 @@ class Reference:
     @functools.cached_property
     def targets(self) -> Outputs:
         """Targets of the evaluation samples."""
-        if self.labelled and self.splits.evaluate.labels is not None:
-            return self.splits.evaluate.labels
-        return self.targets_from(self.evaluation_outputs)
+        given = self.labelled_targets(self.splits.evaluate)
+        return self.targets_from(self.evaluation_outputs) if given is None else given
+
+    def labelled_targets(self, samples: Samples) -> Outputs | None:
+        """Return what the metrics compare with, made of labels; None without labels.
+
+        Args:
+            samples: Samples of the data.
+        """
+        if not self.labelled or samples.labels is None:
+            return None
+        tasks = self.tasks or (None,) * len(samples.labels)
+        rows = zip(tasks, samples.labels, strict=True)
+        return tuple(y if task is None else task.make_targets(y, samples.inputs[0]) for task, y in rows)
 
     def targets_from(self, outputs: Outputs) -> Outputs:
         """Return the targets that the original's outputs are where there are no labels.
@@ -104,8 +115,17 @@ class Reference:
 
     @functools.cached_property
     def on_calibration(self) -> Reference:
-        """The same reference with the calibration samples for evaluation: passes choose settings by them."""
-        return replace(self, splits=replace(self.splits, evaluate=self.splits.calibrate))
+        """The same reference with the calibration samples for evaluation: passes choose settings by them.
+
+        Where labels say nothing about single outputs, it compares with the original: these samples often
+        lack what the metric needs, such as anomalies.
+        """
+        found = replace(self, splits=replace(self.splits, evaluate=self.splits.calibrate))
+        if not any(task is not None and not task.trains_on_labels for task in self.tasks):
+            return found
+        usable = (m.higher_is_better and not m.needs_labels for m in self.metrics)
+        metrics = tuple(m if good else METRICS["r2"] for m, good in zip(self.metrics, usable, strict=True))
+        return replace(found, metrics=metrics, labelled=False)
 
     def score_of(self, outputs: Outputs) -> Score:
         """Score outputs on the evaluation samples.
@@ -148,6 +168,7 @@ def make_reference(
     loss_hint: str | None,
     metric: str | ScoreFunction | None,
     loss: str | LossFunction | None,
+    task: str | None = None,
 ) -> Reference:
     """Run the original model on a few samples and infer the meaning of its outputs.
 
@@ -158,37 +179,23 @@ def make_reference(
         metric: The user's metric, see :func:`resolve_metric`; None infers it.
         loss: The user's loss for training: a Keras name, or a function ``(targets, predictions) -> loss`` of
             tensors, as a callable or as ``module:function``; None infers it.
+        task: Name of the task, or one for each output separated by commas; None infers it.
 
     Raises:
-        UsageError: The metric is unknown, or it needs labels and there are none.
+        DataError: Outputs and labels do not fit the task.
+        UsageError: The metric or task is unknown, or the metric needs labels and there are none.
     """
     probe: Samples = splits.evaluate.take(np.arange(min(256, len(splits.evaluate))))
     outputs = network.predict(probe.inputs)
     labels = probe.labels or (None,) * len(outputs)
     named = reference_name(loss) if loss is not None else loss_hint
-    heads = tuple(infer_head(o, y, named) for o, y in zip(outputs, labels, strict=True))
     labelled = splits.evaluate.labels is not None
-    targets = tuple(
-        decide(head, output) if label is None else label
-        for head, output, label in zip(heads, outputs, labels, strict=True)
-    )
-    metrics = tuple(
-        fitting_metric(head, target, labelled) if metric is None else resolve_metric(metric)
-        for head, target in zip(heads, targets, strict=True)
-    )
-    if metric is not None and metric not in METRICS and not labelled:
-        raise UsageError(
-            f"metric={reference_name(metric)} needs labels, and the data has none",
-            "Add labels to the data, or leave the metric out.",
-        )
-    if not labelled:
-        metrics = tuple(_against_decide(head, m) for head, m in zip(heads, metrics, strict=True))
-    return Reference(network, splits, heads, metrics, labelled, loss)
-
-
-def _against_decide(head: Head, metric: Metric) -> Metric:
-    """Replace an error metric by r2: without labels the original's error is 0."""
-    return metric if metric.higher_is_better else default_metric(Head("regression", head.from_logits))
+    found: list[OutputMeaning] = [
+        choose_meaning(OutputSample(o, y, probe.inputs[0], infer_head(o, y, named)), chosen, metric)
+        for o, y, chosen in zip(outputs, labels, sample_tasks(task, len(outputs)), strict=True)
+    ]
+    heads, metrics, tasks = (tuple(column) for column in zip(*found, strict=True))
+    return Reference(network, splits, heads, metrics, labelled, loss, tasks)
 
 
 def distance(reference: Outputs, outputs: Outputs) -> dict[str, float]:

@@ -150,7 +150,8 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
     targets = []
     for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
         soft = _probabilities(head, teacher)
-        if labels is not None and distill < 1:
+        task = reference.tasks[index] if reference.tasks else None
+        if labels is not None and distill < 1 and (task is None or task.trains_on_labels):
             hard = _shaped_like(labels[index], soft)
             soft = (distill * soft + (1 - distill) * hard).astype(np.float32)
         targets.append(soft)

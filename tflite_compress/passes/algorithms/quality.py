@@ -70,12 +70,12 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     from tflite_compress.scoring.metrics import apply_metric
     from tflite_compress.scoring.reference import distance
 
-    reference = context.reference
+    reference = context.reference.on_calibration
     samples = reference.splits.calibrate
     outputs = predict(content, samples.inputs, *network.tensor_names)
-    originals = reference.calibration_outputs
-    targets = samples.labels
-    if targets is None or not reference.labelled:
+    originals = context.reference.calibration_outputs
+    targets = reference.labelled_targets(samples)
+    if targets is None:
         targets = reference.targets_from(originals)
     rows = zip(reference.metrics, targets, originals, outputs, strict=True)
     found = [(m, apply_metric(m, t, before), apply_metric(m, t, after)) for m, t, before, after in rows]

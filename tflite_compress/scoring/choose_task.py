@@ -1,0 +1,143 @@
+"""Choose the task, the head and the metric of an output."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tflite_compress.scoring.metrics import (
+    METRICS,
+    Head,
+    Metric,
+    ScoreFunction,
+    decide,
+    default_metric,
+    fitting_metric,
+    resolve_metric,
+)
+from tflite_compress.scoring.task_registry import all_tasks, find_task, infer_task, metric_of_task
+from tflite_compress.scoring.task_types import OutputSample, Task
+from tflite_compress.support.errors import UsageError, closest
+from tflite_compress.support.references import reference_name
+
+
+class OutputMeaning(NamedTuple):
+    """What an output means and how it is scored.
+
+    Attributes:
+        head: Its meaning for training.
+        metric: Its metric.
+        task: Its task; None where values and loss decided the head.
+    """
+
+    head: Head
+    metric: Metric
+    task: Task | None
+
+
+def sample_tasks(names: str | None, outputs: int) -> tuple[Task | None, ...]:
+    """Return the task that a user named for each output, None to infer it.
+
+    Args:
+        names: One name for all outputs, or one for each, separated by commas; None to infer all.
+        outputs: Number of outputs.
+
+    Raises:
+        UsageError: There is no such task, or the number of names is another.
+    """
+    if names is None:
+        return (None,) * outputs
+    found = tuple(find_task(name.strip()) for name in names.split(","))
+    if len(found) not in (1, outputs):
+        raise UsageError(
+            f"--task={names}: names {len(found)} tasks for a model with {outputs} output(s)",
+            "Name one task for all outputs, or one for each in their order.",
+        )
+    return found if len(found) == outputs else found * outputs
+
+
+def check_metric(metric: str | ScoreFunction, task: str | None) -> None:
+    """Check the name of a metric before a model is loaded.
+
+    Raises:
+        UsageError: No task has such a metric, or the named tasks have none.
+    """
+    if not isinstance(metric, str) or ":" in metric:
+        resolve_metric(metric)
+    elif task is None:
+        task_of_metric(metric)
+    else:
+        for one in sample_tasks(task, task.count(",") + 1):
+            assert one is not None
+            metric_of_task(one, Head("regression", False), metric)
+
+
+def task_of_metric(name: str) -> Task:
+    """Return the first task that has a metric of this name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    head = Head("regression", False)
+    known = {m.name: task for task in reversed(all_tasks().values()) for m in task.metrics(head)}
+    if name not in known:
+        raise UsageError(
+            f"--metric={name}: unknown.{closest(name, list(known))}",
+            f"Use one of {', '.join(sorted(known))}, or module:function.",
+        )
+    return known[name]
+
+
+def choose_meaning(
+    sample: OutputSample, task: Task | None, metric: str | ScoreFunction | None
+) -> OutputMeaning:
+    """Choose the task, the head and the metric of an output.
+
+    Args:
+        sample: The output on some samples.
+        task: The user's task; None infers it.
+        metric: The user's metric; None takes the default of the task.
+
+    Raises:
+        DataError: Output and labels do not fit the task.
+        UsageError: The task has no such metric, or the metric needs labels and there are none.
+    """
+    by_name = isinstance(metric, str) and ":" not in metric
+    given = task
+    if task is None and by_name and metric not in METRICS:
+        task = task_of_metric(str(metric))
+    task = task or infer_task(sample)
+    if given is None and by_name and metric in METRICS and task is not None and not _has(task, str(metric)):
+        task = None  # the metric says that the output means something else
+    head = sample.head if task is None else task.checked_head(sample)
+    return OutputMeaning(head, _metric(sample, head, task, metric), task)
+
+
+def _has(task: Task, metric: str) -> bool:
+    return any(one.name == metric for one in task.metrics(Head("regression", False)))
+
+
+def _metric(
+    sample: OutputSample, head: Head, task: Task | None, metric: str | ScoreFunction | None
+) -> Metric:
+    """Return the user's metric or the default, one that can be compared with what there is."""
+    is_labelled = sample.labels is not None
+    if metric is None and task is None:
+        targets = decide(head, sample.output) if sample.labels is None else sample.labels
+        chosen = fitting_metric(head, targets, is_labelled)
+    elif metric is None:
+        assert task is not None
+        chosen = task.metrics(head)[0]
+    elif isinstance(metric, str) and ":" not in metric:
+        chosen = metric_of_task(task or task_of_metric(metric), head, metric)
+    else:
+        chosen = resolve_metric(metric)
+    if is_labelled:
+        return chosen
+    if metric is not None and (chosen.needs_labels or not isinstance(metric, str) or ":" in metric):
+        raise UsageError(
+            f"metric={reference_name(metric)} needs labels, and the data has none",
+            "Add labels to the data, or leave the metric out.",
+        )
+    # Without labels the error of the original is 0, to which nothing can be relative.
+    usable = chosen.higher_is_better and not chosen.needs_labels
+    return chosen if usable else default_metric(Head("regression", head.from_logits))

@@ -1,0 +1,81 @@
+"""Classification: one of several classes for each sample."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tflite_compress.scoring.additive_scores import (
+    AdditiveScore,
+    class_counts,
+    class_numbers,
+    mean_where,
+    of_class_counts,
+    ratio,
+)
+from tflite_compress.scoring.metrics import METRICS, Head, Metric
+from tflite_compress.scoring.task_types import CLASSES_LOSS, OutputSample, Task, register
+
+
+def _contributions(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    wanted = class_numbers(targets, predictions.ndim)
+    return class_counts(wanted, predictions.argmax(axis=-1), predictions.shape[-1])
+
+
+def _balanced(sums: np.ndarray) -> np.ndarray:
+    hits, wanted, _ = of_class_counts(sums)
+    return mean_where(ratio(hits, wanted), wanted > 0)
+
+
+def _worst(sums: np.ndarray) -> np.ndarray:
+    hits, wanted, _ = of_class_counts(sums)
+    return np.asarray(np.where(wanted > 0, ratio(hits, wanted), 1.0).min(axis=-1))
+
+
+def _macro_f1(sums: np.ndarray) -> np.ndarray:
+    hits, wanted, found = of_class_counts(sums)
+    return mean_where(ratio(2 * hits, wanted + found), wanted > 0)
+
+
+BALANCED = Metric(
+    "balanced_accuracy",
+    AdditiveScore(_contributions, _balanced),
+    meaning="mean of the accuracy of each class",
+)
+WORST_CLASS = Metric(
+    "worst_class_accuracy",
+    AdditiveScore(_contributions, _worst),
+    meaning="accuracy of the class with the lowest one",
+)
+MACRO_F1 = replace(METRICS["macro_f1"], function=AdditiveScore(_contributions, _macro_f1))
+
+
+def _fits(sample: OutputSample) -> bool:
+    output, labels = sample.output, sample.labels
+    if output.ndim < 2 or output.shape[-1] < 2:
+        return False
+    return labels is None or labels.shape in (output.shape, output.shape[:-1])
+
+
+def _head(sample: OutputSample) -> Head:
+    return Head("classification", not _are_probabilities(sample.output))
+
+
+def _are_probabilities(output: np.ndarray) -> bool:
+    """Return whether values are shares of 1; those of a quantized file are so within a few steps."""
+    sums = output.sum(axis=-1, dtype=np.float64)
+    return bool(output.min(initial=0) >= 0 and np.allclose(sums, 1, atol=0.05))
+
+
+TASK = register(
+    Task(
+        "classification",
+        "one of several classes",
+        "an output of shape (samples, ..., classes) and class numbers (samples, ...) or one-hot rows",
+        lambda head: (METRICS["top1"], METRICS["top5"], BALANCED, MACRO_F1, WORST_CLASS),
+        _head,
+        _fits,
+        loss=CLASSES_LOSS,
+    )
+)
