@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.equalize import Equalize
     from tflite_compress.passes.int4 import Int4
     from tflite_compress.passes.mixed import Mixed
+    from tflite_compress.passes.oneshot_prune import OneshotPrune
     from tflite_compress.passes.prune import Prune
     from tflite_compress.passes.prune_channels import PruneChannels
     from tflite_compress.passes.qat import Qat
@@ -82,6 +83,7 @@ _MODULES = {
     "passes.equalize": "Equalize",
     "passes.int4": "Int4",
     "passes.mixed": "Mixed",
+    "passes.oneshot_prune": "OneshotPrune",
     "passes.prune": "Prune",
     "passes.prune_channels": "PruneChannels",
     "passes.qat": "Qat",
@@ -126,6 +128,7 @@ __all__ = [
     "MissingPackageError",
     "Mixed",
     "ModelError",
+    "OneshotPrune",
     "Options",
     "OutputError",
     "PassConfig",

@@ -1,0 +1,187 @@
+"""Prune a network layer by layer without training; see pass ``oneshot_prune``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tflite_compress.models.keras_types import KerasModel
+from tflite_compress.models.network import keras_network
+from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
+from tflite_compress.passes.algorithms.layer_grams import (
+    Grams,
+    as_kernel,
+    as_matrices,
+    gather_grams,
+)
+from tflite_compress.passes.algorithms.reconstruction import Reconstruction, removed_step_by_step
+from tflite_compress.passes.algorithms.sparsity_allocation import LayerCurve, allocate
+from tflite_compress.passes.base import Context
+from tflite_compress.passes.values import Model, Sparsity
+
+if TYPE_CHECKING:
+    from tflite_compress.passes.oneshot_prune import OneshotPrune
+
+MOST_ROWS = 600  # solved for together
+WORK = 3e11  # multiplications for a layer in one round, above which its rows are split further
+LEAST_ROWS = 64
+CURVE_ROWS = 128
+CURVE_LEVELS = (0.2, 0.35, 0.5, 0.65, 0.75, 0.85, 0.93)
+ROUNDS = 5
+STAGES = 8  # runs over the samples; the layers of a stage see the same earlier layers
+JUDGED = 128  # samples for how much the outputs react
+
+Inputs = tuple[np.ndarray, ...]
+
+
+def pruned_network(
+    original: KerasModel, config: OneshotPrune, names: tuple[str, ...], context: Context
+) -> KerasModel:
+    """Return a pruned copy.
+
+    Args:
+        original: A tf_keras model.
+        config: Settings.
+        names: The layers to prune, in graph order.
+        context: Data, seed and progress.
+    """
+    from tflite_compress.models.copying import copied
+
+    changed = copied(original)
+    inputs, others = _samples(config, context)
+    shares = _shares(original, changed, config, names, inputs, context)
+    stages = np.array_split(np.array(names), min(STAGES, len(names)))
+    rows = {name: _most_rows(changed.get_layer(name)) for name in names}
+    with context.progress.step("pruning without training", len(names)) as advance:
+        for stage in stages:
+            found = _grams(original, changed, [str(n) for n in stage], inputs, rows, context)
+            for name, grams in found.items():
+                layer = changed.get_layer(name)
+                _set(layer, _path(layer, grams, _rounds(config, shares[name]), config)[-1])
+                advance(1)
+    _keep_better_batchnorm(original, changed, inputs, others, context)
+    return changed
+
+
+def overall_sparsity(model: Model) -> float:
+    """Return the share of zeros of all pruned layers together."""
+    handle, names = model.network.handle, model.fact(Sparsity).by_layer
+    sizes = {name: int(np.prod(handle.get_layer(name).kernel.shape)) for name in names}
+    total = sum(sizes.values())
+    return sum(names[name] * size for name, size in sizes.items()) / max(1, total)
+
+
+def zeros_of(model: KerasModel, name: str) -> float:
+    """Return the share of zeros of a layer's kernel."""
+    return float(np.mean(_kernel(model.get_layer(name)) == 0))
+
+
+def _kernel(layer: Any) -> np.ndarray:
+    return np.asarray(layer.kernel)
+
+
+def _samples(config: OneshotPrune, context: Context) -> tuple[Inputs, Inputs]:
+    """Return the samples to reconstruct on, and others to judge by; the same ones if there are no others."""
+    inputs = context.reference.splits.train.inputs
+    order = np.random.default_rng(context.seed).permutation(len(inputs[0]))
+    chosen, others = order[: config.samples], order[config.samples :][: config.samples]
+    if len(others) < min(len(chosen), JUDGED):
+        others = chosen
+    return tuple(x[chosen] for x in inputs), tuple(x[others] for x in inputs)
+
+
+def _most_rows(layer: Any) -> int:
+    """Return how many rows are solved for together: fewer in a layer with many outputs."""
+    kernel = _kernel(layer)
+    work = WORK / kernel.size
+    return int(np.clip(np.sqrt(work), LEAST_ROWS, MOST_ROWS))
+
+
+def _rounds(config: OneshotPrune, share: float) -> tuple[float, ...]:
+    if config.pattern == "2:4":
+        return (0.25, 0.5)
+    return tuple(share * done / ROUNDS for done in range(1, ROUNDS + 1))
+
+
+def _path(layer: Any, grams: Grams, levels: tuple[float, ...], config: OneshotPrune) -> list[Reconstruction]:
+    weights = as_matrices(layer, _kernel(layer), len(grams.given))
+    return removed_step_by_step(grams, weights, levels, 4 if config.pattern == "2:4" else 1)
+
+
+def _set(layer: Any, solution: Reconstruction) -> None:
+    weights = [as_kernel(layer, solution.weights), *layer.get_weights()[1:]]
+    if solution.constants is not None:
+        groups, outputs = getattr(layer, "groups", 1), solution.constants.shape[1]
+        added = solution.constants.reshape(groups, -1, outputs).sum(axis=1).reshape(-1)
+        weights[1] = (weights[1] + added).astype(weights[1].dtype)
+    layer.set_weights(weights)
+
+
+def _grams(
+    original: KerasModel,
+    changed: KerasModel,
+    names: list[str],
+    inputs: Inputs,
+    rows: dict[str, int],
+    context: Context,
+) -> dict[str, Grams]:
+    return gather_grams(original, changed, names, inputs, rows, context.seed)
+
+
+def _shares(
+    original: KerasModel,
+    changed: KerasModel,
+    config: OneshotPrune,
+    names: tuple[str, ...],
+    inputs: Inputs,
+    context: Context,
+) -> dict[str, float]:
+    """Return the share of zeros of each layer. Layers of ``changed`` are pruned one by one, and restored."""
+    if config.pattern == "2:4" or config.allocation == "uniform" or len(names) == 1 or not config.sparsity:
+        return dict.fromkeys(names, 0.5 if config.pattern == "2:4" else config.sparsity)
+    rows = dict.fromkeys(names, CURVE_ROWS)
+    judged = tuple(x[:JUDGED] for x in inputs)
+    change = _change_of_outputs(original, judged)
+    curves = []
+    with context.progress.step("finding where zeros cost least", len(names)) as advance:
+        grams = _grams(original, original, list(names), inputs, rows, context)
+        for name in names:
+            layer = changed.get_layer(name)
+            path = _path(layer, grams[name], CURVE_LEVELS, config)
+            before = layer.get_weights()
+            tried = min(path, key=lambda found: abs(found.sparsity - config.sparsity))
+            _set(layer, tried)
+            factor = change(changed) / max(tried.error, 1e-12)
+            layer.set_weights(before)
+            levels = tuple(found.sparsity for found in path)
+            curves.append(LayerCurve(before[0].size, levels, tuple(factor * f.error for f in path)))
+            advance(1)
+    return dict(zip(names, allocate(curves, config.sparsity), strict=True))
+
+
+def _change_of_outputs(original: KerasModel, inputs: Inputs) -> Callable[[KerasModel], float]:
+    """Return a function for the change of the outputs, as a share of their variance."""
+    wanted = keras_network(original, "original", True).predict(inputs)
+
+    def change(model: KerasModel) -> float:
+        outputs = keras_network(model, "changed", True).predict(inputs)
+        parts = [
+            float(np.mean((a - b) ** 2) / max(float(np.var(a)), 1e-12))
+            for a, b in zip(wanted, outputs, strict=True)
+        ]
+        return max(parts)
+
+    return change
+
+
+def _keep_better_batchnorm(
+    original: KerasModel, changed: KerasModel, inputs: Inputs, others: Inputs, context: Context
+) -> None:
+    """Re-estimate BatchNorm, and undo it if other samples say that it did harm."""
+    change = _change_of_outputs(original, others)
+    before, weights = change(changed), changed.get_weights()
+    with context.progress.step("re-estimating BatchNorm"):
+        if reestimate_batchnorm(changed, inputs, context.seed) and change(changed) >= before:
+            changed.set_weights(weights)
