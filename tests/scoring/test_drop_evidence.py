@@ -7,8 +7,9 @@ import pytest
 
 from tflite_compress.scoring.drop_evidence import DropRule, compare_outputs, judge_interval
 from tflite_compress.scoring.intervals import Interval, resample_counts
-from tflite_compress.scoring.metrics import METRICS, Metric, macro_f1, r2
+from tflite_compress.scoring.metrics import METRICS, Metric
 from tflite_compress.scoring.resampled_scores import r2_resampled
+from tflite_compress.scoring.score_functions import macro_f1, r2
 
 
 def answers(samples: int, wrong: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

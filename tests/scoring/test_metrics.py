@@ -8,15 +8,17 @@ from tflite_compress.scoring.metrics import (
     Head,
     Metric,
     apply_metric,
+    fitting_metric,
+    infer_head,
+    resolve_metric,
+)
+from tflite_compress.scoring.score_functions import (
     binary_accuracy,
     binary_accuracy_from_logits,
     f1,
     f1_from_logits,
-    fitting_metric,
-    infer_head,
     macro_f1,
     r2,
-    resolve_metric,
     top1,
     top5,
 )

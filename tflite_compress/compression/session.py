@@ -126,7 +126,6 @@ class Session:
             bundle, notes = self._bundle(content, plan) if not is_lost else ({}, ())
         forest, code, more = self._forest(plan, chosen, clock)
         bundle |= code if options.bundle and not is_lost else {}
-        details = self._details(baseline, chosen, clock)
         report = build_report(
             Findings(
                 plan=plan,
@@ -145,7 +144,7 @@ class Session:
                 has_bundle=bool(bundle),
                 is_verified=self.spec.given,
                 forest=forest,
-                details=details,
+                details=self._details(baseline, chosen, clock),
                 notes=(*notes, *more, *self.context.budget.notes),
                 command=self.invocation,
                 seconds=clock.seconds,

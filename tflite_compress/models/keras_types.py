@@ -134,6 +134,22 @@ class ConnectedLayer(Layer, Protocol):
         """Create the weights."""
 
 
+class KernelLayer(ConnectedLayer, Protocol):
+    """A convolution or dense layer of Keras 2."""
+
+    kernel: Variable
+    use_bias: bool
+
+
+class ConvolutionLayer(KernelLayer, Protocol):
+    """A convolution of Keras 2."""
+
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str
+
+
 class BatchNorm(ConnectedLayer, Protocol):
     """A BatchNormalization layer of Keras 2."""
 

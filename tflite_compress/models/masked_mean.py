@@ -6,6 +6,7 @@ zero: the float file gives NaN, and LiteRT refuses to divide integers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +35,7 @@ def _is_masked(layer: Layer) -> bool:
     return any(_has_mask(node.call_args, node.call_kwargs) for node in layer._inbound_nodes)
 
 
-def _has_mask(args: Any, kwargs: Any) -> bool:
+def _has_mask(args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
     return kwargs.get("mask") is not None or getattr(args[0], "_keras_mask", None) is not None
 
 

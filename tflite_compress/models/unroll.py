@@ -61,17 +61,17 @@ def _inner(layer: Any) -> Any:
     return getattr(layer, "forward_layer", layer)
 
 
-def _unrollable(layer: Any, kinds: tuple[str, ...]) -> bool:
+def _unrollable(layer: Layer, kinds: tuple[str, ...]) -> bool:
     inner = _inner(layer)
     return type(inner).__name__ in kinds and not inner.unroll and _has_few_steps(layer)
 
 
-def _is_masked_stateful(layer: Any) -> bool:
+def _is_masked_stateful(layer: Layer) -> bool:
     """Return True for a stateful LSTM with a mask, which tf_keras unrolls with its state."""
     return _unrollable(layer, ("LSTM",)) and _inner(layer).stateful and is_masked(layer)
 
 
-def _is_stepwise(layer: Any) -> bool:
+def _is_stepwise(layer: Layer) -> bool:
     """Return True for a layer that is to be computed step by step."""
     inner = _inner(layer)
     kind = type(inner).__name__

@@ -8,7 +8,7 @@ arXiv:2208.11580, and "SparseGPT", arXiv:2301.00774). Zeros go where the network
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -19,7 +19,7 @@ from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
-    from tflite_compress.models.keras_types import KerasModel
+    from tflite_compress.models.keras_types import KerasModel, Layer
 
 NEAR = 0.005  # of the sparsity asked for
 
@@ -137,11 +137,11 @@ def _choose(config: OneshotPrune, model: KerasModel) -> _Choice:
     return _Choice(tuple(names), tuple(notes))
 
 
-def _has_matrix(layer: Any) -> bool:
+def _has_matrix(layer: Layer) -> bool:
     return any(len(w.shape) > 1 for w in layer.trainable_weights)
 
 
-def _left_out(why: str, layers: list[Any]) -> list[Note]:
+def _left_out(why: str, layers: list[Layer]) -> list[Note]:
     if not layers:
         return []
     return [Note("layers-not-pruned", f"not pruned ({why}): {named([layer.name for layer in layers])}")]

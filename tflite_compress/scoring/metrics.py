@@ -10,6 +10,18 @@ import numpy as np
 
 from tflite_compress.scoring.additive_scores import AdditiveScore
 from tflite_compress.scoring.resampled_scores import ResampledScores, r2_resampled
+from tflite_compress.scoring.score_functions import (
+    binary_accuracy,
+    binary_accuracy_from_logits,
+    f1,
+    f1_from_logits,
+    macro_f1,
+    mae,
+    mse,
+    r2,
+    top1,
+    top5,
+)
 from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.references import reference_name, resolve_reference
 
@@ -85,87 +97,6 @@ class Head:
 
     task: Task
     from_logits: bool
-
-
-def top1(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the fraction of predictions whose largest entry is the target class.
-
-    Args:
-        targets: Class numbers, shape (samples, ...), or one-hot or soft targets, (samples, ..., classes).
-        predictions: Shape (samples, ..., classes).
-    """
-    wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
-    return float(np.mean(predictions.argmax(axis=-1) == wanted))
-
-
-def top5(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the fraction of predictions with the target class among the five largest entries."""
-    wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
-    best = np.argsort(predictions, axis=-1)[..., -5:]
-    return float(np.mean((best == wanted[..., np.newaxis]).any(axis=-1)))
-
-
-def binary_accuracy(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the fraction of equal binary decisions; predictions are probabilities with threshold 0.5."""
-    return float(np.mean((predictions >= 0.5) == (targets.reshape(predictions.shape) >= 0.5)))
-
-
-def binary_accuracy_from_logits(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the fraction of equal binary decisions; predictions are logits with threshold 0."""
-    return float(np.mean((predictions >= 0) == (targets.reshape(predictions.shape) >= 0.5)))
-
-
-def r2(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the coefficient of determination: 1 for exact predictions, 0 for the mean of the targets."""
-    targets = targets.reshape(predictions.shape).astype(np.float64)
-    rest = np.sum((targets - predictions) ** 2)
-    spread = np.sum((targets - targets.mean(axis=0)) ** 2)
-    return float(1.0 - rest / spread) if spread > 0 else float(rest == 0)
-
-
-def mae(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the mean absolute error."""
-    return float(np.mean(np.abs(targets.reshape(predictions.shape) - predictions)))
-
-
-def mse(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the mean squared error."""
-    return float(np.mean((targets.reshape(predictions.shape) - predictions) ** 2))
-
-
-def f1(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the F1 score of the rarer of two decisions; predictions are probabilities with threshold 0.5."""
-    return _f1(targets, predictions >= 0.5)
-
-
-def f1_from_logits(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the F1 score of the rarer of two decisions; predictions are logits with threshold 0."""
-    return _f1(targets, predictions >= 0)
-
-
-def _f1(targets: np.ndarray, found: np.ndarray) -> float:
-    """Return twice the hits by the sum of wanted and found; 1 if there are neither."""
-    wanted = targets.reshape(found.shape) >= 0.5
-    if np.mean(wanted) > 0.5:
-        wanted, found = ~wanted, ~found
-    total = int(np.sum(wanted)) + int(np.sum(found))
-    return 2 * int(np.sum(wanted & found)) / total if total else 1.0
-
-
-def macro_f1(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the mean F1 score of the classes that occur in the targets.
-
-    Args:
-        targets: Class numbers, shape (samples, ...), or one-hot or soft targets, (samples, ..., classes).
-        predictions: Shape (samples, ..., classes).
-    """
-    wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
-    found = predictions.argmax(axis=-1)
-    scores = [
-        2 * float(np.sum((wanted == k) & (found == k))) / float(np.sum(wanted == k) + np.sum(found == k))
-        for k in np.unique(wanted)
-    ]
-    return float(np.mean(scores)) if scores else 1.0
 
 
 METRICS: dict[str, Metric] = {

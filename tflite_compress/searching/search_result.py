@@ -99,15 +99,13 @@ def conclude(
         notes.append(Note("accuracy-not-established", text, "warning"))
     points = []
     for number, candidate in enumerate(best, 1):
-        folder = f"points/{number:02d}"
-        for name, content in _listed(files[candidate.trial]).items():
-            write_file(staging / folder / name, content)
-        points.append(_point(candidate, files[candidate.trial], checks[candidate.trial], folder, pick, goal))
+        folder, found = f"points/{number:02d}", files[candidate.trial]
+        _write_files(staging / folder, found)
+        points.append(_point(candidate, found, checks[candidate.trial], folder, pick, goal))
     if pick is not None:
         bundle, why_none = slot.call("bundle", files[pick.trial]).result()
         notes += [Note("no-bundle", f"no bundle: {why_none}", "warning")] if why_none else []
-        for name, content in _listed({**files[pick.trial], **bundle}).items():
-            write_file(staging / "chosen" / name, content)
+        _write_files(staging / "chosen", {**files[pick.trial], **bundle})
     record: SearchRecord = {
         "schema": SCHEMA,
         "device": {"name": setup.device.name, "title": setup.device.title},
@@ -126,6 +124,11 @@ def conclude(
     }
     _write(staging, record)
     return SearchResult(target, record)
+
+
+def _write_files(folder: Path, files: Files) -> None:
+    for name, content in _listed(files).items():
+        write_file(folder / name, content)
 
 
 def _verified(

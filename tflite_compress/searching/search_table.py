@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tflite_compress.reporting.figures import MetricFacts
@@ -16,7 +17,7 @@ from tflite_compress.scoring.intervals import Interval
 from tflite_compress.searching.records import FrontPoint, SearchRecord
 from tflite_compress.searching.search_result import SearchResult, is_any_finished
 from tflite_compress.support.quantities import format_bytes, format_number, format_seconds
-from tflite_compress.support.terminal import console, grid
+from tflite_compress.support.terminal import Grid, console, grid
 
 MARKS = {"none": " (untrained)", "part": " (trained in part)", "full": ""}
 
@@ -36,26 +37,7 @@ def print_search(result: SearchResult) -> None:
             f"{format_seconds(record['seconds'])}"
         )
     else:
-        unit = (
-            result.front[0]["latency_unit"]
-            .partition(",")[0]
-            .replace("x the float32 baseline on this machine", "x")
-        )
-        heads = (
-            "",
-            "point",
-            "size",
-            f"latency ({unit})",
-            "RAM",
-            metric.name,
-            "change",
-            "interval",
-            "accuracy",
-        )
-        table = grid(*heads, "recipe", right=(2, 3, 4, 5, 6, 7))
-        for point in result.front:
-            table.add_row(*_row(point, metric))
-        out.print(table)
+        out.print(_table(result.front, metric))
         out.print(
             f"The float32 original: {format_bytes(original['bytes'])}, {metric.name} "
             f"{format_score(metric, original['accuracy'])} on {original['samples']:,} samples.",
@@ -67,6 +49,16 @@ def print_search(result: SearchResult) -> None:
         out.print(
             f"chosen: {_short(result.tflite)}; plot: {_short(result.folder / 'pareto.svg')}", markup=False
         )
+
+
+def _table(front: Sequence[FrontPoint], metric: MetricFacts) -> Grid:
+    """Return one row per point of the front, which has at least one."""
+    unit = front[0]["latency_unit"].partition(",")[0].replace("x the float32 baseline on this machine", "x")
+    heads = ("", "point", "size", f"latency ({unit})", "RAM", metric.name, "change", "interval", "accuracy")
+    table = grid(*heads, "recipe", right=(2, 3, 4, 5, 6, 7))
+    for point in front:
+        table.add_row(*_row(point, metric))
+    return table
 
 
 def original_metric(record: SearchRecord) -> MetricFacts:

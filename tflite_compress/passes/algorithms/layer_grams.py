@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 
-from tflite_compress.models.keras_types import KerasModel
+from tflite_compress.models.keras_types import ConvolutionLayer, KerasModel, KernelLayer, Layer, Tensor
 
 BATCH = 32
 POSITIONS = 128  # of a sample's output positions: neighbours say nearly the same
@@ -32,12 +32,12 @@ class Grams:
     wanted: np.ndarray
 
 
-def is_supported(layer: Any) -> bool:
+def is_supported(layer: Layer) -> bool:
     """Return True for a layer whose kernel is a matrix for each group of inputs: convolution or dense."""
     return type(layer).__name__ in ("Conv1D", "Conv2D", "Dense")
 
 
-def split_rows(layer: Any, most_rows: int) -> tuple[int, int]:
+def split_rows(layer: KernelLayer, most_rows: int) -> tuple[int, int]:
     """Return groups and rows of each group, without the constant.
 
     Args:
@@ -50,7 +50,7 @@ def split_rows(layer: Any, most_rows: int) -> tuple[int, int]:
     return getattr(layer, "groups", 1) * parts, per_group // parts
 
 
-def as_matrices(layer: Any, kernel: np.ndarray, groups: int) -> np.ndarray:
+def as_matrices(layer: KernelLayer, kernel: np.ndarray, groups: int) -> np.ndarray:
     """Return a kernel or mask as matrices, shape (groups, rows, outputs), float64."""
     convolved = getattr(layer, "groups", 1)
     flat = kernel.reshape(-1, convolved, kernel.shape[-1] // convolved)
@@ -61,7 +61,7 @@ def as_matrices(layer: Any, kernel: np.ndarray, groups: int) -> np.ndarray:
     )
 
 
-def as_kernel(layer: Any, matrices: np.ndarray) -> np.ndarray:
+def as_kernel(layer: KernelLayer, matrices: np.ndarray) -> np.ndarray:
     """Return matrices in the shape of the layer's kernel; the opposite of :func:`as_matrices`."""
     shape = tuple(layer.kernel.shape)
     convolved = getattr(layer, "groups", 1)
@@ -111,7 +111,7 @@ def gather_grams(
     return {name: Grams(sums[0][index], sums[-1][index]) for index, name in enumerate(names)}
 
 
-def _batches(inputs: tuple[np.ndarray, ...]) -> Iterator[Any]:
+def _batches(inputs: tuple[np.ndarray, ...]) -> Iterator[Tensor | list[Tensor]]:
     from tflite_compress.support.backend import tensorflow
 
     for start in range(0, len(inputs[0]), BATCH):
@@ -119,11 +119,14 @@ def _batches(inputs: tuple[np.ndarray, ...]) -> Iterator[Any]:
         yield batch if len(batch) > 1 else batch[0]
 
 
-def _as_list(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, (list, tuple)) else [values]
+def _as_list(values: object) -> list[np.ndarray]:
+    found = values if isinstance(values, (list, tuple)) else [values]
+    return [np.asarray(value) for value in found]
 
 
-def _matrices(layer: Any, values: Any, groups: int, rows: int, rng: np.random.Generator) -> np.ndarray:
+def _matrices(
+    layer: KernelLayer, values: np.ndarray, groups: int, rows: int, rng: np.random.Generator
+) -> np.ndarray:
     """Return the layer's inputs as matrices, shape (groups, samples and positions, rows)."""
     patches = _patches(layer, values)
     _, positions, width = patches.shape
@@ -141,17 +144,18 @@ def _matrices(layer: Any, values: Any, groups: int, rows: int, rng: np.random.Ge
     return np.asarray(matrices)
 
 
-def _channels(layer: Any) -> int:
+def _channels(layer: KernelLayer) -> int:
     return int(layer.kernel.shape[-2]) * getattr(layer, "groups", 1)
 
 
-def _patches(layer: Any, values: Any) -> np.ndarray:
+def _patches(layer: KernelLayer, values: np.ndarray) -> np.ndarray:
     """Return what each output position of the layer sees, shape (samples, positions, patch values)."""
     from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
     if type(layer).__name__ == "Dense":
-        return np.asarray(tf.reshape(values, (len(values), -1, values.shape[-1])))
+        return values.reshape(len(values), -1, values.shape[-1])
+    layer = cast("ConvolutionLayer", layer)
     size, strides, dilation = layer.kernel_size, layer.strides, layer.dilation_rate
     padding = layer.padding
     if type(layer).__name__ == "Conv1D":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tflite_compress.models.keras_types import KerasModel
+from tflite_compress.models.keras_types import KerasModel, KernelLayer
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 from tflite_compress.passes.algorithms.layer_grams import (
@@ -78,7 +78,7 @@ def zeros_of(model: KerasModel, name: str) -> float:
     return float(np.mean(_kernel(model.get_layer(name)) == 0))
 
 
-def _kernel(layer: Any) -> np.ndarray:
+def _kernel(layer: KernelLayer) -> np.ndarray:
     return np.asarray(layer.kernel)
 
 
@@ -92,7 +92,7 @@ def _samples(config: OneshotPrune, context: Context) -> tuple[Inputs, Inputs]:
     return tuple(x[chosen] for x in inputs), tuple(x[others] for x in inputs)
 
 
-def _most_rows(layer: Any) -> int:
+def _most_rows(layer: KernelLayer) -> int:
     """Return how many rows are solved for together: fewer in a layer with many outputs."""
     kernel = _kernel(layer)
     work = WORK / kernel.size
@@ -105,12 +105,14 @@ def _rounds(config: OneshotPrune, share: float) -> tuple[float, ...]:
     return tuple(share * done / ROUNDS for done in range(1, ROUNDS + 1))
 
 
-def _path(layer: Any, grams: Grams, levels: tuple[float, ...], config: OneshotPrune) -> list[Reconstruction]:
+def _path(
+    layer: KernelLayer, grams: Grams, levels: tuple[float, ...], config: OneshotPrune
+) -> list[Reconstruction]:
     weights = as_matrices(layer, _kernel(layer), len(grams.given))
     return removed_step_by_step(grams, weights, levels, 4 if config.pattern == "2:4" else 1)
 
 
-def _set(layer: Any, solution: Reconstruction) -> None:
+def _set(layer: KernelLayer, solution: Reconstruction) -> None:
     weights = [as_kernel(layer, solution.weights), *layer.get_weights()[1:]]
     if solution.constants is not None:
         groups, outputs = getattr(layer, "groups", 1), solution.constants.shape[1]
