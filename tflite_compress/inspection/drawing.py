@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from html import escape
 
+from tflite_compress.inspection.graph_layout import layered_places
 from tflite_compress.inspection.inspect_file import Inspection, OperatorRow
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 46, 24, 30, 16
@@ -81,20 +81,11 @@ def draw_svg(found: Inspection) -> str:
 
 def _places(rows: list[OperatorRow], edges: list[tuple[int, int]]) -> dict[int, tuple[int, int]]:
     """Return the upper left corner of each box: one row per depth."""
-    before = defaultdict(list)
-    for a, b in edges:
-        before[b].append(a)
-    depth: dict[int, int] = {}
-    for op in rows:
-        depth[op.index] = 1 + max((depth[a] for a in before[op.index] if a in depth), default=-1)
-    columns: dict[int, int] = defaultdict(int)
-    places = {}
-    for op in rows:
-        level = depth[op.index]
-        x = MARGIN + columns[level] * (WIDTH + GAP_X)
-        places[op.index] = (x, MARGIN + level * (HEIGHT + GAP_Y))
-        columns[level] += 1
-    return places
+    grid = layered_places([op.index for op in rows], edges)
+    return {
+        index: (MARGIN + column * (WIDTH + GAP_X), MARGIN + row * (HEIGHT + GAP_Y))
+        for index, (column, row) in grid.items()
+    }
 
 
 def _line(start: tuple[int, int], end: tuple[int, int]) -> str:

@@ -27,6 +27,7 @@ class OperatorRow(msgspec.Struct, frozen=True, kw_only=True):
         is_above_noise: False where the time is below the measurement noise.
         macs: Multiply-accumulates; None where the file does not tell.
         gmacs_per_s: Throughput; None where it is unknown.
+        index: Index in the order of execution; of the last one of several that were timed together.
     """
 
     operator: str
@@ -35,6 +36,35 @@ class OperatorRow(msgspec.Struct, frozen=True, kw_only=True):
     is_above_noise: bool
     macs: int | None
     gmacs_per_s: float | None
+    index: int | None = None
+
+
+class NetworkOperator(msgspec.Struct, frozen=True, kw_only=True):
+    """One operator of the network graph.
+
+    Attributes:
+        operator: Name as in TFLite's schema.
+        layer: Layer it came from; None if the file does not tell.
+        type: Type of its first output; None if it has none.
+        weight_type: Type of its weights in the file; None if it has none.
+        shape: Shape of its first output.
+        bytes: Bytes of its weights in the file.
+        macs: Multiply-accumulates; None if they cannot be counted.
+        ms: Median time in ms; None if it was not timed alone or is below the noise.
+        added_noise: Noise power that quantization adds, relative to the output; None if it was not measured.
+        inputs: Indices of the operators it reads.
+    """
+
+    operator: str
+    layer: str | None
+    type: str | None
+    weight_type: str | None
+    shape: tuple[int, ...]
+    bytes: int
+    macs: int | None
+    ms: float | None
+    added_noise: float | None
+    inputs: tuple[int, ...]
 
 
 class OperatorTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +167,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
         pictures: Evaluation images.
         classes: Confusion matrices; None where outputs are no classes.
         missing: What could not be found, with the reason.
+        graph: Operators of the file's main graph, in order of execution.
     """
 
     layers: tuple[LayerBytes, ...]
@@ -145,3 +176,4 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     pictures: tuple[Picture, ...]
     missing: tuple[Note, ...]
     classes: ClassFigures | None = None
+    graph: tuple[NetworkOperator, ...] = ()

@@ -18,9 +18,9 @@ from tflite_compress.reporting.detail_figures import (
     LayerBytes,
     OperatorRow,
     OperatorTimes,
-    WorstLayer,
 )
-from tflite_compress.reporting.histograms import worst_layers
+from tflite_compress.reporting.histograms import LayerErrors, measure_layer_errors
+from tflite_compress.reporting.network_operators import read_operators
 from tflite_compress.reporting.pictures import sample_pictures
 from tflite_compress.scoring.reference import Reference
 from tflite_compress.support.errors import CompressError
@@ -59,14 +59,18 @@ def collect_details(baseline: bytes, chosen: Attempt, reference: Reference, prog
     with progress.step("timing its operators"):
         times = attempt("time of each operator", lambda: operator_times(runs_here))
     with progress.step("comparing its layers"):
-        worst = attempt("most quantization-sensitive layers", lambda: _worst(chosen, reference))
+        errors = attempt("most quantization-sensitive layers", lambda: _errors(chosen, reference))
+    errors = errors or LayerErrors()
     return Details(
         layers=layer_bytes(baseline, runs_here, layer_table(reference.network)),
         operator_times=times,
-        worst_layers=worst or (),
+        worst_layers=errors.worst,
         pictures=sample_pictures(reference, chosen.outputs),
         missing=tuple(missing),
         classes=class_figures(reference, chosen.outputs),
+        graph=read_operators(
+            runs_here, layer_table(chosen.model.network), _single_times(times), errors.added_noise
+        ),
     )
 
 
@@ -105,19 +109,32 @@ def operator_times(content: bytes) -> OperatorTimes:
             is_above_noise=row.is_above_noise,
             macs=row.macs,
             gmacs_per_s=row.gmacs_per_s,
+            index=row.index,
         )
         for row in found.rows
     )
     return OperatorTimes(method=found.method, source=found.where, total_ms=found.total_ms, rows=rows)
 
 
-def _worst(chosen: Attempt, reference: Reference) -> tuple[WorstLayer, ...]:
+def _single_times(times: OperatorTimes | None) -> dict[int, float]:
+    """Return times in ms of operators that were timed alone and are above the noise, by index."""
+    rows = sorted(times.rows, key=lambda row: row.index or 0) if times else []
+    befores = [-1, *(row.index for row in rows)]
+    return {
+        row.index: row.ms
+        for row, before in zip(rows, befores, strict=False)
+        if row.index is not None and before is not None
+        if row.is_above_noise and row.index == before + 1
+    }
+
+
+def _errors(chosen: Attempt, reference: Reference) -> LayerErrors:
     """Compare layers with the float network; empty where nothing was rounded to integers."""
     steps = [step for step in chosen.steps if step.config.stage is Stage.CONVERT]
     converted = [step.model for step in steps if isinstance(step.model, ConvertedModel)]
     network = chosen.model.network
     if not converted or chosen.recipe.conversion.precision not in INTEGER:
-        return ()
+        return LayerErrors()
     if network.parameter_count() > MAX_PARAMETERS:
         raise CompressError(f"the model has over {MAX_PARAMETERS:,} parameters; see 'diagnose'")
-    return worst_layers(network, converted[-1].flatbuffer, reference.splits.evaluate.inputs)
+    return measure_layer_errors(network, converted[-1].flatbuffer, reference.splits.evaluate.inputs)

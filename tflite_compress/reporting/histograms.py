@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from tflite_compress.inspection.layer_errors import compare_layers
@@ -13,18 +15,26 @@ WORST = 3
 BINS = 48
 
 
-def worst_layers(
-    network: Network, quantized: bytes, samples: tuple[np.ndarray, ...]
-) -> tuple[WorstLayer, ...]:
-    """Find the layers that add most noise, with histograms of float and quantized values.
+@dataclass(frozen=True)
+class LayerErrors:
+    """What quantization does to layers.
+
+    Attributes:
+        worst: At most three layers, worst first.
+        added_noise: Noise power that each layer adds, relative to its output, by layer and operator.
+    """
+
+    worst: tuple[WorstLayer, ...] = ()
+    added_noise: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+def measure_layer_errors(network: Network, quantized: bytes, samples: tuple[np.ndarray, ...]) -> LayerErrors:
+    """Measure the noise that layers add, with histograms of the values of the worst.
 
     Args:
         network: The network the file was made from.
         quantized: The file as the converter wrote it, with its own tensor names.
         samples: Real inputs, one array for each input, shape (samples, ...).
-
-    Returns:
-        At most three layers, worst first.
     """
     from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.layer_table import layer_table
@@ -37,13 +47,13 @@ def worst_layers(
     compared = compare_layers(plain, quantized, few, names, table)
     layers = sorted(compared, key=lambda a: -a.added_noise)[:WORST]
     if not layers:
-        return ()
+        return LayerErrors()
     float_model, integer_model = LoadedModel(plain, table), LoadedModel(quantized, table)
     operators = [op for op in float_model.operators if op.name in integer_model.of_name]
     pairs = {(op.layer, op.kind): op for op in operators}
     wanted = [(la, pairs[la.name, la.operator]) for la in layers if (la.name, la.operator) in pairs]
     values = _values(float_model, integer_model, [op for _, op in wanted], few, names)
-    return tuple(
+    worst = tuple(
         WorstLayer(
             layer=layer.name,
             operator=layer.operator,
@@ -58,6 +68,7 @@ def worst_layers(
         )
         for (layer, op), pair in zip(wanted, values, strict=True)
     )
+    return LayerErrors(worst, {(la.name, la.operator): la.added_noise for la in compared})
 
 
 def histogram(before: np.ndarray, after: np.ndarray) -> Histogram:

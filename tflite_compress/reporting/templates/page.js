@@ -71,3 +71,45 @@ for (const entry of document.querySelectorAll(".legend li")) {
     for (const mark of marks) mark.setAttribute("tabindex", mark === first ? "0" : "-1");
   });
 }
+
+// Graphs: buttons and Ctrl with the wheel zoom, dragging moves.
+for (const canvas of document.querySelectorAll(".canvas")) {
+  const svg = canvas.querySelector("svg");
+  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  let scale = 1;
+  function zoom(to) {
+    const factor = Math.min(3, Math.max(0.05, to)) / scale;
+    const x = (canvas.scrollLeft + canvas.clientWidth / 2) * factor;
+    const y = (canvas.scrollTop + canvas.clientHeight / 2) * factor;
+    scale *= factor;
+    svg.setAttribute("width", width * scale);
+    svg.setAttribute("height", height * scale);
+    canvas.scrollTo(x - canvas.clientWidth / 2, y - canvas.clientHeight / 2);
+  }
+  const whole = () => zoom(Math.min(canvas.clientWidth / width, canvas.clientHeight / height));
+  const bar = document.createElement("div");
+  bar.className = "zoom";
+  for (const [text, label, act] of [
+    ["+", "Zoom in", () => zoom(scale * 1.3)],
+    ["\u2212", "Zoom out", () => zoom(scale / 1.3)],
+    ["100 %", "Zoom to 100 %", () => zoom(1)],
+    ["whole", "Show the whole graph", whole],
+  ]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.title = label;
+    button.setAttribute("aria-label", label);
+    button.addEventListener("click", act);
+    bar.append(button);
+  }
+  canvas.before(bar);
+  canvas.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    zoom(scale * (event.deltaY < 0 ? 1.1 : 1 / 1.1));
+  }, { passive: false });
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "mouse" && event.buttons === 1) canvas.scrollBy(-event.movementX, -event.movementY);
+  });
+}
