@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Run
 from tests.reporting.example_pages import EVIL, example_pages
 from tests.timing.models import dense
-from tflite_compress.reporting.facts_page import facts_html
+from tflite_compress.reporting.facts_page import FactsPage, Lines, Table, facts_html
 from tflite_compress.reporting.scatter import ScatterPoint, scatter
 
 OUTSIDE = re.compile(r"(src|href|url)\s*[=(]\s*[\"']?\s*(https?:)?//", re.IGNORECASE)
@@ -76,3 +76,11 @@ def test_a_place_that_cannot_hold_a_page_is_refused_first(
     code, out, err = run(command, "a.tflite", option)
     assert code == 2 and out == "" and "hint:" in err
     assert (tmp_path / "a.tflite").read_bytes() == dense(16)
+
+
+def test_columns_without_a_text_are_left_out() -> None:
+    table = Table(
+        "t", ("a", "b", "c"), (("1", "", "2"), ("3", "", "")), frozenset({2}), unbroken=frozenset({0})
+    )
+    assert table.columns == ((0, "a", "mark"), (2, "c", "n"))
+    assert "b</th>" not in facts_html(FactsPage("x", "y", (table, Lines("empty", ()))))

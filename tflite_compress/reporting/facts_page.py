@@ -38,7 +38,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
+    """A table. Columns without a text are left out.
 
     Attributes:
         title: Its heading.
@@ -47,6 +47,7 @@ class Table:
         numbers: Indices of right-aligned columns.
         bars: A share of 0 to 1 for each row, drawn as a bar in a last column; empty for no such column.
         lead: A sentence above the table; None if there is none.
+        unbroken: Indices of columns whose texts stay in one line, besides numbers.
     """
 
     template: ClassVar[str] = "facts/table.html"
@@ -56,6 +57,16 @@ class Table:
     numbers: frozenset[int] = frozenset()
     bars: tuple[float, ...] = ()
     lead: str | None = None
+    unbroken: frozenset[int] = frozenset()
+
+    @property
+    def columns(self) -> tuple[tuple[int, str, str], ...]:
+        """Index, heading and style of each column that is shown."""
+        shown = [n for n in range(len(self.heads)) if any(row[n] for row in self.rows)]
+        return tuple((n, self.heads[n], self._style(n)) for n in shown)
+
+    def _style(self, column: int) -> str:
+        return "n" if column in self.numbers else "mark" if column in self.unbroken else "name"
 
 
 @dataclass(frozen=True)

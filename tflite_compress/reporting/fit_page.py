@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tflite_compress.checking.device_verdict import mark_of
 from tflite_compress.checking.verdict import Verdict
-from tflite_compress.reporting.facts_page import Card, Cards, FactsPage, Lines, Table
+from tflite_compress.reporting.facts_page import Card, Cards, FactsPage, Table
 from tflite_compress.reporting.fit_table import FIGURES, KINDS, short_figure
 from tflite_compress.reporting.wording import YES_NO
 
@@ -34,8 +34,9 @@ def verdicts_page(model: str, verdicts: Sequence[Verdict]) -> FactsPage:
                 ("device", "verdict", *FIGURES, "reason", "next step"),
                 tuple(map(_row, verdicts)),
                 frozenset({2, 3, 4}),
+                lead=KINDS,
+                unbroken=frozenset({0, 1}),
             ),
-            Lines(None, (KINDS,)),
             *map(_findings, verdicts),
         ),
     )
@@ -54,4 +55,4 @@ def _findings(verdict: Verdict) -> Table:
         for found in verdict.findings
     )
     title = f"{verdict.device.title} ({verdict.device.name})"
-    return Table(title, ("checked", "fits", "found", "what to do"), rows)
+    return Table(title, ("checked", "fits", "found", "what to do"), rows, unbroken=frozenset({0, 1}))

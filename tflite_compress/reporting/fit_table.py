@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 FIGURES: tuple[Subject, ...] = ("flash", "RAM", "latency")
-KINDS = "~ estimated  * simulated  everything else measured on this machine"
+KINDS = "~ estimated, * simulated, everything else measured on this machine"
 
 
 def print_verdicts(verdicts: list[Verdict]) -> None:

@@ -120,7 +120,7 @@ def _front(front: list[FrontPoint], metric: MetricFacts) -> Table:
         for point in front
     )
     heads = ("choice", "folder", "recipe", "size", latency, "RAM", metric.name, "change")
-    return Table("Files on the front", heads, rows, frozenset(range(3, 8)))
+    return Table("Files on the front", heads, rows, frozenset(range(3, 8)), unbroken=frozenset({0, 1}))
 
 
 def _figures(point: FrontPoint, metric: MetricFacts) -> str:
