@@ -23,13 +23,14 @@ from tflite_compress.profiles.toml_files import bundled_names
 from tflite_compress.support.errors import ConfigError
 
 OPTION = re.compile(r"(?<![\w(-])--[a-z][\w.-]*(?:=[\w-]+)?")
-# Options of programs that are called: the runner on a device, benchmark_model, Vela, pip, ldconfig, npm.
+# Options of programs that are called: the runner on a device, benchmark_model, Vela, pip, ldconfig, npm; and
+# --by, how properties of the network graph's style sheet begin.
 OF_OTHER_PROGRAMS = set(
     """--vectors --sequence --reference --watch-stdin --warmup_runs --num_runs --num_threads
     --use_xnnpack --use_gpu --keyring
     --gpu_precision_loss_allowed --use_nnapi --output-dir --accelerator-config --config --system-config
     --memory-mode --no-deps --only-binary --python-version --implementation --abi --platform
-    --print-architecture --ignore-scripts --no-audit --no-fund --prefix""".split()
+    --print-architecture --ignore-scripts --no-audit --no-fund --prefix --by""".split()
 )
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
