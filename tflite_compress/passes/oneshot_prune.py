@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from tflite_compress.passes.base import Context, Count, FloatPass, Stage, editable_network, register
-from tflite_compress.passes.layer_patterns import layer_patterns
+from tflite_compress.passes.layer_patterns import choose_layers, require_layers
 from tflite_compress.passes.values import FloatModel, Model, Sparsity
-from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class OneshotPrune(FloatPass, frozen=True, tag="oneshot_prune"):
 
     @property
     def needs_training(self) -> bool:
-        """False: calibration samples do."""
+        """False: it needs samples, but trains nothing."""
         return False
 
     @property
@@ -85,13 +84,12 @@ class OneshotPrune(FloatPass, frozen=True, tag="oneshot_prune"):
             ModelError: The network cannot be edited, or no layer is left to prune.
             ConfigError: A regular expression is wrong.
         """
-        from tflite_compress.models.copying import copied
         from tflite_compress.models.network import keras_network
         from tflite_compress.passes.algorithms.oneshot import pruned_network, zeros_of
 
         network = editable_network(model, self.tag())
         choice = _choose(self, network.handle)
-        changed = pruned_network(copied(network.handle), self, choice.names, context)
+        changed = pruned_network(network.handle, self, choice.names, context)
         zeros = {name: zeros_of(changed, name) for name in choice.names}
         fact = Sparsity({**model.fact(Sparsity).by_layer, **zeros})
         pruned = keras_network(changed, network.name, True)
@@ -110,31 +108,17 @@ def _choose(config: OneshotPrune, model: KerasModel) -> _Choice:
     from tflite_compress.models.wiring import wiring
     from tflite_compress.passes.algorithms.layer_grams import is_supported
 
-    include = layer_patterns(config.include, "include")
-    exclude = layer_patterns(config.exclude, "exclude")
     shared = wiring(model).shared
-    able = [layer for layer in model.layers if is_supported(layer) and layer.name not in shared]
-    ends = {able[0].name, able[-1].name} if config.keep_ends and able else set()
-    asked = {layer.name for layer in able if any(p.search(layer.name) for p in include)}
-    names = [
-        layer.name
-        for layer in able
-        if (layer.name in asked if include else layer.name not in ends)
-        and not any(p.search(layer.name) for p in exclude)
-    ]
-    others = [layer for layer in model.layers if layer not in able and _has_matrix(layer)]
-    notes = _left_out("of a kind that is pruned by training only, or used twice", others)
+    able = {x.name: x for x in model.layers if is_supported(x) and x.name not in shared}
+    names = choose_layers([*able], config.include, config.exclude, config.keep_ends)
+    others = [layer for layer in model.layers if layer.name not in able and _has_matrix(layer)]
+    notes = _left_out("only convolutions and dense layers that are used once are", others)
     if config.pattern == "2:4":
-        uneven = [model.get_layer(name) for name in names if model.get_layer(name).kernel.shape[-2] % 4]
-        notes += _left_out("its inputs are no multiple of 4", uneven)
-        names = [name for name in names if model.get_layer(name).kernel.shape[-2] % 4 == 0]
-    if not names:
-        raise ModelError(
-            f"model '{model.name}' has no layer to prune (prunable: "
-            f"{', '.join(layer.name for layer in able) or 'none'}; the first and last are kept)",
-            "Widen --include, narrow --exclude, pass --keep-ends=false, or choose a recipe without pruning.",
-        )
-    return _Choice(tuple(names), tuple(notes))
+        uneven = [able[name] for name in names if able[name].kernel.shape[-2] % 4]
+        notes += _left_out("2:4 needs a multiple of 4 input channels", uneven)
+        names = tuple(name for name in names if able[name] not in uneven)
+    require_layers(names, [*able], model.name)
+    return _Choice(names, tuple(notes))
 
 
 def _has_matrix(layer: Layer) -> bool:

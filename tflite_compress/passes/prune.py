@@ -22,10 +22,9 @@ from tflite_compress.passes.base import (
     editable_network,
     register,
 )
-from tflite_compress.passes.layer_patterns import layer_patterns
+from tflite_compress.passes.layer_patterns import choose_layers, require_layers
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import FloatModel, Model, Sparsity
-from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
@@ -176,34 +175,21 @@ def _tfmot_options(config: Prune, steps: int) -> dict[str, object]:
 
 def _choose(config: Prune, model: KerasModel) -> _Choice:
     """Return the layers to prune: those that TF-MOT supports, filtered by the settings."""
-    include = layer_patterns(config.include, "include")
-    exclude = layer_patterns(config.exclude, "exclude")
-    prunable = [layer for layer in model.layers if _kernels(layer)]
-    ends = {prunable[0].name, prunable[-1].name} if config.keep_ends and prunable else set()
+    prunable = {layer.name: layer for layer in model.layers if _kernels(layer)}
     names: list[str] = []
     notes: list[Note] = []
-    for layer in prunable:
-        asked_for = any(p.search(layer.name) for p in include)
-        if (include and not asked_for) or any(p.search(layer.name) for p in exclude):
-            continue
-        if layer.name in ends and not asked_for:
-            continue
-        if config.pattern == "block" and not _is_matrix(layer):
+    for name in choose_layers([*prunable], config.include, config.exclude, config.keep_ends):
+        if config.pattern == "block" and not _is_matrix(prunable[name]):
             notes.append(
                 Note(
                     "layers-not-pruned",
-                    f"'{layer.name}' is not pruned: its kernel is not 2-dimensional, as blocks need",
+                    f"'{name}' is not pruned: its kernel is not 2-dimensional, as blocks need",
                 )
             )
             continue
-        names.append(layer.name)
+        names.append(name)
     notes += _left_out([layer for layer in model.layers if layer.trainable_weights and _unsupported(layer)])
-    if not names:
-        raise ModelError(
-            f"model '{model.name}' has no layer to prune (prunable: "
-            f"{', '.join(layer.name for layer in prunable) or 'none'}; the first and last are kept)",
-            "Widen --include, narrow --exclude, pass --keep-ends=false, or choose a recipe without pruning.",
-        )
+    require_layers(names, [*prunable], model.name)
     return _Choice(frozenset(names), tuple(notes))
 
 

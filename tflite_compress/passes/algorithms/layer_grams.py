@@ -37,16 +37,16 @@ def is_supported(layer: Layer) -> bool:
     return type(layer).__name__ in ("Conv1D", "Conv2D", "Dense")
 
 
-def split_rows(layer: KernelLayer, most_rows: int) -> tuple[int, int]:
+def split_rows(layer: KernelLayer, max_rows: int) -> tuple[int, int]:
     """Return groups and rows of each group, without the constant.
 
     Args:
         layer: A supported layer.
-        most_rows: Maximum rows of a group; groups with more are split into equal parts.
+        max_rows: Maximum rows of a group; groups with more are split into equal parts.
     """
     *rows, _ = layer.kernel.shape
     per_group = int(np.prod(rows))
-    parts = next(n for n in range(1, per_group + 1) if per_group % n == 0 and per_group // n <= most_rows)
+    parts = next(n for n in range(1, per_group + 1) if per_group % n == 0 and per_group // n <= max_rows)
     return getattr(layer, "groups", 1) * parts, per_group // parts
 
 
@@ -74,7 +74,7 @@ def gather_grams(
     changed: KerasModel,
     names: Sequence[str],
     inputs: tuple[np.ndarray, ...],
-    most_rows: Mapping[str, int],
+    max_rows: Mapping[str, int],
     seed: int,
 ) -> dict[str, Grams]:
     """Measure second moments of the inputs of layers, in one run over the samples.
@@ -84,7 +84,7 @@ def gather_grams(
         changed: The same model with other weights.
         names: The layers.
         inputs: Samples, one array per input.
-        most_rows: For each layer; see :func:`split_rows`.
+        max_rows: For each layer; see :func:`split_rows`.
         seed: Seed of the choice of output positions.
     """
     from tflite_compress.support.backend import tensorflow, tf_keras
@@ -94,7 +94,7 @@ def gather_grams(
     models = [changed] if same else [changed, original]
     layers = [changed.get_layer(name) for name in names]
     probes = [keras.Model(m.inputs, [m.get_layer(name).input for name in names]) for m in models]
-    shapes = [split_rows(layer, most_rows[layer.name]) for layer in layers]
+    shapes = [split_rows(layer, max_rows[layer.name]) for layer in layers]
     sizes = [(groups, rows + layer.use_bias) for layer, (groups, rows) in zip(layers, shapes, strict=True)]
     sums = [[np.zeros((groups, rows, rows)) for groups, rows in sizes] for _ in models]
     rng = np.random.default_rng(seed)

@@ -24,9 +24,9 @@ from tflite_compress.passes.values import Model, Sparsity
 if TYPE_CHECKING:
     from tflite_compress.passes.oneshot_prune import OneshotPrune
 
-MOST_ROWS = 600  # solved for together
+MAX_ROWS = 600  # solved for together
 WORK = 3e11  # multiplications for a layer in one round, above which its rows are split further
-LEAST_ROWS = 64
+MIN_ROWS = 64
 CURVE_ROWS = 128
 CURVE_LEVELS = (0.2, 0.35, 0.5, 0.65, 0.75, 0.85, 0.93)
 ROUNDS = 5
@@ -37,26 +37,26 @@ Inputs = tuple[np.ndarray, ...]
 
 
 def pruned_network(
-    original: KerasModel, config: OneshotPrune, names: tuple[str, ...], context: Context
+    handle: KerasModel, config: OneshotPrune, names: tuple[str, ...], context: Context
 ) -> KerasModel:
     """Return a pruned copy.
 
     Args:
-        original: A tf_keras model.
+        handle: A tf_keras model; unchanged.
         config: Settings.
         names: The layers to prune, in graph order.
         context: Data, seed and progress.
     """
     from tflite_compress.models.copying import copied
 
-    changed = copied(original)
+    original, changed = copied(handle), copied(handle)  # layers of a copy have one input each
     inputs, others = _samples(config, context)
     shares = _shares(original, changed, config, names, inputs, context)
     stages = np.array_split(np.array(names), min(STAGES, len(names)))
-    rows = {name: _most_rows(changed.get_layer(name)) for name in names}
+    rows = {name: _max_rows(changed.get_layer(name)) for name in names}
     with context.progress.step("pruning without training", len(names)) as advance:
         for stage in stages:
-            found = _grams(original, changed, [str(n) for n in stage], inputs, rows, context)
+            found = gather_grams(original, changed, [*map(str, stage)], inputs, rows, context.seed)
             for name, grams in found.items():
                 layer = changed.get_layer(name)
                 _set(layer, _path(layer, grams, _rounds(config, shares[name]), config)[-1])
@@ -92,11 +92,11 @@ def _samples(config: OneshotPrune, context: Context) -> tuple[Inputs, Inputs]:
     return tuple(x[chosen] for x in inputs), tuple(x[others] for x in inputs)
 
 
-def _most_rows(layer: KernelLayer) -> int:
+def _max_rows(layer: KernelLayer) -> int:
     """Return how many rows are solved for together: fewer in a layer with many outputs."""
     kernel = _kernel(layer)
     work = WORK / kernel.size
-    return int(np.clip(np.sqrt(work), LEAST_ROWS, MOST_ROWS))
+    return int(np.clip(np.sqrt(work), MIN_ROWS, MAX_ROWS))
 
 
 def _rounds(config: OneshotPrune, share: float) -> tuple[float, ...]:
@@ -121,17 +121,6 @@ def _set(layer: KernelLayer, solution: Reconstruction) -> None:
     layer.set_weights(weights)
 
 
-def _grams(
-    original: KerasModel,
-    changed: KerasModel,
-    names: list[str],
-    inputs: Inputs,
-    rows: dict[str, int],
-    context: Context,
-) -> dict[str, Grams]:
-    return gather_grams(original, changed, names, inputs, rows, context.seed)
-
-
 def _shares(
     original: KerasModel,
     changed: KerasModel,
@@ -148,7 +137,7 @@ def _shares(
     change = _change_of_outputs(original, judged)
     curves = []
     with context.progress.step("finding where zeros cost least", len(names)) as advance:
-        grams = _grams(original, original, list(names), inputs, rows, context)
+        grams = gather_grams(original, original, names, inputs, rows, context.seed)
         for name in names:
             layer = changed.get_layer(name)
             path = _path(layer, grams[name], CURVE_LEVELS, config)

@@ -51,34 +51,29 @@ def removed_step_by_step(
     Returns:
         One solution per level.
     """
-    rows = weights.shape[1]
-    has_constant = grams.given.shape[1] > rows
-    target = np.matmul(grams.wanted[:, :, :rows], weights)
-    given = grams.given + _damping(grams.given)
-    target += _damped_target(grams.given, weights)
-    size = _mean_square(grams, weights, rows)
+    rows, all_rows = weights.shape[1], grams.given.shape[1]
+    original = np.pad(weights, ((0, 0), (0, all_rows - rows), (0, 0)))
+    damping = _damping(grams.given)
+    given = grams.given + damping * np.eye(all_rows)
+    # Damping pulls weights to the original's, so that it does not shrink them.
+    target = np.matmul(grams.wanted, original) + damping * original
+    size = _square(grams.given, original)
     keep = np.ones_like(weights, dtype=bool)
     found = []
-    cost, solution = _solve(given, target, keep, has_constant)
+    cost, solution = _solve(given, target, keep)
     for level in levels:
         keep = _without_cheapest(cost, keep, level, multiple)
-        cost, solution = _solve(given, target, keep, has_constant)
-        error = _error(grams, weights, solution) / size if size else 0.0
-        constants = solution[:, rows].copy() if has_constant else None
+        cost, solution = _solve(given, target, keep)
+        error = _square(grams.given, solution - original) / size if size else 0.0
+        constants = solution[:, rows].copy() if all_rows > rows else None
         found.append(Reconstruction(float(1 - keep.mean()), solution[:, :rows] * keep, constants, error))
     return found
 
 
 def _damping(gram: np.ndarray) -> np.ndarray:
+    """Return what is added to the diagonal of each group, shape (groups, 1, 1)."""
     share = DAMPING * np.mean(np.diagonal(gram, axis1=1, axis2=2), axis=1)
-    return np.asarray(np.maximum(share, 1e-12)[:, None, None] * np.eye(gram.shape[1]))
-
-
-def _damped_target(gram: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return what keeps damping from shrinking the weights: it pulls them to the original's."""
-    share = np.maximum(DAMPING * np.mean(np.diagonal(gram, axis1=1, axis2=2), axis=1), 1e-12)
-    padded = np.pad(weights, ((0, 0), (0, gram.shape[1] - weights.shape[1]), (0, 0)))
-    return np.asarray(share[:, None, None] * padded)
+    return np.asarray(np.maximum(share, 1e-12)[:, None, None])
 
 
 def _without_cheapest(cost: np.ndarray, keep: np.ndarray, level: float, multiple: int) -> np.ndarray:
@@ -95,12 +90,10 @@ def _without_cheapest(cost: np.ndarray, keep: np.ndarray, level: float, multiple
     return stays.reshape(cost.shape)
 
 
-def _solve(
-    given: np.ndarray, target: np.ndarray, keep: np.ndarray, has_constant: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _solve(given: np.ndarray, target: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return what removing each weight costs, and the best weights; removed ones are zero."""
     groups, rows, outputs = keep.shape
-    all_keep = np.pad(keep, ((0, 0), (0, int(has_constant)), (0, 0)), constant_values=True)
+    all_keep = np.pad(keep, ((0, 0), (0, given.shape[1] - rows), (0, 0)), constant_values=True)
     if keep.all():
         inverse = _inverse(given)
         solution = np.matmul(inverse, target)
@@ -132,12 +125,6 @@ def _inverse(matrices: np.ndarray) -> np.ndarray:
     return np.asarray(tensorflow().linalg.inv(matrices))
 
 
-def _mean_square(grams: Grams, weights: np.ndarray, rows: int) -> float:
-    moments = grams.given[:, :rows, :rows]
-    return float(np.sum(weights * np.matmul(moments, weights)))
-
-
-def _error(grams: Grams, weights: np.ndarray, solution: np.ndarray) -> float:
-    padded = np.pad(weights, ((0, 0), (0, solution.shape[1] - weights.shape[1]), (0, 0)))
-    change = solution - padded
-    return max(0.0, float(np.sum(change * np.matmul(grams.given, change))))
+def _square(gram: np.ndarray, weights: np.ndarray) -> float:
+    """Return the sum of the squared outputs of weights, shape (groups, rows, outputs)."""
+    return max(0.0, float(np.sum(weights * np.matmul(gram, weights))))

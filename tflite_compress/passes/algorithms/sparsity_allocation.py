@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 GRID = np.linspace(0.0, 0.97, 98)
-LEAST = 1e-9
-KEPT_BY_EACH = (
-    0.4  # of the share of weights that is kept overall: errors of one layer alone say little far out
-)
+MIN_ERROR = 1e-9
+# Of the share of weights that is kept overall, what each layer keeps at least: errors of one layer alone say
+# little where most of its weights are gone.
+KEPT_BY_EACH = 0.4
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class LayerCurve:
 
     def on_grid(self) -> np.ndarray:
         """Return the errors on ``GRID``, interpolated in the logarithm; they never fall."""
-        errors = np.maximum.accumulate(np.maximum(self.errors, LEAST))
-        logs = np.interp(GRID, (0.0, *self.levels), (np.log(LEAST), *np.log(errors)))
+        errors = np.maximum.accumulate(np.maximum(self.errors, MIN_ERROR))
+        logs = np.interp(GRID, (0.0, *self.levels), (np.log(MIN_ERROR), *np.log(errors)))
         return np.asarray(np.exp(logs))
 
 
@@ -49,8 +49,8 @@ def allocate(curves: Sequence[LayerCurve], sparsity: float) -> list[float]:
     """
     counts = np.array([c.weights for c in curves], float)
     errors = np.stack([c.on_grid() for c in curves])
-    most = min(float(GRID[-1]), 1 - KEPT_BY_EACH * (1 - sparsity))
-    errors[:, most < GRID] = np.inf
+    highest = min(float(GRID[-1]), 1 - KEPT_BY_EACH * (1 - sparsity))
+    errors[:, highest < GRID] = np.inf
     low, high = -60.0, 60.0  # logarithm of what a zero may cost
     for _ in range(80):
         middle = (low + high) / 2
@@ -59,7 +59,7 @@ def allocate(curves: Sequence[LayerCurve], sparsity: float) -> list[float]:
     shares = _shares(errors, counts, np.exp(low))
     for _ in range(20):  # the grid is coarse: even out what is missing
         missing = sparsity - shares @ counts / counts.sum()
-        shares = np.clip(shares + missing, 0.0, most)
+        shares = np.clip(shares + missing, 0.0, highest)
     return [float(s) for s in shares]
 
 
