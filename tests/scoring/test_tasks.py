@@ -6,7 +6,7 @@ from sklearn import metrics as sk
 
 from tests.narrow import present
 from tflite_compress.scoring.additive_scores import AdditiveScore
-from tflite_compress.scoring.choose_task import check_metric, choose_meaning, sample_tasks
+from tflite_compress.scoring.choose_task import check_metric, choose_meaning, tasks_of_outputs
 from tflite_compress.scoring.metrics import Head, infer_head
 from tflite_compress.scoring.task_registry import all_tasks, find_task, infer_task, metric_of_task
 from tflite_compress.scoring.task_types import OutputSample
@@ -180,5 +180,5 @@ def test_names_of_tasks_and_metrics_are_checked_first() -> None:
     with pytest.raises(UsageError, match=r"--metric=mean_io: unknown\. Did you mean 'mean_iou'"):
         check_metric("mean_io", None)
     with pytest.raises(UsageError, match="names 2 tasks for a model with 3 output"):
-        sample_tasks("classification,regression", 3)
-    assert [present(t).name for t in sample_tasks("multi_label", 2)] == ["multi-label", "multi-label"]
+        tasks_of_outputs("classification,regression", 3)
+    assert [present(t).name for t in tasks_of_outputs("multi_label", 2)] == ["multi-label", "multi-label"]

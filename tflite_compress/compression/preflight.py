@@ -18,8 +18,7 @@ from tflite_compress.models.declared_inputs import declared_inputs
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.passes.base import Stage
 from tflite_compress.pipeline.plan import Plan, recipe_without_data
-from tflite_compress.scoring.choose_task import check_metric
-from tflite_compress.scoring.task_registry import find_task
+from tflite_compress.scoring.choose_task import check_metric, named_tasks
 from tflite_compress.support.errors import DataError, ModelError
 from tflite_compress.support.packages import require_packages
 from tflite_compress.support.references import resolve_reference
@@ -149,8 +148,7 @@ def _check_references(spec: DataSpec, options: Options) -> None:
     if spec.preprocess != "none":
         array_function(spec.preprocess)
     if options.task is not None:
-        for name in options.task.split(","):
-            find_task(name.strip())
+        named_tasks(options.task)
     if options.metric is not None:
         check_metric(options.metric, options.task)
     if isinstance(options.custom_objects, str):

@@ -93,6 +93,12 @@ def mean_where(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
+def mean_f1(sums: np.ndarray) -> np.ndarray:
+    """Return the mean F1 score of the classes that are wanted, of :func:`class_counts`."""
+    hits, wanted, found = of_class_counts(sums)
+    return mean_where(ratio(2 * hits, wanted + found), wanted > 0)
+
+
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Return a ratio; 0 where both are 0."""
     return above / np.where(below == 0, 1.0, below)

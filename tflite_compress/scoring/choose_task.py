@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from tflite_compress.scoring.metrics import (
     METRICS,
@@ -19,6 +19,8 @@ from tflite_compress.scoring.task_types import OutputSample, Task
 from tflite_compress.support.errors import UsageError, closest
 from tflite_compress.support.references import reference_name
 
+ANY_HEAD = Head("regression", False)  # names of a task's metrics are alike for all heads
+
 
 class OutputMeaning(NamedTuple):
     """What an output means and how it is scored.
@@ -34,7 +36,16 @@ class OutputMeaning(NamedTuple):
     task: Task | None
 
 
-def sample_tasks(names: str | None, outputs: int) -> tuple[Task | None, ...]:
+def named_tasks(names: str) -> tuple[Task, ...]:
+    """Return the tasks of names that are separated by commas.
+
+    Raises:
+        UsageError: There is no such task.
+    """
+    return tuple(find_task(name.strip()) for name in names.split(","))
+
+
+def tasks_of_outputs(names: str | None, outputs: int) -> tuple[Task | None, ...]:
     """Return the task that a user named for each output, None to infer it.
 
     Args:
@@ -46,7 +57,7 @@ def sample_tasks(names: str | None, outputs: int) -> tuple[Task | None, ...]:
     """
     if names is None:
         return (None,) * outputs
-    found = tuple(find_task(name.strip()) for name in names.split(","))
+    found = named_tasks(names)
     if len(found) not in (1, outputs):
         raise UsageError(
             f"--task={names}: names {len(found)} tasks for a model with {outputs} output(s)",
@@ -61,14 +72,18 @@ def check_metric(metric: str | ScoreFunction, task: str | None) -> None:
     Raises:
         UsageError: No task has such a metric, or the named tasks have none.
     """
-    if not isinstance(metric, str) or ":" in metric:
+    if not _is_name(metric):
         resolve_metric(metric)
     elif task is None:
         task_of_metric(metric)
     else:
-        for one in sample_tasks(task, task.count(",") + 1):
-            assert one is not None
-            metric_of_task(one, Head("regression", False), metric)
+        for one in named_tasks(task):
+            metric_of_task(one, ANY_HEAD, metric)
+
+
+def _is_name(metric: str | ScoreFunction | None) -> TypeGuard[str]:
+    """Return True for the name of a metric of a task, False for a user's function or none."""
+    return isinstance(metric, str) and ":" not in metric
 
 
 def task_of_metric(name: str) -> Task:
@@ -77,8 +92,7 @@ def task_of_metric(name: str) -> Task:
     Raises:
         UsageError: There is none.
     """
-    head = Head("regression", False)
-    known = {m.name: task for task in reversed(all_tasks().values()) for m in task.metrics(head)}
+    known = {m.name: task for task in reversed(all_tasks().values()) for m in task.metrics(ANY_HEAD)}
     if name not in known:
         raise UsageError(
             f"--metric={name}: unknown.{closest(name, list(known))}",
@@ -101,19 +115,18 @@ def choose_meaning(
         DataError: Output and labels do not fit the task.
         UsageError: The task has no such metric, or the metric needs labels and there are none.
     """
-    by_name = isinstance(metric, str) and ":" not in metric
-    given = task
-    if task is None and by_name and metric not in METRICS:
-        task = task_of_metric(str(metric))
-    task = task or infer_task(sample)
-    if given is None and by_name and metric in METRICS and task is not None and not _has(task, str(metric)):
-        task = None  # the metric says that the output means something else
+    if task is None and _is_name(metric) and metric not in METRICS:
+        task = task_of_metric(metric)
+    elif task is None:
+        task = infer_task(sample)
+        if _is_name(metric) and task is not None and not _has(task, metric):
+            task = None  # the metric says that the output means something else
     head = sample.head if task is None else task.checked_head(sample)
     return OutputMeaning(head, _metric(sample, head, task, metric), task)
 
 
 def _has(task: Task, metric: str) -> bool:
-    return any(one.name == metric for one in task.metrics(Head("regression", False)))
+    return any(one.name == metric for one in task.metrics(ANY_HEAD))
 
 
 def _metric(
@@ -127,13 +140,13 @@ def _metric(
     elif metric is None:
         assert task is not None
         chosen = task.metrics(head)[0]
-    elif isinstance(metric, str) and ":" not in metric:
+    elif _is_name(metric):
         chosen = metric_of_task(task or task_of_metric(metric), head, metric)
     else:
         chosen = resolve_metric(metric)
     if is_labelled:
         return chosen
-    if metric is not None and (chosen.needs_labels or not isinstance(metric, str) or ":" in metric):
+    if metric is not None and (chosen.needs_labels or not _is_name(metric)):
         raise UsageError(
             f"metric={reference_name(metric)} needs labels, and the data has none",
             "Add labels to the data, or leave the metric out.",

@@ -12,7 +12,7 @@ import numpy as np
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 from tflite_compress.models.network import Network
-from tflite_compress.scoring.choose_task import OutputMeaning, choose_meaning, sample_tasks
+from tflite_compress.scoring.choose_task import OutputMeaning, choose_meaning, tasks_of_outputs
 from tflite_compress.scoring.metrics import (
     METRICS,
     Head,
@@ -192,7 +192,7 @@ def make_reference(
     labelled = splits.evaluate.labels is not None
     found: list[OutputMeaning] = [
         choose_meaning(OutputSample(o, y, probe.inputs[0], infer_head(o, y, named)), chosen, metric)
-        for o, y, chosen in zip(outputs, labels, sample_tasks(task, len(outputs)), strict=True)
+        for o, y, chosen in zip(outputs, labels, tasks_of_outputs(task, len(outputs)), strict=True)
     ]
     heads, metrics, tasks = (tuple(column) for column in zip(*found, strict=True))
     return Reference(network, splits, heads, metrics, labelled, loss, tasks)

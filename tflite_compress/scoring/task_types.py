@@ -39,6 +39,12 @@ class OutputSample:
         return f"an output of shape {self.output.shape} and {labels}"
 
 
+def are_probabilities(output: np.ndarray) -> bool:
+    """Return whether values are shares of 1; those of a quantized file are so within a few steps."""
+    sums = output.sum(axis=-1, dtype=np.float64)
+    return bool(output.min(initial=0) >= 0 and np.allclose(sums, 1, atol=0.05))
+
+
 def _as_given(labels: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     return labels
 

@@ -10,12 +10,13 @@ from tflite_compress.scoring.additive_scores import (
     AdditiveScore,
     class_counts,
     class_numbers,
+    mean_f1,
     mean_where,
     of_class_counts,
     ratio,
 )
 from tflite_compress.scoring.metrics import METRICS, Head, Metric
-from tflite_compress.scoring.task_types import CLASSES_LOSS, OutputSample, Task, register
+from tflite_compress.scoring.task_types import CLASSES_LOSS, OutputSample, Task, are_probabilities, register
 
 
 def _contributions(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -33,11 +34,6 @@ def _worst(sums: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(wanted > 0, ratio(hits, wanted), 1.0).min(axis=-1))
 
 
-def _macro_f1(sums: np.ndarray) -> np.ndarray:
-    hits, wanted, found = of_class_counts(sums)
-    return mean_where(ratio(2 * hits, wanted + found), wanted > 0)
-
-
 BALANCED = Metric(
     "balanced_accuracy",
     AdditiveScore(_contributions, _balanced),
@@ -48,7 +44,7 @@ WORST_CLASS = Metric(
     AdditiveScore(_contributions, _worst),
     meaning="accuracy of the class with the lowest one",
 )
-MACRO_F1 = replace(METRICS["macro_f1"], function=AdditiveScore(_contributions, _macro_f1))
+MACRO_F1 = replace(METRICS["macro_f1"], function=AdditiveScore(_contributions, mean_f1))
 
 
 def _fits(sample: OutputSample) -> bool:
@@ -59,13 +55,7 @@ def _fits(sample: OutputSample) -> bool:
 
 
 def _head(sample: OutputSample) -> Head:
-    return Head("classification", not _are_probabilities(sample.output))
-
-
-def _are_probabilities(output: np.ndarray) -> bool:
-    """Return whether values are shares of 1; those of a quantized file are so within a few steps."""
-    sums = output.sum(axis=-1, dtype=np.float64)
-    return bool(output.min(initial=0) >= 0 and np.allclose(sums, 1, atol=0.05))
+    return Head("classification", not are_probabilities(sample.output))
 
 
 TASK = register(

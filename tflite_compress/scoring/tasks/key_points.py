@@ -9,7 +9,7 @@ from tflite_compress.scoring.metrics import Head, Metric
 from tflite_compress.scoring.task_types import OutputSample, Task, register
 
 NEAR = 0.2  # of the diagonal around an object's points
-OKS_SIGMA = 0.05  # as for all points in COCO's evaluation of points without constants of their own
+OKS_SIGMA = 0.05  # for every point; those of COCO's 17 points are between 0.025 and 0.107
 
 
 def _points(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tflite_compress.scoring.additive_scores import AdditiveScore, mean_where, ratio
+from tflite_compress.scoring.additive_scores import AdditiveScore, mean_f1
 from tflite_compress.scoring.curve_scores import average_precision
 from tflite_compress.scoring.metrics import METRICS, Head, Metric, default_metric
 from tflite_compress.scoring.score_functions import f1_from_logits
@@ -39,11 +39,7 @@ def _label_f1(threshold: float) -> AdditiveScore:
         each = [p.reshape(len(p), -1, p.shape[-1] if p.ndim > 1 else 1).sum(axis=1) for p in parts]
         return np.concatenate(each, axis=1).astype(np.float64)
 
-    def combine(sums: np.ndarray) -> np.ndarray:
-        hits, wanted, found = np.split(sums, 3, axis=-1)
-        return mean_where(ratio(2 * hits, wanted + found), wanted > 0)
-
-    return AdditiveScore(contributions, combine)
+    return AdditiveScore(contributions, mean_f1)
 
 
 def _metrics(head: Head) -> tuple[Metric, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tflite_compress.scoring.additive_scores import (
     AdditiveScore,
+    Contributions,
     class_counts,
     class_numbers,
     mean_where,
@@ -13,10 +14,17 @@ from tflite_compress.scoring.additive_scores import (
     ratio,
 )
 from tflite_compress.scoring.metrics import Head, Metric
-from tflite_compress.scoring.task_types import CLASSES_LOSS, YES_NO_LOSS, OutputSample, Task, register
+from tflite_compress.scoring.task_types import (
+    CLASSES_LOSS,
+    YES_NO_LOSS,
+    OutputSample,
+    Task,
+    are_probabilities,
+    register,
+)
 
 
-def _counts_of(threshold: float) -> AdditiveScore:
+def _counts_of(threshold: float) -> Contributions:
     """Return the counts of the classes of pixels; a single channel has the classes no and yes."""
 
     def contributions(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -27,7 +35,7 @@ def _counts_of(threshold: float) -> AdditiveScore:
         numbers = np.where(wanted < 0, -1, wanted >= 0.5).astype(np.int64)
         return class_counts(numbers, (predictions >= threshold).astype(np.int64), 2)
 
-    return AdditiveScore(contributions, _accuracy)
+    return contributions
 
 
 def _mean_iou(sums: np.ndarray) -> np.ndarray:
@@ -47,23 +55,25 @@ def _accuracy(sums: np.ndarray) -> np.ndarray:
 
 
 def _metrics(head: Head) -> tuple[Metric, ...]:
-    counts = _counts_of(0.0 if head.from_logits else 0.5)
-
-    def metric(name: str, score: AdditiveScore, meaning: str) -> Metric:
-        return Metric(name, score, is_share=name == "pixel_accuracy", meaning=meaning)
+    contributions = _counts_of(0.0 if head.from_logits else 0.5)
 
     return (
-        metric(
+        Metric(
             "mean_iou",
-            AdditiveScore(counts.contributions, _mean_iou),
-            "mean over the classes of intersection by union",
+            AdditiveScore(contributions, _mean_iou),
+            meaning="mean over the classes of intersection by union",
         ),
-        metric(
+        Metric(
             "dice",
-            AdditiveScore(counts.contributions, _dice),
-            "mean over the classes of the Dice coefficient",
+            AdditiveScore(contributions, _dice),
+            meaning="mean over the classes of the Dice coefficient",
         ),
-        metric("pixel_accuracy", counts, "share of pixels with the right class"),
+        Metric(
+            "pixel_accuracy",
+            AdditiveScore(contributions, _accuracy),
+            is_share=True,
+            meaning="share of pixels with the right class",
+        ),
     )
 
 
@@ -81,8 +91,7 @@ def _head(sample: OutputSample) -> Head:
     in_unit = bool(values.min(initial=0) >= 0 and values.max(initial=0) <= 1)
     if values.shape[-1] == 1:
         return Head("binary", not in_unit)
-    sums = values.sum(axis=-1, dtype=np.float64)
-    return Head("classification", not (in_unit and np.allclose(sums, 1, atol=0.05)))
+    return Head("classification", not (in_unit and are_probabilities(values)))
 
 
 def _is_inferred(sample: OutputSample) -> bool:

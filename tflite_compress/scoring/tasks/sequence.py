@@ -8,7 +8,7 @@ import numpy as np
 
 from tflite_compress.scoring.additive_scores import AdditiveScore, class_numbers, ratio
 from tflite_compress.scoring.metrics import Head, Metric
-from tflite_compress.scoring.task_types import CLASSES_LOSS, OutputSample, Task, register
+from tflite_compress.scoring.task_types import CLASSES_LOSS, OutputSample, Task, are_probabilities, register
 
 
 def edit_distance(first: list[int], second: list[int]) -> int:
@@ -56,9 +56,7 @@ def _is_inferred(sample: OutputSample) -> bool:
 
 
 def _head(sample: OutputSample) -> Head:
-    values = sample.output
-    sums = values.sum(axis=-1, dtype=np.float64)
-    return Head("classification", not (values.min(initial=0) >= 0 and np.allclose(sums, 1, atol=0.05)))
+    return Head("classification", not are_probabilities(sample.output))
 
 
 TASK = register(
