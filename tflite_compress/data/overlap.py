@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 
 
@@ -30,28 +25,12 @@ class Overlap:
 def find_overlap(splits: Splits) -> Overlap:
     """Count evaluation samples whose inputs equal those of a training or calibration sample, byte by byte.
 
-    Samples are read one at a time, so that data larger than the memory can be compared.
-
     Args:
         splits: The data.
     """
-    evaluation = list(_digests(splits.evaluate))
-    in_training = _count(evaluation, splits.train)
-    is_same = splits.calibrate is splits.train
-    return Overlap(
-        len(evaluation), in_training, in_training if is_same else _count(evaluation, splits.calibrate)
+    evaluation = splits.evaluate.input_digests
+    in_training, in_calibration = (
+        sum(digest in known for digest in evaluation)
+        for known in (set(samples.input_digests) for samples in (splits.train, splits.calibrate))
     )
-
-
-def _count(evaluation: list[bytes], samples: Samples) -> int:
-    known = set(_digests(samples))
-    return sum(digest in known for digest in evaluation)
-
-
-def _digests(samples: Samples) -> Iterator[bytes]:
-    """Yield a hash of each sample's inputs."""
-    for index in range(len(samples)):
-        digest = hashlib.blake2b(digest_size=16)
-        for array in samples.inputs:
-            digest.update(np.ascontiguousarray(array[index]).tobytes())
-        yield digest.digest()
+    return Overlap(len(evaluation), in_training, in_calibration)

@@ -62,6 +62,17 @@ class Samples:
         labels = None if self.labels is None else tuple(y[indices] for y in self.labels)
         return replace(self, inputs=tuple(take_rows(x, indices) for x in self.inputs), labels=labels)
 
+    @functools.cached_property
+    def input_digests(self) -> tuple[bytes, ...]:
+        """A hash of each sample's inputs. Samples are read one at a time: data may be larger than memory."""
+        return tuple(map(self._input_digest, range(len(self))))
+
+    def _input_digest(self, index: int) -> bytes:
+        digest = hashlib.blake2b(digest_size=16)
+        for array in self.inputs:
+            digest.update(np.ascontiguousarray(array[index]).tobytes())
+        return digest.digest()
+
     def sha256(self) -> str:
         """Return the SHA-256 of all arrays with their shapes and dtypes."""
         return self._digest
