@@ -31,14 +31,12 @@ def check_gpu(evidence: Evidence) -> list[Finding]:
     """
     answer = evidence.gpu
     if isinstance(answer, GpuPlan):
-        return [*describe_plan(answer), *_describe_indices(evidence, answer), *describe_phones(answer)]
-    plan = look_up(evidence.content)
-    return [
-        _describe_error(answer),
-        *describe_plan(plan),
-        *_describe_indices(evidence, plan),
-        *describe_phones(plan),
-    ]
+        return _describe_all(evidence, answer)
+    return [_describe_error(answer), *_describe_all(evidence, look_up(evidence.content))]
+
+
+def _describe_all(evidence: Evidence, plan: GpuPlan) -> list[Finding]:
+    return [*describe_plan(plan), *_describe_indices(evidence, plan), *describe_phones(plan)]
 
 
 def describe_plan(plan: GpuPlan) -> list[Finding]:

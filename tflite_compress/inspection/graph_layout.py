@@ -1,4 +1,4 @@
-"""Lay out a graph in rows by depth: a node lies below everything it reads."""
+"""Lay out a graph in rows by depth: a node is below everything it reads."""
 
 from __future__ import annotations
 

@@ -65,10 +65,10 @@ class GpuGraph(FilePass, frozen=True, tag="gpu_graph"):
         from tflite_compress.tflite.flatbuffer import pack, unpack
         from tflite_compress.tflite.slim_file import merge_buffers
 
-        if len(unpack(model.flatbuffer).subgraphs) != 1:
-            return model
         folded, dropped = fold_shapes(model.flatbuffer)
         tree = unpack(folded)
+        if len(tree.subgraphs) != 1:
+            return model
         editor = GraphEditor(tree)
         changes = [f"sizes that {dropped} operators computed are stored"] if dropped else []
         changes += _rewrite(editor)

@@ -126,7 +126,7 @@ def facts_html(page: FactsPage) -> str:
 
 
 def shares_of_largest(values: Sequence[float]) -> tuple[float, ...]:
-    """Return values as shares of the largest one, for the bars of a table."""
+    """Return values as shares of the largest one, for bars and colours; 0 for values below 0."""
     largest = max(values, default=0.0)
     return tuple(max(0.0, value) / largest if largest > 0 else 0.0 for value in values)
 

@@ -12,6 +12,7 @@ from html import escape
 
 from tflite_compress.inspection.graph_layout import layered_places
 from tflite_compress.reporting.detail_figures import NetworkOperator
+from tflite_compress.reporting.facts_page import shares_of_largest
 from tflite_compress.reporting.html import markup, render
 from tflite_compress.support.quantities import format_bytes, format_ms, format_number, format_share
 
@@ -32,7 +33,7 @@ def network_graph(operators: Sequence[NetworkOperator], label: str = "Network gr
     """
     if not operators:
         return None
-    shades = {name: _shares([_weight(op, name) for op in operators]) for name in _CHOICES}
+    shades = {name: shares_of_largest([_weight(op, name) for op in operators]) for name in _CHOICES}
     known = {name: shares for name, shares in shades.items() if any(shares)}
     return render(
         "network_graph.html",
@@ -46,15 +47,10 @@ def network_graph(operators: Sequence[NetworkOperator], label: str = "Network gr
 
 def _weight(op: NetworkOperator, name: str) -> float:
     amounts = {"size": op.bytes, "time": op.ms, "macs": op.macs, "error": op.added_noise}
-    return max(0.0, float(amounts[name] or 0.0))
+    return float(amounts[name] or 0.0)
 
 
-def _shares(amounts: Sequence[float]) -> list[float]:
-    largest = max(amounts)
-    return [amount / largest if largest else 0.0 for amount in amounts]
-
-
-def _svg(operators: Sequence[NetworkOperator], shades: dict[str, list[float]], label: str) -> str:
+def _svg(operators: Sequence[NetworkOperator], shades: dict[str, tuple[float, ...]], label: str) -> str:
     edges = [(source, reader) for reader, op in enumerate(operators) for source in op.inputs]
     grid = layered_places(range(len(operators)), edges)
     columns = 1 + max(column for column, _ in grid.values())

@@ -85,11 +85,11 @@ def what_samples_allow(accuracy: Accuracy) -> str:
     return f"{text}; about {found.needed_samples:,} samples are needed to see a drop of {seen}"
 
 
-def intervals_in_words(accuracy: Accuracy) -> str:
-    """Name the intervals of score and drop, and the correction for choosing among candidates."""
+def intervals_in_words(accuracy: Accuracy) -> str | None:
+    """Name the intervals of score and drop, and the correction for choosing; None if there is no evidence."""
     found = accuracy.evidence
     if found is None:
-        return ""
+        return None
     parts, confidence = [], f"{format_number(100 * found.confidence)} % interval"
     if found.after_interval is not None:
         low, high = (format_score(accuracy.metric, end) for end in _ends(found.after_interval))
@@ -101,7 +101,7 @@ def intervals_in_words(accuracy: Accuracy) -> str:
         parts.append(
             f"{confidence} of the drop {interval_in_words(accuracy.metric, found.drop_interval)} ({how})"
         )
-    return "; ".join(parts)
+    return "; ".join(parts) or None
 
 
 def interval_in_words(metric: MetricFacts, interval: Interval, word: str = "to") -> str:

@@ -37,15 +37,12 @@ def find_shape_values(editor: GraphEditor, is_static: Callable[[int], bool]) -> 
     return tuple(sorted(known))
 
 
-def store_values(editor: GraphEditor, values: Mapping[int, np.ndarray]) -> int:
+def store_values(editor: GraphEditor, values: Mapping[int, np.ndarray]) -> None:
     """Store values in the file and drop the operators that compute them.
 
     Args:
         editor: The graph; edited in place.
         values: Values by index of the tensor, in its shape and dtype.
-
-    Returns:
-        Number of operators that were dropped.
     """
     for index, value in values.items():
         data = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
@@ -53,11 +50,9 @@ def store_values(editor: GraphEditor, values: Mapping[int, np.ndarray]) -> int:
         tensor = editor.tensor(index)
         tensor.buffer = len(editor.tree.buffers) - 1
         tensor.shape, tensor.shapeSignature = list(value.shape), None
-    before = len(editor.graph.operators)
     editor.graph.operators = [
         op for op in editor.graph.operators if not any(int(i) in values for i in op.outputs)
     ]
-    return before - len(editor.graph.operators)
 
 
 def _follows(editor: GraphEditor, op: Operator, known: set[int], is_static: Callable[[int], bool]) -> bool:

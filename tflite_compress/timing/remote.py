@@ -61,13 +61,13 @@ def time_on_device(
         TimeUsedError: The time budget was used before one file was run.
     """
     results: list[list[RunResult]] = [[] for _ in files]
-    turns = [(n, i) for n in range(rounds) for i in list(range(len(files)))[:: 1 if n % 2 == 0 else -1]]
+    order = [i for n in range(rounds) for i in list(range(len(files)))[:: 1 if n % 2 == 0 else -1]]
     with (
-        progress.step("timing on the device", len(turns)) as advance,
+        progress.step("timing on the device", len(order)) as advance,
         contextlib.suppress(TimeUsedError),
         children_within(budget),
     ):
-        for _, index in turns:
+        for index in order:
             if budget.is_used:
                 break
             _, content, inputs = files[index]
@@ -76,8 +76,8 @@ def time_on_device(
     done = sum(map(len, results))
     if done == 0:
         raise TimeUsedError("no file was timed before the time budget was used", "Give it more time.")
-    if done < len(turns):
-        budget.cut(f"{done} of {len(turns)} runs on the device made")
+    if done < len(order):
+        budget.cut(f"{done} of {len(order)} runs on the device made")
     complete = max(1, min(map(len, results)))
     return [
         _timing(name, content, found[:complete])

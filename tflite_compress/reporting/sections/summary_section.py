@@ -83,7 +83,7 @@ def _accuracy(report: Report) -> Iterator[Row]:
 def _accuracy_row(name: str, accuracy: Accuracy) -> Row:
     change, outcome = accuracy_change(accuracy), accuracy.outcome
     source = f"{accuracy_name(accuracy)}, measured on {accuracy.samples:,} samples"
-    further = [intervals_in_words(accuracy), OUTCOMES[outcome] if outcome and accuracy.evidence else ""]
+    further = [intervals_in_words(accuracy), OUTCOMES[outcome] if outcome and accuracy.evidence else None]
     return Row(
         name,
         format_score(accuracy.metric, accuracy.before),
