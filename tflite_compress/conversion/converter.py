@@ -16,6 +16,7 @@ from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 from tflite_compress.tflite.integer_splits import split_in_integers
+from tflite_compress.tflite.scale_limits import with_safe_scales
 from tflite_compress.tflite.zero_scales import with_scales_of_zeros
 
 if TYPE_CHECKING:
@@ -104,8 +105,10 @@ def convert_network(
 
 
 def _finished(content: bytes, settings: ConverterSettings) -> bytes:
-    """Return a quantized file without splits in float32 between integers, and with scales of zeros."""
-    return with_scales_of_zeros(split_in_integers(content)) if settings.needs_calibration else content
+    """Return a quantized file without splits in float32 between integers, whose scales kernels take."""
+    if not settings.needs_calibration:
+        return content
+    return with_safe_scales(with_scales_of_zeros(split_in_integers(content)))
 
 
 def _converter(

@@ -27,6 +27,7 @@ from tflite_compress.support import backend
 from tflite_compress.support.errors import ConfigError, ConversionError
 from tflite_compress.support.notes import Note
 from tflite_compress.tflite.layer_names import LayerTable
+from tflite_compress.tflite.scale_limits import with_safe_scales
 
 if TYPE_CHECKING:
     from tflite_compress.models.network import Network
@@ -266,7 +267,8 @@ def quantized(
                     work.update_quantization_recipe(".*", end, None, "no_quantize")
             chosen = plain.ranges(method, steps)
             ranges = {name: _statistics(seen.rank, *chosen[name]) for name, seen in plain.observed.items()}
-            content = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
+            made = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
+            content = with_safe_scales(made)
         except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
             raise ConversionError(
                 f"litert-quantizer refuses the model: {' '.join(str(error).split())[:200]}",

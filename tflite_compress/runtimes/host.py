@@ -8,10 +8,12 @@ import sys
 from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import (
     RUNNER,
+    ChildError,
     job_folder,
     run_child,
     sequence_flags,
 )
+from tflite_compress.runtimes.refusals import explain_crash
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.runtimes.runner_reply import read_runner_reply
 
@@ -33,7 +35,10 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
             command = [sys.executable, str(RUNNER), str(folder / "model.tflite")]
             command += [f"--vectors={folder / 'inputs.npz'}", *options]
             environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-            done = run_child(command, "LiteRT", environment=environment)
+            try:
+                done = run_child(command, "LiteRT", environment=environment)
+            except ChildError as crash:
+                raise explain_crash(content, crash) from crash
             reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "LiteRT", content)
         where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
         costs = (

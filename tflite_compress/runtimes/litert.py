@@ -11,10 +11,9 @@ from typing import TypedDict
 
 import numpy as np
 
-from tflite_compress.runtimes.refusals import explain_refusal
+from tflite_compress.runtimes.refusals import explain_refusal, explain_scales
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.tflite.flatbuffer import read_tree
-from tflite_compress.tflite.integrity import find_aborting_operator
 from tflite_compress.tflite.state import find_state
 
 SIGNATURE = "serving_default"
@@ -51,10 +50,10 @@ class IndexedDetails(TensorDetails):
 
 
 @functools.lru_cache(maxsize=4)  # each worker of a prediction loads the same file
-def _facts(content: bytes) -> tuple[str | None, bool]:
+def _facts(content: bytes) -> tuple[ConversionError | None, bool]:
     """Return why LiteRT would abort on a file, or None; and True if it has resource variables."""
     tree = read_tree(content)
-    return find_aborting_operator(tree), find_state(tree).has_resources
+    return explain_scales(tree, everywhere=True), find_state(tree).has_resources
 
 
 class LiteRTModel:
@@ -92,11 +91,9 @@ class LiteRTModel:
         )
         try:
             self._interpreter = self._make()
-            reason, self._has_resources = _facts(
-                content.read_bytes() if isinstance(content, Path) else content
-            )
-            if reason:
-                raise ValueError(reason)
+            aborts, self._has_resources = _facts(self.content)
+            if aborts:
+                raise ConversionError(f"LiteRT refuses the file: {aborts.message}", aborts.hint)
             self._is_fresh = True
             signature = self._signature()
             self._inputs = [self._input_details()[signature["inputs"][name]] for name in input_names]

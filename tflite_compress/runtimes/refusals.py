@@ -10,17 +10,23 @@ from typing import Literal
 
 import numpy as np
 
-from tflite_compress.runtimes.isolated import RUNNER, job_folder, run_child
+from tflite_compress.runtimes.isolated import RUNNER, ChildError, job_folder, run_child
 from tflite_compress.runtimes.operator_support import FLEX, litert_lacks, micro_has
-from tflite_compress.support.errors import CompressError, ModelError
+from tflite_compress.support.errors import CompressError, ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import is_builtin, operator_name, type_name
 from tflite_compress.tflite.integrity import validate
 from tflite_compress.tflite.layer_names import NO_LAYERS
+from tflite_compress.tflite.scale_limits import find_scale_faults
 from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
 
 RuntimeName = Literal["LiteRT", "TFLite Micro"]
 MAX_TEXT = 240
+_TOO_SMALL = "Compress the Keras model again: conversion keeps scales above this value."
+_TOO_LARGE = (
+    "Divide both inputs of the comparison by the same constant in the Keras model, and convert again."
+)
+_ZERO = "Calibrate with samples for which this tensor is not zero everywhere."
 MAX_INPUTS = 4
 # How the interpreters name the operator that fails: LiteRT, then TFLite Micro.
 _FAILED = (
@@ -74,6 +80,35 @@ def explain_refusal(content: bytes, log: str, runtime: RuntimeName) -> str:
     if "delegate" in log.lower():
         return _without_delegate(content)
     return clean(log)
+
+
+def explain_scales(tree: ModelTree, everywhere: bool = False) -> ConversionError | None:
+    """Return an error for the first operator with a scale that its kernel does not take; None if none has.
+
+    Args:
+        tree: A decoded file.
+        everywhere: Only scales for which LiteRT aborts with any kernels.
+    """
+    for fault in find_scale_faults(tree):
+        if fault.is_everywhere or not everywhere:
+            place = _Place(fault.graph, fault.index, fault.graph.operators[fault.index])
+            hint = _TOO_LARGE if fault.scale > fault.low else _TOO_SMALL if fault.scale > 0 else _ZERO
+            return ConversionError(f"{_describe(tree, place)}: {fault}", hint)
+    return None
+
+
+def explain_crash(content: bytes, crash: ChildError) -> ChildError:
+    """Return the error of a runtime that crashed, with the operator where the file tells which one it was.
+
+    Args:
+        content: The ``.tflite``.
+        crash: What happened to the child process.
+    """
+    reason = explain_scales(validate(content)) if crash.cause == "crash" else None
+    if reason is None:
+        return crash
+    message = f"{crash.message}: {reason.message}"
+    return ChildError(message, str(reason.hint), crash.cause, crash.output, crash.log)
 
 
 def clean(log: str) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from tflite_compress.runtimes.arena import ArenaSize, estimate_arena, find_smallest_arena
 from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.isolated import (
+    ChildError,
     EncodedArray,
     decode_arrays,
     encode_array,
@@ -28,7 +29,7 @@ from tflite_compress.runtimes.isolated import (
     run_child,
     sequence_flags,
 )
-from tflite_compress.runtimes.refusals import explain_refusal
+from tflite_compress.runtimes.refusals import explain_crash, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.kernel_sets import KERNELS, Kernels
@@ -109,7 +110,11 @@ def run_micro(content: bytes, inputs: Arrays) -> MicroRun:
     with job_folder(content, inputs) as folder:
         command = [sys.executable, "-m", __name__, str(folder), str(estimate_arena(content))]
         command += sequence_flags(content)
-        done = run_child(command, "TFLite Micro", environment={**os.environ, "PYTHONPATH": _search_path()})
+        environment = {**os.environ, "PYTHONPATH": _search_path()}
+        try:
+            done = run_child(command, "TFLite Micro", environment=environment)
+        except ChildError as crash:
+            raise explain_crash(content, crash) from crash
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
         reason = explain_refusal(content, done.stderr, "TFLite Micro")

@@ -16,7 +16,7 @@ import numpy as np
 
 from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, operator_name, unpack
-from tflite_compress.tflite.tree import Buffer, ModelTree, Operator, Tensor, read_scales, shape_of
+from tflite_compress.tflite.tree import Buffer, ModelTree, Operator, Tensor, shape_of
 
 LARGEST_FILE = 2**31 - 1  # offsets are 32 bits wide, signed in places
 MAX_TABLES = 1_000_000
@@ -188,30 +188,6 @@ _MIN_RANK = {
     "FULLY_CONNECTED": (1, 1),
     "BATCH_MATMUL": (0, 1),
 }
-SCALE_RATIOS = ("ADD", "SUB", "SQUARED_DIFFERENCE")
-
-
-def find_aborting_operator(model: ModelTree) -> str | None:
-    """Find an operator at which LiteRT aborts the process when it allocates tensors.
-
-    ADD, SUB and SQUARED_DIFFERENCE on integers assert that the ratio of their scales lies between 0 and 1.
-    The converter can write a scale of 0, for example where int16 activations are all zero.
-
-    Args:
-        model: A decoded file.
-
-    Returns:
-        What is wrong with the operator, or None if there is none.
-    """
-    for graph in model.subgraphs:
-        for index, op in enumerate(graph.operators or []):
-            if (name := operator_name(model, op)) not in SCALE_RATIOS:
-                continue
-            tensors = [graph.tensors[int(i)] for i in (*op.inputs[:2], op.outputs[0])]
-            scales = [read_scales(tensor) for tensor in tensors]
-            if any(len(s) and not (np.isfinite(s) & (s > 0)).all() for s in scales):
-                return f"operator {index}, {name}, has a tensor with a scale of 0"
-    return None
 
 
 def _check_indices(model: ModelTree) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tflite_compress.tflite.edit_graph import GraphEditor
 from tflite_compress.tflite.flatbuffer import pack, unpack
-from tflite_compress.tflite.integrity import SCALE_RATIOS
+from tflite_compress.tflite.scale_limits import RATIOS
 from tflite_compress.tflite.tree import Operator, read_scales, set_scales
 
 
@@ -23,7 +23,7 @@ def with_scales_of_zeros(content: bytes) -> bytes:
     editor = GraphEditor(tree)
     found: dict[int, list[float]] = {}
     for op in editor.graph.operators:
-        if editor.kind(op) in SCALE_RATIOS:
+        if editor.kind(op) in RATIOS:
             for index in map(int, op.inputs[:2]):
                 if _is_unscaled_zero(editor, index):
                     found.setdefault(index, []).extend(_other_scales(editor, op))
