@@ -26,6 +26,7 @@ from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConfigError, ConversionError
 from tflite_compress.support.notes import Note
+from tflite_compress.tflite.int16_squares import without_int16_squares
 from tflite_compress.tflite.layer_names import LayerTable
 from tflite_compress.tflite.scale_limits import with_safe_scales
 
@@ -268,7 +269,7 @@ def quantized(
             chosen = plain.ranges(method, steps)
             ranges = {name: _statistics(seen.rank, *chosen[name]) for name, seen in plain.observed.items()}
             made = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
-            content = with_safe_scales(made)
+            content = with_safe_scales(without_int16_squares(made))
         except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
             raise ConversionError(
                 f"litert-quantizer refuses the model: {' '.join(str(error).split())[:200]}",

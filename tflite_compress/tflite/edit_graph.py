@@ -75,6 +75,13 @@ class GraphEditor:
         model = self.tensor(index)
         return self.add_tensor(f"{tensor_name(model)}/{suffix}", shape_of(model), model.type)
 
+    def quantize(self, index: int, scale: float, zero_point: int) -> None:
+        """Give a tensor of integers one scale and zero point."""
+        parameters = self._schema.QuantizationParametersT(
+            scale=np.array([scale], np.float32), zeroPoint=np.array([zero_point], np.int64)
+        )
+        self.tensor(index).quantization = parameters
+
     def add_constant(self, name: str, values: np.ndarray) -> int:
         """Add a constant (float32, float16, int32) and return its index."""
         number = getattr(self._schema.TensorType, values.dtype.name.upper())

@@ -14,7 +14,7 @@ import numpy as np
 
 from tflite_compress.tflite.edit_graph import GraphEditor
 from tflite_compress.tflite.flatbuffer import operator_name, pack, type_name, unpack
-from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, read_scales, set_scales
+from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, read_scales
 
 RATIOS = ("ADD", "SUB", "SQUARED_DIFFERENCE")
 _COMPARISONS = ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
@@ -121,7 +121,7 @@ def with_safe_scales(content: bytes) -> bytes:
         before, after = [], []
         for fault in (f for f in faults if f.index == index):
             made = editor.add_like(fault.tensor, "larger_scale")
-            _copy_quantization(editor, fault.tensor, made, fault.low * _MARGIN)
+            editor.quantize(made, fault.low * _MARGIN, _zero_point(editor.tensor(fault.tensor)))
             if fault.is_output:
                 op.outputs = [made if int(i) == fault.tensor else int(i) for i in op.outputs]
                 after.append(_requantize(editor, made, fault.tensor))
@@ -137,11 +137,6 @@ def _requantize(editor: GraphEditor, source: int, target: int) -> Operator:
     return editor.operator("QUANTIZE", [source], [target], editor.options("QuantizeOptions"), version=2)
 
 
-def _copy_quantization(editor: GraphEditor, source: int, target: int, scale: float) -> None:
-    """Give a tensor the zero point of another one and a scale of its own."""
-    quantization = editor.tensor(source).quantization
-    if quantization is None:
-        raise ValueError(f"tensor {source} is not quantized")
-    made = editor.options("QuantizationParameters", zeroPoint=quantization.zeroPoint)
-    editor.tensor(target).quantization = made  # type: ignore[assignment]
-    set_scales(editor.tensor(target), np.array([scale], np.float32))
+def _zero_point(tensor: Tensor) -> int:
+    points = None if tensor.quantization is None else tensor.quantization.zeroPoint
+    return int(points[0]) if points is not None and len(points) else 0
