@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.timing.models import dense
-from tflite_compress.runtimes.gpu_errors import refusal_error
+from tflite_compress.runtimes.gpu_errors import ended_error, refusal_error
 
 NO_DRIVER = """Warning: {reason}
 Warning: loader_icd_scan: Failed loading library associated with ICD JSON /gpu-1/lib/libvulkan_lvp.so.
@@ -24,3 +24,15 @@ ERROR: No adapters found"""
 def test_too_little_memory_for_the_driver_is_no_missing_driver(reason: str, cause: str, hint: str) -> None:
     found = refusal_error(dense(4), "RuntimeError: failed", NO_DRIVER.format(reason=reason))
     assert found.cause == cause and found.hint is not None and hint in found.hint
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "OpenBLAS error: Memory allocation still failed after 10 retries, giving up.",
+        "ImportError: libLiteRt.so: failed to map segment from shared object",
+    ],
+)
+def test_too_little_memory_for_the_imports_is_no_crash(log: str) -> None:
+    found = ended_error(None, log)
+    assert found.cause == "memory" and "ulimit -v" in str(found.hint)

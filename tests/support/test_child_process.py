@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tflite_compress.runtimes.isolated import run_child
+from tflite_compress.runtimes.isolated import MEMORY_LIMIT_BYTES, ChildError, run_child
 from tflite_compress.support.child_process import limit_child
 from tflite_compress.support.errors import ModelError
 
@@ -27,6 +28,25 @@ def test_a_child_runs_within_its_limits() -> None:
 def test_a_child_without_a_limit_keeps_that_of_its_parent() -> None:
     done = run_child([sys.executable, "-c", REPORT], "x", limit_memory=False)
     assert done.stdout.split()[0] == "-1"
+
+
+def test_a_lower_limit_of_the_parent_is_kept() -> None:
+    """Only an administrator may raise it: others get a PermissionError."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (1 << 28, 1 << 29))
+        assert limit_child(process.pid, 1 << 30) == 1 << 28
+        assert resource.prlimit(process.pid, resource.RLIMIT_AS) == (1 << 28, 1 << 28)
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("limit", "cause", "text"), [(MEMORY_LIMIT_BYTES, "crash", "damaged"), (1 << 29, "memory", "512 MB")]
+)
+def test_a_crash_with_limited_memory_names_the_limit(limit: int, cause: str, text: str) -> None:
+    """Native code that gets no memory often ends in SIGSEGV."""
+    with pytest.raises(ChildError, match="SIGSEGV") as caught:
+        run_child(["sh", "-c", "kill -SEGV $$"], "x", memory_bytes=limit)
+    assert caught.value.cause == cause and text in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_a_slow_child_is_ended() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from tflite_compress.runtimes.isolated import ChildError
+from tflite_compress.runtimes.isolated import MORE_MEMORY_HINT, ChildError
 from tflite_compress.runtimes.refusals import clean, explain_refusal
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.tensor_specs import read_signature
@@ -13,6 +13,7 @@ from tflite_compress.tflite.tensor_specs import read_signature
 Cause = Literal["crash", "time", "memory", "refused", "driver"]
 WHAT = "the GPU accelerator"
 _NO_MEMORY = ("bad_alloc", "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "MemoryError", "Out of memory")
+_NO_MEMORY_FOR_IMPORTS = ("Memory allocation still failed", "failed to map segment from shared object\n")
 _NO_ADAPTER = "No adapters found"
 # The dynamic loader's words for too little memory; for other causes it adds the reason.
 _NOT_LOADED = re.compile(r"^Warning: (\S+: failed to map segment from shared object)(?:: Cannot .*)?$", re.M)
@@ -21,7 +22,6 @@ _ERROR = re.compile(r"^(?:ERROR:\s*|E\d{4} [\d:.]+\s+\d+ \S+\] )(?:\[\S+:\d+\]\s
 _DYNAMIC = "dynamic-sized tensors"
 _ON_CPU = "Run it on the phone's CPU: --device=android-cpu."
 _OPEN = "Give sizes for its open dimensions, for example --input-shape=224x224x3."
-_MORE_MEMORY = "Raise the limit of this process's memory, for example 'ulimit -v unlimited', or free memory."
 _UNROLLED = "Unroll the LSTM or GRU, keras.layers.LSTM(..., unroll=True), or run it on the phone's CPU."
 
 
@@ -48,7 +48,7 @@ def refusal_error(content: bytes, error: str, log: str) -> GpuError:
         return GpuError(f"{WHAT} runs out of memory", "Try a smaller model.", "memory", both)
     if _NO_ADAPTER in both and (library := _NOT_LOADED.search(log)):
         text = f"{WHAT} has too little memory to load the driver: {library[1]}"
-        return GpuError(text, _MORE_MEMORY, "memory", both)
+        return GpuError(text, MORE_MEMORY_HINT, "memory", both)
     if _NO_ADAPTER in both:
         return GpuError(f"{WHAT} finds no usable GPU: {_driver_reason(log)}", DRIVER_HINT, "driver", both)
     reason = _loader_reason(content, both)
@@ -85,6 +85,8 @@ def ended_error(failure: ChildError | None, log: str) -> GpuError:
     """Return the error of the file at which the child ended without an answer."""
     if any(word in log for word in _NO_MEMORY):
         return GpuError(f"{WHAT} runs out of memory", "Try a smaller model.", "memory", log)
+    if any(word in f"{log}\n" for word in _NO_MEMORY_FOR_IMPORTS):
+        return GpuError(f"{WHAT} has too little memory to start", MORE_MEMORY_HINT, "memory", log)
     if failure is None:
         return GpuError(f"{WHAT} ends without an answer: {clean(log[-500:])}", None, "crash", log)
     return GpuError(failure.message, failure.hint, failure.cause, log)

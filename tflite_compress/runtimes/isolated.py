@@ -26,6 +26,9 @@ from tflite_compress.tflite.state import find_state
 RUNNER = Path(__file__).with_name("runner.py")
 TIME_LIMIT_S = 300
 MEMORY_LIMIT_BYTES = 16 << 30  # address space; interpreters map far more than they use
+MORE_MEMORY_HINT = (
+    "Raise the limit of this process's memory, for example 'ulimit -v unlimited', or free memory."
+)
 _BUDGET = contextvars.ContextVar("budget", default=NO_BUDGET)
 
 
@@ -68,13 +71,14 @@ class ChildError(ModelError):
     Args:
         message: What happened.
         hint: What to do about it.
-        cause: ``crash`` if a signal ended it, ``time`` if it took too long.
+        cause: ``crash`` if a signal ended it, ``memory`` if one did and its memory was limited to less than
+            files need, ``time`` if it took too long.
         output: What it printed to standard output.
         log: What it printed to standard error.
     """
 
     def __init__(
-        self, message: str, hint: str, cause: Literal["crash", "time"], output: str, log: str
+        self, message: str, hint: str, cause: Literal["crash", "memory", "time"], output: str, log: str
     ) -> None:
         super().__init__(message, hint)
         self.cause = cause
@@ -139,8 +143,9 @@ def run_child(
         errors="replace",
         env=environment,
     ) as process:
+        limit = memory_bytes
         if limit_memory:
-            limit_child(process.pid, memory_bytes)
+            limit = limit_child(process.pid, memory_bytes)
         try:
             output, errors = process.communicate(timeout=seconds_for_child(seconds))
         except subprocess.TimeoutExpired as error:
@@ -155,9 +160,30 @@ def run_child(
     code = process.returncode
     if code < 0 or code in (134, 135, 136, 139):
         name = _signal_name(-code if code < 0 else code - 128)
-        hint = "The file is damaged, or beyond what it supports."
-        raise ChildError(f"{what} crashes on the model ({name})", hint, "crash", output, errors)
+        raise _crash(what, name, memory_bytes, limit, output, errors)
     return subprocess.CompletedProcess(command, code, output, errors)
+
+
+def _crash(what: str, signal_name: str, wanted: int, limit: int, output: str, log: str) -> ChildError:
+    """Return the error for a child that a signal ended. Native code that gets no memory often crashes.
+
+    Args:
+        what: Name of the runtime.
+        signal_name: The signal.
+        wanted: The address space that the child was to have, in bytes.
+        limit: The address space that it had; less if this process is limited itself.
+        output: What it printed to standard output.
+        log: What it printed to standard error.
+    """
+    text = f"{what} crashes on the model ({signal_name})"
+    if limit >= MEMORY_LIMIT_BYTES:
+        hint = "The file is damaged, or beyond what it supports."
+        return ChildError(text, hint, "crash", output, log)
+    text = f"{text}; its memory was limited to {limit >> 20:,} MB"
+    hint = "The model needs more memory than that, or the file is damaged."
+    if limit < wanted:
+        hint = f"{MORE_MEMORY_HINT} If it crashes then too, the file is damaged."
+    return ChildError(text, hint, "memory", output, log)
 
 
 def _signal_name(number: int) -> str:
