@@ -26,13 +26,14 @@ PARENT_BYTES = 4 << 30
 def looked_at(content: bytes, path: Path, device: str = "rp2040") -> str:
     """What the tool says of a file: ``refused``, or ``answered``. Anything but a CompressError is a bug."""
     from tflite_compress.checking.check_file import check_file
-    from tflite_compress.inspection.drawing import draw_svg
     from tflite_compress.inspection.inspect_file import inspect
+    from tflite_compress.reporting.facts_page import facts_html
+    from tflite_compress.reporting.inspection_page import inspection_page
 
     path.write_bytes(content)
     start = time.monotonic()
     try:
-        draw_svg(inspect(path))
+        facts_html(inspection_page(inspect(path)))
         verdicts = check_file(path, [device])
         word = "answered" if verdicts else "nothing"
     except CompressError as error:

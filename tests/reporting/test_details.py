@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import tflite_compress
-from tflite_compress.reporting.detail_figures import LayerBytes
-from tflite_compress.reporting.details import layer_bytes
+from tflite_compress.reporting.detail_figures import LayerBytes, OperatorRow, OperatorTimes
+from tflite_compress.reporting.details import layer_bytes, single_times
 from tflite_compress.reporting.histograms import histogram
 from tflite_compress.reporting.model import Report, decode_report
+from tflite_compress.reporting.network_operators import read_operators
 from tflite_compress.reporting.page_plots import histogram_plot
 from tflite_compress.reporting.pictures import are_images
 
@@ -44,6 +46,21 @@ def test_operators_have_the_keras_layers_names(report: Report) -> None:
     assert "prefixes" in times.method and times.total_ms > 0
     convolutions = [row.layer for row in times.rows if row.operator == "CONV_2D"]
     assert convolutions == ["conv_1", "conv_2", "conv_3"]
+
+
+def test_operators_with_float16_weights_are_timed_alone(compressed: Path) -> None:
+    content = (compressed / "android-gpu" / "digits.tflite").read_bytes()
+    indices = [op.index for op in read_operators(content)]
+    row = OperatorRow(operator="", layer="", ms=1.0, is_above_noise=True, macs=None, gmacs_per_s=None)
+    times = OperatorTimes(
+        method="", source="", total_ms=1.0, rows=tuple(replace(row, index=index) for index in indices)
+    )
+    assert indices[0] > 0  # weights are unpacked before
+    assert single_times(content, times) == dict.fromkeys(indices, 1.0)
+    without = replace(times, rows=times.rows[:1] + times.rows[2:])  # the second is timed with the third
+    assert list(single_times(content, without)) == [
+        index for n, index in enumerate(indices) if n not in (1, 2)
+    ]
 
 
 def test_the_worst_layers_hold_what_the_file_holds(report: Report) -> None:

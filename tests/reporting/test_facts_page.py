@@ -30,7 +30,7 @@ def test_names_are_escaped_and_nothing_is_loaded(pages: dict[str, str]) -> None:
 
 
 def test_pages_hold_the_figures(pages: dict[str, str]) -> None:
-    assert "768 MACs" in pages["inspect"] and pages["inspect"].count('<td class="n">1 KB</td>') == 3
+    assert "768 MACs" in pages["inspect"] and pages["inspect"].count('<td class="n">1 KB</td>') == 6
     assert "<svg" in pages["inspect"] and "FULLY_CONNECTED" in pages["inspect"]
     assert "FLOAT32 16x16, 1 KB" in pages["diff"] and "FLOAT32 8x8, 256 bytes" in pages["diff"]
     assert "2 too large" in pages["check"] and "~2.86 MB" in pages["check"]

@@ -43,11 +43,14 @@ def inspect(model: str, options: InspectOptions, output: OutputOptions, page: Pa
     else:
         _show_difference(found, read(options.diff, options.input_shape), output, page)
     if options.graph is not None:
-        from tflite_compress.inspection.drawing import draw_svg
-        from tflite_compress.inspection.drawing_png import draw_png
+        from tflite_compress.reporting.graph_png import graph_png
+        from tflite_compress.reporting.graph_svg import graph_file
+        from tflite_compress.reporting.network_operators import network_operators
         from tflite_compress.support.staging import write_file
 
-        write_file(Path(options.graph), draw_png(found) if is_png(options.graph) else draw_svg(found))
+        operators = network_operators([op for op in found.operators if op.graph == 0])
+        drawn = graph_png(operators) if is_png(options.graph) else graph_file(operators, found.path)
+        write_file(Path(options.graph), drawn)
     return 0
 
 

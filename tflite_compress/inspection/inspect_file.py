@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from tflite_compress.data.opened_file import with_input_shape
+from tflite_compress.inspection.operator_rows import OperatorRow, read_operator_rows
 from tflite_compress.inspection.parts import measure_parts
 from tflite_compress.inspection.weights import WeightTensor, read_weights
 from tflite_compress.support.input_shape import InputShape
 from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, type_name, unpack
 from tflite_compress.tflite.integrity import read_validated
-from tflite_compress.tflite.layer_names import NO_LAYERS
 from tflite_compress.tflite.macs import find_stored
-from tflite_compress.tflite.operator_work import count_operator
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
 from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 
@@ -28,33 +27,6 @@ _NO_MEMORY_OF_ITS_OWN = (
     "EXPAND_DIMS",
 )  # the output shares the input's memory
 MAX_IN_REPR = 6
-
-
-@dataclass(frozen=True)
-class OperatorRow:
-    """One operator.
-
-    Attributes:
-        index: Index in the order of execution.
-        graph: Index of its subgraph.
-        name: Its name in ``schema.fbs``.
-        layer: The layer it came from, if the tensor names tell; else an empty string.
-        type: Type of its first output; an empty string if it has none.
-        shape: Shape of its first output.
-        macs: Multiply-accumulates (MACs); None if they cannot be counted.
-        inputs: Indices of the activations it reads.
-        outputs: Indices of the tensors it writes.
-    """
-
-    index: int
-    graph: int
-    name: str
-    layer: str
-    type: str
-    shape: tuple[int, ...]
-    macs: int | None
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,7 +111,7 @@ def inspect(path: str | os.PathLike[str], input_shape: InputShape | None = None)
     model = unpack(sized)
     signature = read_signature(sized)
     weights = read_weights(model)
-    operators = tuple(_rows(model))
+    operators = read_operator_rows(model)
     kinds = Counter(type_name(t.type) for g in model.subgraphs for t in g.tensors)
     return Inspection(
         str(path),
@@ -186,30 +158,6 @@ def peak_bytes(model: ModelTree, graph: Graph) -> int:
             change[step + 1] += size
             change[dies.get(index, step) + 2] -= size
     return int(np.cumsum(change).max(initial=0))
-
-
-def _rows(model: ModelTree) -> list[OperatorRow]:
-    rows: list[OperatorRow] = []
-    for number, graph in enumerate(model.subgraphs):
-        made = {int(i) for i in graph.inputs}
-        made |= {int(i) for op in graph.operators or [] for i in op.outputs}
-        for op in graph.operators or []:
-            name = operator_name(model, op)
-            output = graph.tensors[op.outputs[0]] if len(op.outputs) else None
-            rows.append(
-                OperatorRow(
-                    len(rows),
-                    number,
-                    name,
-                    NO_LAYERS.layer_of(model, graph, op),
-                    "" if output is None else type_name(output.type),
-                    () if output is None else shape_of(output),
-                    count_operator(name, op, graph),
-                    tuple(int(i) for i in op.inputs if i in made),
-                    tuple(int(i) for i in op.outputs),
-                )
-            )
-    return rows
 
 
 def _bytes(tensor: Tensor) -> int:

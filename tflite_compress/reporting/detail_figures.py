@@ -43,18 +43,22 @@ class NetworkOperator(msgspec.Struct, frozen=True, kw_only=True):
     """One operator of the network graph.
 
     Attributes:
+        index: Index in the order of execution in the file.
         operator: Name as in TFLite's schema.
         layer: Layer it came from; None if the file does not tell.
         type: Type of its first output; None if it has none.
         weight_type: Type of its weights in the file; None if it has none.
         shape: Shape of its first output.
+        other_shapes: Shapes of its other outputs that differ from the first.
         bytes: Bytes of its weights in the file.
         macs: Multiply-accumulates; None if they cannot be counted.
         ms: Median time in ms; None if it was not timed alone or is below the noise.
         added_noise: Noise power that quantization adds, relative to the output; None if it was not measured.
-        inputs: Indices of the operators it reads.
+        inputs: Places in the graph of the operators it reads.
+        unpacks: Number of operators that only unpack its constants. They are not in the graph.
     """
 
+    index: int
     operator: str
     layer: str | None
     type: str | None
@@ -65,6 +69,8 @@ class NetworkOperator(msgspec.Struct, frozen=True, kw_only=True):
     ms: float | None
     added_noise: float | None
     inputs: tuple[int, ...]
+    other_shapes: tuple[tuple[int, ...], ...] = ()
+    unpacks: int = 0
 
 
 class OperatorTimes(msgspec.Struct, frozen=True, kw_only=True):

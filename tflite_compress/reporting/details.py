@@ -5,6 +5,7 @@ None of it decides anything. What cannot be found is left out with a note; the r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
+from tflite_compress.timing.prefixes import find_cuts
 from tflite_compress.timing.profile import profile_content
 
 OPERATOR_SECONDS = 1.5
@@ -69,7 +71,7 @@ def collect_details(baseline: bytes, chosen: Attempt, reference: Reference, prog
         missing=tuple(missing),
         classes=class_figures(reference, chosen.outputs),
         graph=read_operators(
-            runs_here, layer_table(chosen.model.network), _single_times(times), errors.added_noise
+            runs_here, layer_table(chosen.model.network), single_times(runs_here, times), errors.added_noise
         ),
     )
 
@@ -116,15 +118,23 @@ def operator_times(content: bytes) -> OperatorTimes:
     return OperatorTimes(method=found.method, source=found.where, total_ms=found.total_ms, rows=rows)
 
 
-def _single_times(times: OperatorTimes | None) -> dict[int, float]:
-    """Return times in ms of operators that were timed alone and are above the noise, by index."""
+def single_times(content: bytes, times: OperatorTimes | None) -> dict[int, float]:
+    """Return times in ms of operators that were timed alone and are above the noise, by index.
+
+    Operators that only unpack weights are timed with none: runtimes run them once, when they load the file.
+
+    Args:
+        content: The file that was timed.
+        times: Times of its operators.
+    """
     rows = sorted(times.rows, key=lambda row: row.index or 0) if times else []
     befores = [-1, *(row.index for row in rows)]
+    following = dict(itertools.pairwise([-1, *find_cuts(unpack(content))]))
     return {
         row.index: row.ms
         for row, before in zip(rows, befores, strict=False)
         if row.index is not None and before is not None
-        if row.is_above_noise and row.index == before + 1
+        if row.is_above_noise and row.index == following.get(before)
     }
 
 

@@ -77,14 +77,28 @@ class Drawing:
         title: Its heading.
         svg: An ``<svg>`` element whose texts are escaped.
         caption: A sentence below it.
-        is_folded: True for a large drawing, which is shown when its heading is clicked.
     """
 
     template: ClassVar[str] = "facts/drawing.html"
     title: str
     svg: str
     caption: str
-    is_folded: bool = False
+
+
+@dataclass(frozen=True)
+class NetworkGraph:
+    """A network graph.
+
+    Attributes:
+        title: Its heading.
+        caption: A sentence above it.
+        html: What :func:`tflite_compress.reporting.graph_svg.network_graph` returns.
+    """
+
+    template: ClassVar[str] = "sections/graph.html"
+    title: str
+    caption: str
+    html: str
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ class Lines:
     lines: tuple[str, ...]
 
 
-Block = Cards | Table | Drawing | Lines
+Block = Cards | Table | Drawing | NetworkGraph | Lines
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,8 @@ def shares_of_largest(values: Sequence[float]) -> tuple[float, ...]:
 def _rendered(block: Block) -> str:
     if isinstance(block, Drawing):
         return render(block.template, block=block, svg=markup(block.svg))
+    if isinstance(block, NetworkGraph):
+        return render(block.template, title=block.title, caption=block.caption, graph=markup(block.html))
     return render(block.template, block=block)
 
 

@@ -1,7 +1,7 @@
-"""The network graph of a page: operators as boxes in an SVG that scrolls, zooms and works without a script.
+"""The network graph: an SVG that scrolls, zooms and works without a script, for pages and as a file.
 
-Colours are chosen by radio buttons and the style sheet; the page's script adds buttons to zoom, dragging, and
-arrow keys that move between operators.
+On a page, colours are chosen by radio buttons and the style sheet; the page's script adds buttons to zoom,
+dragging, and arrow keys that move between operators. As a file, boxes have the colour of their precision.
 """
 
 from __future__ import annotations
@@ -10,15 +10,32 @@ import zlib
 from collections.abc import Sequence
 from html import escape
 
-from tflite_compress.inspection.graph_layout import layered_places
 from tflite_compress.reporting.detail_figures import NetworkOperator
 from tflite_compress.reporting.facts_page import shares_of_largest
+from tflite_compress.reporting.graph_drawing import ARROW, BOX, HIGH, Drawing, Point, lay_out
+from tflite_compress.reporting.graph_texts import (
+    HEADS,
+    PAPER,
+    box_texts,
+    in_words,
+    precision_of,
+    table_cells,
+)
 from tflite_compress.reporting.html import markup, render
 from tflite_compress.support.quantities import format_bytes, format_ms, format_number, format_share
 
-BOX, HIGH, GAP_X, GAP_Y, MARGIN = 240, 66, 24, 26, 12
-MAX_LETTERS, MAX_FIGURES = 30, 40
-_CHOICES = {"size": "size", "time": "time", "macs": "MACs", "error": "error"}
+GRAPH_CAPTION = (
+    "Operators in the order of execution, from top to bottom; a long network continues in the next column. "
+    "The shape below a box is that of its output. The stronger the colour, the larger the chosen value."
+)
+MAX_DRAWN = 2000  # operators; browsers become slow with more
+RIGHT_ALIGNED = frozenset({"#", "weights", "MACs", "time", "noise added"})
+_AMOUNTS = {
+    "size": ("size", format_bytes),
+    "time": ("time", format_ms),
+    "macs": ("MACs", format_number),
+    "error": ("error", format_share),
+}
 
 
 def network_graph(operators: Sequence[NetworkOperator], label: str = "Network graph") -> str | None:
@@ -33,102 +50,96 @@ def network_graph(operators: Sequence[NetworkOperator], label: str = "Network gr
     """
     if not operators:
         return None
-    shades = {name: shares_of_largest([_weight(op, name) for op in operators]) for name in _CHOICES}
-    known = {name: shares for name, shares in shades.items() if any(shares)}
+    amounts = {name: [_amount(op, name) for op in operators] for name in _AMOUNTS}
+    known = {name: values for name, values in amounts.items() if any(values)}
+    shades = {name: shares_of_largest(values) for name, values in known.items()}
+    precisions = [name for name in PAPER if any(precision_of(op) == name for op in operators)]
+    is_drawn = len(operators) <= MAX_DRAWN
+    rows = [table_cells(op) for op in operators]
     return render(
         "network_graph.html",
         label=label,
         group=f"colour-{zlib.crc32(label.encode()):x}",
-        choices=[(name, _CHOICES[name]) for name in known],
-        svg=markup(_svg(operators, known, label)),
-        rows=[(number, *_cells(op)) for number, op in enumerate(operators)],
+        choices=[
+            (name, f"{_AMOUNTS[name][0]} (up to {_AMOUNTS[name][1](max(values))})")
+            for name, values in known.items()
+        ],
+        precisions=precisions,
+        svg=markup(_on_page(operators, shades, label)) if is_drawn else None,
+        columns=[(n, head, head in RIGHT_ALIGNED) for n, head in enumerate(HEADS) if any(r[n] for r in rows)],
+        rows=rows,
+        left_out=sum(op.unpacks for op in operators),
+        max_drawn=MAX_DRAWN,
     )
 
 
-def _weight(op: NetworkOperator, name: str) -> float:
+def graph_file(operators: Sequence[NetworkOperator], title: str) -> str:
+    """Draw operators as the text of an SVG file of its own.
+
+    Args:
+        operators: See :func:`tflite_compress.reporting.network_operators.read_operators`.
+        title: What the graph shows.
+    """
+    drawing = lay_out(operators)
+    boxes = [_box(op, drawing, place, "") for place, op in enumerate(operators)]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width} {drawing.height}" '
+        f'width="{drawing.width}" height="{drawing.height}" font-family="sans-serif" font-size="12">'
+        f'<title>{escape(title)}</title><rect width="100%" height="100%" fill="white"/>'
+        f"{_lines(drawing)}{''.join(boxes)}</svg>\n"
+    )
+
+
+def _amount(op: NetworkOperator, name: str) -> float:
     amounts = {"size": op.bytes, "time": op.ms, "macs": op.macs, "error": op.added_noise}
     return float(amounts[name] or 0.0)
 
 
-def _svg(operators: Sequence[NetworkOperator], shades: dict[str, tuple[float, ...]], label: str) -> str:
-    edges = [(source, reader) for reader, op in enumerate(operators) for source in op.inputs]
-    grid = layered_places(range(len(operators)), edges)
-    columns = 1 + max(column for column, _ in grid.values())
-    width = 2 * MARGIN + columns * (BOX + GAP_X) - GAP_X
-    height = 2 * MARGIN + (1 + max(row for _, row in grid.values())) * (HIGH + GAP_Y) - GAP_Y
-    places = {n: (MARGIN + c * (BOX + GAP_X), MARGIN + r * (HIGH + GAP_Y)) for n, (c, r) in grid.items()}
-    lines = [_line(places[a], places[b]) for a, b in edges]
-    boxes = [
-        _box(number, op, places[number], {name: shares[number] for name, shares in shades.items()})
-        for number, op in enumerate(operators)
-    ]
+def _on_page(operators: Sequence[NetworkOperator], shades: dict[str, tuple[float, ...]], label: str) -> str:
+    drawing = lay_out(operators)
+    boxes = []
+    for place, op in enumerate(operators):
+        style = ";".join(f"--by-{name}:{shares[place]:.3f}" for name, shares in shades.items())
+        reached = f'tabindex="{0 if place == 0 else -1}" style="{style}" aria-label="{escape(in_words(op))}"'
+        boxes.append(_box(op, drawing, place, f' class="value op {precision_of(op)}" role="img" {reached}'))
     return (
-        f'<svg class="network" role="group" aria-label="{escape(label)}" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}">{"".join(lines + boxes)}</svg>'
+        f'<svg class="network" role="group" aria-label="{escape(label)}" '
+        f'viewBox="0 0 {drawing.width} {drawing.height}" width="{drawing.width}" height="{drawing.height}">'
+        f"{_lines(drawing)}{''.join(boxes)}</svg>"
     )
 
 
-def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
-    x1, y1, x2, y2 = start[0] + BOX // 2, start[1] + HIGH, end[0] + BOX // 2, end[1]
-    bend = (y1 + y2) // 2
-    return f'<path d="M{x1} {y1}C{x1} {bend} {x2} {bend} {x2} {y2}"/>'
-
-
-def _box(number: int, op: NetworkOperator, place: tuple[int, int], shades: dict[str, float]) -> str:
-    x, y = place
-    style = ";".join(f"--by-{name}:{share:.3f}" for name, share in shades.items())
-    layer = escape(_short(op.layer or f"operator {number}", MAX_LETTERS))
-    figures = [format_bytes(op.bytes) if op.bytes else "", _macs(op), _precision(op)]
-    figure = escape(_short(" · ".join(f for f in figures if f), MAX_FIGURES))
-    shape = escape(_shape(op))
-    kind = escape(_short(op.operator, MAX_LETTERS - len(shape)))
+def _lines(drawing: Drawing) -> str:
+    lines = "".join(f'<path d="{_path(line)}"/>' for line in drawing.lines)
+    ends = dict.fromkeys(line[-1] for line in drawing.lines)
+    heads = "".join(f"M{x} {y}l{-ARROW} {-2 * ARROW}h{2 * ARROW}z" for x, y in ends)
     return (
-        f'<g class="value op" role="img" tabindex="{0 if number == 0 else -1}" style="{style}" '
-        f'aria-label="{escape(_words(number, op))}">'
-        f'<rect x="{x}" y="{y}" width="{BOX}" height="{HIGH}" rx="5"/>'
-        f'<text class="operator" x="{x + 8}" y="{y + 18}">{kind}</text>'
-        f'<text x="{x + BOX - 8}" y="{y + 18}" text-anchor="end">{shape}</text>'
-        f'<text x="{x + 8}" y="{y + 38}">{layer}</text>'
-        f'<text x="{x + 8}" y="{y + 57}">{figure}</text></g>'
+        f'<g class="edges" fill="none" stroke="#77828d">{lines}</g>'
+        f'<path class="heads" fill="#77828d" d="{heads}"/>'
     )
 
 
-def _short(text: str, letters: int) -> str:
-    return text if len(text) <= letters else "…" + text[1 - letters :]
+def _path(corners: Sequence[Point]) -> str:
+    (x, y), *others = corners
+    found = f"M{x} {y}"
+    for to_x, to_y in others:
+        found += f"V{to_y}" if to_x == x else f"H{to_x}"
+        x = to_x
+    return found
 
 
-def _shape(op: NetworkOperator) -> str:
-    return "x".join(map(str, op.shape))
-
-
-def _precision(op: NetworkOperator) -> str:
-    """Return the type of the output, and that of the weights where it differs."""
-    kind = (op.type or "").lower()
-    if op.weight_type is None or op.weight_type == op.type:
-        return kind
-    return f"{kind}, {op.weight_type.lower()} weights"
-
-
-def _macs(op: NetworkOperator) -> str:
-    return f"{format_number(op.macs)} MACs" if op.macs else ""
-
-
-def _cells(op: NetworkOperator) -> tuple[str, ...]:
-    """Return operator, layer, precision, shape, size, MACs, time and error for the table."""
+def _box(op: NetworkOperator, drawing: Drawing, place: int, attributes: str) -> str:
+    (x, y), (label_x, label_y), texts = drawing.boxes[place], drawing.labels[place], box_texts(op)
+    title = "" if attributes else f"<title>{escape(in_words(op))}</title>"
+    right = f'x="{x + BOX - 8}" text-anchor="end"'
     return (
-        op.operator,
-        op.layer or "",
-        _precision(op),
-        _shape(op),
-        format_bytes(op.bytes) if op.bytes else "",
-        format_number(op.macs) if op.macs else "",
-        "" if op.ms is None else format_ms(op.ms),
-        "" if op.added_noise is None else format_share(op.added_noise),
+        f"<g{attributes}>{title}"
+        f'<rect x="{x}" y="{y}" width="{BOX}" height="{HIGH}" rx="5" fill="{PAPER[precision_of(op)]}" '
+        'stroke="#77828d"/>'
+        f'<text x="{x + 8}" y="{y + 18}" font-weight="bold">{escape(texts.operator)}</text>'
+        f'<text {right} y="{y + 18}">{texts.number}</text>'
+        f'<text x="{x + 8}" y="{y + 38}">{escape(texts.layer)}</text>'
+        f'<text x="{x + 8}" y="{y + 57}">{escape(texts.figures)}</text>'
+        f'<text {right} y="{y + 57}">{escape(texts.precision)}</text>'
+        f'<text x="{label_x}" y="{label_y}">{escape(texts.shape)}</text></g>'
     )
-
-
-def _words(number: int, op: NetworkOperator) -> str:
-    """Describe an operator in a line."""
-    names = ("", "", "", "output ", "weights ", "MACs ", "time ", "noise added ")
-    cells = [f"{name}{cell}" for name, cell in zip(names, _cells(op), strict=True) if cell]
-    return f"{number}: {', '.join(cells)}"

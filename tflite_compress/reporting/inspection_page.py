@@ -5,27 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from tflite_compress.inspection.diff import Difference
-from tflite_compress.inspection.drawing import draw_svg
-from tflite_compress.inspection.inspect_file import Inspection, OperatorRow
+from tflite_compress.inspection.inspect_file import Inspection
 from tflite_compress.inspection.weights import WeightTensor
 from tflite_compress.reporting.facts_page import (
     Card,
     Cards,
-    Drawing,
     FactsPage,
     Lines,
+    NetworkGraph,
     Table,
     shares_of_largest,
 )
+from tflite_compress.reporting.graph_svg import GRAPH_CAPTION, network_graph
 from tflite_compress.reporting.inspection_table import (
     describe_port,
     difference_row,
     weight_cells,
     weight_in_words,
 )
+from tflite_compress.reporting.network_operators import network_operators
 from tflite_compress.support.quantities import format_bytes, format_number, format_share
-
-MAX_DRAWN = 400  # operators; a larger drawing is slow to open
 
 
 def inspection_page(found: Inspection) -> FactsPage:
@@ -58,8 +57,7 @@ def inspection_page(found: Inspection) -> FactsPage:
                 tuple(n / found.bytes for _, n in parts),
             ),
             _weights(found.weights),
-            _operators(found.operators),
-            *_drawing(found),
+            *_graphs(found),
         ),
     )
 
@@ -89,29 +87,12 @@ def _weights(weights: tuple[WeightTensor, ...]) -> Table:
     return Table("Weights by layer", heads, tuple(map(weight_cells, weights)), frozenset(range(3, 8)), bars)
 
 
-def _operators(operators: tuple[OperatorRow, ...]) -> Table:
-    rows = tuple(
-        (
-            str(op.index),
-            op.name,
-            op.layer,
-            op.type,
-            "x".join(map(str, op.shape)),
-            "?" if op.macs is None else format_number(op.macs) if op.macs else "",
-        )
-        for op in operators
-    )
-    heads = ("#", "operator", "layer", "type", "output shape", "MACs")
-    return Table(
-        "Operators", heads, rows, frozenset({0, 5}), shares_of_largest([op.macs or 0 for op in operators])
-    )
-
-
-def _drawing(found: Inspection) -> tuple[Drawing, ...]:
-    if len(found.operators) > MAX_DRAWN:
-        return ()
-    svg = draw_svg(found).replace(
-        ' xmlns="http://www.w3.org/2000/svg"', ' role="img" aria-label="Network"', 1
-    )
-    caption = "One box per operator: name, shape of the output, and layer. Point at a box for its type."
-    return (Drawing("Network graph", svg, caption, is_folded=True),)
+def _graphs(found: Inspection) -> tuple[NetworkGraph, ...]:
+    """Draw the main graph and those of loops and branches."""
+    graphs = []
+    for number in sorted({op.graph for op in found.operators}):
+        title = "Network graph" if number == 0 else f"Subgraph {number}"
+        html = network_graph(network_operators([op for op in found.operators if op.graph == number]), title)
+        if html is not None:
+            graphs.append(NetworkGraph(title, GRAPH_CAPTION, html))
+    return tuple(graphs)

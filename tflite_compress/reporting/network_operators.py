@@ -1,16 +1,14 @@
-"""Read the operators of a file for the network graph."""
+"""Choose the operators of the network graph, with their times and errors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from tflite_compress.inspection.operator_rows import OperatorRow, read_operator_rows
 from tflite_compress.reporting.detail_figures import NetworkOperator
-from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
-from tflite_compress.tflite.macs import find_stored, find_weights
-from tflite_compress.tflite.operator_work import count_operator
-from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
 
 NO_ERRORS: Mapping[tuple[str, str], float] = {}
 NO_TIMES: Mapping[int, float] = {}
@@ -22,7 +20,7 @@ def read_operators(
     times: Mapping[int, float] = NO_TIMES,
     noise: Mapping[tuple[str, str], float] = NO_ERRORS,
 ) -> tuple[NetworkOperator, ...]:
-    """Read the operators of a file's main graph, in order of execution.
+    """Read the operators of a file's main graph; see :func:`network_operators`.
 
     Args:
         content: A ``.tflite``.
@@ -30,39 +28,59 @@ def read_operators(
         times: Median time in ms by index of the operator.
         noise: Noise that quantization adds, by layer and operator, relative to the output.
     """
-    model = unpack(content)
-    graph = model.subgraphs[0]
-    stored = find_stored(model, graph)
-    makers = {int(t): i for i, op in enumerate(graph.operators or []) for t in op.outputs}
+    rows = [row for row in read_operator_rows(unpack(content), layers) if row.graph == 0]
+    return network_operators(rows, times, noise)
+
+
+def network_operators(
+    rows: Sequence[OperatorRow],
+    times: Mapping[int, float] = NO_TIMES,
+    noise: Mapping[tuple[str, str], float] = NO_ERRORS,
+) -> tuple[NetworkOperator, ...]:
+    """Return the operators of one graph without those that only unpack constants.
+
+    What is left out is counted with the operator that reads it first.
+
+    Args:
+        rows: The operators of one subgraph.
+        times: Median time in ms by index of the operator.
+        noise: Noise that quantization adds, by layer and operator, relative to the output.
+    """
+    first = rows[0].index if rows else 0
+    shown = [row for row in rows if not row.is_unpacking]
+    makers = {tensor: place for place, row in enumerate(shown) for tensor in row.outputs}
+    waiting = {tensor: row for row in rows if row.is_unpacking for tensor in row.outputs}
     found = []
-    for index, op in enumerate(graph.operators or []):
-        kind, layer = operator_name(model, op), layers.layer_of(model, graph, op)
-        output = graph.tensors[op.outputs[0]] if len(op.outputs) else None
-        size, weight_type = _weights(kind, op, graph, model, stored)
+    for row in shown:
         found.append(
             NetworkOperator(
-                operator=kind,
-                layer=layer or None,
-                type=None if output is None else type_name(output.type),
-                weight_type=weight_type,
-                shape=() if output is None else tuple(shape_of(output)),
-                bytes=size,
-                macs=count_operator(kind, op, graph),
-                ms=times.get(index),
-                added_noise=_finite(noise.get((layer, kind))),
-                inputs=tuple(sorted({makers[int(t)] for t in op.inputs if int(t) in makers})),
+                index=row.index - first,
+                operator=row.name,
+                layer=row.layer or None,
+                type=row.type or None,
+                weight_type=row.weight_type,
+                shape=row.shape,
+                other_shapes=tuple(s for s in dict.fromkeys(row.output_shapes) if s != row.shape),
+                bytes=row.weight_bytes,
+                macs=row.macs,
+                ms=times.get(row.index),
+                added_noise=_finite(noise.get((row.layer, row.name))),
+                inputs=tuple(sorted({makers[t] for t in row.inputs if t in makers})),
+                unpacks=_count_unpacking(row, waiting),
             )
         )
     return tuple(found)
 
 
-def _weights(
-    kind: str, op: Operator, graph: Graph, model: ModelTree, stored: dict[int, int]
-) -> tuple[int, str | None]:
-    """Return the bytes of an operator's weights in the file, and their type."""
-    tensors = [tensor for _, tensor, _ in find_weights(kind, op, graph, model, stored)]
-    data = [model.buffers[tensor.buffer].data for tensor in tensors]
-    return sum(0 if d is None else len(d) for d in data), type_name(tensors[0].type) if tensors else None
+def _count_unpacking(row: OperatorRow, waiting: dict[int, OperatorRow]) -> int:
+    """Count and take the operators that unpack what a row reads; one may unpack what another one unpacked."""
+    count, tensors = 0, list(row.inputs)
+    while tensors:
+        maker = waiting.pop(tensors.pop(), None)
+        if maker is not None:
+            count += 1
+            tensors += maker.inputs
+    return count
 
 
 def _finite(value: float | None) -> float | None:
