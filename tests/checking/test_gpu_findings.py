@@ -98,7 +98,7 @@ def test_sparse_weights_are_warned_of() -> None:
     op.opcodeIndex, op.inputs, op.outputs = 1, [len(graph.tensors) - 1], [1]
     graph.operators.insert(0, op)
     found = describe_plan(look_up(pack(tree)))
-    assert "DENSIFY" in found[-1].text and "verify" in str(found[-1].hint)
+    assert "DENSIFY" in found[-1].text and "bundle" in str(found[-1].hint)
 
 
 @pytest.mark.parametrize(("width", "is_wrong"), [(5, True), (8, False)])

@@ -17,7 +17,7 @@ from tflite_compress.models.network import keras_network
 from tflite_compress.passes import Context, ConvertedModel, FloatModel
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.values import DenseFile
-from tflite_compress.profiles.devices import Precision
+from tflite_compress.profiles.devices import Precision, load_device
 from tflite_compress.runtimes.litert import LiteRTModel, predict
 from tflite_compress.scoring.reference import distance, make_reference
 from tflite_compress.support.errors import ConversionError
@@ -210,6 +210,15 @@ def test_sparse_int8_is_never_handed_out_unless_it_runs(context: Context, mostly
     assert all(np.array_equal(a, b) for a, b in zip(run(dense, context), run(given, context), strict=True))
     if given.find(DenseFile) is None:
         assert any("zeros are stored densely" in note for note in [n.text for n in given.notes])
+
+
+def test_zeros_are_stored_densely_for_a_gpu() -> None:
+    """LiteRT's GPU accelerator computes wrong values from sparse weights."""
+    config, gpu = Convert(precision="float32", sparse=True), load_device("android-gpu")
+    note = config.unsupported(gpu)
+    assert note is not None and "wrong values" in note.text and not config.resolve(config, gpu).sparse
+    cpu = load_device("android-cpu")
+    assert config.unsupported(cpu) is None and config.resolve(config, cpu).sparse
 
 
 def test_a_dense_network_stays_dense(context: Context, start: FloatModel) -> None:

@@ -1,13 +1,18 @@
-"""Sizes that a file computes from fixed shapes are stored; those that depend on values are not."""
+"""Sizes that a file computes from fixed shapes are stored, and sparse weights are stored densely."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.runtimes.test_litert_web import needs_browser
+from tests.tflite.sparse_files import KERNEL, sparse_dense_layer
 from tflite_compress.runtimes.compare import compare
-from tflite_compress.runtimes.fold_shapes import fold_shapes
+from tflite_compress.runtimes.fold_shapes import fold_shapes, store_densely
+from tflite_compress.runtimes.gpu_jobs import run_one_on_gpu
+from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.runtimes.litert_web import ACCELERATORS, fix_batch, web_runtime
 from tflite_compress.tflite.assemble import Assembly
@@ -53,6 +58,30 @@ def test_sizes_are_stored_and_outputs_stay_equal() -> None:
     before, after = (predict(file, (SAMPLES[:, 0],), *NAMES, workers=1)[0] for file in (content, folded))
     np.testing.assert_array_equal(before, after)
     assert fold_shapes(folded) == (folded, 0)
+
+
+def test_sparse_weights_are_stored_densely_and_outputs_stay_equal() -> None:
+    content = sparse_dense_layer()
+    dense, dropped = store_densely(content)
+    assert operator_names(dense) == ["FULLY_CONNECTED"] and dropped == 1
+    x = np.eye(4, dtype=np.float32)
+    before, after = (predict(file, (x,), *NAMES, workers=1)[0] for file in (content, dense))
+    np.testing.assert_array_equal(before, KERNEL.T + np.array([1, 2]))
+    np.testing.assert_array_equal(after, before)
+    assert store_densely(dense) == (dense, 0)
+
+
+def test_the_accelerator_is_right_where_weights_are_stored_densely(gpu_driver: Path) -> None:
+    """With the sparse format it is wrong, without an error."""
+    x = np.eye(4, dtype=np.float32)[:, None]
+    sparse = sparse_dense_layer()
+    wrong, right = (
+        run_one_on_gpu(file, (x,), "float32").outputs for file in (sparse, store_densely(sparse)[0])
+    )
+    expected = host_runtime(seconds=0)(sparse, (x,)).outputs
+    assert wrong is not None and right is not None and expected is not None
+    np.testing.assert_allclose(right[0], expected[0], atol=1e-5)
+    assert np.abs(wrong[0] - expected[0]).max() > 1
 
 
 def test_sizes_that_depend_on_values_stay_computed() -> None:

@@ -115,7 +115,7 @@ def _describe_sparse(plan: GpuPlan) -> list[Finding]:
     if not any(op.name == "DENSIFY" for op in plan.operators):
         return []
     text = "the accelerator of ai-edge-litert 2.3.0 computed wrong values from sparse weights (DENSIFY)"
-    hint = "Compare the outputs with verify --runtime=litert-gpu, or convert with --recipe=float16."
+    hint = "Deploy the file that bundle writes for this device, which stores them densely."
     return [Finding("operators", None, text, hint)]
 
 

@@ -88,12 +88,20 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         return f"{self.precision}{', sparse' if self.sparse else ''}{but}"
 
     def resolve(self, conversion: ConversionPass, device: Device) -> Convert:
-        """Fill in the type of inputs and outputs, and whether operators may stay in float."""
+        """Fill in the type of inputs and outputs, whether operators may stay in float, and dense storage."""
         io = self.io
         if io == "auto":
             io = device.precisions.io if self.needs_calibration else "float32"
         fallback = self.float_fallback and "float32" in device.precisions.supported
-        return msgspec.structs.replace(self, io=io, float_fallback=fallback)
+        sparse = self.sparse and not device.computes_on_gpu
+        return msgspec.structs.replace(self, io=io, float_fallback=fallback, sparse=sparse)
+
+    def unsupported(self, device: Device) -> Note | None:
+        """Return why zeros are stored densely for a GPU."""
+        if not (self.sparse and device.computes_on_gpu):
+            return None
+        text = "zeros are stored densely: GPUs compute wrong values from sparsely stored weights"
+        return Note("stored-densely", text)
 
     def require(self, model: FloatModel) -> None:
         """Check that an integer conversion has no loop to calibrate."""

@@ -1,4 +1,4 @@
-"""The child process of ``fold_shapes``: ``python -m ...fold_child FOLDER``."""
+"""The child process of ``fold_shapes``: ``python -m ...fold_child FOLDER sizes|weights``."""
 
 from __future__ import annotations
 
@@ -9,37 +9,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tflite_compress.runtimes.fold_shapes import FOLDED
+from tflite_compress.runtimes.fold_shapes import FOLDED, KINDS, Kind
 from tflite_compress.tflite.edit_graph import GraphEditor
 from tflite_compress.tflite.flatbuffer import pack, unpack
-from tflite_compress.tflite.fold_constants import find_shape_values, store_values
+from tflite_compress.tflite.fold_constants import find_dense_weights, find_shape_values, store_values
+from tflite_compress.tflite.slim_file import merge_buffers
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
 
-def main(folder: Path) -> None:
-    """Store the sizes that ``model.tflite`` computes, and write the file if there are some.
+def main(folder: Path, kind: Kind) -> None:
+    """Store the sizes that ``model.tflite`` computes, or its sparse weights densely.
+
+    The file is written if it has some.
 
     Args:
         folder: Contains ``model.tflite``.
+        kind: What to store.
     """
     content = (folder / "model.tflite").read_bytes()
-    while folded := _fold_once(content):  # sizes that are stored make those of later tensors known
+    while folded := _fold_once(content, kind):  # sizes that are stored make those of later tensors known
         content = folded
         (folder / FOLDED).write_bytes(content)
 
 
-def _fold_once(content: bytes) -> bytes | None:
+def _fold_once(content: bytes, kind: Kind) -> bytes | None:
     """Return the file with all values stored that LiteRT knows before a run; None if there are none."""
     interpreter = _load(content)
     details = {d["index"]: d for d in interpreter.get_tensor_details()}
-    if any(-1 in d["shape_signature"] for d in interpreter.get_input_details()):
+    is_open = any(-1 in d["shape_signature"] for d in interpreter.get_input_details())
+    if is_open and kind == "sizes":
         return None
     interpreter.allocate_tensors()
     editor = GraphEditor(unpack(content))
     static = {i for i in details if _is_static(interpreter, i)}
-    chosen = find_shape_values(editor, static.__contains__)
+    chosen = find_shape_values(editor, static.__contains__) if kind == "sizes" else find_dense_weights(editor)
     if not chosen:
         return None
     for detail in interpreter.get_input_details():
@@ -47,6 +52,7 @@ def _fold_once(content: bytes) -> bytes | None:
     interpreter.invoke()
     store_values(editor, {i: interpreter.get_tensor(i) for i in chosen})
     editor.drop_unused()
+    merge_buffers(editor.tree)
     return pack(editor.tree)
 
 
@@ -72,4 +78,5 @@ def _is_static(interpreter: Interpreter, index: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (chosen_kind,) = (kind for kind in KINDS if kind == sys.argv[2])
+    main(Path(sys.argv[1]), chosen_kind)

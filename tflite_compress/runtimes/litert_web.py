@@ -10,7 +10,7 @@ import msgspec
 
 from tflite_compress.runtimes.browser import run_page
 from tflite_compress.runtimes.by_name import Remote, register_runtime
-from tflite_compress.runtimes.fold_shapes import fold_shapes
+from tflite_compress.runtimes.fold_shapes import fold_shapes, store_densely
 from tflite_compress.runtimes.gpu_log import read_log
 from tflite_compress.runtimes.isolated import TIME_LIMIT_S, EncodedArray, decode_arrays
 from tflite_compress.runtimes.litert_js import FILES, fetch_packages, import_map, litert_js_version
@@ -92,7 +92,8 @@ def _make(detail: str | None, remote: Remote) -> Runtime:
 def fix_batch(content: bytes) -> tuple[bytes, tuple[Note, ...]]:
     """Return the file with fixed sizes, as LiteRT.js needs them, and notes on what was changed.
 
-    An open batch is set to 1, and sizes that the file computes from shapes are stored.
+    An open batch is set to 1, and sizes that the file computes from shapes are stored. Weights of the sparse
+    format are stored densely.
 
     Raises:
         ModelError: LiteRT does not run the file with batch 1.
@@ -106,6 +107,10 @@ def fix_batch(content: bytes) -> tuple[bytes, tuple[Note, ...]]:
     if dropped:
         text = f"sizes that {dropped} operators computed are stored: LiteRT.js takes no computed sizes"
         notes = (*notes, Note("sizes-stored", text))
+    content, dense = store_densely(content)
+    if dense:
+        text = "weights are stored densely: LiteRT's GPU code computes wrong values from sparsely stored ones"
+        notes = (*notes, Note("stored-densely", text))
     return content, notes
 
 

@@ -1,4 +1,4 @@
-"""Replace operators whose results follow from the shapes in the file by stored constants."""
+"""Replace operators whose results are known before the file runs by stored constants."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tflite_compress.tflite.tree import Operator, shape_of
 
 MAX_VALUES = 1024  # of a constant: larger ones make the file larger than the operator is
 _SOURCES = frozenset(("SHAPE", "RANK"))
+_SPARSE = "DENSIFY"
 # Operators that compute more than a function of their inputs' values.
 _IMPURE = ("RANDOM_", "VAR_", "HASHTABLE", "READ_", "ASSIGN_", "CALL", "IF", "WHILE", "CUSTOM", "STABLEHLO")
 
@@ -21,6 +22,20 @@ _IMPURE = ("RANDOM_", "VAR_", "HASHTABLE", "READ_", "ASSIGN_", "CALL", "IF", "WH
 def has_shape_operator(editor: GraphEditor) -> bool:
     """Return True if the graph computes with the shape of a tensor."""
     return any(editor.kind(op) in _SOURCES for op in editor.graph.operators)
+
+
+def has_sparse_weights(editor: GraphEditor) -> bool:
+    """Return True if the file stores weights in the sparse format."""
+    return any(editor.kind(op) == _SPARSE for op in editor.graph.operators)
+
+
+def find_dense_weights(editor: GraphEditor) -> tuple[int, ...]:
+    """Return the tensors that hold weights after they were read from the sparse format.
+
+    Args:
+        editor: The graph.
+    """
+    return tuple(int(op.outputs[0]) for op in editor.graph.operators if editor.kind(op) == _SPARSE)
 
 
 def find_shape_values(editor: GraphEditor, is_static: Callable[[int], bool]) -> tuple[int, ...]:

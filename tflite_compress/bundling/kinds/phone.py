@@ -18,6 +18,7 @@ from tflite_compress.bundling.vectors import (
     make_vectors,
 )
 from tflite_compress.profiles.devices import Device
+from tflite_compress.runtimes.fold_shapes import store_densely
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.source_text import class_name, identifier
@@ -51,12 +52,15 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     Raises:
         ModelError: LiteRT refuses the model, or its Kotlin API lacks the type of an input or output.
     """
-    vectors = make_vectors(job.content, job.data, host_runtime(seconds=0))
-    signature = read_signature(job.content)
+    content = job.content
+    if job.device.computes_on_gpu:
+        content, _ = store_densely(content)
+    vectors = make_vectors(content, job.data, host_runtime(seconds=0))
+    signature = read_signature(content)
     name = identifier(job.name)
-    file = add_metadata(job.content, name, signature, job.preprocessing, job.labels)
+    file = add_metadata(content, name, signature, job.preprocessing, job.labels)
     choices = _choices(job.device)
-    tolerances = _tolerances(job.content, vectors, {choice[0] for choice in choices})
+    tolerances = _tolerances(content, vectors, {choice[0] for choice in choices})
     values = {
         "name": name,
         "Class": class_name(name),
@@ -71,7 +75,7 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
             for kind, (values, rule) in tolerances.items()
         ),
         "preprocessing": _describe(job.preprocessing),
-        "states": _describe_state(job.content) if vectors.sequence is not None else "",
+        "states": _describe_state(content) if vectors.sequence is not None else "",
         **_kotlin_parts(signature, job.preprocessing),
     }
     package = f"java/tflitecompress/{name}"
