@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tflite_compress.checking.accuracy import measure_accuracy
+from tflite_compress.checking.device_findings import judge_accuracy
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import RunResult
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature
@@ -18,8 +20,10 @@ def test_the_worst_output_is_measured() -> None:
     specs = tuple(FileTensorSpec(name, i, (1, 4), "FLOAT32", 0.0, 0) for i, name in enumerate("ab"))
     x = (np.zeros((100, 1), np.float32),)
     data = FileData(x, x, labels, "made up")
-    found = measure_accuracy(RunResult("here", tuple(outputs), ()), data, Signature((), specs))
+    found = measure_accuracy(RunResult("here", tuple(outputs), ()), data, Signature((), specs)).measurement
     assert found.value == 0.4 and found.unit == "top1" and "output 'b', the worst of 2" in found.source
+    assert found.low == pytest.approx(0.309, abs=1e-3) and found.high == pytest.approx(0.498, abs=1e-3)
+    assert found.figure == "0.4 top1 (0.309 to 0.498)" and found.source.endswith("95 % interval")
 
 
 def test_rare_decisions_are_not_hidden() -> None:
@@ -30,5 +34,17 @@ def test_rare_decisions_are_not_hidden() -> None:
     silent[:, 1] = 0.2
     x = (np.zeros((20, 1), np.float32),)
     data = FileData(x, x, (labels,), "made up")
-    found = measure_accuracy(RunResult("here", (silent,), ()), data, Signature((), (spec,)))
+    found = measure_accuracy(RunResult("here", (silent,), ()), data, Signature((), (spec,))).measurement
     assert (found.value, found.unit) == (0, "f1")
+
+
+@pytest.mark.parametrize(("maximum", "fits"), [(0.6, True), (0.4, False)])
+def test_an_error_is_compared_with_a_maximum(maximum: float, fits: bool) -> None:
+    labels = (np.arange(20, dtype=np.float32)[:, np.newaxis],)
+    spec = FileTensorSpec("value", 0, (1, 1), "FLOAT32", 0.0, 0)
+    data = FileData(labels, labels, labels, "made up")
+    shifted = RunResult("here", (labels[0] + np.float32(0.5),), ())
+    measurement, higher_is_better = measure_accuracy(shifted, data, Signature((), (spec,)), "mae")
+    found = judge_accuracy(measurement, maximum, higher_is_better)
+    assert measurement.value == 0.5 and found.fits is fits
+    assert found.text.startswith("0.5 mae (0.5 to 0.5), measured") and f"; maximum {maximum}" in found.text

@@ -70,7 +70,8 @@ def check(
         max_flash_bytes: Maximum flash in bytes; the device's own by default.
         max_ram_bytes: Maximum RAM in bytes; the device's own by default.
         max_latency_ms: Maximum latency in ms. Of an estimate, the upper end counts.
-        min_accuracy: Minimum accuracy on ``data``, in the metric's unit.
+        min_accuracy: Minimum accuracy on ``data``, in the metric's unit. For errors such as ``mae`` it is the
+            maximum.
         data: Samples ``(x, y)`` with shape (samples, ...), a path, a dataset or a function. Random inputs by
             default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.

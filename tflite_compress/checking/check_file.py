@@ -50,7 +50,8 @@ def check_file(
         path: A ``.tflite``.
         devices: Names or paths of device profiles; ``["all"]`` for all bundled ones.
         limits: The user's limits, in addition to the device's own.
-        min_accuracy: Minimum accuracy on ``data``, in the metric's unit.
+        min_accuracy: Minimum accuracy on ``data``, in the metric's unit. For errors such as ``mae`` it is the
+            maximum.
         data: Labelled data; needed for ``min_accuracy``.
         preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
         metric: Name of a metric, or a function, also as ``module:function``; inferred by default.
@@ -165,7 +166,8 @@ def _accuracy(
         few = data.spaced(FEW)
         _run(content, few)
         few = data.spaced(max(len(few), budget.affords(len(data), len(few), start)))
-    found = judge_accuracy(measure_accuracy(_run(content, few), few, signature, metric), minimum)
+    accuracy = measure_accuracy(_run(content, few), few, signature, metric)
+    found = judge_accuracy(accuracy.measurement, minimum, accuracy.higher_is_better)
     if len(few) == len(data):
         return found
     cut = f"on {len(few)} of {len(data)} samples, as the time budget of {budget.seconds:g} s allows"

@@ -167,11 +167,11 @@ def judge_latency(latency: Measurement, limit_ms: float | None, is_limited: bool
     return _compare("latency", latency, limit_ms, is_limited, "Try --recipe=channel-prune-int8.")
 
 
-def judge_accuracy(accuracy: Measurement, minimum: float) -> Finding:
-    """Compare a measured accuracy with the user's minimum."""
-    text = f"{accuracy}; minimum {minimum:g}"
-    hint = "Choose a recipe that compresses less."
-    return Finding("accuracy", accuracy.value >= minimum, text, hint, accuracy, minimum, True)
+def judge_accuracy(accuracy: Measurement, limit: float, higher_is_better: bool = True) -> Finding:
+    """Compare a measured accuracy with the user's minimum, or an error with the user's maximum."""
+    text = f"{accuracy}; {'minimum' if higher_is_better else 'maximum'} {limit:g}"
+    fits = accuracy.value >= limit if higher_is_better else accuracy.value <= limit
+    return Finding("accuracy", fits, text, "Choose a recipe that compresses less.", accuracy, limit, True)
 
 
 def _npu_latency(compiled: RunResult | CompressError) -> Measurement | None:

@@ -42,7 +42,8 @@ class CheckOptions:
             default.
         max_ram: Maximum RAM, for example 64KB. The RAM of the device by default.
         max_latency_ms: Maximum latency of one inference in ms. Of an estimate, the upper end counts.
-        min_accuracy: Minimum accuracy on --data, for example 0.9 or 90%.
+        min_accuracy: Minimum accuracy on --data, for example 0.9 or 90%. For errors such as mae it is the
+            maximum.
         metric: A metric of a task (docs/tasks.md lists them), or module:function. Inferred by
             default.
         ssh: user@host of the device, to measure on it.

@@ -25,7 +25,7 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
         unit: Unit of ``value``: ``ms``, ``bytes``, ``cycles``, ``share`` (0 to 1), or a metric's name.
         kind: ``measured`` on the device or file itself, ``simulated`` by the vendor's tool, or ``estimated``.
         source: What produced the figure, and on which machine.
-        low: Lower end of an estimate's range; None if the figure has no range.
+        low: Lower end of the range of an estimate, or of the interval of an accuracy; None without a range.
         high: Upper end of the range; None if the figure has no range.
     """
 
@@ -48,7 +48,8 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
         value = format_value(self.value, self.unit)
         if self.low is None or self.high is None:
             return value
-        return f"{value} ({format_value(self.low, self.unit)} to {format_value(self.high, self.unit)})"
+        unit = self.unit if self.unit in ("bytes", "ms") else ""
+        return f"{value} ({format_value(self.low, unit)} to {format_value(self.high, unit)})"
 
     def __str__(self) -> str:
         return f"{self.figure}, {self.kind}: {self.source}"

@@ -131,6 +131,26 @@ def compare_outputs(
     return _compare_resamples(metric, targets, before, after, rule)
 
 
+def score_interval(
+    metric: Metric, targets: np.ndarray, predictions: np.ndarray, confidence: float = 0.95, seed: int = 0
+) -> Interval | None:
+    """Return the interval of one model's score; None if there are too few samples for one.
+
+    Args:
+        metric: The metric.
+        targets: Shape (samples, ...).
+        predictions: Shape (samples, ...).
+        confidence: Probability that the interval holds the true score.
+        seed: Seed of the resamples.
+    """
+    if metric.is_share and metric.is_mean:
+        each = sample_scores(metric, targets, predictions)
+        if np.all((each == 0) | (each == 1)):
+            return wilson_interval(float(each.mean()), len(each), confidence)
+    scores = _resampled(metric, targets, (predictions,), seed)
+    return percentile_interval(scores[:, 0], len(targets), confidence)
+
+
 def sample_scores(metric: Metric, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """Return the score of each sample by a metric that is a mean, shape (samples,)."""
     rows = range(len(predictions))
@@ -186,13 +206,13 @@ def _compare_resamples(
 
 
 def _resampled(
-    metric: Metric, targets: np.ndarray, predictions: tuple[np.ndarray, np.ndarray], seed: int
+    metric: Metric, targets: np.ndarray, predictions: tuple[np.ndarray, ...], seed: int
 ) -> np.ndarray:
-    """Return the scores of both models on the same resamples, shape (resamples, 2); NaN where undefined."""
+    """Return the scores of all models on the same resamples, (resamples, models); NaN where undefined."""
     samples = len(targets)
     if metric.is_mean:
         each = np.stack([sample_scores(metric, targets, p) for p in predictions], axis=1)
-        blocks = resample_counts(samples, resamples_for(2 * samples), seed)
+        blocks = resample_counts(samples, resamples_for(len(predictions) * samples), seed)
         return np.concatenate([counts @ each / samples for counts in blocks])
     values = targets.size + sum(p.size for p in predictions)
     if metric.resampled is not None:
@@ -206,7 +226,7 @@ def _resampled(
 def _called(
     metric: Metric,
     targets: np.ndarray,
-    predictions: tuple[np.ndarray, np.ndarray],
+    predictions: tuple[np.ndarray, ...],
     seed: int,
     resamples: int,
 ) -> np.ndarray:
