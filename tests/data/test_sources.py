@@ -195,7 +195,7 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
     for source, match in (
         ("gone.npz", "no such file"),
         ("gone", "no such file"),
-        ("text.txt", "not an .npz"),
+        ("text.txt", "no kind of file"),
         ("broken.npz", "cannot be read"),
     ):
         with pytest.raises(DataError, match=match):

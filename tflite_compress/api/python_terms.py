@@ -12,6 +12,7 @@ from functools import cache
 import msgspec
 
 from tflite_compress import api
+from tflite_compress.data.file_source import all_kinds, settings_of
 from tflite_compress.support.errors import CompressError
 
 # Options whose Python parameter has another name. All others differ in hyphens only.
@@ -34,8 +35,8 @@ def speak_python(error: CompressError) -> None:
 def in_python(text: str) -> str:
     """Return a message with command-line options written as Python arguments.
 
-    Options of functions become arguments, settings of passes become ``overrides``. An option that exists only
-    on the command line stays as it is.
+    Options of functions and settings of data sources become arguments, settings of passes become
+    ``overrides``. An option that exists only on the command line stays as it is.
 
     Examples:
         >>> in_python("--max-drop=-1: expected 0 or more")
@@ -62,6 +63,8 @@ def _argument(match: re.Match[str]) -> str:
         return f"{name}={_literal(value)}" if value else f"{name}=True" if is_flag else name
     if positive in _parameters() and not value:
         return f"{positive}=False"
+    if name in _source_settings():
+        return f"{name}={_literal(value)}" if value else name
     if name.rpartition(".")[2] in _settings():
         return f'overrides={{"{name}": {_literal(value)}}}' if value else f'overrides["{name}"]'
     return match[0]
@@ -89,6 +92,12 @@ def _parameters() -> dict[str, object]:
     functions = [f for name, f in members if inspect.isfunction(f) and not name.startswith("_")]
     parameters = [inspect.signature(f).parameters for f in functions if f.__module__ in names]
     return {name: parameter.default for found in parameters for name, parameter in found.items()}
+
+
+@cache
+def _source_settings() -> frozenset[str]:
+    """Return the names of all settings of data sources, which are arguments of their classes."""
+    return frozenset(field.name for kind in all_kinds() for field in settings_of(kind))
 
 
 @cache

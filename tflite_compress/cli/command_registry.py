@@ -3,7 +3,8 @@
 A command is a function decorated with :func:`command`. Its parameters decide its command line: ``name: str``
 is a positional argument, ``*names: str`` are several, a parameter annotated with a dataclass adds the fields
 of that dataclass as options, ``**settings: object`` accepts the settings of recipes, and ``asked: AskedFor``
-receives the command line itself.
+receives the command line itself. A command with an option for data also has the options that say how to read
+data; see ``source_options``.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_type_hints
 
-from tflite_compress.cli.option_types import Kind, kind_of
+from tflite_compress.cli.option_types import SOURCE, Kind, kind_of
 from tflite_compress.cli.run_log import LogOptions
+from tflite_compress.cli.source_options import source_groups
 from tflite_compress.support.docstrings import attribute_meanings
 
 MODULES = (
@@ -99,10 +101,22 @@ class Command:
             if isinstance(hint, type) and dataclasses.is_dataclass(hint)
         }
 
+    @functools.cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the options that are data sources."""
+        own = (option for group in self.groups.values() for option in options_of(group))
+        return tuple(option.name for option in own if option.kind is SOURCE)
+
+    @property
+    def source_settings(self) -> frozenset[str]:
+        """Names of the options that say how to read data sources."""
+        groups = source_groups() if self.sources else ()
+        return frozenset(option.name for group in groups for option in options_of(group))
+
     @property
     def all_groups(self) -> tuple[type, ...]:
-        """Dataclasses of options, with the one that every command has."""
-        return (*self.groups.values(), LogOptions)
+        """Dataclasses of options, with those of data sources, and the one that every command has."""
+        return (*self.groups.values(), *(source_groups() if self.sources else ()), LogOptions)
 
     @functools.cached_property
     def options(self) -> dict[str, Option]:

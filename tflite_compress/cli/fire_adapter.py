@@ -11,7 +11,7 @@ import inspect
 import keyword
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tflite_compress.cli.command_registry import (
     REQUIRED,
@@ -24,6 +24,7 @@ from tflite_compress.cli.command_registry import (
 from tflite_compress.cli.option_types import FLAG, Kind, UnclearValueError
 from tflite_compress.cli.run_log import LogOptions, logged
 from tflite_compress.cli.unknown_option import unknown_option
+from tflite_compress.data.file_source import with_settings
 from tflite_compress.support.errors import UsageError, closest
 
 _OPTION = re.compile(r"-$|--|-[A-Za-z]")
@@ -50,6 +51,7 @@ def resolve(command: Command, words: Sequence[str]) -> Callable[[], int]:
             raise UsageError(f"{option.flag} is missing", f"For example: {command.example}")
     plain = [f"--{name}={value}" for name, value in named.items()]
     bound = _bound_by_fire(command, [*plain, *placed])
+    bound |= _sources(command, bound, named)
     asked = AskedFor(shlex.join(["tflite-compress", command.name, *placed, *map(_typed, plain)]))
     settings = {n: _setting(bound[n.replace("-", "_")]) for n in named if n not in command.options}
     return lambda: _call(command, bound, settings, asked)
@@ -179,6 +181,13 @@ def _setting(value: object) -> object:
     if isinstance(value, str) and "," in value:
         return [part.strip() for part in value.split(",")]
     return list(value) if isinstance(value, tuple) else value
+
+
+def _sources(command: Command, bound: Bound, named: Mapping[str, str]) -> Bound:
+    """The data sources that were named, with the settings for reading them that were given."""
+    sources = {name: str(bound[name]) for name in command.sources if name in named}
+    settings = {name: bound[name] for name in named if name in command.source_settings}
+    return dict(with_settings(sources, settings)) if settings else {}
 
 
 def _call(command: Command, bound: Bound, settings: dict[str, object], asked: str) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, Union, get_args, get_origin
 
+from tflite_compress.data.file_source import FileSource
 from tflite_compress.support.errors import UsageError
 from tflite_compress.support.input_shape import parse_input_shape
 
@@ -242,6 +243,7 @@ Seconds = Annotated[float, Kind("TIME", "a time in seconds, or with a unit (s, m
 Counts = Annotated[
     tuple[int, ...], Kind("N,...", "a whole number from 1, or several", "1,2", _listed(_at_least(1)))
 ]
+WORDS = Kind("NAME,...", "one or several names", "a,b", _listed(_text))
 Words = Annotated[tuple[str, ...], Kind("NAME,...", "one or several names", "litert,tflm", _listed(_text))]
 DeviceName = Annotated[str, Kind("NAME", "one device", "rp2040", _one_name, completes="devices")]
 DeviceNames = Annotated[
@@ -259,28 +261,29 @@ InputShape = Annotated[
     str,
     Kind("SIZES", "sizes without the batch (for several inputs NAME=SIZES,...)", "224x224x3", _input_shape),
 ]
-Source = Annotated[str, Kind("SOURCE", "a data source", "data.npz", _text, completes="files")]
-_PLAIN = {str: TEXT, bool: FLAG, int: COUNT, float: NUMBER}
+SOURCE = Kind("SOURCE", "a data source", "data.npz", _text, completes="files")
+Source = Annotated[str | FileSource, SOURCE]
+_PLAIN = {str: TEXT, bool: FLAG, int: COUNT, float: NUMBER, tuple[str, ...]: WORDS}
 
 
 def kind_of(annotation: object) -> Kind:
     """Return how values of an annotated type are written and read.
 
     Args:
-        annotation: A type from this module, a ``Literal`` of words, ``str``, ``bool``, ``int`` or ``float``,
-            or one of these or None.
+        annotation: A type from this module, a ``Literal`` of words, ``str``, ``bool``, ``int``, ``float`` or
+            ``tuple[str, ...]``, also with a range of msgspec; or one of these or None. Of several types the
+            last counts, which is to be the most general.
 
     Raises:
         TypeError: Values of that type cannot be written on a command line.
     """
     if get_origin(annotation) in (Union, types.UnionType):
-        (annotation,) = (part for part in get_args(annotation) if part is not type(None))
+        *_, annotation = (part for part in get_args(annotation) if part is not type(None))
     if get_origin(annotation) is Annotated:
-        kind = get_args(annotation)[1]
-        if isinstance(kind, Kind):
-            return kind
+        plain, kind, *_ = get_args(annotation)
+        return kind if isinstance(kind, Kind) else kind_of(plain)
     if get_origin(annotation) is Literal:
         return choice(get_args(annotation))
-    if isinstance(annotation, type) and annotation in _PLAIN:
+    if annotation in _PLAIN:
         return _PLAIN[annotation]
     raise TypeError(f"no option can have the type {annotation!r}")

@@ -98,7 +98,7 @@ def repeat_run(
     Raises:
         CompressError: The manifest cannot be read, or model or data are not what it recorded.
     """
-    from tflite_compress.data.gather import DataSpec
+    from tflite_compress.compression.recorded_arguments import recorded_spec
     from tflite_compress.pipeline.recipes import recipe_from
     from tflite_compress.profiles.devices import Device
     from tflite_compress.profiles.toml_files import typed
@@ -122,7 +122,7 @@ def repeat_run(
         else path.absolute().parent.with_name(path.absolute().parent.name + "-repeated")
     )
     plan = Plan(device, (recipe,))
-    spec = DataSpec(**arguments["data"])
+    spec = recorded_spec(arguments["data"])
     result = run_plans(str(model), [plan], spec, options, target, progress, record["data"], "repeat", ledger)
     same = result[0].manifest["outputs"] == record["outputs"]
     return result[0], same

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tflite_compress.compression.options import Options
+from tflite_compress.data.file_source import FileSource, find_source
 from tflite_compress.data.gather import DataSpec
-from tflite_compress.data.npz import read_npz_headers
-from tflite_compress.data.samples import checked_shape
-from tflite_compress.data.sources import array_function, list_images, source_kind
+from tflite_compress.data.sources import array_function
 from tflite_compress.models.declared_inputs import declared_inputs
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.passes.base import Stage
@@ -62,7 +61,7 @@ def check_inputs(model: object, spec: DataSpec, options: Options) -> None:
     if isinstance(model, str | os.PathLike):
         declared = _model_inputs(Path(model), forest)
     for source in (spec.data, spec.train, spec.calibrate, spec.evaluate):
-        if isinstance(source, str | Path):
+        if isinstance(source, str | Path | FileSource):
             _check_source(source, spec, declared if options.cut is None else ())
     _check_references(spec, options)
     if not forest:
@@ -123,24 +122,14 @@ def _model_inputs(path: Path, forest: bool) -> tuple[TensorSpec, ...]:
     return declared
 
 
-def _check_source(source: str | Path, spec: DataSpec, declared: tuple[TensorSpec, ...]) -> None:
-    """Check that a data source exists, and the shapes of its arrays against the model's inputs."""
-    kind, path = source_kind(source), Path(source)
-    if kind == "function":
+def _check_source(source: str | Path | FileSource, spec: DataSpec, declared: tuple[TensorSpec, ...]) -> None:
+    """Check that a data source exists, and its samples against the model's input as far as that is cheap."""
+    file = find_source(source)
+    if file is None:
         resolve_reference(str(source), "--data")
-    elif kind == "folder":
-        list_images(path)
-    else:
-        arrays = read_npz_headers(path)
-        if len(declared) == 1 and isinstance(spec.preprocess, str) and ":" not in spec.preprocess:
-            for name in ("x", "x_train", "x_test"):
-                if name in arrays and arrays[name][0][:1] != (0,):
-                    checked_shape(arrays[name][0], declared[0], _origin(path, name))
-
-
-def _origin(path: Path, name: str) -> str:
-    """Where an array comes from, in the words of the checks on the data themselves."""
-    return f"{path}:{name.partition('_')[2]}" if "_" in name else str(path)
+        return
+    keeps_shape = isinstance(spec.preprocess, str) and ":" not in spec.preprocess
+    file.check(declared[0] if len(declared) == 1 and keeps_shape else None)
 
 
 def _check_references(spec: DataSpec, options: Options) -> None:

@@ -140,7 +140,9 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
             "Give one source as data, or separate sources for training, calibration and evaluation.",
         )
     names = tuple(tensor.name for tensor in network.inputs)
-    options = ReadOptions(network.inputs[0], spec.preprocess, spec.resize, input_names=names)
+    options = ReadOptions(
+        network.inputs[0], spec.preprocess, spec.resize, input_names=names, outputs=network.outputs
+    )
 
     def load(source: DataSource) -> dict[str, Samples]:
         found: dict[str, RawData] = read(source, options)

@@ -9,7 +9,12 @@ import numpy as np
 from tflite_compress.data.spool import Rows
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.support.errors import DataError
+from tflite_compress.support.notes import Note
 
+UNSCALED_PIXELS = Note(
+    "unscaled-pixels",
+    "pixels have values 0 to 255; use preprocess for a model that was trained on another scale",
+)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 

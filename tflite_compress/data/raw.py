@@ -110,9 +110,8 @@ def read_samples(
     """Read a data source for a ``.tflite`` as real numbers; see :func:`file_data`."""
     inputs = tuple(_tensor_spec(p) for p in ports.inputs)
     outputs = tuple(_tensor_spec(p) for p in ports.outputs)
-    found = read(
-        source, ReadOptions(inputs[0], preprocess, resize, MAX_SAMPLES, tuple(p.name for p in inputs))
-    )
+    names = tuple(spec.name for spec in inputs)
+    found = read(source, ReadOptions(inputs[0], preprocess, resize, MAX_SAMPLES, names, outputs))
     return bind(found.get("eval", next(iter(found.values()))), inputs, outputs)
 
 

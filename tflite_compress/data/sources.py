@@ -1,16 +1,15 @@
-"""Read data sources: ``.npz`` files, folders of images, arrays, datasets and functions."""
+"""Read data sources: files and folders of any kind, arrays, datasets and functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, SupportsInt, cast
+from typing import Any, Protocol, SupportsInt, cast
 
 import numpy as np
 
-from tflite_compress.data.images import read_images
-from tflite_compress.data.npz import read_npz
+from tflite_compress.data.file_source import FileSource, find_source
 from tflite_compress.data.samples import ArrayGroup, RawData
 from tflite_compress.data.spool import Rows, map_blocks
 from tflite_compress.data.structures import gather_items, inputs_and_labels
@@ -19,11 +18,6 @@ from tflite_compress.support.errors import DataError, UsageError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.references import resolve_reference
 
-UNSCALED_PIXELS = Note(
-    "unscaled-pixels",
-    "pixels have values 0 to 255; use preprocess for a model that was trained on another scale",
-)
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 ArrayFunction = Callable[[np.ndarray], np.ndarray]
 Preprocess = str | ArrayFunction
 _SCALES: dict[str, ArrayFunction] = {
@@ -53,7 +47,15 @@ class Dataset(Protocol):
         """Return the elements as arrays."""
 
 
-DataSource = str | Path | ArrayGroup | tuple[ArrayGroup, ArrayGroup | None] | Dataset | Callable[[], object]
+DataSource = (
+    str
+    | Path
+    | FileSource
+    | ArrayGroup
+    | tuple[ArrayGroup, ArrayGroup | None]
+    | Dataset
+    | Callable[[], object]
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class ReadOptions:
         resize: Resize images to the model's input. Otherwise other sizes are an error.
         limit: Maximum number of samples read from a ``tf.data.Dataset`` or a generator.
         input_names: Names of the model's inputs; empty for a model with one.
+        outputs: The model's outputs; empty if unknown.
     """
 
     input: TensorSpec
@@ -75,15 +78,21 @@ class ReadOptions:
     resize: bool = False
     limit: int = 100_000
     input_names: tuple[str, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+
+    @property
+    def keeps_shape(self) -> bool:
+        """True if preprocessing keeps the shape of the samples; a function may compute any."""
+        return self.preprocess in _SCALES
 
 
 def read(source: DataSource, options: ReadOptions) -> dict[str, RawData]:
     """Read a data source.
 
     Args:
-        source: A path to a ``.npz`` file or a folder of images; arrays ``(x, y)`` or ``x``; a mapping of
-            inputs; a ``tf.data.Dataset``; or a function that returns arrays, a mapping or a dataset, as a
-            callable or as ``module:function``.
+        source: A path, or a :class:`FileSource` with a path and how to read it; arrays ``(x, y)`` or ``x``; a
+            mapping of inputs; a ``tf.data.Dataset``; or a function that returns arrays, a mapping or a
+            dataset, as a callable or as ``module:function``.
         options: How to read it.
 
     Returns:
@@ -92,94 +101,15 @@ def read(source: DataSource, options: ReadOptions) -> dict[str, RawData]:
     Raises:
         DataError: The source is missing, empty, or malformed, or its function raised.
     """
-    if isinstance(source, str | Path):
-        kind = source_kind(source)
-        if kind == "folder":
-            found = {"all": _read_folder(Path(source), options)}
-        elif kind == "npz":
-            found = _read_npz(Path(source))
+    if isinstance(source, str | Path | FileSource):
+        file = find_source(source)
+        if file is not None:
+            found = file.read(options)
         else:
             found = {"all": _from_value(resolve_reference(str(source), "--data"), str(source), options)}
     else:
         found = {"all": _from_value(source, "data", options)}
     return {name: _preprocessed(raw, options.preprocess) for name, raw in found.items()}
-
-
-def source_kind(source: str | Path) -> Literal["folder", "npz", "function"]:
-    """Return the kind of a data source that is given as text.
-
-    Raises:
-        DataError: There is no such file or folder, or it is of another kind.
-    """
-    path = Path(source)
-    if path.is_dir():
-        return "folder"
-    if path.suffix == ".npz":
-        return "npz"
-    if ":" in str(source) and not path.exists():
-        return "function"
-    problem = "not an .npz file or a folder" if path.exists() else "no such file or folder"
-    raise DataError(f"{source}: {problem}", "Give an .npz, a folder of images, or module:function.")
-
-
-def _read_npz(path: Path) -> dict[str, RawData]:
-    arrays = read_npz(path)
-    if {"x_train", "x_test"} <= set(arrays):
-        return {
-            "train": RawData(arrays["x_train"], arrays.get("y_train"), f"{path}:train"),
-            "eval": RawData(arrays["x_test"], arrays.get("y_test"), f"{path}:test"),
-        }
-    return {"all": _split_names(arrays, path)}
-
-
-def _split_names(arrays: dict[str, np.ndarray], path: Path) -> RawData:
-    """Separate inputs and labels by name: ``y``, ``y_NAME`` and ``y/NAME`` are labels."""
-    labels = {name: a for name, a in arrays.items() if name == "y" or name.startswith(("y_", "y/"))}
-    inputs = {name: a for name, a in arrays.items() if name not in labels}
-    if not inputs:
-        raise DataError(f"{path}: no input array; it has {', '.join(arrays) or 'nothing'}", "Save x and y.")
-    if set(labels) == {"y"}:
-        return RawData(_named(inputs, "x"), labels["y"], str(path))
-    return RawData(_named(inputs, "x"), _named(labels, "y") or None, str(path))
-
-
-def _named(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {
-        name[2:] if name.startswith((f"{prefix}_", f"{prefix}/")) else name: a for name, a in arrays.items()
-    }
-
-
-def list_images(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
-    """Return the images of a folder, the class number of each, and the names of the classes.
-
-    Args:
-        folder: One subfolder of images per class, or images without classes.
-
-    Raises:
-        DataError: There are none.
-    """
-    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    files: list[Path] = []
-    labels: list[int] = []
-    for number, sub in enumerate(classes or [folder]):
-        found = sorted(p for p in sub.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-        files += found
-        labels += [number] * len(found)
-    if not files:
-        raise DataError(
-            f"{folder}: contains no images",
-            f"Put images ({', '.join(sorted(IMAGE_SUFFIXES))}) into one subfolder per class.",
-        )
-    return files, labels, tuple(p.name for p in classes)
-
-
-def _read_folder(folder: Path, options: ReadOptions) -> RawData:
-    """Read a folder with one subfolder of images per class, or images without classes."""
-    files, labels, classes = list_images(folder)
-    images = read_images(files, options.input, options.resize)
-    y = np.asarray(labels, dtype=np.int64) if classes else None
-    notes = () if options.preprocess != "none" else (UNSCALED_PIXELS,)
-    return RawData(images, y, str(folder), classes, notes)
 
 
 def _from_value(value: object, origin: str, options: ReadOptions) -> RawData:
