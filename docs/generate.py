@@ -24,6 +24,7 @@ from tflite_compress.profiles.devices import (
     Runtime,
     all_devices,
 )
+from tflite_compress.scoring.head_registry import all_heads
 from tflite_compress.scoring.metrics import Head
 from tflite_compress.scoring.task_registry import all_tasks
 from tflite_compress.support.docstrings import attribute_meanings, attribute_summary
@@ -38,8 +39,18 @@ TASKS_TEXT = [
     "Without `--task`, a task is inferred where the shapes of output and labels allow one only:",
     "segmentation for a class number per pixel, anomaly detection for a reconstruction of the input with",
     "one label 0 or 1 per sample, embeddings for vectors of length 1 with class numbers, sequence for",
-    "labels of another length than the output. Otherwise the loss that the model was compiled with, the",
-    "labels and the values decide between classes, yes-or-no values and numbers.",
+    "labels of another length than the output, object detection for boxes. Otherwise the loss that the",
+    "model was compiled with, the labels and the values decide between classes, yes-or-no values and",
+    "numbers.",
+]
+HEADS_TEXT = [
+    "The head says what the outputs hold. It is recognized where their shapes allow one only; `--head=`",
+    "names it. Boxes above 2 are pixels of the model's input, others shares of its width and height. Scores",
+    "outside 0 to 1 are logits. `--head=module:function` names a function of the outputs, a tuple of arrays",
+    "(samples, ...), that returns boxes (samples, boxes, 4) as x_min, y_min, x_max, y_max from 0 to 1, and",
+    "scores (samples, boxes, classes). Detections of a class that overlap a better one by more than 0.6 are",
+    "removed (non-maximum suppression), except where a head leaves none. Without labels, detections of the",
+    "original with a score of 0.3 stand for them.",
 ]
 MADE = "<!-- Written by docs/generate.py from the schema; change the docstrings there, not this page. -->"
 TABLES = {
@@ -96,6 +107,9 @@ def tasks_page() -> str:
             lines += [
                 f"| {name} | {_cell(metric.meaning)} | {better} | {' to '.join(ends)} | {metric.unit} |"
             ]
+        if task.joint is not None:
+            lines += ["", *HEADS_TEXT, "", "| head | outputs |", "|---|---|"]
+            lines += [f"| `{head.name}` | {_cell(head.summary)} |" for head in all_heads().values()]
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,7 @@ from tflite_compress.checking.accuracy import measure_accuracy
 from tflite_compress.checking.device_findings import judge_accuracy
 from tflite_compress.data.raw import FileData
 from tflite_compress.runtimes.run_result import RunResult
+from tflite_compress.scoring.joint_output import HeadOptions
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature
 
 
@@ -48,3 +49,23 @@ def test_an_error_is_compared_with_a_maximum(maximum: float, fits: bool) -> None
     found = judge_accuracy(measurement, maximum, higher_is_better)
     assert measurement.value == 0.5 and found.fits is fits
     assert found.text.startswith("0.5 mae (0.5 to 0.5), measured") and f"; maximum {maximum}" in found.text
+
+
+def test_a_detector_is_scored_by_all_outputs_together() -> None:
+    boxes, labels = np.zeros((3, 1, 8, 4)), np.full((3, 2, 5), -1.0)
+    scores = np.zeros((3, 1, 8, 2))
+    boxes[:, 0, 0], scores[:, 0, 0] = (32, 16, 16, 16), (0, 0.9)
+    labels[:2, 0] = 1, 24 / 64, 8 / 64, 40 / 64, 24 / 64
+    labels[2, 0] = 1, 0, 0, 1, 1
+    images = np.zeros((3, 64, 64, 3))
+    data = FileData((images,), (images,), (labels,), "boxes", has_boxes=True)
+    specs = tuple(
+        FileTensorSpec(name, i, (1, 8, width), "FLOAT32", 0.0, 0)
+        for i, (name, width) in enumerate({"a": 4, "b": 2}.items())
+    )
+    result, signature = RunResult("here", (boxes, scores), ()), Signature((), specs)
+    found, _ = measure_accuracy(result, data, signature)
+    # Equal scores: two are right, then one is wrong.
+    assert found.unit == "coco_map" and found.value == pytest.approx(67 / 101)
+    named, _ = measure_accuracy(result, data, signature, "map_50", "object-detection", HeadOptions("yolo-v8"))
+    assert named.unit == "map_50"

@@ -15,7 +15,7 @@ def test_a_resample_scores_like_its_samples() -> None:
     score = AdditiveScore(squared_errors, lambda sums: np.sqrt(ratio(sums[..., 0], sums[..., 1])))
     chosen = rng.integers(0, 40, 40)
     counts = np.bincount(chosen, minlength=40)[np.newaxis].astype(float)
-    assert np.allclose(score.resampled(y, p, counts), [score(y[chosen], p[chosen])])
+    assert np.allclose(score.resampled(y, p)(counts), [score(y[chosen], p[chosen])])
 
 
 def test_class_counts_leave_negative_targets_out() -> None:

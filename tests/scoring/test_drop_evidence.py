@@ -90,7 +90,7 @@ def test_r2_of_resamples_is_r2_of_the_repeated_samples() -> None:
     (counts,) = resample_counts(30, 6, 2)
     rows = [np.repeat(np.arange(30), row.astype(int)) for row in counts]
     expected = [r2(targets[i], predictions[i]) for i in rows]
-    assert r2_resampled(targets, predictions, counts) == pytest.approx(expected)
+    assert r2_resampled(targets, predictions)(counts) == pytest.approx(expected)
 
 
 def test_a_metric_of_decisions_without_a_change_is_not_established_on_few_samples() -> None:

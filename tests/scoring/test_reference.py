@@ -150,3 +150,51 @@ def test_calibration_samples_without_anomalies_are_compared_with_the_original() 
     )
     assert reference.metrics[0].name == "auc" and reference.targets[0].shape == (len(some), 1 + x[0][0].size)
     assert reference.on_calibration.score.value == 1 and reference.on_calibration.metrics[0].name == "r2"
+
+
+class Detecting(Network):
+    """A network that returns its image as boxes and scores of YOLO v8, in two outputs."""
+
+    def predict(
+        self, arrays: tuple[np.ndarray, ...], batch_size: int | None = None
+    ) -> tuple[np.ndarray, ...]:
+        return arrays[0][:, 0, :, :4], arrays[0][:, 0, :, 4:]
+
+
+def detecting(labels: tuple[np.ndarray, ...] | None) -> tuple[Network, Splits]:
+    x = np.zeros((8, 2, 9, 6), np.float32)
+    x[:, 0, 0] = 0.5, 0.5, 0.4, 0.4, 0.9, 0
+    x[:4, 0, 1] = 0.2, 0.2, 0.4, 0.2, 0, 0.8
+    samples = Samples((x,), labels, "s", has_boxes=labels is not None)
+    ports = [TensorSpec(n, (None, 9, c), "float32") for n, c in (("boxes", 4), ("scores", 2))]
+    network = Detecting("detector", None, (TensorSpec("x", (None, 2, 9, 6), "float32"),), tuple(ports))
+    return network, Splits(samples, samples, samples)
+
+
+def test_a_detector_is_scored_by_all_outputs_together() -> None:
+    boxes = np.zeros((8, 2, 5), np.float32)
+    boxes[:, 0] = 0, 0.3, 0.3, 0.7, 0.7
+    boxes[:, 1] = 1, 0, 0.1, 0.4, 0.3
+    reference = make_reference(*detecting((boxes,)), None, None, None)
+    assert reference.scored_names == ("detections",) and reference.metric_name == "coco_map"
+    # All four objects of the second class that are found are right, four of eight are not found.
+    assert reference.score.by_output == pytest.approx([(1 + 51 / 101) / 2])
+    without = (reference.evaluation_outputs[0], 0 * reference.evaluation_outputs[1])
+    assert reference.drop_of(reference.score_of(without)) == reference.score.value
+    assert reference.output_labels(reference.splits.train) == (None, None)
+    assert [head.task for head in reference.heads] == ["regression", "regression"]
+
+
+def test_a_detector_without_labels_is_compared_with_its_own_detections() -> None:
+    for named in ({"task": "object-detection"}, {"metric": "coco_map"}):
+        settings = {"metric": None, "task": None} | named
+        reference = make_reference(*detecting(None), None, settings["metric"], None, settings["task"])
+        assert reference.metric_name == "coco_map agreement with the original"
+        assert reference.score.value == pytest.approx(1)
+
+
+def test_object_detection_is_no_task_of_one_output() -> None:
+    with pytest.raises(UsageError, match="scores all outputs together"):
+        make_reference(*detecting(None), None, None, None, "object-detection,regression")
+    with pytest.raises(UsageError, match="--metric=top1: --task=object-detection has no such metric"):
+        make_reference(*detecting(None), None, "top1", None, "object-detection")

@@ -130,7 +130,7 @@ def test_resamples_of_additive_scores_are_those_of_their_samples() -> None:
     counts[1, 30:] = 0
     for metric in find_task("classification").metrics(VALUES):
         if isinstance(metric.function, AdditiveScore):
-            whole, half = metric.function.resampled(CLASSES, PROBABILITIES, counts)
+            whole, half = metric.function.resampled(CLASSES, PROBABILITIES)(counts)
             assert whole == pytest.approx(metric.function(CLASSES, PROBABILITIES))
             assert half == pytest.approx(metric.function(CLASSES[:30], PROBABILITIES[:30]))
 

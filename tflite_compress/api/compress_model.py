@@ -36,6 +36,8 @@ def compress(
     strict: bool = False,
     task: str | None = None,
     metric: str | ScoreFunction | None = None,
+    head: str | None = None,
+    anchors: str | None = None,
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
@@ -76,6 +78,9 @@ def compress(
         task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
             inferred by default.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
+            default.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         max_flash_bytes: Maximum flash in bytes. Stronger recipes follow until the result meets it.
         max_ram_bytes: Maximum RAM in bytes.
@@ -136,6 +141,8 @@ def compress(
         strict=strict,
         task=task,
         metric=metric,
+        head=head,
+        anchors=anchors,
         loss=loss,
         max_flash_bytes=max_flash_bytes,
         max_ram_bytes=max_ram_bytes,
@@ -173,6 +180,8 @@ def compress_many(
     strict: bool = False,
     task: str | None = None,
     metric: str | ScoreFunction | None = None,
+    head: str | None = None,
+    anchors: str | None = None,
     loss: str | LossFunction | None = None,
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
@@ -211,6 +220,9 @@ def compress_many(
         task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
             inferred by default.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
+            default.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         max_flash_bytes: Maximum flash in bytes.
         max_ram_bytes: Maximum RAM in bytes.
@@ -271,6 +283,8 @@ def compress_many(
                 "strict": strict,
                 "task": task,
                 "metric": metric,
+                "head": head,
+                "anchors": anchors,
                 "loss": loss,
                 "custom_objects": custom_objects,
                 "input_shape": input_shape,

@@ -58,6 +58,9 @@ def check(
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
     metric: str | ScoreFunction | None = None,
+    task: str | None = None,
+    head: str | None = None,
+    anchors: str | None = None,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
@@ -76,6 +79,11 @@ def check(
             default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
         metric: Name of a metric, or a function ``(targets, predictions)``; inferred by default.
+        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
+            inferred by default.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
+            default.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
         time_budget_seconds: Time for all runtimes together in seconds. The findings say what was not done.
@@ -98,6 +106,7 @@ def check(
     """
     from tflite_compress.checking.check_file import check_file
     from tflite_compress.checking.verdict import Limits
+    from tflite_compress.scoring.joint_output import HeadOptions
 
     limits = Limits(max_flash_bytes, max_ram_bytes, max_latency_ms)
     with library_call(progress) as reports, opened_file(model) as path:
@@ -110,6 +119,8 @@ def check(
             progress=reports,
             input_shape=input_shape,
             time_budget_seconds=time_budget_seconds,
+            task=task,
+            head=HeadOptions(head, anchors),
         )[0]
         findings = (replace(f, hint=in_python(f.hint) if f.hint else None) for f in found.findings)
         return replace(found, findings=tuple(findings))

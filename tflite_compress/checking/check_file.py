@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from tflite_compress.checking.accuracy import measure_accuracy
+from tflite_compress.checking.accuracy import MeasuredAccuracy, measure_accuracy
 from tflite_compress.checking.device_findings import judge_accuracy
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.judge import check
@@ -18,13 +19,13 @@ from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import Comparison, compare
 from tflite_compress.runtimes.run_result import RunResult
+from tflite_compress.scoring.joint_output import NO_HEAD, HeadOptions
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.support.errors import CompressError, UsageError
 from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.support.time_budget import TimeBudget
-from tflite_compress.tflite.tensor_specs import Signature
 
 DEFAULTS = Remote()
 FEW = 32  # samples that are run to find out how many the time budget allows
@@ -43,6 +44,8 @@ def check_file(
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
+    task: str | None = None,
+    head: HeadOptions = NO_HEAD,
 ) -> list[Verdict]:
     """Check a file against device profiles.
 
@@ -61,6 +64,8 @@ def check_file(
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
         time_budget_seconds: Time for all runtimes and devices together in seconds. Findings say what it left
             undone. None sets no limit.
+        task: Name of the task, or one for each output separated by commas; None infers it.
+        head: How the outputs of a detector are read.
 
     Returns:
         One verdict per device.
@@ -84,7 +89,8 @@ def check_file(
             advance(1)
     if min_accuracy is not None and opened.is_real:
         with progress.step("measuring accuracy"):
-            extra.append(_accuracy(content, samples, signature, metric, min_accuracy, budget))
+            score = partial(measure_accuracy, signature=signature, metric=metric, task=task, head=head)
+            extra.append(_accuracy(content, samples, score, min_accuracy, budget))
     return [dataclasses.replace(v, findings=(*v.findings, *extra)) for v in verdicts]
 
 
@@ -152,8 +158,7 @@ def _noting(comparison: Comparison, notes: tuple[Note, ...]) -> Comparison:
 def _accuracy(
     content: bytes,
     data: FileData,
-    signature: Signature,
-    metric: str | ScoreFunction | None,
+    score: Callable[[RunResult, FileData], MeasuredAccuracy],
     minimum: float,
     budget: TimeBudget,
 ) -> Finding:
@@ -166,7 +171,7 @@ def _accuracy(
         few = data.spaced(FEW)
         _run(content, few)
         few = data.spaced(max(len(few), budget.affords(len(data), len(few), start)))
-    accuracy = measure_accuracy(_run(content, few), few, signature, metric)
+    accuracy = score(_run(content, few), few)
     found = judge_accuracy(accuracy.measurement, minimum, accuracy.higher_is_better)
     if len(few) == len(data):
         return found

@@ -21,10 +21,12 @@ from tflite_compress.cli.run_log import with_progress
 from tflite_compress.cli.shared_calls import check_page, print_json, remote_device, write_page
 from tflite_compress.cli.shared_options import (
     DeviceOptions,
+    HeadName,
     Metric,
     OutputOptions,
     PageOptions,
     SampleOptions,
+    TaskNames,
     ThreadOptions,
 )
 from tflite_compress.support.errors import UsageError
@@ -46,6 +48,9 @@ class CheckOptions:
             maximum.
         metric: A metric of a task (docs/tasks.md lists them), or module:function. Inferred by
             default.
+        task: What the outputs are; names of several outputs are separated by commas. Inferred by default.
+        head: Layout of a detector's outputs (docs/tasks.md), or module:function. Recognized by default.
+        anchors: File with the anchors of an SSD, .npy or .csv: y, x, height and width of each.
         ssh: user@host of the device, to measure on it.
         time_budget: Time for all runtimes and devices together, for example 2m. The findings say what was not
             done. Default: no limit.
@@ -57,6 +62,9 @@ class CheckOptions:
     max_latency_ms: Number | None = None
     min_accuracy: Share | None = None
     metric: Metric | None = None
+    task: TaskNames | None = None
+    head: HeadName | None = None
+    anchors: File | None = None
     ssh: str | None = None
     time_budget: Duration | None = None
 
@@ -78,7 +86,9 @@ def check(
     from tflite_compress.checking.check_file import check_file
     from tflite_compress.checking.verdict import Limits
     from tflite_compress.reporting import fit_table
+    from tflite_compress.scoring.joint_output import HeadOptions
 
+    head = HeadOptions(options.head, options.anchors)
     if options.min_accuracy is not None and samples.data is None:
         raise UsageError("--min-accuracy needs --data", "Give labelled data: --data=test.npz.")
     check_page(page)
@@ -100,6 +110,8 @@ def check(
             progress,
             samples.input_shape,
             options.time_budget,
+            options.task,
+            head,
         )
     )
     if output.json:

@@ -21,10 +21,12 @@ from tflite_compress.cli.option_types import (
     choice_or_function,
     choices_joined,
 )
+from tflite_compress.scoring.head_registry import head_names
 from tflite_compress.scoring.task_registry import task_names
 
 Preprocess = Annotated[str, choice_or_function("none", "unit", "symmetric")]
 Metric = str  # of the task, or module:function; checked where the metrics are known
+HeadName = Annotated[str, choice_or_function(*head_names())]
 TaskNames = Annotated[str, choices_joined(*task_names())]
 
 
@@ -84,6 +86,8 @@ class ModelOptions:  # fields are named as those of compression.options.Options,
     Attributes:
         task: What the outputs are; names of several outputs are separated by commas. Inferred by default.
         metric: A metric of the task (docs/tasks.md lists them), or module:function. Inferred by default.
+        head: Layout of a detector's outputs (docs/tasks.md), or module:function. Recognized by default.
+        anchors: File with the anchors of an SSD, .npy or .csv: y, x, height and width of each.
         custom_objects: module:dict with the custom classes of the model.
         input_shape: Sizes of the inputs without the batch, for dimensions that the model leaves open, for
             example 224x224x3, or image=224x224x3,text=20. Those of the data by default.
@@ -95,6 +99,8 @@ class ModelOptions:  # fields are named as those of compression.options.Options,
 
     task: TaskNames | None = None
     metric: Metric | None = None
+    head: HeadName | None = None
+    anchors: File | None = None
     custom_objects: str | None = None
     input_shape: InputShape | None = None
     cut: str | None = None

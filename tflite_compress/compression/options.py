@@ -15,6 +15,7 @@ from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.scoring.drop_evidence import DropRule
+from tflite_compress.scoring.joint_output import HeadOptions
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.scoring.reference import LossFunction
 from tflite_compress.support.errors import UsageError
@@ -32,6 +33,8 @@ class Options:
         strict: Accept a file only if the evaluation samples establish that the drop is accepted. Otherwise
             the measured drop decides whether a file is accepted.
         task: Name of the task, or one for each output separated by commas; None infers it.
+        head: Name of a detection head, or ``module:function``; None recognizes it.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``; None for other heads.
         metric: Name of a metric of the task, or ``module:function``; None infers it.
         loss: Loss for fine-tuning, a Keras name or ``module:function``; None infers it.
         custom_objects: ``module:dict`` or a mapping, for models with custom layers.
@@ -59,6 +62,8 @@ class Options:
     confidence: float = 0.95
     strict: bool = False
     task: str | None = None
+    head: str | None = None
+    anchors: str | None = None
     metric: str | ScoreFunction | None = None
     loss: str | LossFunction | None = None
     custom_objects: str | Mapping[str, object] | None = None
@@ -79,6 +84,11 @@ class Options:
     def rule(self) -> DropRule:
         """How an accuracy drop is judged."""
         return DropRule(self.max_drop, self.confidence, seed=self.seed)
+
+    @property
+    def head_options(self) -> HeadOptions:
+        """How the outputs of a detector are read."""
+        return HeadOptions(self.head, self.anchors)
 
     @property
     def limits(self) -> Limits:

@@ -18,6 +18,7 @@ from tflite_compress.models.network import TensorSpec
 from tflite_compress.passes.base import Stage
 from tflite_compress.pipeline.plan import Plan, recipe_without_data
 from tflite_compress.scoring.choose_task import check_metric, named_tasks
+from tflite_compress.scoring.detector import check_head
 from tflite_compress.support.errors import DataError, ModelError
 from tflite_compress.support.packages import require_packages
 from tflite_compress.support.references import resolve_reference
@@ -138,6 +139,7 @@ def _check_references(spec: DataSpec, options: Options) -> None:
         array_function(spec.preprocess)
     if options.task is not None:
         named_tasks(options.task)
+    check_head(options.head_options)
     if options.metric is not None:
         check_metric(options.metric, options.task)
     if isinstance(options.custom_objects, str):

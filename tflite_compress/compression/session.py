@@ -286,7 +286,13 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
             splits = with_choosing_samples(splits, spec.calibrate is not None, options.seed)
     with clock.step("original"), progress.step("running the original model"):
         reference = make_reference(
-            source.network, splits, source.loss, options.metric, options.loss, options.task
+            source.network,
+            splits,
+            source.loss,
+            options.metric,
+            options.loss,
+            options.task,
+            options.head_options,
         )
         _ = reference.score
     checkpoints = find_checkpoints(source, splits, options)

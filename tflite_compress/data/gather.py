@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tflite_compress.data.samples import RawData, Samples, bind
+from tflite_compress.data.samples import ArrayGroup, RawData, Samples, bind
 from tflite_compress.data.sources import DataSource, Preprocess, ReadOptions, read
 from tflite_compress.data.split import Splits, from_sources, split
 from tflite_compress.models.fixed_shapes import input_sizes, open_inputs, with_shapes
@@ -96,7 +96,9 @@ def gather_fixed(
 def _rebound(samples: Samples, network: Network) -> Samples:
     """Check samples against the network with fixed shapes."""
     inputs, outputs = network.tensor_names
-    labels = None if samples.labels is None else dict(zip(outputs, samples.labels, strict=True))
+    labels: ArrayGroup | None = samples.labels
+    if samples.labels is not None:
+        labels = samples.labels[0] if samples.has_boxes else dict(zip(outputs, samples.labels, strict=True))
     named = dict(zip(inputs, samples.inputs, strict=True))
     raw = RawData(named, labels, samples.origin, samples.class_names, samples.notes)
     return bind(raw, network.inputs, network.outputs)

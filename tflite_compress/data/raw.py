@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,9 +26,10 @@ class FileData:
     Attributes:
         real: One array of real numbers per input, shape (samples, ...).
         raw: The same, quantized to the tensors' types, shape (samples, 1, ...).
-        labels: One array per output, shape (samples, ...), or None.
+        labels: One array per output, shape (samples, ...), or None. Boxes are one array for all outputs.
         origin: The source, for reports.
         class_names: Names of the classes; empty if unknown.
+        has_boxes: True if the labels are boxes; see :mod:`tflite_compress.data.boxes`.
     """
 
     real: Arrays
@@ -36,6 +37,7 @@ class FileData:
     labels: Arrays | None
     origin: str
     class_names: tuple[str, ...] = ()
+    has_boxes: bool = False
 
     def __len__(self) -> int:
         return len(self.raw[0]) if self.raw else 0
@@ -51,7 +53,7 @@ class FileData:
     def _take(self, rows: np.ndarray) -> FileData:
         labels = None if self.labels is None else tuple(y[rows] for y in self.labels)
         real, raw = (tuple(x[rows] for x in arrays) for arrays in (self.real, self.raw))
-        return FileData(real, raw, labels, self.origin, self.class_names)
+        return replace(self, real=real, raw=raw, labels=labels)
 
 
 def random_data(ports: Signature, count: int = SAMPLES, seed: int = 0) -> FileData:
@@ -145,7 +147,8 @@ def from_samples(samples: Samples, ports: Signature) -> FileData:
                 "Convert the model with batch 1.",
             )
     raw = tuple(port.to_raw(x)[:, np.newaxis] for port, x in zip(ports.inputs, samples.inputs, strict=True))
-    return FileData(samples.inputs, raw, samples.labels, samples.origin, samples.class_names)
+    facts = samples.origin, samples.class_names, samples.has_boxes
+    return FileData(samples.inputs, raw, samples.labels, *facts)
 
 
 def _tensor_spec(port: FileTensorSpec) -> TensorSpec:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tflite_compress.data.boxes import FIELDS, checked_boxes
 from tflite_compress.data.spool import blocks, map_blocks, take_rows
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.support.errors import DataError
@@ -42,10 +43,11 @@ class Samples:
 
     Attributes:
         inputs: One array per input, shape (samples, ...), in the input's dtype.
-        labels: One array per output, shape (samples, ...), or None.
+        labels: One array per output, shape (samples, ...), or None. Boxes are one array for all outputs.
         origin: The source, for reports and error messages.
         class_names: Names of the classes; empty if unknown.
         notes: Facts about reading the data that the report lists.
+        has_boxes: True if the labels are boxes; see :mod:`tflite_compress.data.boxes`.
     """
 
     inputs: tuple[np.ndarray, ...]
@@ -53,6 +55,7 @@ class Samples:
     origin: str
     class_names: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    has_boxes: bool = False
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -99,8 +102,9 @@ def bind(raw: RawData, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec
     """
     arrays = _in_order(raw.inputs, inputs, raw.origin, "input")
     checked = tuple(_checked_input(x, spec, raw.origin) for x, spec in zip(arrays, inputs, strict=True))
-    labels = None
-    if raw.labels is not None:
+    boxes = _find_boxes(raw, outputs)
+    labels: tuple[np.ndarray, ...] | None = None if boxes is None else (boxes,)
+    if raw.labels is not None and boxes is None:
         ordered = _in_order(raw.labels, outputs, raw.origin, "label")
         labels = tuple(_checked_label(y, spec, raw.origin) for y, spec in zip(ordered, outputs, strict=True))
     lengths = {len(x) for x in checked} | {len(y) for y in labels or ()}
@@ -111,7 +115,24 @@ def bind(raw: RawData, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec
             f"{raw.origin}: inputs and labels differ in length: {sorted(lengths)} samples",
             "Give every input and label array the same first dimension.",
         )
-    return Samples(checked, labels, raw.origin, raw.class_names, raw.notes)
+    return Samples(checked, labels, raw.origin, raw.class_names, raw.notes, boxes is not None)
+
+
+def _find_boxes(raw: RawData, outputs: tuple[TensorSpec, ...]) -> np.ndarray | None:
+    """Return the labels if they are boxes for all outputs; None if they are labels of an output."""
+    values = raw.labels
+    if isinstance(values, Mapping | tuple | list):
+        arrays = list(values.values()) if isinstance(values, Mapping) else values
+        values = arrays[0] if len(arrays) == 1 else None
+    shape: tuple[int, ...] = getattr(values, "shape", ())
+    if len(shape) != 3 or shape[-1] != FIELDS or not outputs:
+        return None
+    if len(outputs) == 1:
+        rank = len(outputs[0].shape)
+        pairs = zip(outputs[0].shape[1:], shape[1:], strict=False)
+        if rank in (3, 4) and all(size in (None, given) for size, given in pairs):
+            return None  # targets shaped like the output, or a class number for each of its pixels
+    return checked_boxes(np.asarray(values), raw.origin)
 
 
 def _in_order(values: ArrayGroup, specs: tuple[TensorSpec, ...], origin: str, what: str) -> list[np.ndarray]:

@@ -83,7 +83,7 @@ def check_preprocessing(reference: Reference) -> list[InputFinding]:
 
 
 def _score(reference: Reference, samples: Samples) -> float:
-    outputs = reference.network.predict(samples.inputs)
+    outputs = reference.scored(reference.network.predict(samples.inputs))
     targets = reference.labelled_targets(samples)
     assert targets is not None
     rows = zip(reference.metrics, targets, outputs, strict=True)

@@ -159,7 +159,7 @@ def _describe_drop(attempt: Attempt, max_drop: float, reference: Reference) -> s
         return f"accuracy drop on the GPU {metric.drop_in_words(attempt.drop)}, accepted: {accepted}"
     worst = reference.worst_of(attempt.steps[-1].score)
     metric, several = reference.metrics[worst], len(reference.metrics) > 1
-    where = f" of output '{reference.network.outputs[worst].name}'" if several else ""
+    where = f" of output '{reference.scored_names[worst]}'" if several else ""
     drop, accepted = metric.drop_in_words(attempt.drop), metric.drop_in_words(max_drop)
     return f"accuracy drop{where} {drop}, accepted: {accepted}"
 

@@ -20,7 +20,7 @@ def accuracy_facts(reference: Reference, outputs: Outputs, rule: DropRule, is_ve
         The accuracy of each output. The output with the worst outcome decides, among equal ones that with the
         largest drop.
     """
-    score, names = reference.score_of(outputs), [spec.name for spec in reference.network.outputs]
+    score, names = reference.score_of(outputs), reference.scored_names
     drops = reference.drops_of(score)
     evidence: tuple[DropEvidence | None, ...] = (None,) * len(names)
     if is_verified:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tflite_compress.scoring.resampled_scores import ScoresOfCounts
+
 Contributions = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (targets, predictions) -> (samples, values)
 Combine = Callable[[np.ndarray], np.ndarray]  # sums of contributions, (..., values) -> scores, (...)
 
@@ -32,18 +34,19 @@ class AdditiveScore:
         """
         return float(self.combine(self.contributions(targets, predictions).sum(axis=0)))
 
-    def resampled(self, targets: np.ndarray, predictions: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Return the scores of resamples.
+    def resampled(self, targets: np.ndarray, predictions: np.ndarray) -> ScoresOfCounts:
+        """Return the function that computes the scores of resamples.
 
         Args:
             targets: Shape (samples, ...).
             predictions: Shape (samples, ...).
-            counts: How often each sample occurs, shape (resamples, samples). Zeros and ones choose subsets.
 
         Returns:
-            Shape (resamples,).
+            A function of how often each sample occurs, shape (resamples, samples); zeros and ones choose
+            subsets. It returns scores of shape (resamples,).
         """
-        return self.combine(counts @ self.contributions(targets, predictions))
+        each = self.contributions(targets, predictions)
+        return lambda counts: self.combine(counts @ each)
 
 
 def class_numbers(values: np.ndarray, rank: int) -> np.ndarray:

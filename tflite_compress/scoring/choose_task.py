@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeGuard
 
+from tflite_compress.scoring.joint_output import JointOutput, ModelSample
 from tflite_compress.scoring.metrics import (
     METRICS,
     Head,
@@ -64,6 +65,48 @@ def tasks_of_outputs(names: str | None, outputs: int) -> tuple[Task | None, ...]
             "Name one task for all outputs, or one for each in their order.",
         )
     return found if len(found) == outputs else found * outputs
+
+
+def joint_task(names: str | None, metric: str | ScoreFunction | None, has_boxes: bool) -> Task | None:
+    """Return the task that scores all outputs together; None if each output has a task of its own.
+
+    Args:
+        names: The user's tasks; None infers them.
+        metric: The user's metric; None takes the default of the task.
+        has_boxes: True if the labels are boxes.
+
+    Raises:
+        UsageError: Such a task is named beside others.
+    """
+    if names is not None:
+        found = named_tasks(names)
+        joint = [task for task in found if task.joint is not None]
+        if joint and len(found) > 1:
+            raise UsageError(
+                f"--task={names}: {joint[0].name} scores all outputs together",
+                f"Name this task alone: --task={joint[0].name}.",
+            )
+        return joint[0] if joint else None
+    if has_boxes:
+        return next(task for task in all_tasks().values() if task.joint is not None)
+    named = task_of_metric(metric) if _is_name(metric) else None
+    return named if named is not None and named.joint is not None else None
+
+
+def choose_joint(
+    task: Task, sample: ModelSample, metric: str | ScoreFunction | None
+) -> tuple[JointOutput, Metric]:
+    """Return what all outputs are together, and the metric that scores them.
+
+    Raises:
+        DataError: The outputs do not fit the task.
+        UsageError: The task has no such metric.
+    """
+    assert task.joint is not None
+    joint = task.joint(sample)
+    if metric is None:
+        return joint, joint.metrics[0]
+    return joint, metric_of_task(task, ANY_HEAD, metric) if _is_name(metric) else resolve_metric(metric)
 
 
 def check_metric(metric: str | ScoreFunction, task: str | None) -> None:

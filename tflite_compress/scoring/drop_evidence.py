@@ -105,7 +105,8 @@ def evidence_by_output(reference: Reference, outputs: Outputs, rule: DropRule) -
     Returns:
         The evidence on each output.
     """
-    rows = zip(reference.metrics, reference.targets, reference.evaluation_outputs, outputs, strict=True)
+    pair = reference.scored_originals, reference.scored(outputs)
+    rows = zip(reference.metrics, reference.targets, *pair, strict=True)
     found = (compare_outputs(metric, y, before, after, rule) for metric, y, before, after in rows)
     if reference.labelled:
         return tuple(found)
@@ -216,9 +217,9 @@ def _resampled(
         return np.concatenate([counts @ each / samples for counts in blocks])
     values = targets.size + sum(p.size for p in predictions)
     if metric.resampled is not None:
-        score = metric.resampled
+        scores = [metric.resampled(targets, p) for p in predictions]
         blocks = resample_counts(samples, resamples_for(values), seed)
-        rows = [np.stack([score(targets, p, counts) for p in predictions], axis=1) for counts in blocks]
+        rows = [np.stack([score(counts) for score in scores], axis=1) for counts in blocks]
         return np.concatenate(rows)
     return _called(metric, targets, predictions, seed, resamples_for(values))
 

@@ -185,7 +185,10 @@ def _score(
     finite = tuple(np.nan_to_num(o, nan=0.0, posinf=FLOAT16_MAX, neginf=-FLOAT16_MAX) for o in outputs)
     score = reference.score_of(finite)
     names = [spec.name for spec in reference.network.outputs]
-    figures = zip(names, reference.metrics, score.by_output, reference.drops_of(score), strict=True)
+    rows = [*zip(reference.metrics, score.by_output, reference.drops_of(score), strict=True)]
+    if reference.joint is not None:
+        rows *= len(names)  # one score for all outputs together
+    figures = ((name, *row) for name, row in zip(names, rows, strict=True))
     by_output = {
         name: GpuOutput(metric=metric.name, accuracy=accuracy, drop=drop, **_difference(output, expected))
         for (name, metric, accuracy, drop), output, expected in zip(figures, outputs, on_cpu, strict=True)

@@ -8,8 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from tflite_compress.scoring.additive_scores import AdditiveScore
-from tflite_compress.scoring.resampled_scores import ResampledScores, r2_resampled
+from tflite_compress.scoring.resampled_scores import CountedScore, ResampledScores, r2_resampled
 from tflite_compress.scoring.score_functions import (
     binary_accuracy,
     binary_accuracy_from_logits,
@@ -44,8 +43,9 @@ class Metric:
             its decisions.
         is_share: True for a share of samples or decisions, which is shown in %.
         is_mean: True if the score of several samples is the mean of the scores of each.
-        resampled: Scores of resamples at once, ``(targets, predictions, counts) -> scores``; counts have the
-            shape (resamples, samples) and say how often a sample occurs. None calls ``function`` for each.
+        resampled: Returns a function that scores resamples at once, ``(targets, predictions) -> (counts ->
+            scores)``; counts have the shape (resamples, samples) and say how often a sample occurs. None
+            calls ``function`` for each resample.
         needs_labels: True if the original's outputs cannot stand for labels.
         unit: What a value counts, for example ``share`` or ``target`` for the unit of the targets.
         lowest, highest: Range of values; None where it has no end.
@@ -66,7 +66,7 @@ class Metric:
     meaning: str = ""
 
     def __post_init__(self) -> None:
-        if self.resampled is None and isinstance(self.function, AdditiveScore):
+        if self.resampled is None and isinstance(self.function, CountedScore):
             object.__setattr__(self, "resampled", self.function.resampled)
 
     def drop(self, before: float, after: float) -> float:

@@ -12,7 +12,14 @@ import numpy as np
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 from tflite_compress.models.network import Network
-from tflite_compress.scoring.choose_task import OutputMeaning, choose_meaning, tasks_of_outputs
+from tflite_compress.scoring.choose_task import (
+    OutputMeaning,
+    choose_joint,
+    choose_meaning,
+    joint_task,
+    tasks_of_outputs,
+)
+from tflite_compress.scoring.joint_output import NO_HEAD, HeadOptions, JointOutput, ModelSample
 from tflite_compress.scoring.metrics import (
     METRICS,
     Head,
@@ -50,10 +57,12 @@ class Reference:
         network: The original model.
         splits: The data.
         heads: The meaning of each output.
-        metrics: One metric per output.
+        metrics: One metric per output, or one for all outputs together.
         labelled: True if scores compare with labels, False if with the original's outputs.
         loss: The user's loss for training, or None for those of the heads.
-        tasks: The task of each output; None where values and loss decided its head. Empty without any.
+        tasks: The task of each metric; None where values and loss decided an output's head. Empty without
+            any.
+        joint: What all outputs are together, if they are scored together; else None.
     """
 
     network: Network
@@ -63,6 +72,31 @@ class Reference:
     labelled: bool
     loss: str | LossFunction | None = None
     tasks: tuple[Task | None, ...] = ()
+    joint: JointOutput | None = None
+
+    @property
+    def scored_names(self) -> tuple[str, ...]:
+        """What each metric scores: the names of the outputs, or the name of what they are together."""
+        return self.network.tensor_names[1] if self.joint is None else (self.joint.name,)
+
+    def scored(self, outputs: Outputs) -> Outputs:
+        """Return one array per metric: the outputs, or the one array that they make together.
+
+        Args:
+            outputs: One array per output, shape (samples, ...).
+        """
+        return outputs if self.joint is None else (self.joint.combine(outputs),)
+
+    def output_labels(self, samples: Samples) -> tuple[np.ndarray | None, ...]:
+        """Return the labels of each output; None without labels, and for labels of all outputs together."""
+        if samples.labels is None or self.joint is not None:
+            return (None,) * len(self.heads)
+        return samples.labels
+
+    @functools.cached_property
+    def scored_originals(self) -> Outputs:
+        """What the metrics score of the original on the evaluation samples."""
+        return self.scored(self.evaluation_outputs)
 
     @functools.cached_property
     def evaluation_outputs(self) -> Outputs:
@@ -103,6 +137,8 @@ class Reference:
         Args:
             outputs: Outputs of the original, one array per output, shape (samples, ...).
         """
+        if self.joint is not None:
+            return tuple(self.joint.as_labels(array) for array in self.scored(outputs))
         rows = zip(self.metrics, self.heads, outputs, strict=True)
         return tuple(
             output if metric.compares_values else decide(head, output) for metric, head, output in rows
@@ -111,7 +147,7 @@ class Reference:
     @functools.cached_property
     def score(self) -> Score:
         """Score of the original; 1 if there are no labels."""
-        return self.score_of(self.evaluation_outputs)
+        return self._score(self.scored_originals)
 
     @functools.cached_property
     def on_calibration(self) -> Reference:
@@ -133,7 +169,10 @@ class Reference:
         Args:
             outputs: One array per output, shape (samples, ...).
         """
-        rows = zip(self.metrics, self.targets, outputs, strict=True)
+        return self._score(self.scored(outputs))
+
+    def _score(self, scored: Outputs) -> Score:
+        rows = zip(self.metrics, self.targets, scored, strict=True)
         values = tuple(apply_metric(metric, target, output) for metric, target, output in rows)
         return Score(float(np.mean(values)), values)
 
@@ -169,6 +208,7 @@ def make_reference(
     metric: str | ScoreFunction | None,
     loss: str | LossFunction | None,
     task: str | None = None,
+    head: HeadOptions = NO_HEAD,
 ) -> Reference:
     """Run the original model on a few samples and infer the meaning of its outputs.
 
@@ -180,6 +220,7 @@ def make_reference(
         loss: The user's loss for training: a Keras name, or a function ``(targets, predictions) -> loss`` of
             tensors, as a callable or as ``module:function``; None infers it.
         task: Name of the task, or one for each output separated by commas; None infers it.
+        head: How the outputs of a detector are read.
 
     Raises:
         DataError: Outputs and labels do not fit the task.
@@ -187,9 +228,16 @@ def make_reference(
     """
     probe: Samples = splits.evaluate.take(np.arange(min(256, len(splits.evaluate))))
     outputs = network.predict(probe.inputs)
+    labelled = splits.evaluate.labels is not None
+    together = joint_task(task, metric, probe.has_boxes)
+    if together is not None:
+        boxes = None if probe.labels is None else probe.labels[0]
+        sample = ModelSample(outputs, boxes, probe.inputs[0], head)
+        joint, one = choose_joint(together, sample, metric)
+        alike = (Head("regression", False),) * len(outputs)
+        return Reference(network, splits, alike, (one,), labelled, loss, (together,), joint)
     labels = probe.labels or (None,) * len(outputs)
     named = reference_name(loss) if loss is not None else loss_hint
-    labelled = splits.evaluate.labels is not None
     found: list[OutputMeaning] = [
         choose_meaning(OutputSample(o, y, probe.inputs[0], infer_head(o, y, named)), chosen, metric)
         for o, y, chosen in zip(outputs, labels, tasks_of_outputs(task, len(outputs)), strict=True)

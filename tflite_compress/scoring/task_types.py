@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tflite_compress.scoring.joint_output import JointOutput, ModelSample
 from tflite_compress.scoring.metrics import Head, Metric
 from tflite_compress.support.errors import DataError
 
@@ -67,6 +68,8 @@ class Task:
         is_inferred: True if an output and its labels can only mean this task.
         make_targets: What the metrics compare with, ``(labels, inputs) -> targets``.
         loss: What the distillation loss of trained passes is, in words.
+        joint: Returns what all outputs of a model are together, for a task that scores them together; None
+            for a task of single outputs.
         trains_on_labels: True if labels can be blended into training targets; False if they say nothing
             about single outputs.
     """
@@ -81,6 +84,7 @@ class Task:
     make_targets: Callable[[np.ndarray, np.ndarray], np.ndarray] = _as_given
     loss: str = VALUES_LOSS
     trains_on_labels: bool = True
+    joint: Callable[[ModelSample], JointOutput] | None = None
 
     def checked_head(self, sample: OutputSample) -> Head:
         """Return the meaning of an output.

@@ -213,7 +213,7 @@ def _settings(identity: Identity, setup: Setup, goal: Goal) -> dict[str, object]
         "max-flash": options.max_flash_bytes,
         "max-ram": options.max_ram_bytes,
         "metric": _name_of(options.metric),
-        **({} if options.task is None else {"task": options.task}),
+        **{k: v for k in ("task", "head", "anchors") if (v := getattr(options, k)) is not None},
         "loss": _name_of(options.loss),
         "seed": options.seed,
     }

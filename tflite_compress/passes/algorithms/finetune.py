@@ -144,15 +144,16 @@ def discard_checkpoint(context: Context, key: str) -> None:
 def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
     """Return the target outputs on the training samples: a mix of teacher outputs and labels."""
     reference = context.reference
-    labels = reference.splits.train.labels
+    labels = reference.output_labels(reference.splits.train)
     if reference.loss is not None:
         return tuple(_given_loss_targets(context, reference_name(reference.loss).lower()))
     targets = []
     for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
         soft = _probabilities(head, teacher)
-        task = reference.tasks[index] if reference.tasks else None
-        if labels is not None and distill < 1 and (task is None or task.trains_on_labels):
-            hard = _shaped_like(labels[index], soft)
+        task = reference.tasks[index] if reference.tasks and reference.joint is None else None
+        given = labels[index]
+        if given is not None and distill < 1 and (task is None or task.trains_on_labels):
+            hard = _shaped_like(given, soft)
             soft = (distill * soft + (1 - distill) * hard).astype(np.float32)
         targets.append(soft)
     return tuple(targets)
@@ -161,7 +162,7 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
 def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
     """Return the targets of a user's loss: labels, or the outputs of the teacher if there are none."""
     reference = context.reference
-    labels = reference.splits.train.labels or (None,) * len(reference.heads)
+    labels = reference.output_labels(reference.splits.train)
     for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
         if "sparse" in loss:
             yield decide(head, teacher) if given is None else given
@@ -227,7 +228,8 @@ def _probabilities(head: Head, outputs: np.ndarray) -> np.ndarray:
 def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     """Return labels in the shape of the outputs. Class numbers become one-hot rows."""
     if labels.ndim == outputs.ndim - 1 and outputs.shape[-1] > 1:
-        return np.eye(outputs.shape[-1], dtype=np.float32)[labels.astype(np.int64)]
+        classes = np.arange(outputs.shape[-1])  # a negative number, such as of ignored pixels, is no class
+        return np.asarray(labels[..., np.newaxis].astype(np.int64) == classes, np.float32)
     return labels.reshape(outputs.shape).astype(np.float32)
 
 

@@ -77,7 +77,8 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     targets = reference.labelled_targets(samples)
     if targets is None:
         targets = reference.targets_from(originals)
-    rows = zip(reference.metrics, targets, originals, outputs, strict=True)
+    pair = reference.scored(originals), reference.scored(outputs)
+    rows = zip(reference.metrics, targets, *pair, strict=True)
     found = [(m, apply_metric(m, t, before), apply_metric(m, t, after)) for m, t, before, after in rows]
     metric, _, value = found[0]
     score = value if metric.higher_is_better else -value

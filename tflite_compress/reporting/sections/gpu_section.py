@@ -20,6 +20,8 @@ def gpu_rows(report: Report) -> list[tuple[str, ...]]:
     if report.gpu is None or report.gpu.score is None:
         return []
     before = report.accuracy.by_output
+    if len(before) == 1:  # of all outputs together
+        before = dict.fromkeys(report.gpu.score.by_output, *before.values())
     return [
         (
             name,

@@ -1,0 +1,1 @@
+"""Layouts of detectors: one module per head."""
