@@ -15,6 +15,7 @@ from tflite_compress.models.network import TensorSpec
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 
+IGNORED = -1  # the class of a pixel that is neither scored nor trained on
 ArrayGroup = np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray]
 
 
@@ -62,7 +63,7 @@ class Samples:
 
     def take(self, indices: np.ndarray) -> Samples:
         """Return the samples at ``indices``, in that order."""
-        labels = None if self.labels is None else tuple(y[indices] for y in self.labels)
+        labels = None if self.labels is None else tuple(take_rows(y, indices) for y in self.labels)
         return replace(self, inputs=tuple(take_rows(x, indices) for x in self.inputs), labels=labels)
 
     @functools.cached_property
@@ -235,9 +236,11 @@ def _checked_label(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarr
             "Give class numbers (samples,), or targets shaped like the output.",
         )
     classes = spec.shape[-1]
+    if array.ndim == rank - 1 and rank > 3:
+        _require_map_size(array, spec, origin)
     if array.ndim == rank - 1 and classes and classes > 1:
         _require_class_numbers(array, classes, spec, origin)
-        array = array.astype(np.int64)
+        array = map_blocks(array, lambda rows: rows.astype(np.int64), np.int64)
     elif array.ndim == rank and any(
         e is not None and e != a for e, a in zip(spec.shape[1:], array.shape[1:], strict=True)
     ):
@@ -246,6 +249,16 @@ def _checked_label(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarr
             "Give targets shaped like the output, or class numbers.",
         )
     return np.ascontiguousarray(array)
+
+
+def _require_map_size(array: np.ndarray, spec: TensorSpec, origin: str) -> None:
+    """Compare the size of maps of class numbers with that of the output."""
+    if any(e not in (None, a) for e, a in zip(spec.shape[1:-1], array.shape[1:], strict=True)):
+        found, wanted = ("x".join(map(str, shape)) for shape in (array.shape[1:], spec.shape[1:-1]))
+        raise DataError(
+            f"{origin}: labels for '{spec.name}' have {found} positions, the output has {wanted}",
+            "Resize the labels to the output. For folders of masks, --resize does it.",
+        )
 
 
 def _numbered(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarray:
@@ -263,7 +276,8 @@ def _numbered(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarray:
 
 def _require_class_numbers(array: np.ndarray, classes: int, spec: TensorSpec, origin: str) -> None:
     whole = array.dtype.kind in "iub" or bool(np.all(array == np.round(array)))
-    if not whole or (array.size and (array.min() < 0 or array.max() >= classes)):
+    lowest = IGNORED if array.ndim > 2 else 0
+    if not whole or (array.size and (array.min() < lowest or array.max() >= classes)):
         found = f"{array.min()} to {array.max()}" if array.size else "nothing"
         raise DataError(
             f"{origin}: labels for '{spec.name}' run from {found}, the model has classes 0 to {classes - 1}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -72,11 +73,25 @@ def from_sources(train: Samples | None, calibrate: Samples | None, evaluate: Sam
         calibrate: Samples for calibration, or None.
         evaluate: Samples for accuracy.
         seed: Seed of the choice of calibration samples.
+
+    Raises:
+        DataError: The sources name other classes, so that a class has two numbers.
     """
     base = train if train is not None else calibrate
     assert base is not None  # evaluation data alone is handled before
+    if base.class_names and evaluate.class_names and base.class_names != evaluate.class_names:
+        raise _other_classes(base, evaluate)
     chosen = calibrate if calibrate is not None else calibration_subset(base, seed)
     return Splits(base, chosen, replace(evaluate, class_names=evaluate.class_names or base.class_names))
+
+
+def _other_classes(base: Samples, evaluate: Samples) -> DataError:
+    pairs = zip_longest(base.class_names, evaluate.class_names, fillvalue="missing")
+    number, (one, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+    return DataError(
+        f"class {number} is {one} in {base.origin} and {other} in {evaluate.origin}",
+        "Give both the same classes, by folders or by classes.txt.",
+    )
 
 
 def _stratified(samples: Samples, share: float, seed: int) -> np.ndarray:

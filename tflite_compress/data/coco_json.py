@@ -1,0 +1,219 @@
+"""COCO JSON: one file with images, categories and boxes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from tflite_compress.data.annotated_boxes import Box, checked_box, class_note, left_out_note, stack_boxes
+from tflite_compress.data.labelled_images import PARTS, LabelledImages, checked_size, missing_image
+from tflite_compress.support.errors import DataError
+
+EXPORTED = "_annotations.coco.json"
+Identifier = int | str
+
+
+class CocoImage(msgspec.Struct):
+    """An image of a COCO file."""
+
+    id: Identifier
+    file_name: str
+    width: int | None = None
+    height: int | None = None
+
+
+class CocoCategory(msgspec.Struct):
+    """A class of a COCO file."""
+
+    id: int
+    name: str
+
+
+class CocoAnnotation(msgspec.Struct):
+    """A box of a COCO file: x, y, width and height in pixels."""
+
+    image_id: Identifier
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    iscrowd: int = 0
+
+
+class CocoFile(msgspec.Struct):
+    """The parts of a COCO file that are used."""
+
+    images: list[CocoImage]
+    annotations: list[CocoAnnotation]
+    categories: list[CocoCategory]
+
+
+def coco_parts(folder: Path) -> dict[str, Path] | None:
+    """Return the file of each part of a folder that was exported as COCO; None for another folder."""
+    if (folder / EXPORTED).is_file():
+        return {"all": folder / EXPORTED}
+    found: dict[str, Path] = {}
+    for name, part in PARTS.items():
+        if (folder / name / EXPORTED).is_file():
+            found.setdefault(part, folder / name / EXPORTED)
+    return found if len(found) == 2 else None
+
+
+def read_coco(path: Path) -> dict[str, LabelledImages]:
+    """Read the boxes of a COCO file, or of a folder with ``_annotations.coco.json`` beside the images.
+
+    Args:
+        path: The file or folder; the folder may be divided into ``train/`` and ``valid/``.
+
+    Returns:
+        ``{"train": ..., "eval": ...}`` for a divided folder, else ``{"all": ...}``.
+
+    Raises:
+        DataError: A file is malformed, or an image is missing or has another size.
+    """
+    parts = coco_parts(path) if path.is_dir() else None
+    return {part: read_coco_file(file) for part, file in (parts or {"all": path}).items()}
+
+
+def read_coco_file(path: Path) -> LabelledImages:
+    """Read the boxes of a COCO file.
+
+    Args:
+        path: The file. The images lie beside it, in a folder beside it, or in a folder beside its own folder.
+
+    Returns:
+        The images in the order of the file. Classes are numbered from 0 in the order of the categories' ids.
+        Crowd regions and boxes without area are left out.
+
+    Raises:
+        DataError: The file is malformed, or an image is missing or has another size.
+    """
+    coco = _decoded(path)
+    categories = sorted(coco.categories, key=lambda category: category.id)
+    numbers = {category.id: number for number, category in enumerate(categories)}
+    _require_unique([c.id for c in coco.categories], f"{path}: categories")
+    _require_unique([image.id for image in coco.images], f"{path}: images")
+    files = _find_images(path, coco.images)
+    sizes = {
+        image.id: checked_size(file, (image.width, image.height), f"{path}: images[{index}]")
+        for index, (image, file) in enumerate(zip(coco.images, files, strict=True))
+    }
+    boxes: dict[Identifier, list[Box]] = defaultdict(list)
+    crowds = empty = 0
+    for index, annotation in enumerate(coco.annotations):
+        place = f"{path}: annotations[{index}]"
+        _require_known(annotation, numbers, sizes, place)
+        box = _box(annotation, numbers[annotation.category_id], sizes[annotation.image_id], place)
+        if annotation.iscrowd:
+            crowds += 1
+        elif box is None:
+            empty += 1
+        else:
+            boxes[annotation.image_id].append(box)
+    names = tuple(category.name for category in categories)
+    labels = stack_boxes([boxes[image.id] for image in coco.images], str(path))
+    notes = (
+        *class_note(names),
+        *left_out_note(crowds, "crowd regions are"),
+        *left_out_note(empty, "boxes without area are"),
+    )
+    return LabelledImages(tuple(files), labels, names, notes)
+
+
+def _box(annotation: CocoAnnotation, number: int, size: tuple[int, int], place: str) -> Box | None:
+    left, upper, width, height = annotation.bbox
+    corners = (
+        left / size[0],
+        upper / size[1],
+        (left + width) / size[0],
+        (upper + height) / size[1],
+    )
+    return checked_box(number, corners, place)
+
+
+def _decoded(path: Path) -> CocoFile:
+    """Parse the file and check the types of what is used.
+
+    Raises:
+        DataError: It is missing, not JSON, or not in COCO's format.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=CocoFile)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
+    except msgspec.ValidationError as error:
+        problem, _, element = str(error).partition(" - at `$")
+        where = f" in {element.strip('.`')}" if element.strip(".`") else ""
+        raise DataError(
+            f"{path}: not in the format of COCO{where}: {problem}",
+            "Give images, categories and annotations with image_id, category_id and bbox.",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {_json_problem(path)}", "Repair the file, or export it again.") from error
+
+
+def _json_problem(path: Path) -> str:
+    """Return what is wrong with a file that is not JSON, with line and column."""
+    import json
+
+    try:
+        json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        return f"line {error.lineno}, column {error.colno} is not JSON ({error.msg})"
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        return f"is not JSON ({error})"
+    return "is not JSON"
+
+
+def _find_images(path: Path, images: list[CocoImage]) -> list[Path]:
+    """Return the path of each image; the folder with the first one has all.
+
+    Raises:
+        DataError: There are no images, or one is missing.
+    """
+    if not images:
+        raise DataError(f"{path}: images is empty", "Give at least one image.")
+    parent = path.parent
+    beside = [folder for place in (parent, parent.resolve().parent) for folder in (place, *_folders(place))]
+    folder = next((base for base in beside if (base / images[0].file_name).is_file()), None)
+    if folder is None:
+        looked = ", ".join(sorted({str(base) for base in beside})[:6])
+        raise DataError(
+            f"{path}: images[0]: there is no image {images[0].file_name} in {looked}",
+            "Put the folder of images beside the file.",
+        )
+    files = []
+    for index, image in enumerate(images):
+        file = folder / image.file_name
+        if not file.is_file():
+            raise missing_image(file, f"{path}: images[{index}]")
+        files.append(file)
+    return files
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _require_unique(identifiers: Iterable[Identifier], place: str) -> None:
+    seen: set[Identifier] = set()
+    for identifier in identifiers:
+        if identifier in seen:
+            raise DataError(f"{place}: id {identifier} occurs twice", "Give each a number of its own.")
+        seen.add(identifier)
+
+
+def _require_known(
+    annotation: CocoAnnotation,
+    numbers: dict[int, int],
+    sizes: dict[Identifier, tuple[int, int]],
+    place: str,
+) -> None:
+    if annotation.category_id not in numbers:
+        raise DataError(
+            f"{place}: category_id {annotation.category_id} is not in categories",
+            f"Its ids are {', '.join(map(str, list(numbers)[:10]))}.",
+        )
+    if annotation.image_id not in sizes:
+        raise DataError(f"{place}: image_id {annotation.image_id} is not in images", "Add the image.")
