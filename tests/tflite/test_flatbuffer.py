@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from tests.narrow import present
+from tflite_compress.runtimes.arena import estimate_arena
 from tflite_compress.support.errors import ConversionError
-from tflite_compress.tflite.flatbuffer import operator_names, pack, tensor_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_names, pack, read_tree, tensor_name, unpack
+from tflite_compress.tflite.integrity import validate
 from tflite_compress.tflite.macs import count_work
 from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
+from tflite_compress.tflite.tensor_specs import read_signature
+from tflite_compress.timing.prefixes import CutModel
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +87,11 @@ def test_slimming_keeps_what_users_rely_on(content: bytes) -> None:
 def test_other_bytes_are_refused(digits: Path) -> None:
     with pytest.raises(ConversionError, match=r"not a \.tflite"):
         unpack(digits.read_bytes())
+
+
+def test_readers_share_one_tree_and_leave_it_unchanged(content: bytes) -> None:
+    readers = (count_work, operator_names, estimate_arena, read_signature, CutModel)
+    for read in readers:
+        read(content)
+        assert pack(read_tree(content)) == pack(unpack(content)), read
+    assert validate(content) is read_tree(content)

@@ -15,7 +15,7 @@ from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.runtimes.tolerances import Rounding, find_tolerances
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.references import reference_name
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
 _SCALES = {"none": (0.0, 1.0), "unit": (0.0, 255.0), "symmetric": (127.5, 127.5)}
@@ -110,7 +110,7 @@ def allowed_differences(content: bytes, expected: Arrays, rounding: Rounding) ->
         expected: The expected raw outputs.
         rounding: How the device's kernels round, compared with those that computed the outputs.
     """
-    tolerances = find_tolerances(unpack(content), expected, rounding)
+    tolerances = find_tolerances(read_tree(content), expected, rounding)
     return tuple(float(t.values.max(initial=0)) for t in tolerances)
 
 

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.state import find_state
 
 
@@ -50,7 +50,7 @@ def fresh_calibration() -> Iterator[None]:
 
     def feed(self: Calibrator, samples: object, resize_input: bool) -> None:
         native = self._calibrator
-        if find_state(unpack(self._model_content)).has_variable_tensors:
+        if find_state(read_tree(self._model_content)).has_variable_tensors:
             self._calibrator = _Fresh(native)
         try:
             original(self, samples, resize_input)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tflite_compress.conversion import LayerType
 from tflite_compress.support.notes import Note, named
-from tflite_compress.tflite.flatbuffer import operator_name, read_tree, tensor_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, read_tree, tensor_name, type_name
 from tflite_compress.tflite.layer_names import LayerTable
 from tflite_compress.tflite.macs import find_stored, find_weights
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator
@@ -40,7 +40,7 @@ def written_layers(content: bytes, layers: LayerTable) -> dict[str, WrittenLayer
     Returns:
         The layers with operators in the file, by their names in the Keras model.
     """
-    tree = unpack(content)
+    tree = read_tree(content)
     types: dict[str, set[LayerType]] = {}
     weights: dict[str, dict[str, int]] = {}
     for graph in tree.subgraphs:

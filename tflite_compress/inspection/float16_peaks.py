@@ -11,7 +11,7 @@ import numpy as np
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
 from tflite_compress.tflite.edit_graph import GraphEditor
-from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.flatbuffer import pack, read_tree, schema, unpack
 from tflite_compress.tflite.layer_names import LayerTable
 from tflite_compress.tflite.scaling_rules import Scaling, scaling_of
 from tflite_compress.tflite.tree import Operator
@@ -83,7 +83,7 @@ def layers_beyond(content: bytes, peaks: Peaks, layers: LayerTable) -> list[str]
 
 def layers_of(content: bytes, tensors: Collection[int], layers: LayerTable) -> list[str]:
     """Return the layers that compute tensors of the main graph, in order of execution."""
-    tree = unpack(content)
+    tree = read_tree(content)
     graph = tree.subgraphs[0]
     operators = [op for op in graph.operators if len(op.outputs) and int(op.outputs[0]) in tensors]
     return list(dict.fromkeys(layers.layer_of(tree, graph, op) for op in operators))

@@ -15,7 +15,7 @@ from tflite_compress.inspection.operator_rows import OperatorRow, read_operator_
 from tflite_compress.inspection.parts import measure_parts
 from tflite_compress.inspection.weights import WeightTensor, read_weights
 from tflite_compress.support.input_shape import InputShape
-from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import element_bytes, operator_name, read_tree, type_name
 from tflite_compress.tflite.integrity import read_validated
 from tflite_compress.tflite.macs import find_stored
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
@@ -108,7 +108,7 @@ def inspect(path: str | os.PathLike[str], input_shape: InputShape | None = None)
     """
     content = read_validated(Path(path))
     sized = content if input_shape is None else with_input_shape(content, input_shape)[0]
-    model = unpack(sized)
+    model = read_tree(sized)
     signature = read_signature(sized)
     weights = read_weights(model)
     operators = read_operator_rows(model)

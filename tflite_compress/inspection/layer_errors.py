@@ -13,7 +13,7 @@ import numpy as np
 
 from tflite_compress.runtimes.all_tensors import LoadedModel, LoadedOperator
 from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.layer_names import NO_LAYERS, WEIGHTED, LayerTable, operator_layers
 
 OUTLIER_FACTOR = 8.0
@@ -238,5 +238,5 @@ def to_db(signal: float, noise: float) -> float:
 
 def unmatched(plain: bytes, quantized: bytes, layers: LayerTable = NO_LAYERS) -> tuple[str, ...]:
     """Return the layers of the float file without a counterpart, which are not compared."""
-    made, others = (operator_layers(unpack(content), layers) for content in (plain, quantized))
+    made, others = (operator_layers(read_tree(content), layers) for content in (plain, quantized))
     return tuple(sorted({layer for name, layer in made.items() if name not in others}))

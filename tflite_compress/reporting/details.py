@@ -27,7 +27,7 @@ from tflite_compress.scoring.reference import Reference
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.timing.prefixes import find_cuts
 from tflite_compress.timing.profile import profile_content
@@ -89,7 +89,7 @@ def layer_bytes(baseline: bytes, result: bytes, layers: LayerTable = NO_LAYERS) 
     sides = []
     for content in (baseline, result):
         found: dict[str, int] = {}
-        for tensor in read_weights(unpack(content), layers):
+        for tensor in read_weights(read_tree(content), layers):
             found[tensor.layer] = found.get(tensor.layer, 0) + tensor.bytes
         sides.append(found)
     names = dict.fromkeys([*sides[0], *sides[1]])
@@ -129,7 +129,7 @@ def single_times(content: bytes, times: OperatorTimes | None) -> dict[int, float
     """
     rows = sorted(times.rows, key=lambda row: row.index or 0) if times else []
     befores = [-1, *(row.index for row in rows)]
-    following = dict(itertools.pairwise([-1, *find_cuts(unpack(content))]))
+    following = dict(itertools.pairwise([-1, *find_cuts(read_tree(content))]))
     return {
         row.index: row.ms
         for row, before in zip(rows, befores, strict=False)

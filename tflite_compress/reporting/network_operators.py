@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tflite_compress.inspection.operator_rows import OperatorRow, read_operator_rows
 from tflite_compress.reporting.detail_figures import NetworkOperator
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 
 NO_ERRORS: Mapping[tuple[str, str], float] = {}
@@ -28,7 +28,7 @@ def read_operators(
         times: Median time in ms by index of the operator.
         noise: Noise that quantization adds, by layer and operator, relative to the output.
     """
-    rows = [row for row in read_operator_rows(unpack(content), layers) if row.graph == 0]
+    rows = [row for row in read_operator_rows(read_tree(content), layers) if row.graph == 0]
     return network_operators(rows, times, noise)
 
 

@@ -10,7 +10,7 @@ from tflite_compress.models.layer_table import layer_table
 from tflite_compress.passes import values as facts
 from tflite_compress.passes.values import ConvertedModel
 from tflite_compress.support.notes import Note, named
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.layer_names import WEIGHTED
 
 MAX_NAMED = 8
@@ -45,7 +45,7 @@ def read_written(model: ConvertedModel) -> Written:
     if not (sparsity or widths or clusters):
         return Written({}, {}, {}, ())
     found: dict[str, list[WeightTensor]] = {}
-    for tensor in read_weights(unpack(model.for_litert), layer_table(model.network)):
+    for tensor in read_weights(read_tree(model.for_litert), layer_table(model.network)):
         found.setdefault(tensor.layer, []).append(tensor)
     channels = {name: _width(found[name]) for name in widths if name in found}
     return Written(

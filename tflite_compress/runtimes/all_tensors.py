@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import operator_name, tensor_name, text_of, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, read_tree, tensor_name, text_of
 from tflite_compress.tflite.layer_names import NO_LAYERS, WEIGHTED, LayerTable
 from tflite_compress.tflite.macs import constant
 from tflite_compress.tflite.state import find_state
@@ -54,7 +54,7 @@ class LoadedModel:
     def __init__(self, content: bytes, layers: LayerTable = NO_LAYERS) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        self.tree = unpack(content)
+        self.tree = read_tree(content)
         self.graph = self.tree.subgraphs[0]
         ends = [e for s in self.tree.signatureDefs or [] for e in s.outputs or []]
         self._ends = {int(entry.tensorIndex): text_of(entry.name) for entry in ends}

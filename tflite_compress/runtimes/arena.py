@@ -16,7 +16,7 @@ import numpy as np
 
 from tflite_compress.runtimes.isolated import TIME_LIMIT_S, seconds_for_child, time_used
 from tflite_compress.support.errors import ModelError
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 
 LARGEST_ARENA = 1 << 30
 ARENA_STEP = 16  # the arena is aligned to 16 bytes
@@ -38,7 +38,7 @@ class ArenaSize:
 
 def estimate_arena(content: bytes) -> int:
     """Return an arena size in bytes that is larger than needed: 8 times all tensors, plus a margin."""
-    tensors = [t for g in unpack(content).subgraphs for t in g.tensors]
+    tensors = [t for g in read_tree(content).subgraphs for t in g.tensors]
     elements = sum(int(np.prod([max(1, d) for d in ([] if t.shape is None else t.shape)])) for t in tensors)
     return min(LARGEST_ARENA, 8 * elements + 512 * len(tensors) + (1 << 16))
 

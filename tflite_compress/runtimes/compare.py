@@ -12,7 +12,7 @@ from tflite_compress.runtimes.by_name import rounding_of
 from tflite_compress.runtimes.run_result import Arrays, RunResult, Runtime
 from tflite_compress.runtimes.tolerances import Tolerance, find_tolerances
 from tflite_compress.support.errors import CompressError
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
 from tflite_compress.tflite.tree import ModelTree
 
@@ -108,7 +108,7 @@ def compare(content: bytes, inputs: Arrays, runtimes: Mapping[str, Runtime]) -> 
     results = {name: _run(runtime, content, inputs) for name, runtime in runtimes.items()}
     for needed in {find_baseline(name) for name in runtimes} - set(results):
         results[needed] = _run(host_runtime(reference=needed == REFERENCE, seconds=0), content, inputs)
-    tree = unpack(content)
+    tree = read_tree(content)
     return [_compare(name, results, tree) for name in runtimes]
 
 

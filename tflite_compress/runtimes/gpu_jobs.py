@@ -24,7 +24,7 @@ from tflite_compress.runtimes.isolated import (
     run_child,
 )
 from tflite_compress.runtimes.run_result import Arrays
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import read_signature
 
@@ -187,7 +187,7 @@ def run_one_on_gpu(
 
 
 def _keeps_state(file: GpuFile) -> bool:
-    return file.inputs is not None and find_state(unpack(file.content)).may_exist
+    return file.inputs is not None and find_state(read_tree(file.content)).may_exist
 
 
 def _write_file(folder: Path, number: int, file: GpuFile) -> None:

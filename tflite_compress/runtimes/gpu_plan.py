@@ -9,7 +9,7 @@ from tflite_compress.runtimes.gpu import accelerator_version
 from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.runtimes.gpu_jobs import GpuFile, GpuRun, run_on_gpu, run_one_on_gpu
 from tflite_compress.runtimes.gpu_log import GpuLog
-from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, read_tree, type_name
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.tflite.partition import (
     Crossing,
@@ -100,7 +100,7 @@ def ask_accelerator(
         GpuError: The accelerator refuses the file, crashes, or takes too long.
         UsageError: The accelerator is missing, or the driver is not set up.
     """
-    tree = unpack(content)
+    tree = read_tree(content)
     run = run_one_on_gpu(content, driver=driver)
     source = f"{accelerator_version()} GPU accelerator ({run.adapter})"
     refusals = (

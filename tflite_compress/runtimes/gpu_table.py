@@ -13,7 +13,7 @@ import msgspec
 
 from tflite_compress.profiles.toml_files import bundled_folder
 from tflite_compress.runtimes.gpu_plan import AT_LOADING, GpuPlan, make_plan
-from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, read_tree, type_name
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.tflite.partition import converts_constant, is_stored
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
@@ -111,7 +111,7 @@ def look_up(content: bytes, layers: LayerTable = NO_LAYERS) -> GpuPlan:
         content: A ``.tflite`` that was validated.
         layers: The layers of the Keras model it was made from.
     """
-    tree, table = unpack(content), operator_table()
+    tree, table = read_tree(content), operator_table()
     graph = tree.subgraphs[0]
     weights = [op for op in graph.operators or [] if converts_constant(tree, graph, op)]
     converted = {int(i) for op in weights for i in op.outputs}

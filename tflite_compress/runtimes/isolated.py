@@ -20,7 +20,7 @@ from tflite_compress.runtimes.run_result import Arrays
 from tflite_compress.support.child_process import limit_child
 from tflite_compress.support.errors import ModelError, TimeUsedError
 from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.state import find_state
 
 RUNNER = Path(__file__).with_name("runner.py")
@@ -105,7 +105,7 @@ def pack_inputs(inputs: Arrays) -> bytes:
 
 def sequence_flags(content: bytes) -> list[str]:
     """Return the runner's options for a file: models that may keep a state also run a sequence."""
-    return ["--sequence"] if find_state(unpack(content)).may_exist else []
+    return ["--sequence"] if find_state(read_tree(content)).may_exist else []
 
 
 def run_child(

@@ -20,7 +20,7 @@ from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, 
 from tflite_compress.support.errors import ModelError, UsageError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.source_text import fill_template
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
@@ -142,7 +142,7 @@ def _job(
         "accelerator": accelerator,
         "samples": len(inputs[0]),
         "seconds": seconds,
-        "stateful": find_state(unpack(content)).may_exist,
+        "stateful": find_state(read_tree(content)).may_exist,
         "inputs": specs,
         "outputs": [spec.name for spec in signature.outputs],
     }

@@ -16,7 +16,7 @@ from tflite_compress.runtimes.refusals import explain_refusal
 from tflite_compress.runtimes.tflm_runtime import run_micro
 from tflite_compress.support.backend import native_noise_captured
 from tflite_compress.support.errors import ConversionError, ModelError
-from tflite_compress.tflite.flatbuffer import tensor_name, text_of, unpack
+from tflite_compress.tflite.flatbuffer import read_tree, tensor_name, text_of
 from tflite_compress.tflite.tensor_specs import read_signature
 
 _HINT = "Choose another recipe for this model."
@@ -157,7 +157,7 @@ def _positions(
     content: bytes, names: tuple[str, ...], side: Literal["inputs", "outputs"]
 ) -> list[tuple[int, str]]:
     """Return the position of each input or output: by signature, else by tensor name, else in order."""
-    model = unpack(content)
+    model = read_tree(content)
     graph = model.subgraphs[0]
     tensors = [int(i) for i in (graph.inputs if side == "inputs" else graph.outputs)]
     by_name = {tensor_name(graph.tensors[i]): place for place, i in enumerate(tensors)}

@@ -62,7 +62,7 @@ def unpack(content: bytes) -> ModelTree:
     return model
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def read_tree(content: bytes) -> ModelTree:
     """Decode a ``.tflite`` into a tree that several readers share. It must not be changed.
 
@@ -133,7 +133,7 @@ def builtin_names() -> tuple[str, ...]:
 
 def operator_names(content: bytes) -> list[str]:
     """Return the names of all operators of all subgraphs, in order of execution."""
-    model = unpack(content)
+    model = read_tree(content)
     return [operator_name(model, op) for graph in model.subgraphs for op in graph.operators or []]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.tflite.edit_graph import GraphEditor
-from tflite_compress.tflite.flatbuffer import pack, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_names, pack, type_name, unpack
 from tflite_compress.tflite.tree import Operator, read_scales
 
 _LARGEST = np.iinfo(np.int16).max
@@ -20,6 +20,8 @@ def without_int16_squares(content: bytes) -> bytes:
     Args:
         content: A quantized ``.tflite``.
     """
+    if "SQUARED_DIFFERENCE" not in operator_names(content):
+        return content
     tree = unpack(content)
     editor = GraphEditor(tree)
     placed = [each for op in editor.graph.operators for each in _replaced(editor, op)]

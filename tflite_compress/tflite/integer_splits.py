@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tflite_compress.tflite.edit_graph import GraphEditor
-from tflite_compress.tflite.flatbuffer import pack, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_names, pack, type_name, unpack
 from tflite_compress.tflite.tree import Operator
 
 _VALUE = {"SPLIT": 1, "SPLIT_V": 0}  # place of the tensor to split among an operator's inputs
@@ -18,6 +18,8 @@ def split_in_integers(content: bytes) -> bytes:
     Args:
         content: A quantized ``.tflite``.
     """
+    if not _VALUE.keys() & set(operator_names(content)):
+        return content
     tree = unpack(content)
     editor = GraphEditor(tree)
     graph = editor.graph

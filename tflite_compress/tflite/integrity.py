@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tflite_compress.support.errors import ConversionError, ModelError
-from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, operator_name, unpack
+from tflite_compress.tflite.flatbuffer import FILE_IDENTIFIER, element_bytes, operator_name, read_tree
 from tflite_compress.tflite.tree import Buffer, ModelTree, Operator, Tensor, shape_of
 
 LARGEST_FILE = 2**31 - 1  # offsets are 32 bits wide, signed in places
@@ -87,7 +87,7 @@ def validate(content: bytes) -> ModelTree:
         content: The file's bytes.
 
     Returns:
-        The decoded tree.
+        The decoded tree, which other readers share: it must not be changed.
 
     Raises:
         ModelError: The bytes are not a ``.tflite``, or are damaged.
@@ -96,7 +96,7 @@ def validate(content: bytes) -> ModelTree:
         raise ModelError("not a .tflite file", "Convert the model first: tflite-compress compress.")
     try:
         _Walk(content).table(_u32(content, 0), "Model")
-        model = unpack(content)
+        model = read_tree(content)
         _check_indices(model)
     except ConversionError as error:
         raise ModelError(f"damaged .tflite: {error.message}", error.hint) from error

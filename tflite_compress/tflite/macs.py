@@ -11,10 +11,10 @@ from tflite_compress.tflite.flatbuffer import (
     FOREST_DESCRIPTION,
     numpy_type,
     operator_name,
+    read_tree,
     tensor_name,
     text_of,
     type_name,
-    unpack,
 )
 from tflite_compress.tflite.operator_work import count_operator, weight_inputs
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
@@ -69,7 +69,7 @@ def count_work(content: bytes) -> Work:
     Raises:
         ConversionError: The bytes are not a ``.tflite``.
     """
-    model = unpack(content)
+    model = read_tree(content)
     macs = 0
     uncounted: set[str] = set()
     layers: list[LayerWeights] = []

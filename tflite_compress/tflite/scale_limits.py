@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.tflite.edit_graph import GraphEditor
-from tflite_compress.tflite.flatbuffer import operator_name, pack, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, pack, read_tree, type_name, unpack
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, read_scales
 
 RATIOS = ("ADD", "SUB", "SQUARED_DIFFERENCE")
@@ -110,11 +110,10 @@ def with_safe_scales(content: bytes) -> bytes:
     Args:
         content: A quantized ``.tflite``.
     """
-    tree = unpack(content)
-    graph = tree.subgraphs[0]
-    faults = [f for f in find_scale_faults(tree) if f.graph is graph and 0 < f.scale <= f.low]
-    if not faults:
+    if not _find_small_scales(read_tree(content)):
         return content
+    tree = unpack(content)
+    graph, faults = tree.subgraphs[0], _find_small_scales(tree)
     editor = GraphEditor(tree)
     placed: list[Operator] = []
     for index, op in enumerate(graph.operators):
@@ -131,6 +130,12 @@ def with_safe_scales(content: bytes) -> bytes:
         placed += [*before, op, *after]
     graph.operators = placed
     return pack(tree)
+
+
+def _find_small_scales(tree: ModelTree) -> list[ScaleFault]:
+    """Return the scales of the main graph that are too small for a kernel."""
+    graph = tree.subgraphs[0]
+    return [f for f in find_scale_faults(tree) if f.graph is graph and 0 < f.scale <= f.low]
 
 
 def _requantize(editor: GraphEditor, source: int, target: int) -> Operator:

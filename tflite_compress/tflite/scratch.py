@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tflite_compress.tflite.flatbuffer import operator_name, type_name, unpack
+from tflite_compress.tflite.flatbuffer import operator_name, read_tree, type_name
 from tflite_compress.tflite.kernel_sets import Kernels
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
 
@@ -56,7 +56,7 @@ def measure_kernel_memory(content: bytes, kernels: Kernels) -> KernelMemory:
         content: A ``.tflite``.
         kernels: Which kernels the core runs.
     """
-    model = unpack(content)
+    model = read_tree(content)
     found = [_measure(model, graph, op, kernels) for graph in model.subgraphs for op in graph.operators or []]
     return KernelMemory(max((f.scratch for f in found), default=0), sum(f.kept for f in found))
 

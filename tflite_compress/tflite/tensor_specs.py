@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from tflite_compress.support.errors import ModelError
-from tflite_compress.tflite.flatbuffer import numpy_type, tensor_name, text_of, type_name, unpack
+from tflite_compress.tflite.flatbuffer import numpy_type, read_tree, tensor_name, text_of, type_name
 from tflite_compress.tflite.tree import Graph, ModelTree, Tensor, shape_of
 
 MAX_SCALE = 1e28  # 64-bit integers times this scale are still float32 numbers
@@ -87,7 +87,7 @@ def read_signature(model: bytes | ModelTree) -> Signature:
         ModelError: A scale is negative, infinite or NaN.
         ConversionError: The bytes are not a ``.tflite``.
     """
-    tree = unpack(model) if isinstance(model, bytes) else model
+    tree = read_tree(model) if isinstance(model, bytes) else model
     graph = tree.subgraphs[0]
     return Signature(_read_side(tree, graph, "inputs"), _read_side(tree, graph, "outputs"))
 

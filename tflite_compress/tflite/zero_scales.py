@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.tflite.edit_graph import GraphEditor
-from tflite_compress.tflite.flatbuffer import pack, unpack
+from tflite_compress.tflite.flatbuffer import operator_names, pack, unpack
 from tflite_compress.tflite.scale_limits import RATIOS
 from tflite_compress.tflite.tree import Operator, read_scales, set_scales
 
@@ -19,6 +19,8 @@ def with_scales_of_zeros(content: bytes) -> bytes:
     Args:
         content: A quantized ``.tflite``.
     """
+    if not set(RATIOS) & set(operator_names(content)):
+        return content
     tree = unpack(content)
     editor = GraphEditor(tree)
     found: dict[int, list[float]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from tflite_compress.tflite.flatbuffer import pack, schema, unpack
+from tflite_compress.tflite.flatbuffer import pack, read_tree, schema
 from tflite_compress.tflite.macs import find_stored
 from tflite_compress.tflite.tree import Buffer, Graph, ModelTree, Operator
 
@@ -40,7 +40,7 @@ class CutModel:
     """
 
     def __init__(self, content: bytes) -> None:
-        self.tree = unpack(content)
+        self.tree = read_tree(content)
         self.cuts = find_cuts(self.tree)
         self._bare = copy.copy(self.tree)
         self._bare.signatureDefs, self._bare.metadata, self._bare.metadataBuffer = [], [], None

@@ -22,7 +22,7 @@ from tflite_compress.runtimes.fold_shapes import store_densely
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.source_text import class_name, identifier
-from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature, read_signature
 from tflite_compress.timing.device_report import SCHEMA
@@ -122,7 +122,7 @@ def _tolerances(
 
 def _describe_state(content: bytes) -> str:
     """Return the README's section on a model that keeps a state."""
-    return _STATEFUL + (_VARIABLE_TENSORS if find_state(unpack(content)).has_variable_tensors else "")
+    return _STATEFUL + (_VARIABLE_TENSORS if find_state(read_tree(content)).has_variable_tensors else "")
 
 
 def _describe(preprocessing: Preprocessing) -> str:
