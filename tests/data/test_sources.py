@@ -73,6 +73,18 @@ def test_a_folder_of_images_with_classes(tmp_path: Path) -> None:
     assert read(folder, ReadOptions(IMAGE, "unit"))["all"].notes == ()
 
 
+def test_folders_of_classes_may_be_divided(tmp_path: Path) -> None:
+    sizes = {f"{part}/{name}/1.png": (5, 4) for part in ("train", "val", "test") for name in ("cat", "dog")}
+    found = read(images(tmp_path / "pics", sizes), ReadOptions(IMAGE))
+    assert {part: raw.origin for part, raw in found.items()} == {
+        "train": f"{tmp_path}/pics/train",
+        "eval": f"{tmp_path}/pics/val",
+    }
+    assert all(raw.class_names == ("cat", "dog") for raw in found.values())
+    images(tmp_path / "pics", {"other/1.png": (5, 4)})
+    assert read(tmp_path / "pics", ReadOptions(IMAGE))["all"].class_names == ("other", "test", "train", "val")
+
+
 def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
     raw = read(images(tmp_path / "pics", {"a.png": (5, 4)}), ReadOptions(IMAGE))["all"]
     assert raw.labels is None

@@ -118,6 +118,14 @@ def test_images_without_any_label_file(tmp_path: Path) -> None:
         read_yolo(tmp_path)
 
 
+def test_a_label_file_without_an_image(folder: Path) -> None:
+    text(folder / "labels" / "c.txt", "0 0.5 0.5 0.2 0.2")
+    with pytest.raises(DataError, match=r"c\.txt: there is no image of the name c"):
+        read_yolo(folder)
+    with pytest.raises(DataError, match=r"c\.txt: there is no image of the name c"):
+        read_yolo(text(folder / "data.yaml", f"{NAMES}train: images\n"))
+
+
 def test_only_empty_label_files(folder: Path) -> None:
     text(folder / "labels" / "a.txt", "\n")
     with pytest.raises(DataError, match="contains no boxes"):

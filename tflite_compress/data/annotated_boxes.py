@@ -1,4 +1,4 @@
-"""Boxes around objects in images: their checks, and their form as labels."""
+"""Boxes that annotation files contain: their checks, and their form as labels."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tflite_compress.data.boxes import FIELDS, UNUSED
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 
-COLUMNS = 5  # class, x_min, y_min, x_max, y_max
-NO_BOX = -1  # the class of unused rows
 OVERHANG = 0.01  # of the image's side; rounding moves corners by about a pixel
 
 
@@ -79,8 +78,8 @@ def stack_boxes(images: Sequence[Sequence[Box]], origin: str) -> np.ndarray:
     longest = max(map(len, images), default=0)
     if not longest:
         raise DataError(f"{origin}: contains no boxes", "Give annotations with at least one box.")
-    labels = np.zeros((len(images), longest, COLUMNS), np.float32)
-    labels[..., 0] = NO_BOX
+    labels = np.zeros((len(images), longest, FIELDS), np.float32)
+    labels[..., 0] = UNUSED
     for row, boxes in zip(labels, images, strict=True):
         if boxes:
             row[: len(boxes)] = boxes

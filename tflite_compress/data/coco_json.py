@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from tflite_compress.data.annotated_boxes import Box, checked_box, class_note, left_out_note, stack_boxes
-from tflite_compress.data.labelled_images import PARTS, LabelledImages, checked_size, missing_image
+from tflite_compress.data.image_parts import part_names
+from tflite_compress.data.labelled_images import LabelledImages, checked_size, missing_image
 from tflite_compress.support.errors import DataError
 
 EXPORTED = "_annotations.coco.json"
@@ -53,11 +54,8 @@ def coco_parts(folder: Path) -> dict[str, Path] | None:
     """Return the file of each part of a folder that was exported as COCO; None for another folder."""
     if (folder / EXPORTED).is_file():
         return {"all": folder / EXPORTED}
-    found: dict[str, Path] = {}
-    for name, part in PARTS.items():
-        if (folder / name / EXPORTED).is_file():
-            found.setdefault(part, folder / name / EXPORTED)
-    return found if len(found) == 2 else None
+    names = part_names(path.parent.name for path in folder.glob(f"*/{EXPORTED}"))
+    return None if names is None else {part: folder / name / EXPORTED for part, name in names.items()}
 
 
 def read_coco(path: Path) -> dict[str, LabelledImages]:

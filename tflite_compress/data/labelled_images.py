@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tflite_compress.data.files.image_folder import IMAGE_SUFFIXES
+from tflite_compress.data.image_parts import part_names
 from tflite_compress.data.images import UNSCALED_PIXELS, read_images
 from tflite_compress.data.samples import RawData
 from tflite_compress.support.errors import DataError
@@ -17,15 +18,6 @@ from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.data.sources import ReadOptions
-
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "val": "eval",
-    "valid": "eval",
-    "validation": "eval",
-    "test": "eval",
-}
 
 
 @dataclass(frozen=True)
@@ -159,12 +151,14 @@ def by_part(base: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
 
     Returns:
         ``train`` and ``eval`` if all files lie in such subfolders and both parts have files, else ``all``.
+        With ``val`` and ``test``, the files of ``test`` are left out.
     """
     files = list(files)
-    parts: dict[str, list[Path]] = {"train": [], "eval": []}
-    for file in files:
-        name = PARTS.get(file.relative_to(base).parts[0].lower())
-        if name is None or file.parent == base:
-            return {"all": files}
-        parts[name].append(file)
-    return parts if all(parts.values()) else {"all": files}
+    folders = [file.relative_to(base).parts[0] for file in files if file.parent != base]
+    parts = part_names(set(folders)) if len(folders) == len(files) else None
+    if parts is None:
+        return {"all": files}
+    return {
+        part: [file for file, folder in zip(files, folders, strict=True) if folder == name]
+        for part, name in parts.items()
+    }

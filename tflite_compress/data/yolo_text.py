@@ -64,6 +64,7 @@ def read_yolo(source: Path) -> dict[str, LabelledImages]:
     names = read_names(source / "classes.txt") or read_names(source / "labels" / "classes.txt")
     images = source / "images"
     parts = by_part(images, images_below(images))
+    _require_images(images_below(images))
     return {part: _labelled(files, names, str(source)) for part, files in parts.items()}
 
 
@@ -128,6 +129,8 @@ def _images(path: Path, settings: YoloSettings, value: str | list[str]) -> list[
     found: list[Path] = []
     for item in [value] if isinstance(value, str) else value:
         place = _resolved(path, settings.path, item)
+        if place.is_dir():
+            _require_images(images_below(place))
         found += images_below(place) if place.is_dir() else _listed(place)
     if not found:
         raise DataError(f"{path}: there are no images in {value}", "Name a folder of images.")
@@ -173,6 +176,15 @@ def _labelled(files: Iterable[Path], names: tuple[str, ...], origin: str) -> Lab
         image_size(file, origin)
     notes = (*class_note(names), *left_out_note(empty, "boxes without area are"))
     return LabelledImages(files, stack_boxes(boxes, origin), names, notes)
+
+
+def _require_images(images: Iterable[Path]) -> None:
+    """Refuse label files beside those of the images that belong to no image."""
+    known = {_labels_of(image) for image in images}
+    for folder in sorted({path.parent for path in known}):
+        for path in sorted(folder.glob("*.txt")):
+            if path not in known and path.name != "classes.txt":
+                raise missing_image(f"of the name {path.stem}", str(path))
 
 
 def _labels_of(image: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tflite_compress.data.file_source import FileSource, register_source
+from tflite_compress.data.image_parts import part_names
 from tflite_compress.support.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".
 @register_source
 @dataclass(frozen=True)
 class ImageFolder(FileSource):
-    """A folder with one subfolder of images per class, or images without classes."""
+    """A folder with one subfolder of images per class, or images without classes.
+
+    Subfolders ``train`` and ``val`` with such contents divide the images.
+    """
 
     tag: ClassVar[str] = "images"
     described: ClassVar[str] = "a folder of images"
@@ -38,7 +42,8 @@ class ImageFolder(FileSource):
         Raises:
             DataError: There are none.
         """
-        list_images(Path(self.path))
+        for folder in self._parts().values():
+            list_images(folder)
 
     def read(self, options: ReadOptions) -> dict[str, RawData]:
         """Read the images in the size and channels of the model's input.
@@ -51,11 +56,20 @@ class ImageFolder(FileSource):
         from tflite_compress.data.images import UNSCALED_PIXELS, read_images
         from tflite_compress.data.samples import RawData
 
-        files, labels, classes = list_images(Path(self.path))
-        images = read_images(files, options.input, options.resize)
-        y = np.asarray(labels, dtype=np.int64) if classes else None
         notes = () if options.preprocess != "none" else (UNSCALED_PIXELS,)
-        return {"all": RawData(images, y, self.path, classes, notes)}
+        found = {}
+        for part, folder in self._parts().items():
+            files, labels, classes = list_images(folder)
+            images = read_images(files, options.input, options.resize)
+            y = np.asarray(labels, dtype=np.int64) if classes else None
+            found[part] = RawData(images, y, str(folder), classes, notes)
+        return found
+
+    def _parts(self) -> dict[str, Path]:
+        """Return the folder of each part: ``train`` and ``val``, or all."""
+        folder = Path(self.path)
+        names = part_names(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+        return {"all": folder} if names is None else {part: folder / name for part, name in names.items()}
 
 
 def list_images(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:

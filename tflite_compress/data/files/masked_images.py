@@ -49,6 +49,7 @@ class MaskFolder(FileSource):
             DataError: A mask has no image, colours, another size or an unknown class, or an image cannot be
                 read.
         """
+        from tflite_compress.data.annotated_boxes import class_note
         from tflite_compress.data.labelled_images import LabelledImages, read_labelled
         from tflite_compress.data.mask_folder import find_masks, read_masks
 
@@ -60,5 +61,6 @@ class MaskFolder(FileSource):
         found = {}
         for part, masked in find_masks(Path(self.path)).items():
             labels, notes = read_masks(masked, size, classes)
+            notes = (*class_note(masked.class_names), *notes)
             found[part] = LabelledImages(masked.files, labels, masked.class_names, notes)
         return read_labelled(found, options, self.path)
