@@ -76,4 +76,4 @@ def test_resume_is_said_and_can_be_refused(
                 break
         again.kill()
         again.wait()
-        assert any("continuing after epoch" in line for line in lines) is said, lines
+        assert any("continuing after step" in line for line in lines) is said, lines

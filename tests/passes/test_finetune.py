@@ -7,11 +7,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.narrow import of_type, present
+from tests.narrow import present
 from tests.needs import slow
 from tflite_compress.models.copying import copied
 from tflite_compress.passes import Context, FloatModel
-from tflite_compress.passes.algorithms.finetune import Schedule, _head_loss, finetune, training_targets
+from tflite_compress.passes.algorithms.distillation import _head_loss, training_targets
+from tflite_compress.passes.algorithms.finetune import Schedule, finetune
 from tflite_compress.scoring.metrics import Head
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.time_budget import TimeBudget
@@ -49,7 +50,7 @@ def test_without_labels_the_teacher_is_enough(context: Context, start: FloatMode
     model.set_weights(noisy)
     inputs = reference.splits.evaluate.inputs[0]
     before = np.mean(np.abs(np.asarray(model(inputs)) - reference.evaluation_outputs[0]))
-    finetune(model, bare, Schedule(1, 100, 64, 0.001, 0.5), "t", [], "k")
+    finetune(model, bare, Schedule(1, 100, 64, 0.001, 0.5), "t", "k")
     after = np.mean(np.abs(np.asarray(model(inputs)) - reference.evaluation_outputs[0]))
     assert after < 0.7 * before
 
@@ -70,7 +71,7 @@ def test_a_loss_the_user_names(
         train = replace(reference.splits.train, labels=None)
         reference = replace(reference, splits=replace(reference.splits, train=train))
     model = copied(start.network.handle)
-    finetune(model, replace(context, reference=reference), Schedule(1, 20, 64, 0.001, 1.0), "t", [], "k")
+    finetune(model, replace(context, reference=reference), Schedule(1, 20, 64, 0.001, 1.0), "t", "k")
     outputs = np.asarray(model(reference.splits.evaluate.inputs[0]))
     assert reference.score_of((outputs,)).value > 0.85
 
@@ -78,35 +79,14 @@ def test_a_loss_the_user_names(
 def test_an_unknown_loss_is_refused(context: Context, start: FloatModel) -> None:
     named = replace(context, reference=replace(context.reference, loss="crossentropie"))
     with pytest.raises(DataError, match="--loss=crossentropie"):
-        finetune(copied(start.network.handle), named, Schedule(1, 1, 64, 0.001, 1.0), "t", [], "k")
+        finetune(copied(start.network.handle), named, Schedule(1, 1, 64, 0.001, 1.0), "t", "k")
 
 
 def test_divergence_is_reported(context: Context, start: FloatModel) -> None:
     model = copied(start.network.handle)
     with pytest.raises(DataError, match="diverged") as caught:
-        finetune(model, context, Schedule(1, 50, 64, 1e30, 1.0), "t", [], "k")
+        finetune(model, context, Schedule(1, 50, 64, 1e30, 1.0), "t", "k")
     assert "--learning-rate" in present(caught.value.hint)
-
-
-@pytest.mark.parametrize(
-    ("epochs", "min_steps", "steps", "parts"), [(0, 5, 5, 1), (1, 25, 25, 3), (2, 1, 20, 2), (0, 0, 0, 0)]
-)
-def test_a_training_may_end_within_an_epoch(
-    epochs: int,
-    min_steps: int,
-    steps: int,
-    parts: int,
-    context: Context,
-    start: FloatModel,
-    keras2: ModuleType,
-) -> None:
-    schedule = Schedule(epochs, min_steps, 10, 0.001, 0.5)
-    assert (schedule.total_steps(100), schedule.epochs_for(100)) == (steps, parts)
-    few = context.reference.splits.train.take(np.arange(100))
-    reference = replace(context.reference, splits=replace(context.reference.splits, train=few))
-    model = of_type(keras2.Model, copied(start.network.handle))
-    finetune(model, replace(context, reference=reference, checkpoints=None), schedule, "t", [], "k")
-    assert int(model.optimizer.iterations.numpy()) == steps
 
 
 def test_training_stops_when_the_time_budget_is_used(context: Context, start: FloatModel) -> None:
@@ -114,7 +94,7 @@ def test_training_stops_when_the_time_budget_is_used(context: Context, start: Fl
     budget = TimeBudget(20, lambda: next(ticks))  # each question for the time takes one second
     model = copied(start.network.handle)
     before = model.get_weights()
-    finetune(model, replace(context, budget=budget), Schedule(50, 1, 64, 0.001, 0.5), "training", [], "k")
+    finetune(model, replace(context, budget=budget), Schedule(50, 1, 64, 0.001, 0.5), "training", "k")
     (note,) = budget.notes
     done = int(note.text.split("stopped after ")[1].split(" of ")[0])
     assert 1 <= done <= 20

@@ -179,7 +179,7 @@ def test_excluded_layers_stay(context: Context, start: FloatModel) -> None:
         ({}, 400, 600),
         ({"training": Training(epochs=1)}, 10, 10),
         ({"training": Training(epochs=1, min_steps=80), "recovery_steps": 20}, 20, 80),
-        ({"training": Training(epochs=8)}, 400, 600),
+        ({"training": Training(epochs=8)}, 80, 80),
     ],
 )
 def test_fewer_epochs_shorten_every_round(settings: Any, between: int, at_end: int) -> None:

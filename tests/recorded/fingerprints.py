@@ -1,7 +1,8 @@
 """Fingerprints of what the tool writes, to prove that a change of structure changes no output.
 
     python -m tests.recorded.fingerprints             writes fingerprints.json again
-    python -m tests.recorded.fingerprints NAME ...    prints the conversions of these models
+    python -m tests.recorded.fingerprints NAME ...    prints the conversions of these models, or the
+                                                      examples of these recipes
 
 The bytes of a conversion depend on the processor's vector instructions: activation ranges come from float
 sums. Fingerprints are therefore recorded with the processor they were made on.
@@ -148,7 +149,9 @@ def record() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:  # print the conversions of these models
-        print(json.dumps(conversions(tuple(sys.argv[1:]))))
+    names = tuple(sys.argv[1:])
+    if names:
+        recipes = [name for name in names if name in EXAMPLE_RECIPES]
+        print(json.dumps({r: example(r) for r in recipes} if recipes else conversions(names)))
         sys.exit()
     RECORD.write_text(json.dumps(record(), indent=1) + "\n")

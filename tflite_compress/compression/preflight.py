@@ -145,6 +145,6 @@ def _check_references(spec: DataSpec, options: Options) -> None:
     if isinstance(options.custom_objects, str):
         resolve_reference(options.custom_objects, "--custom-objects")
     if isinstance(options.loss, str):
-        from tflite_compress.passes.algorithms.finetune import user_loss
+        from tflite_compress.passes.algorithms.distillation import user_loss
 
         user_loss(options.loss)

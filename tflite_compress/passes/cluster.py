@@ -110,7 +110,7 @@ def _trained(config: Cluster, context: Context, handle: KerasModel, chosen: froz
     training = rebuild(copy, wrapped)
     schedule = Schedule.of(config.training)
     title = f"clustering to {config.clusters} values and fine-tuning"
-    finetune(training, context, schedule, title, [], msgspec.json.encode(config).decode())
+    finetune(training, context, schedule, title, msgspec.json.encode(config).decode())
     stripped = copied(handle)
     for layer, trained in zip(stripped.layers, training.layers, strict=True):
         if layer.name in wrappers:

@@ -118,8 +118,9 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         training = rebuild(copy, wrapped)
         title = f"pruning to {_target(self):.0%} and fine-tuning"
         key = msgspec.json.encode(self).decode()
-        callbacks = [tfmot().sparsity.keras.UpdatePruningStep()]
-        finetune(training, context, schedule, title, callbacks, key)
+        _start_pruning(training)
+        finetune(training, context, schedule, title, key)
+        _finish_pruning(training)
         stripped = rebuild(
             training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
         )
@@ -146,6 +147,18 @@ def _target(config: Prune) -> float:
 
 def _is_wrapped(layer: Layer) -> bool:
     return type(layer).__name__ == "PruneLowMagnitude"
+
+
+def _start_pruning(model: KerasModel) -> None:
+    """Set the step of the pruning schedule to 0, as TF-MOT's callback does."""
+    for layer in filter(_is_wrapped, model.layers):
+        layer.pruning_step.assign(0)
+
+
+def _finish_pruning(model: KerasModel) -> None:
+    """Set weights to zero that the last training step moved away from it."""
+    for layer in filter(_is_wrapped, model.layers):
+        layer.pruning_obj.weight_mask_op()
 
 
 def _tfmot_options(config: Prune, steps: int) -> dict[str, object]:

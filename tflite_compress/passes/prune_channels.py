@@ -60,8 +60,8 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         multiple: Layers keep a multiple of this many channels. 0 uses the preferred multiple of the device.
         exclude: Regular expressions. Layers whose name matches one keep all their channels.
         recovery_steps: Batches of fine-tuning between rounds.
-        training: Fine-tuning after the last round. Fewer epochs than by default also bound ``min_steps`` and
-            ``recovery_steps`` unless these are set: no round trains longer than so many epochs.
+        training: Fine-tuning after the last round. If ``epochs`` is given without ``min_steps``, no round
+            trains longer than so many epochs, unless ``recovery_steps`` is given.
         precision: Precision for which bytes and latency are computed. ``auto`` takes it from the recipe.
     """
 
@@ -111,7 +111,8 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         from tflite_compress.channels.families import shares_asked
         from tflite_compress.models.copying import copied
         from tflite_compress.models.network import keras_network
-        from tflite_compress.passes.algorithms.finetune import discard_checkpoint, finetune
+        from tflite_compress.passes.algorithms.finetune import finetune
+        from tflite_compress.passes.algorithms.training_checkpoint import discard_checkpoint
         from tflite_compress.support.backend import seed_everything
 
         network = editable_network(model, "prune_channels")
@@ -139,7 +140,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
                 title = "fine-tuning" if last else f"recovering, round {done} of {self.rounds}"
                 share = 1.0 if last else FOR_RECOVERY / (self.rounds - done)
                 part_of_time = replace(context, budget=context.budget.share(share))
-                finetune(handle, part_of_time, schedule, title, [], keys[-1], keep_checkpoint=True)
+                finetune(handle, part_of_time, schedule, title, keys[-1], keep_checkpoint=True)
             _reestimate(handle, context)
         for key in keys:
             discard_checkpoint(context, key)
@@ -151,16 +152,12 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
 
 
 def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:
-    """Return the training after a round. Fewer epochs than usual also bound steps that were not set."""
+    """Return the training after a round. Epochs without ``min_steps`` also bound the usual recovery."""
     from tflite_compress.passes.algorithms.finetune import Schedule
 
-    full, usual, recovery = Schedule.of(config.training), config.usual_training, config.recovery_steps
-    if 0 < full.epochs < (usual.epochs or 0):
-        most = full.epochs * full.steps_in_epoch(samples)
-        if full.min_steps == usual.min_steps:
-            full = replace(full, min_steps=min(full.min_steps, most))
-        if recovery == RECOVERY_STEPS:
-            recovery = min(recovery, most)
+    full, recovery = Schedule.of(config.training), config.recovery_steps
+    if full.epochs and not full.min_steps and recovery == RECOVERY_STEPS:
+        recovery = min(recovery, full.steps_for(full.epochs, samples))
     if last:
         return full
     return replace(full, epochs=0, min_steps=recovery, learning_rate=full.learning_rate / 2)

@@ -102,7 +102,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         training = _annotated(folded, chosen, keep_zeros, keep_clusters)
         schedule = Schedule.of(self.training)
         key = msgspec.json.encode(self).decode()
-        finetune(training, context, schedule, "quantization-aware training", [], key)
+        finetune(training, context, schedule, "quantization-aware training", key)
         if keep_clusters:
             training = _without_cluster_variables(training)
         if keep_zeros:

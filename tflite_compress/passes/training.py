@@ -14,7 +14,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         epochs: Number of passes over the training data. With 0, only ``min_steps`` counts.
-        min_steps: Minimum number of batches, for small data sets.
+        min_steps: Minimum number of batches, for small data sets. If only ``epochs`` is given, there is no
+            minimum.
         batch_size: Samples per batch.
         learning_rate: Initial learning rate of Adam. It decays to 2 % of this value along a cosine.
         distill: Weight of the original model's output in the training target, from 0 to 1. The label has the
@@ -30,6 +31,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def filled_from(self, usual: Training) -> Training:
         """Return these settings with the values of ``usual`` for those that are None."""
         given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+        if self.epochs:
+            given.setdefault("min_steps", 0)
         return msgspec.structs.replace(usual, **given)
 
 

@@ -64,7 +64,8 @@ def _ranked(
     handle: KerasModel, dependencies: Dependencies, config: PruneChannels, context: Context
 ) -> np.ndarray:
     from tflite_compress.channels.saliency import taylor
-    from tflite_compress.passes.algorithms.finetune import Schedule, training_losses, training_targets
+    from tflite_compress.passes.algorithms.distillation import training_losses, training_targets
+    from tflite_compress.passes.algorithms.finetune import Schedule
 
     train = context.reference.splits.train
     chosen = np.random.default_rng(context.seed).permutation(len(train))[: config.samples]

@@ -1,36 +1,33 @@
-"""Fine-tuning by distillation: the changed model learns the outputs of the original model.
-
-Hinton et al., "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531). Cross-entropy is
-linear in its target, so mixing the teacher's answer with the label gives the mix of the two losses;
-labels are therefore optional, and targets are computed once.
-"""
+"""The training loop of all passes that train a network; see ``distillation`` for what it learns."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import math
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import msgspec
 import numpy as np
 
+from tflite_compress.passes.algorithms.batch_order import BatchOrder
+from tflite_compress.passes.algorithms.distillation import training_losses, training_targets
+from tflite_compress.passes.algorithms.training_checkpoint import TrainingCheckpoint, discard_checkpoint
 from tflite_compress.passes.base import Context
-from tflite_compress.scoring.metrics import Head, decide
-from tflite_compress.scoring.reference import LossFunction
 from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import DataError
-from tflite_compress.support.progress import Advance
-from tflite_compress.support.references import reference_name, resolve_reference
 from tflite_compress.support.time_budget import TimeBudget
 
 if TYPE_CHECKING:
     from tflite_compress.models.keras_types import Tensor
     from tflite_compress.passes.training import Training
+
+CALL_SECONDS = 0.2  # of training between two looks at the time, the progress and a cancellation
+CALL_BYTES = 64 << 20  # of samples in one call of the training function
+GROWTH = 4  # the calls grow to their length by this factor at most
+
+# (samples of some batches, their targets, steps) -> sum of their losses
+Steps = Callable[[list["Tensor"], list["Tensor"]], SupportsFloat]
 
 
 @dataclass(frozen=True)
@@ -52,17 +49,17 @@ class Schedule:
         """Return the schedule of a pass's settings, in which everything is given."""
         return cls(**msgspec.structs.asdict(training))
 
-    def epochs_for(self, samples: int) -> int:
-        """Epochs to train on so many samples; the last one may be shorter than the others."""
-        return math.ceil(self.total_steps(samples) / self.steps_in_epoch(samples))
+    def batch_of(self, samples: int) -> int:
+        """Return the samples per batch: all of them where there are fewer than a batch has."""
+        return min(self.batch_size, samples)
 
-    def steps_in_epoch(self, samples: int) -> int:
-        """Batches in one epoch."""
-        return math.ceil(samples / self.batch_size)
+    def steps_for(self, epochs: int, samples: int) -> int:
+        """Return the number of batches in so many epochs. Only the last batch reaches beyond them."""
+        return math.ceil(epochs * samples / self.batch_of(samples))
 
     def total_steps(self, samples: int) -> int:
         """Return the number of batches in the whole training."""
-        return max(self.epochs * self.steps_in_epoch(samples), self.min_steps)
+        return max(self.steps_for(self.epochs, samples), self.min_steps)
 
 
 def finetune(
@@ -70,21 +67,19 @@ def finetune(
     context: Context,
     schedule: Schedule,
     title: str,
-    callbacks: Sequence[object],
     key: str,
     keep_checkpoint: bool = False,
 ) -> None:
     """Train ``model`` in place to the outputs of the original model.
 
-    After each epoch a checkpoint is written, and an interrupted training with the same key continues
-    from it.
+    A checkpoint is written from time to time and on interruption. An interrupted training with the same key
+    continues from it.
 
     Args:
         model: A tf_keras model with the original's inputs and outputs.
         context: Data, teacher, seed and progress.
         schedule: How long and how fast.
         title: What the progress bar says.
-        callbacks: Keras callbacks, for example TF-MOT's.
         key: Names this training among all passes of the run.
         keep_checkpoint: Leave the last checkpoint for a run interrupted later on, which then skips this
             training; :func:`discard_checkpoint` removes it.
@@ -95,209 +90,119 @@ def finetune(
     keras2 = tf_keras()
     train = context.reference.splits.train
     steps = schedule.total_steps(len(train))
-    rate = keras2.optimizers.schedules.CosineDecay(schedule.learning_rate, steps, alpha=0.02)
+    rate = keras2.optimizers.schedules.CosineDecay(schedule.learning_rate, max(1, steps), alpha=0.02)
     with context.progress.step("running the original model on the training data"):
         losses = training_losses(context)
         targets = training_targets(context, schedule.distill)
     model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
-    checkpoint = _Checkpoint(model, context, key)
-    first_epoch = checkpoint.restore(title)
-    epochs = schedule.epochs_for(len(train))
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = TrainingCheckpoint(model, context, key)
+    order = BatchOrder(len(train), schedule.batch_of(len(train)), context.seed)
+    loop = _Loop(model, train.inputs, targets, order, context.budget)
+    done = checkpoint.restore(title)
     with context.progress.step(title, steps) as advance:
-        advance(first_epoch * schedule.steps_in_epoch(len(train)))
-        ticker = _ticker(advance, context.budget)
-        for epoch in range(first_epoch, epochs):
-            # A permutation of its own for each epoch: a resumed run sees the same batches.
-            order = np.random.default_rng((context.seed, epoch)).permutation(len(train))
-            left = steps - epoch * schedule.steps_in_epoch(len(train))
-            order = order[: left * schedule.batch_size]
-            inputs = [x[order] for x in train.inputs]
-            wanted = [y[order] for y in targets]
-            model.fit(
-                inputs if len(inputs) > 1 else inputs[0],
-                wanted if len(wanted) > 1 else wanted[0],
-                batch_size=schedule.batch_size,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                shuffle=False,
-                verbose=0,
-                callbacks=[*callbacks, ticker],
-            )
-            done = first_epoch * schedule.steps_in_epoch(len(train)) + ticker.steps
-            if context.budget.is_used and done < steps:
-                context.budget.cut(f"{title} stopped after {done:,} of {steps:,} steps")
-                break
-            checkpoint.save(epoch + 1)
-    if not keep_checkpoint:
+        advance(done)
+        try:
+            while done < steps and not context.budget.is_used:
+                count = loop.run(done, steps)
+                done += count
+                advance(count)
+                checkpoint.save_from_time_to_time()
+        except DataError:
+            raise
+        except BaseException:  # Ctrl-C, or cancelled by the caller: the next run continues here
+            checkpoint.save()
+            raise
+    if done < steps:
+        context.budget.cut(f"{title} stopped after {done:,} of {steps:,} steps")
+    if keep_checkpoint:
+        checkpoint.save()
+    else:
         discard_checkpoint(context, key)
 
 
-def discard_checkpoint(context: Context, key: str) -> None:
-    """Remove the checkpoint of a training that is no longer needed."""
-    folder = _checkpoint_folder(context, key)
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            folder.parent.rmdir()  # the run's last one
+class _Loop:
+    """Runs a training some batches at a time: as many as take ``CALL_SECONDS``.
 
-
-def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
-    """Return the target outputs on the training samples: a mix of teacher outputs and labels."""
-    reference = context.reference
-    labels = reference.output_labels(reference.splits.train)
-    if reference.loss is not None:
-        return tuple(_given_loss_targets(context, reference_name(reference.loss).lower()))
-    targets = []
-    for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
-        soft = _probabilities(head, teacher)
-        task = reference.tasks[index] if reference.tasks and reference.joint is None else None
-        given = labels[index]
-        if given is not None and distill < 1 and (task is None or task.trains_on_labels):
-            hard = _shaped_like(given, soft)
-            soft = (distill * soft + (1 - distill) * hard).astype(np.float32)
-        targets.append(soft)
-    return tuple(targets)
-
-
-def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
-    """Return the targets of a user's loss: labels, or the outputs of the teacher if there are none."""
-    reference = context.reference
-    labels = reference.output_labels(reference.splits.train)
-    for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
-        if "sparse" in loss:
-            yield decide(head, teacher) if given is None else given
-        elif given is None:
-            yield _probabilities(head, teacher)
-        else:
-            yield given if ":" in loss else _shaped_like(given, teacher)
-
-
-def training_losses(context: Context) -> list[LossFunction]:
-    """Return one Keras loss per output: the user's loss, or the default loss of the output's head."""
-    reference = context.reference
-    if reference.loss is not None:
-        return [user_loss(reference.loss)] * len(reference.heads)
-    pairs = zip(reference.heads, reference.training_outputs, strict=True)
-    return [_head_loss(head, float(np.var(teacher))) for head, teacher in pairs]
-
-
-def user_loss(name: str | LossFunction) -> LossFunction:
-    """Return the loss that a user gave: a function, a Keras name, or ``module:function``.
-
-    Raises:
-        DataError: Keras has no loss of that name.
-        UsageError: There is no such module or function.
-    """
-    if not isinstance(name, str):
-        return name
-    if ":" in name:
-        named: LossFunction = resolve_reference(name, "--loss")
-        return named
-    try:
-        known: LossFunction = tf_keras().losses.get(name)
-    except ValueError as error:
-        raise DataError(f"--loss={name}: unknown", "Use a Keras loss name or module:function.") from error
-    return known
-
-
-def _head_loss(head: Head, variance: float) -> LossFunction:
-    losses = tf_keras().losses
-    if head.task == "classification":
-        return losses.CategoricalCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
-    if head.task == "binary":
-        return losses.BinaryCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
-    scale = 1.0 / max(variance, 1e-12)  # one learning rate then suits targets of any size
-
-    def scaled_mse(target: Tensor, predicted: Tensor) -> object:
-        tf = tensorflow()
-        return tf.reduce_mean(tf.square(target - predicted), axis=-1) * scale
-
-    return scaled_mse
-
-
-def _probabilities(head: Head, outputs: np.ndarray) -> np.ndarray:
-    values = outputs.astype(np.float32)
-    if head.task == "classification" and head.from_logits:
-        shifted = np.exp(values - values.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-    if head.task == "binary" and head.from_logits:
-        return np.asarray(1.0 / (1.0 + np.exp(-values)), np.float32)
-    return values
-
-
-def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Return labels in the shape of the outputs. Class numbers become one-hot rows."""
-    if labels.ndim == outputs.ndim - 1 and outputs.shape[-1] > 1:
-        classes = np.arange(outputs.shape[-1])  # a negative number, such as of ignored pixels, is no class
-        return np.asarray(labels[..., np.newaxis].astype(np.int64) == classes, np.float32)
-    return labels.reshape(outputs.shape).astype(np.float32)
-
-
-def _ticker(advance: Advance, budget: TimeBudget) -> Any:
-    """Return a Keras callback that advances the progress bar, and stops when the time budget is used.
-
-    A training that diverges raises an error.
+    Args:
+        model: A compiled tf_keras model.
+        inputs, targets: Those of all samples.
+        order: The samples of each batch.
+        budget: Time that is left.
     """
 
-    class Ticker(tf_keras().callbacks.Callback):  # type: ignore[misc]
-        steps = 0
+    def __init__(
+        self,
+        model: Any,
+        inputs: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        order: BatchOrder,
+        budget: TimeBudget,
+    ) -> None:
+        self._inputs, self._targets, self._order, self._budget = inputs, targets, order, budget
+        self._train = _training_steps(model, inputs, targets, order.batch_size)
+        sample = sum(x.nbytes / max(1, len(x)) for x in (*inputs, *targets))
+        self._max_count = max(1, int(CALL_BYTES / (sample * order.batch_size)))
+        self._count = 1
 
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            advance(1)
-            self.steps += 1
-            if budget.is_used:
-                self.model.stop_training = True
-            if not math.isfinite((logs or {}).get("loss", 0.0)):
-                raise DataError(
-                    "training diverged: the loss is no longer a number",
-                    "Lower the learning rate, for example --learning-rate=0.0003.",
-                )
+    def run(self, first: int, end: int) -> int:
+        """Train on the batches from ``first`` on, at most up to ``end``, and return their number.
 
-    return Ticker()
+        Raises:
+            DataError: The loss became NaN.
+        """
+        start = self._budget.now
+        count = min(self._count, end - first)
+        rows = self._order.rows(first, count)
+        inputs, targets = (
+            [_as_tensor(x[rows.reshape(-1)], rows.shape) for x in side]
+            for side in (self._inputs, self._targets)
+        )
+        loss = float(self._train(inputs, targets))
+        if not math.isfinite(loss):
+            raise DataError(
+                "training diverged: the loss is no longer a number",
+                "Lower the learning rate, for example --learning-rate=0.0003.",
+            )
+        seconds = max(self._budget.now - start, 1e-6) / count
+        wanted = min(CALL_SECONDS, self._budget.left) / seconds
+        self._count = max(1, int(min(wanted, GROWTH * self._count, self._max_count)))
+        return count
 
 
-def _checkpoint_folder(context: Context, key: str) -> Path | None:
-    if context.checkpoints is None:
-        return None
-    return context.checkpoints / hashlib.sha256(key.encode()).hexdigest()[:20]
+def _as_tensor(samples: np.ndarray, shape: tuple[int, ...]) -> Tensor:
+    """Return samples as a tensor of batches."""
+    batches = samples.reshape(*shape, *samples.shape[1:])
+    tensor: Tensor = tensorflow().constant(batches, _dtype(samples))
+    return tensor
 
 
-class _Checkpoint:
-    """Training state on disk, in one folder per run and pass."""
+def _dtype(samples: np.ndarray) -> np.dtype:
+    """Return the type to train on: Keras computes in float32, whatever floats the data have."""
+    return np.dtype(np.float32) if np.issubdtype(samples.dtype, np.floating) else samples.dtype
 
-    def __init__(self, model: Any, context: Context, key: str) -> None:
-        tf = tensorflow()
-        self._say = context.progress.say
-        self._folder = _checkpoint_folder(context, key)
-        self._epoch = tf.Variable(0, dtype=tf.int64)
-        self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, epoch=self._epoch)
 
-    def restore(self, title: str) -> int:
-        """Load the last checkpoint, if any, and return its number of finished epochs."""
-        if self._folder is None:
-            return 0
-        latest = tensorflow().train.latest_checkpoint(str(self._folder))
-        if latest is None:
-            return 0
-        try:
-            self._state.restore(latest).expect_partial()
-        except Exception as error:  # cut off by a full disk or a power cut, or removed by another run
-            self._say(f"{title}: starting anew, the checkpoint {self._folder} cannot be read: {error}")
-            shutil.rmtree(self._folder, ignore_errors=True)
-            return 0
-        done = int(self._epoch.numpy())
-        self._say(f"{title}: continuing after epoch {done} of an interrupted run")
-        return done
+def _training_steps(
+    model: Any, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], batch_size: int
+) -> Steps:
+    """Return a function that trains a compiled model on some batches, all in one graph, traced once."""
+    tf = tensorflow()
+    signature = [
+        [tf.TensorSpec((None, batch_size, *x.shape[1:]), _dtype(x)) for x in side]
+        for side in (inputs, targets)
+    ]
 
-    def save(self, epoch: int) -> None:
-        """Write a checkpoint. If the disk is full, training continues without it."""
-        if self._folder is None:
-            return
-        self._epoch.assign(epoch)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            manager = tensorflow().train.CheckpointManager(self._state, str(self._folder), max_to_keep=1)
-            manager.save(checkpoint_number=epoch)
-        except Exception as error:
-            self._say(f"no checkpoint written to {self._folder}: {error}")
-            self._folder = None
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def train(inputs: list[Tensor], targets: list[Tensor]) -> object:
+        total = tf.constant(0.0)
+        for index in tf.range(tf.shape(inputs[0])[0]):
+            x, y = [t[index] for t in inputs], [t[index] for t in targets]
+            with tf.GradientTape() as tape:
+                outputs = model(x if len(x) > 1 else x[0], training=True)
+                loss = model.compute_loss(None, y if len(y) > 1 else y[0], outputs)
+            model.optimizer.minimize(loss, model.trainable_variables, tape=tape)
+            total += tf.cast(loss, tf.float32)
+        return total
+
+    trained: Steps = train
+    return trained

@@ -1,0 +1,115 @@
+"""Targets and losses of distillation: the changed model learns the outputs of the original model.
+
+Hinton et al., "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531). Cross-entropy is
+linear in its target, so mixing the teacher's answer with the label gives the mix of the two losses;
+labels are therefore optional, and targets are computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tflite_compress.passes.base import Context
+from tflite_compress.scoring.metrics import Head, decide
+from tflite_compress.scoring.reference import LossFunction
+from tflite_compress.support.backend import tensorflow, tf_keras
+from tflite_compress.support.errors import DataError
+from tflite_compress.support.references import reference_name, resolve_reference
+
+if TYPE_CHECKING:
+    from tflite_compress.models.keras_types import Tensor
+
+
+def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
+    """Return the target outputs on the training samples: a mix of teacher outputs and labels."""
+    reference = context.reference
+    labels = reference.output_labels(reference.splits.train)
+    if reference.loss is not None:
+        return tuple(_given_loss_targets(context, reference_name(reference.loss).lower()))
+    targets = []
+    for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
+        soft = _probabilities(head, teacher)
+        task = reference.tasks[index] if reference.tasks and reference.joint is None else None
+        given = labels[index]
+        if given is not None and distill < 1 and (task is None or task.trains_on_labels):
+            hard = _shaped_like(given, soft)
+            soft = (distill * soft + (1 - distill) * hard).astype(np.float32)
+        targets.append(soft)
+    return tuple(targets)
+
+
+def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
+    """Return the targets of a user's loss: labels, or the outputs of the teacher if there are none."""
+    reference = context.reference
+    labels = reference.output_labels(reference.splits.train)
+    for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
+        if "sparse" in loss:
+            yield decide(head, teacher) if given is None else given
+        elif given is None:
+            yield _probabilities(head, teacher)
+        else:
+            yield given if ":" in loss else _shaped_like(given, teacher)
+
+
+def training_losses(context: Context) -> list[LossFunction]:
+    """Return one Keras loss per output: the user's loss, or the default loss of the output's head."""
+    reference = context.reference
+    if reference.loss is not None:
+        return [user_loss(reference.loss)] * len(reference.heads)
+    pairs = zip(reference.heads, reference.training_outputs, strict=True)
+    return [_head_loss(head, float(np.var(teacher))) for head, teacher in pairs]
+
+
+def user_loss(name: str | LossFunction) -> LossFunction:
+    """Return the loss that a user gave: a function, a Keras name, or ``module:function``.
+
+    Raises:
+        DataError: Keras has no loss of that name.
+        UsageError: There is no such module or function.
+    """
+    if not isinstance(name, str):
+        return name
+    if ":" in name:
+        named: LossFunction = resolve_reference(name, "--loss")
+        return named
+    try:
+        known: LossFunction = tf_keras().losses.get(name)
+    except ValueError as error:
+        raise DataError(f"--loss={name}: unknown", "Use a Keras loss name or module:function.") from error
+    return known
+
+
+def _head_loss(head: Head, variance: float) -> LossFunction:
+    losses = tf_keras().losses
+    if head.task == "classification":
+        return losses.CategoricalCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
+    if head.task == "binary":
+        return losses.BinaryCrossentropy(from_logits=head.from_logits)  # type: ignore[no-any-return]
+    scale = 1.0 / max(variance, 1e-12)  # one learning rate then suits targets of any size
+
+    def scaled_mse(target: Tensor, predicted: Tensor) -> object:
+        tf = tensorflow()
+        return tf.reduce_mean(tf.square(target - predicted), axis=-1) * scale
+
+    return scaled_mse
+
+
+def _probabilities(head: Head, outputs: np.ndarray) -> np.ndarray:
+    values = outputs.astype(np.float32)
+    if head.task == "classification" and head.from_logits:
+        shifted = np.exp(values - values.max(axis=-1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+    if head.task == "binary" and head.from_logits:
+        return np.asarray(1.0 / (1.0 + np.exp(-values)), np.float32)
+    return values
+
+
+def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Return labels in the shape of the outputs. Class numbers become one-hot rows."""
+    if labels.ndim == outputs.ndim - 1 and outputs.shape[-1] > 1:
+        classes = np.arange(outputs.shape[-1])  # a negative number, such as of ignored pixels, is no class
+        return np.asarray(labels[..., np.newaxis].astype(np.int64) == classes, np.float32)
+    return labels.reshape(outputs.shape).astype(np.float32)
