@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tflite_compress.api.transform import apply, chain, convert
     from tflite_compress.checking.verdict import Finding, Verdict
     from tflite_compress.compression.options import Options, Result
+    from tflite_compress.data.files.table import Table
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.diagnosis.diagnose import Diagnosis
     from tflite_compress.inspection.inspect_file import Inspection
@@ -70,6 +71,7 @@ _MODULES = {
     "api.transform": "apply chain convert",
     "checking.verdict": "Finding Verdict",
     "compression.options": "Options Result",
+    "data.files.table": "Table",
     "data.gather": "DataSpec",
     "diagnosis.diagnose": "Diagnosis",
     "inspection.inspect_file": "Inspection",
@@ -143,6 +145,7 @@ __all__ = [
     "SearchResult",
     "Slim",
     "TFLiteModel",
+    "Table",
     "Training",
     "UsageError",
     "Verdict",

@@ -20,6 +20,7 @@ from typing import get_type_hints
 from tflite_compress.cli.option_types import SOURCE, Kind, kind_of
 from tflite_compress.cli.run_log import LogOptions
 from tflite_compress.cli.source_options import source_groups
+from tflite_compress.data.file_source import described_kinds
 from tflite_compress.support.docstrings import attribute_meanings
 
 MODULES = (
@@ -199,5 +200,11 @@ def options_of(group: type) -> list[Option]:
     """
     hints, meanings = get_type_hints(group, include_extras=True), attribute_meanings(group)
     return [
-        Option(f.name, kind_of(hints[f.name]), f.default, meanings[f.name]) for f in dataclasses.fields(group)
+        Option(f.name, kind_of(hints[f.name]), f.default, _with_kinds(meanings[f.name]))
+        for f in dataclasses.fields(group)
     ]
+
+
+def _with_kinds(text: str) -> str:
+    """A help text with the kinds of data in the place of ``KINDS_OF_DATA``."""
+    return text.replace("KINDS_OF_DATA", described_kinds())

@@ -46,9 +46,8 @@ class DataOptions:
     """Data.
 
     Attributes:
-        data: One data source, split into training, calibration and evaluation data: an .npz file, a folder
-            of images with one subfolder per class, annotated images (COCO, YOLO, Pascal VOC, masks, or a CSV
-            file that names images), or module:function.
+        data: One data source, split into training, calibration and evaluation data: KINDS_OF_DATA, or
+            module:function.
         train: Training data from a separate source.
         calibrate: Calibration data (representative dataset) from a separate source.
         eval: Evaluation data from a separate source.
@@ -69,8 +68,7 @@ class SampleOptions:
     """Data.
 
     Attributes:
-        data: Input samples: an .npz file, a folder of images, annotated images, or module:function. Random
-            inputs by default.
+        data: Input samples: KINDS_OF_DATA, or module:function. Random inputs by default.
         preprocess: Applied to the inputs: none, unit (0 to 1), symmetric (-1 to 1), or module:function.
         input_shape: Sizes of the inputs without the batch, for dimensions that the file leaves open, for
             example 224x224x3, or image=224x224x3,text=20. Those of the data by default.

@@ -100,7 +100,7 @@ def _rebound(samples: Samples, network: Network) -> Samples:
     if samples.labels is not None:
         labels = samples.labels[0] if samples.has_boxes else dict(zip(outputs, samples.labels, strict=True))
     named = dict(zip(inputs, samples.inputs, strict=True))
-    raw = RawData(named, labels, samples.origin, samples.class_names, samples.notes)
+    raw = RawData(named, labels, samples.origin, samples.class_names, samples.notes, samples.spans)
     return bind(raw, network.inputs, network.outputs)
 
 

@@ -29,6 +29,9 @@ class RawData:
         origin: The source, for error messages.
         class_names: Names of the classes; empty if the source has none.
         notes: Facts about reading the data that the report lists.
+        spans: Of time series the rows of each sample, shape (samples, 3), int64: number of the recording,
+            first row, row after the last. Samples that share rows stay in one part of a split. None for
+            independent samples.
     """
 
     inputs: ArrayGroup
@@ -36,6 +39,7 @@ class RawData:
     origin: str
     class_names: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    spans: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Samples:
         class_names: Names of the classes; empty if unknown.
         notes: Facts about reading the data that the report lists.
         has_boxes: True if the labels are boxes; see :mod:`tflite_compress.data.boxes`.
+        spans: See :class:`RawData`.
     """
 
     inputs: tuple[np.ndarray, ...]
@@ -57,6 +62,7 @@ class Samples:
     class_names: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     has_boxes: bool = False
+    spans: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -64,7 +70,9 @@ class Samples:
     def take(self, indices: np.ndarray) -> Samples:
         """Return the samples at ``indices``, in that order."""
         labels = None if self.labels is None else tuple(take_rows(y, indices) for y in self.labels)
-        return replace(self, inputs=tuple(take_rows(x, indices) for x in self.inputs), labels=labels)
+        spans = None if self.spans is None else self.spans[indices]
+        inputs = tuple(take_rows(x, indices) for x in self.inputs)
+        return replace(self, inputs=inputs, labels=labels, spans=spans)
 
     @functools.cached_property
     def input_digests(self) -> tuple[bytes, ...]:
@@ -116,7 +124,12 @@ def bind(raw: RawData, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec
             f"{raw.origin}: inputs and labels differ in length: {sorted(lengths)} samples",
             "Give every input and label array the same first dimension.",
         )
-    return Samples(checked, labels, raw.origin, raw.class_names, raw.notes, boxes is not None)
+    if raw.spans is not None and lengths != {len(raw.spans)}:
+        raise DataError(
+            f"{raw.origin}: preprocessing made {max(lengths)} samples of {len(raw.spans)} windows",
+            "Return one sample per window.",
+        )
+    return Samples(checked, labels, raw.origin, raw.class_names, raw.notes, boxes is not None, raw.spans)
 
 
 def _find_boxes(raw: RawData, outputs: tuple[TensorSpec, ...]) -> np.ndarray | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tflite_compress.data.samples import Samples
 from tflite_compress.support.errors import DataError
+from tflite_compress.support.notes import Note
 
 EVALUATION_SHARE = 0.25
 MAX_CALIBRATION_SAMPLES = 256
@@ -32,6 +33,8 @@ class Splits:
 def split(samples: Samples, seed: int, share: float = EVALUATION_SHARE) -> Splits:
     """Split one source, stratified by class if the labels are classes.
 
+    Samples of time series are split so that no row is in both parts; see :func:`_split_in_time`.
+
     Args:
         samples: All samples, at least two.
         seed: Seed of the split; equal seeds give equal splits.
@@ -45,10 +48,72 @@ def split(samples: Samples, seed: int, share: float = EVALUATION_SHARE) -> Split
             f"{samples.origin}: {len(samples)} sample cannot be split into training and evaluation",
             "Give more samples, or separate sources for training and evaluation.",
         )
+    if samples.spans is not None:
+        return _split_in_time(samples, samples.spans, seed, share)
     evaluation = _stratified(samples, share, seed)
     rest = np.setdiff1d(np.arange(len(samples)), evaluation)
     train = samples.take(rest)
     return Splits(train, calibration_subset(train, seed), samples.take(evaluation))
+
+
+def _split_in_time(samples: Samples, spans: np.ndarray, seed: int, share: float) -> Splits:
+    """Split windows of time series so that no training window has a row of an evaluation window.
+
+    Of each class, the last windows are for evaluation, with the recordings in random order: those of whole
+    recordings, and the end of one more. Windows that overlap them are left out. Where that would leave out
+    most, because the classes alternate quickly, classes do not count.
+
+    Raises:
+        DataError: No window is left for training.
+    """
+    rng = np.random.default_rng(seed)
+    recordings = np.unique(spans[:, 0])
+    place = rng.permutation(len(recordings))[np.searchsorted(recordings, spans[:, 0])]
+    order = np.lexsort((spans[:, 1], place))
+    of_each_class = True
+    chosen = _last_of_each(_class_numbers(samples), order, share, rng)
+    rest = _apart(spans, chosen)
+    if len(rest) < (len(samples) - len(chosen)) / 2:
+        of_each_class = False
+        chosen = np.sort(order[-min(max(1, round(len(samples) * share)), len(samples) - 1) :])
+        rest = _apart(spans, chosen)
+    if not len(rest):
+        raise DataError(
+            f"{samples.origin}: no window for training is left that shares no rows with those for evaluation",
+            "Give longer recordings, or separate sources with --train and --eval.",
+        )
+    left_out = len(samples) - len(chosen) - len(rest)
+    text = (
+        f"training ({len(rest):,} samples) and evaluation ({len(chosen):,}) share no rows: evaluation takes "
+        f"whole recordings and the end of one{', of each class' if of_each_class else ''}"
+    )
+    text += f"; {left_out:,} windows across the border are left out" if left_out else ""
+    train, evaluate = samples.take(rest), samples.take(chosen)
+    evaluate = replace(evaluate, notes=(*evaluate.notes, Note("split-in-time", text)))
+    return Splits(train, calibration_subset(train, seed), evaluate)
+
+
+def _last_of_each(
+    classes: np.ndarray, order: np.ndarray, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return sorted indices of the last ``share`` of each class in an order, at least one in total."""
+    groups = classes[order]
+    chosen = []
+    for value in np.unique(groups):
+        members = order[groups == value]
+        wanted = int(len(members) * share + rng.random())  # random rounding represents small classes
+        chosen.append(members[len(members) - wanted :])
+    indices = np.concatenate(chosen)
+    return np.sort(indices if 0 < len(indices) < len(order) else order[-1:])
+
+
+def _apart(spans: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the indices of the windows that have no row of a chosen window."""
+    taken = np.zeros(int(spans[:, 2].max()) + 1, np.int64)
+    for _, start, end in spans[chosen]:
+        taken[start:end] = 1
+    before = np.concatenate([[0], np.cumsum(taken)])
+    return np.flatnonzero(before[spans[:, 2]] == before[spans[:, 1]])
 
 
 def calibration_subset(train: Samples, seed: int, max_samples: int = MAX_CALIBRATION_SAMPLES) -> Samples:
@@ -90,7 +155,7 @@ def _other_classes(base: Samples, evaluate: Samples) -> DataError:
     number, (one, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
     return DataError(
         f"class {number} is {one} in {base.origin} and {other} in {evaluate.origin}",
-        "Give both the same classes, by folders or by classes.txt.",
+        "Give both the same classes, by folders, by classes.txt or by --classes.",
     )
 
 

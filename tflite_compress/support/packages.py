@@ -17,6 +17,7 @@ _ONLY_IN_FULL = {
     "optuna": "optuna",
     "tomli_w": "tomli-w",
 }
+_EXTRAS = {"tables": ("pandas", "pyarrow"), "audio": ("soundfile", "soxr")}  # packages by extra
 _ALONE = {"matplotlib": "matplotlib"}  # needed by itself, for plots
 
 
@@ -31,6 +32,24 @@ def require_packages() -> None:
             error = missing_package(ImportError(name=module))
             assert error is not None
             raise error
+
+
+def require_extra(extra: str, needed_by: str) -> None:
+    """Check that the packages of an extra are installed, without importing them.
+
+    Args:
+        extra: Name of the extra.
+        needed_by: What needs it, for the message.
+
+    Raises:
+        MissingPackageError: One is not installed.
+    """
+    for module in _EXTRAS[extra]:
+        if importlib.util.find_spec(module) is None:
+            raise MissingPackageError(
+                f"{needed_by}: needs the package {module}, which is not installed",
+                f"Install it: pip install 'tflite-compress[{extra}]'",
+            )
 
 
 def missing_package(error: ImportError) -> MissingPackageError | None:

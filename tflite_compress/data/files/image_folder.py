@@ -27,7 +27,7 @@ class ImageFolder(FileSource):
     """
 
     tag: ClassVar[str] = "images"
-    described: ClassVar[str] = "a folder of images"
+    described: ClassVar[str] = "a folder of images with one subfolder per class"
     heading: ClassVar[str] = "Folders of images"
     is_general: ClassVar[bool] = True
 
