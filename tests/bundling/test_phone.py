@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.bundling.test_gpu_parts import bundle as two_files
 from tests.narrow import present
 from tests.needs import tool
 from tests.runtimes.stateful import accumulator, delay
@@ -187,8 +188,12 @@ def test_a_debug_build_refuses_wrong_outputs(jar: Path, files: dict[str, bytes],
 
 
 @pytest.mark.slow
-def test_the_kotlin_of_a_float_model_compiles(compressed: Path, tmp_path: Path) -> None:
+def test_the_kotlin_of_float_models_compiles(compressed: Path, tmp_path: Path) -> None:
+    """One of a single file, and one whose post-processing is a file of its own."""
     compiler = tool("kotlinc", "kotlin")
+    for path, content in two_files("android-gpu")[0].items():
+        if path.endswith(".kt"):
+            (tmp_path / Path(path).name).write_bytes(content)
     for source in (compressed / "android-gpu" / "bundle").rglob("*.kt"):
         (tmp_path / source.name).write_text(source.read_text())
     sources = [*sorted(tmp_path.glob("*.kt")), *sorted((STUBS / "kotlin").glob("*.kt"))]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.bundling.test_gpu_parts import bundle as two_files
 from tests.needs import tool
 from tests.runtimes.stateful import accumulator
 from tests.timing.models import dense
@@ -160,11 +161,17 @@ def page_folder(compressed: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     labels = tuple("zero one two three four five six seven eight nine".split())
     folder = tmp_path_factory.mktemp("page")
     made = make_bundle(content, load_device("web-webgpu"), data, "digits", labels, find_preprocessing("none"))
+    write_page(made, folder)
+    write_page(two_files("web-webgpu")[0], folder / "pose")
+    return folder
+
+
+def write_page(made: dict[str, bytes], folder: Path) -> None:
+    """Write a bundle with the packages that it needs."""
     for path, written in made.items():
-        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).parent.mkdir(exist_ok=True, parents=True)
         (folder / path).write_bytes(written)
     (folder / "node_modules").symlink_to(fetch_packages() / "node_modules")
-    return folder
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -232,6 +239,19 @@ def test_the_page_runs_and_checks_itself(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert complaints == []
     assert [v["id"] for v in Axe().run(page).response["violations"]] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accelerator", ["wasm", "webgpu"])
+def test_a_page_runs_a_model_of_two_files(browser: Any, address: str, accelerator: str) -> None:
+    page, complaints = visit(browser, f"{address}/pose/?accelerator={accelerator}", 800, "light")
+    assert page.inner_text("#check") == "Yes: the outputs of all 2 test vectors are as expected."
+    page.wait_for_selector("#time:enabled")
+    status = page.inner_text("#status")
+    assert ("its post-processing on the CPU" in status) == (accelerator == "webgpu")
+    page.click("#time")
+    page.wait_for_selector("#latency:has-text('Median')")
+    assert complaints == []
 
 
 @pytest.mark.slow

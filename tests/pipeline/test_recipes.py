@@ -22,6 +22,7 @@ from tflite_compress.pipeline.recipes import (
     all_recipes,
     as_toml,
     describe,
+    keeps_graph,
     load_recipe,
     recipe_candidates,
     repaired,
@@ -248,6 +249,8 @@ def test_the_graph_is_fitted_to_a_gpu_unless_it_is_to_be_kept() -> None:
     assert [step.tag() for step in first.passes][:4] == ["prune", "unroll", "convert", "gpu_graph"]
     kept = make_plan("android-gpu", None, {"keep_graph": True}).candidates[0]
     assert [step.tag() for step in kept.passes] == ["convert", "slim"]
+    gpu = load_device("android-gpu")
+    assert keeps_graph(kept, gpu) and not keeps_graph(first, gpu)
     with pytest.raises(UsageError, match="keep-graph"):
         make_plan("raspberry-pi-4", None, {"keep_graph": True})
 

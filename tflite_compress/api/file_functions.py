@@ -193,6 +193,7 @@ def bundle(
     time_budget_seconds: float | None = None,
     progress: ProgressCallback | None = None,
     format: str | None = None,
+    keep_graph: bool = False,
 ) -> Path:
     """Write the source files and test vectors to deploy a ``.tflite`` on a device.
 
@@ -212,6 +213,8 @@ def bundle(
         progress: Called with each :class:`ProgressUpdate`.
         format: Format of the bundle: ``android``, ``cpp``, ``linux`` or ``web``. That of the device by
             default.
+        keep_graph: Deploy one file also where a GPU refuses its post-processing. By default that is a file of
+            its own, which the bundle's code runs on the CPU.
 
     Returns:
         The folder.
@@ -231,4 +234,4 @@ def bundle(
 
     with library_call(progress) as reports, opened_file(model) as path:
         settings = (data, preprocess, labels, out, reports, input_shape, format, time_budget_seconds)
-        return bundle_file(path, device, *settings)
+        return bundle_file(path, device, *settings, keep_graph)

@@ -16,6 +16,7 @@ from tflite_compress.runtimes.isolated import children_within
 from tflite_compress.support.errors import TimeUsedError, UsageError
 from tflite_compress.support.file_manifest import files_manifest
 from tflite_compress.support.input_shape import InputShape
+from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.support.staging import MANIFEST, result_folder, write_file
 from tflite_compress.support.time_budget import TimeBudget
@@ -34,6 +35,7 @@ def bundle_file(
     input_shape: InputShape | None = None,
     format: str | None = None,
     time_budget_seconds: float | None = None,
+    keep_graph: bool = False,
 ) -> Path:
     """Write the bundle of a file for a device.
 
@@ -49,6 +51,7 @@ def bundle_file(
         format: Format of the bundle, for example ``web``; that of the device's kind by default.
         time_budget_seconds: Time for the runtimes in seconds. With less time than they need, the bundle has
             one test vector, and an upper bound of the arena. None sets no limit.
+        keep_graph: Deploy one file also where a GPU refuses its post-processing.
 
     Returns:
         The folder.
@@ -70,16 +73,18 @@ def bundle_file(
     names = _read_labels(labels) if labels else samples.class_names
     target = Path(out) if out else Path(f"bundle-{profile.name}")
     with result_folder(target) as staging, progress.step("making the bundle"):
-        stem, preprocessing = Path(path).stem, find_preprocessing(preprocess)
+        stem, notes, preprocessing = Path(path).stem, list[Note](), find_preprocessing(preprocess)
         files = _make_within(
             budget,
             samples.first(SAMPLES),
-            lambda vectors: make_bundle(content, profile, vectors, stem, names, preprocessing, format),
+            lambda vectors: make_bundle(
+                content, profile, vectors, stem, names, preprocessing, format, keep_graph, notes.append
+            ),
         )
         for name, written in files.items():
             write_file(staging / name, written)
         write_file(staging / MANIFEST, files_manifest(files))
-    for note in budget.notes:
+    for note in dict.fromkeys((*notes, *budget.notes)):
         progress.say(note.text)
     return target
 

@@ -12,8 +12,13 @@ from tflite_compress.bundling.vectors import Preprocessing
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
 from tflite_compress.support.errors import ConfigError, UsageError, closest
+from tflite_compress.support.notes import Note
 
 NO_PREPROCESSING = Preprocessing()
+
+
+def _ignore(note: Note) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class BundleJob:
         name: Name of the model.
         labels: Names of the classes; empty if unknown.
         preprocessing: How samples are preprocessed before the model.
+        keep_graph: Deploy the file as one file, as it is.
+        say: Called with what the user should know about the bundle.
     """
 
     content: bytes
@@ -35,6 +42,8 @@ class BundleJob:
     name: str
     labels: tuple[str, ...] = ()
     preprocessing: Preprocessing = field(default=NO_PREPROCESSING)
+    keep_graph: bool = False
+    say: Callable[[Note], None] = _ignore
 
 
 BundleMaker = Callable[[BundleJob], dict[str, bytes]]
@@ -140,6 +149,8 @@ def make_bundle(
     labels: tuple[str, ...] = (),
     preprocessing: Preprocessing = NO_PREPROCESSING,
     format: str | None = None,
+    keep_graph: bool = False,
+    say: Callable[[Note], None] = _ignore,
 ) -> dict[str, bytes]:
     """Make all files of a device's bundle.
 
@@ -151,6 +162,8 @@ def make_bundle(
         labels: Names of the classes; empty if unknown.
         preprocessing: How samples are preprocessed before the model.
         format: Name of the format; that of the device's kind by default.
+        keep_graph: Deploy one file also where the GPU refuses its post-processing.
+        say: Called with what the user should know about the bundle.
 
     Returns:
         The files' contents by path within the bundle.
@@ -161,4 +174,5 @@ def make_bundle(
         UsageError: There is no such format, or it is not for this device.
     """
     found = _format_of(device, format)
-    return found.maker(BundleJob(content, device, data, name, labels, preprocessing))
+    job = BundleJob(content, device, data, name, labels, preprocessing, keep_graph, say)
+    return found.maker(job)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tflite_compress.bundling.gpu_parts import GpuParts, run_parts
 from tflite_compress.bundling.vectors import Vectors, allowed_differences
 from tflite_compress.runtimes.compare import measure_gaps
 from tflite_compress.runtimes.gpu import gpu_runtime
@@ -32,15 +33,16 @@ class Float16Tolerance:
     rule: str
 
 
-def float16_tolerance(content: bytes, vectors: Vectors) -> Float16Tolerance:
+def float16_tolerance(content: bytes, vectors: Vectors, parts: GpuParts | None = None) -> Float16Tolerance:
     """Return the tolerance of a GPU that computes in float16, measured if the accelerator is set up.
 
     Args:
         content: The ``.tflite``.
         vectors: Its test vectors.
+        parts: The files in its place, of which the GPU computes the first; None if it is one file.
     """
     allowed = allowed_differences(content, vectors.expected, "float16")
-    found = _run_in_float16(content, vectors)
+    found = _run_in_float16(content, vectors, parts)
     if isinstance(found, str):
         return Float16Tolerance(allowed, f"what rounding to float16 explains; not measured: {found}")
     pairs = zip(found.outputs or (), vectors.expected, strict=True)
@@ -70,12 +72,15 @@ def combine(
     return Float16Tolerance(tuple(values), rule)
 
 
-def _run_in_float16(content: bytes, vectors: Vectors) -> RunResult | str:
+def _run_in_float16(content: bytes, vectors: Vectors, parts: GpuParts | None) -> RunResult | str:
     """Return the accelerator's result, or why there is none."""
     if installed_driver() is None:
         return "the GPU accelerator is not set up (tflite-compress setup-gpu)"
     try:
-        result = gpu_runtime()(content, vectors.inputs)
+        if parts is None:
+            result = gpu_runtime()(content, vectors.inputs)
+        else:
+            result = run_parts(parts.split, vectors.inputs, gpu_runtime())
     except CompressError as error:
         return error.message
     return "the GPU accelerator computes no outputs" if result.outputs is None else result

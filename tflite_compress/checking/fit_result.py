@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tflite_compress.bundling import find_preprocessing, make_bundle
@@ -14,6 +16,7 @@ from tflite_compress.data.sources import Preprocess
 from tflite_compress.profiles.devices import Device
 from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.quantities import format_value
 from tflite_compress.tflite.tensor_specs import Signature, read_signature
 
@@ -65,7 +68,15 @@ class FileChecker:
         limited = [f for f in blocking if f.subject in ("flash", "RAM", "latency")]
         return "; ".join(_describe(f) for f in limited) or None
 
-    def bundle(self, content: bytes, device: Device, name: str, preprocess: Preprocess) -> dict[str, bytes]:
+    def bundle(
+        self,
+        content: bytes,
+        device: Device,
+        name: str,
+        preprocess: Preprocess,
+        keep_graph: bool = False,
+        say: Callable[[Note], None] = lambda note: None,
+    ) -> dict[str, bytes]:
         """Make the bundle of a file.
 
         Args:
@@ -73,6 +84,8 @@ class FileChecker:
             device: The profile.
             name: Name of the model.
             preprocess: The user's preprocessing.
+            keep_graph: Deploy one file also where a GPU refuses its post-processing.
+            say: Called with what the user should know about the bundle.
 
         Returns:
             Contents by path.
@@ -82,7 +95,8 @@ class FileChecker:
         """
         data, _ = self._file(content)
         preprocessing = find_preprocessing(preprocess)
-        return make_bundle(content, device, data, name, self._samples.class_names, preprocessing)
+        names = self._samples.class_names
+        return make_bundle(content, device, data, name, names, preprocessing, None, keep_graph, say)
 
     def _file(self, content: bytes) -> tuple[FileData, Evidence]:
         if content not in self._files:

@@ -194,6 +194,8 @@ class BundleOptions:
         out: Folder for the bundle. Default: bundle-DEVICE.
         time_budget: Time for the runtimes, for example 2m. With less time than they need, the bundle has one
             test vector and an upper bound of the arena. Default: no limit.
+        keep_graph: Deploy one file also where a GPU refuses its post-processing. By default that is a file of
+            its own, which the bundle's code runs on the CPU.
     """
 
     device: DeviceName | None = None
@@ -201,6 +203,7 @@ class BundleOptions:
     labels: File | None = None
     out: Folder | None = None
     time_budget: Duration | None = None
+    keep_graph: bool = False
 
 
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
@@ -224,6 +227,7 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: O
             samples.input_shape,
             options.format,
             options.time_budget,
+            options.keep_graph,
         )
     )
     if output.json:

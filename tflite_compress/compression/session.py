@@ -27,6 +27,7 @@ from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
 from tflite_compress.pipeline.candidates import Attempt, best, run_plan
 from tflite_compress.pipeline.memo import Memo
 from tflite_compress.pipeline.plan import Plan
+from tflite_compress.pipeline.recipes import keeps_graph
 from tflite_compress.reporting.build_report import Findings, build_report
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.details import collect_details
@@ -123,7 +124,7 @@ class Session:
         with clock.step("fit and bundle"), progress.step("checking on the device's runtime"):
             verdict = self.checker.check(content, plan.device, options.limits)
             memory = self._memory(plan, verdict)
-            bundle, notes = self._bundle(content, plan) if not is_lost else ({}, ())
+            bundle, notes = self._bundle(plan, chosen) if not is_lost else ({}, ())
         forest, code, more = self._forest(plan, chosen, clock)
         bundle |= code if options.bundle and not is_lost else {}
         report = build_report(
@@ -188,16 +189,17 @@ class Session:
         plain_file = f"{stem}.plain.tflite"
         return {**files, plain_file: encoding.plain}, plain_file
 
-    def _bundle(self, content: bytes, plan: Plan) -> tuple[Files, tuple[Note, ...]]:
-        """Return the bundle, or a note that says why there is none."""
+    def _bundle(self, plan: Plan, chosen: Attempt) -> tuple[Files, tuple[Note, ...]]:
+        """Return the bundle with notes on it, or a note that says why there is none."""
         if not self.options.bundle:
             return {}, ()
-        name = self.source.network.name
+        kept, notes = keeps_graph(chosen.recipe, plan.device), list[Note]()
+        named = (plan.device, self.source.network.name, self.spec.preprocess)
         try:
-            files = self.checker.bundle(content, plan.device, name, self.spec.preprocess)
+            files = self.checker.bundle(chosen.model.flatbuffer, *named, kept, notes.append)
         except CompressError as error:
             return {}, (Note("no-bundle", f"no bundle: {error.message}"),)
-        return {f"bundle/{path}": written for path, written in files.items()}, ()
+        return {f"bundle/{path}": written for path, written in files.items()}, tuple(notes)
 
     def _forest(
         self, plan: Plan, chosen: Attempt, clock: Clock

@@ -145,6 +145,11 @@ def adapted(recipe: Recipe, device: Device) -> Recipe:
     return recipe if recipe.for_forests else _with_passes(recipe, [kind() for kind in kinds])
 
 
+def keeps_graph(recipe: Recipe, device: Device) -> bool:
+    """Return True if a recipe was left without the passes that recipes for the device get by themselves."""
+    return not any(step.adapts(device) for step in recipe.passes)
+
+
 def _with_passes(recipe: Recipe, further: Iterable[PassConfig]) -> Recipe:
     """Return the recipe with further passes, each behind the others of its stage."""
     passes = sorted([*recipe.passes, *further], key=lambda step: step.stage)

@@ -6,12 +6,16 @@ import sys
 from typing import Literal, get_args
 
 from tflite_compress.runtimes.isolated import job_folder, run_child
+from tflite_compress.support.notes import Note
 from tflite_compress.tflite.edit_graph import GraphEditor
 from tflite_compress.tflite.flatbuffer import operator_names, unpack
 from tflite_compress.tflite.fold_constants import has_shape_operator, has_sparse_weights
 
 FOLDED = "folded.tflite"
 Kind = Literal["sizes", "weights"]
+DENSE_NOTE = Note(
+    "stored-densely", "weights are stored densely: GPUs compute wrong values from sparsely stored ones"
+)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from tflite_compress.runtimes.browser import run_page
 from tflite_compress.runtimes.by_name import Remote, register_runtime
-from tflite_compress.runtimes.fold_shapes import fold_shapes, store_densely
+from tflite_compress.runtimes.fold_shapes import DENSE_NOTE, fold_shapes, store_densely
 from tflite_compress.runtimes.gpu_log import read_log
 from tflite_compress.runtimes.isolated import TIME_LIMIT_S, EncodedArray, decode_arrays
 from tflite_compress.runtimes.litert_js import FILES, fetch_packages, import_map, litert_js_version
@@ -109,8 +109,7 @@ def fix_batch(content: bytes) -> tuple[bytes, tuple[Note, ...]]:
         notes = (*notes, Note("sizes-stored", text))
     content, dense = store_densely(content)
     if dense:
-        text = "weights are stored densely: LiteRT's GPU code computes wrong values from sparsely stored ones"
-        notes = (*notes, Note("stored-densely", text))
+        notes = (*notes, DENSE_NOTE)
     return content, notes
 
 

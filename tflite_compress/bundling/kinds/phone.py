@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
 from tflite_compress.bundling.float16 import float16_tolerance
+from tflite_compress.bundling.gpu_parts import GpuParts, find_parts, python_values
+from tflite_compress.bundling.kotlin_tail import KOTLIN, output_buffers, tail_fragments
 from tflite_compress.bundling.metadata import add_metadata
 from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import (
@@ -18,22 +20,15 @@ from tflite_compress.bundling.vectors import (
     make_vectors,
 )
 from tflite_compress.profiles.devices import Device
-from tflite_compress.runtimes.fold_shapes import store_densely
+from tflite_compress.runtimes.fold_shapes import DENSE_NOTE, store_densely
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import ModelError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.source_text import class_name, identifier
 from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature, read_signature
 from tflite_compress.timing.device_report import SCHEMA
-
-# Per type: Kotlin's array, LiteRT's suffix of read and write methods, and Kotlin's conversion.
-_KOTLIN = {
-    "FLOAT32": ("FloatArray", "Float", "toFloat"),
-    "INT8": ("ByteArray", "Int8", "toByte"),
-    "INT32": ("IntArray", "Int", "toInt"),
-    "INT64": ("LongArray", "Long", "toLong"),
-}
 
 _STATEFUL = """
 The model keeps a state from one `run` to the next: `run` goes on from the last call. Load the model again to
@@ -52,15 +47,16 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     Raises:
         ModelError: LiteRT refuses the model, or its Kotlin API lacks the type of an input or output.
     """
-    content = job.content
-    if job.device.computes_on_gpu:
-        content, _ = store_densely(content)
+    content, notes = _for_accelerator(job)
     vectors = make_vectors(content, job.data, host_runtime(seconds=0))
+    parts = find_parts(job, content, vectors)
     signature = read_signature(content)
     name = identifier(job.name)
-    file = add_metadata(content, name, signature, job.preprocessing, job.labels)
+    head = content if parts is None else parts.split.head
+    labels = job.labels if parts is None else ()  # they belong to outputs of the whole model
+    file = add_metadata(head, name, read_signature(head), job.preprocessing, labels)
     choices = _choices(job.device)
-    tolerances = _tolerances(content, vectors, {choice[0] for choice in choices})
+    tolerances = _tolerances(content, vectors, parts, {choice[0] for choice in choices})
     values = {
         "name": name,
         "Class": class_name(name),
@@ -76,7 +72,9 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
         ),
         "preprocessing": _describe(job.preprocessing),
         "states": _describe_state(content) if vectors.sequence is not None else "",
-        **_kotlin_parts(signature, job.preprocessing),
+        "notes": "".join(f"\nIn the file, {note.text}.\n" for note in notes),
+        **_kotlin_parts(signature, job.preprocessing, output_buffers(signature.outputs, parts)),
+        **tail_fragments(name, parts),
     }
     package = f"java/tflitecompress/{name}"
     record = encode_json(vectors, {kind: allowed for kind, (allowed, _) in tolerances.items()})
@@ -89,9 +87,22 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
         "build.gradle.kts": render("android_gradle.kts", **values),
         "README.md": render("android_readme.md", **values),
     }
+    if parts is not None:
+        tail = f"app/src/main/assets/{name}_tail.tflite"
+        files[tail] = parts.split.tail
+        run_both = python_values(parts, f"app/src/main/assets/{name}.tflite", tail)
+        files["run_both.py"] = render("run_both.py.txt", name=name, **run_both)
     if job.labels:
         files["app/src/main/assets/labels.txt"] = ("\n".join(job.labels) + "\n").encode()
     return files
+
+
+def _for_accelerator(job: BundleJob) -> tuple[bytes, tuple[Note, ...]]:
+    """Return the file as the device's accelerator computes it right, and notes on what was changed."""
+    if not job.device.computes_on_gpu:
+        return job.content, ()
+    content, dropped = store_densely(job.content)
+    return content, (DENSE_NOTE,) if dropped else ()
 
 
 def _choices(device: Device) -> tuple[tuple[str, ...], ...]:
@@ -107,12 +118,12 @@ def _qualified(choice: tuple[str, ...]) -> str:
 
 
 def _tolerances(
-    content: bytes, vectors: Vectors, accelerators: Collection[str]
+    content: bytes, vectors: Vectors, parts: GpuParts | None, accelerators: Collection[str]
 ) -> dict[str, tuple[tuple[float, ...], str]]:
     """Return the largest accepted differences per output by accelerator, and what they are derived from."""
     found = {"CPU": (vectors.tolerance, "what rounding of the same kernels explains")}
     if "GPU" in accelerators:
-        half = float16_tolerance(content, vectors)
+        half = float16_tolerance(content, vectors, parts)
         found["GPU"] = (half.values, half.rule)
     if "NPU" in accelerators:
         other = allowed_differences(content, vectors.expected, "other kernels")
@@ -128,11 +139,21 @@ def _describe_state(content: bytes) -> str:
 def _describe(preprocessing: Preprocessing) -> str:
     if not preprocessing.is_known:
         return f"your function {preprocessing.name}. Port it to Kotlin and call it before `run`"
+    if (preprocessing.mean, preprocessing.std) == (0.0, 1.0):
+        return "none, the model takes the values as they are"
     return f"(value - {preprocessing.mean:g}) / {preprocessing.std:g}, computed by the class"
 
 
-def _kotlin_parts(signature: Signature, preprocessing: Preprocessing) -> dict[str, str]:
-    """Return the generated Kotlin: one line per input and output."""
+def _kotlin_parts(
+    signature: Signature, preprocessing: Preprocessing, buffers: Sequence[str]
+) -> dict[str, str]:
+    """Return the generated Kotlin: one line per input and output.
+
+    Args:
+        signature: The model's inputs and outputs.
+        preprocessing: How samples are preprocessed.
+        buffers: The Kotlin buffer of each output.
+    """
     inputs = [_kotlin(p) for p in signature.inputs]
     arguments = ", ".join(f"input{i}: FloatArray" for i in range(len(inputs)))
     writes = "\n".join(
@@ -140,15 +161,16 @@ def _kotlin_parts(signature: Signature, preprocessing: Preprocessing) -> dict[st
         for i, (spec, (array, kind, cast)) in enumerate(zip(signature.inputs, inputs, strict=True))
     )
     reads = ",\n".join(
-        f"            {_to_real(i, spec, _kotlin(spec)[1])}" for i, spec in enumerate(signature.outputs)
+        f"            {_to_real(buffer, spec, _kotlin(spec)[1])}"
+        for buffer, spec in zip(buffers, signature.outputs, strict=True)
     )
     raw_writes = "\n".join(
         f"        inputs[{i}].write{kind}({array}(values[{i}].size) {{ values[{i}][it].{cast}() }})"
         for i, (array, kind, cast) in enumerate(inputs)
     )
     raw_reads = ",\n".join(
-        f"            outputs[{i}].read{_kotlin(p)[1]}().map {{ it.toDouble() }}"
-        for i, p in enumerate(signature.outputs)
+        f"            {buffer}.read{_kotlin(p)[1]}().map {{ it.toDouble() }}"
+        for buffer, p in zip(buffers, signature.outputs, strict=True)
     )
     sizes = "\n".join(
         f"     *     input{i}: {p.name}, {' x '.join(map(str, p.fixed_shape))} values in row-major order"
@@ -168,12 +190,12 @@ def _kotlin_parts(signature: Signature, preprocessing: Preprocessing) -> dict[st
 
 
 def _kotlin(spec: FileTensorSpec) -> tuple[str, str, str]:
-    if spec.type not in _KOTLIN:
+    if spec.type not in KOTLIN:
         raise ModelError(
             f"'{spec.name}' is of type {spec.type}, which LiteRT's Kotlin API cannot write",
             "Convert with --io=float32.",
         )
-    return _KOTLIN[spec.type]
+    return KOTLIN[spec.type]
 
 
 def _to_raw(index: int, spec: FileTensorSpec, array: str, cast: str, preprocessing: Preprocessing) -> str:
@@ -189,9 +211,9 @@ def _to_raw(index: int, spec: FileTensorSpec, array: str, cast: str, preprocessi
     return f"{array}(input{index}.size) {{ {value if cast == 'toFloat' else f'{value}.{cast}()'} }}"
 
 
-def _to_real(index: int, spec: FileTensorSpec, kind: str) -> str:
+def _to_real(buffer: str, spec: FileTensorSpec, kind: str) -> str:
     """Return Kotlin that converts an output to real numbers."""
-    raw = f"outputs[{index}].read{kind}()"
+    raw = f"{buffer}.read{kind}()"
     if spec.is_quantized:
         scale = _float(spec.scale)
         return f"{raw}.let {{ raw -> FloatArray(raw.size) {{ (raw[it] - ({spec.zero_point})) * {scale} }} }}"

@@ -7,17 +7,17 @@ import com.google.ai.edge.litert.CompiledModel
 import java.io.Closeable
 
 /**
- * The model @@name. It normalizes and quantizes its inputs. Not thread-safe. Close it after use.
+ * The model @@name. It normalizes and quantizes its inputs.@@tail_doc Not thread-safe. Close it after use.
  *
  * @property accelerators what the model was compiled for. With more than one, LiteRT decides operator by operator:
  * Logcat says which.
  */
 class @@Class private constructor(
-    private val model: CompiledModel,
+    private val model: CompiledModel,@@tail_property
     val accelerators: List<Accelerator>
 ) : Closeable {
     private val inputs = model.createInputBuffers()
-    private val outputs = model.createOutputBuffers()
+@@buffers
 
     /**
      * Runs the model once on real numbers. Returns one array of real numbers per output.
@@ -26,7 +26,7 @@ class @@Class private constructor(
      */
     fun run(@@arguments): List<FloatArray> {
 @@writes
-        model.run(inputs, outputs)
+@@invoke
         return listOf(
 @@reads
         )
@@ -35,7 +35,7 @@ class @@Class private constructor(
     /** Runs the model once on raw values, without normalization and quantization. */
     fun runRaw(values: List<DoubleArray>): List<List<Double>> {
 @@raw_writes
-        model.run(inputs, outputs)
+@@invoke
         return listOf(
 @@raw_reads
         )
@@ -43,12 +43,12 @@ class @@Class private constructor(
 
     override fun close() {
         inputs.forEach { it.close() }
-        outputs.forEach { it.close() }
+        outputs.forEach { it.close() }@@tail_close
         model.close()
     }
 
     companion object {
-        const val FILE = "@@name.tflite"
+        const val FILE = "@@name.tflite"@@tail_file
 
         /** What to compile the model for, in this order, until LiteRT takes it. */
         val CHOICES: List<List<Accelerator>> = listOf(
@@ -79,7 +79,8 @@ class @@Class private constructor(
         /** Compiles the model for these accelerators, without a fall-back and without a check. */
         fun compile(context: Context, accelerators: List<Accelerator>): @@Class {
             val options = CompiledModel.Options(*accelerators.toTypedArray())
-            return @@Class(CompiledModel.create(context.assets, FILE, options), accelerators)
+            val model = CompiledModel.create(context.assets, FILE, options)@@tail_create
+            return @@Class(model, @@{tail_argument}accelerators)
         }
 
         /** Returns the names of the classes in the order of the output, or an empty list without a label file. */

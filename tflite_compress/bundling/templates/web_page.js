@@ -1,6 +1,6 @@
 /** The page: runs the model on test vectors, images and files of numbers, and checks the test vectors. */
 
-import {largestDifference, WebModel} from './litert_model.js';
+import {largestDifference, SplitModel, WebModel} from './litert_model.js';
 import {fetchVectors, readFile, sizeOf, takesImages, toReal, vectorAt} from './samples.js';
 
 const MAX_ROWS = 10;
@@ -59,11 +59,14 @@ async function use(accelerator) {
     model = undefined;
     const names = {inputs: record.inputs.map(({name}) => name), outputs: record.outputs.map(({name}) => name)};
     const began = performance.now();
-    model = await WebModel.load(record.file, accelerator, names);
+    model = record.split
+      ? await SplitModel.load(record.split, accelerator)
+      : await WebModel.load(record.file, accelerator, names);
     const where = accelerator === 'webgpu' ? `GPU (${model.gpu})` : 'CPU';
     const loaded = `Loaded in ${Math.round(performance.now() - began)} ms.`;
     place = `The model runs on the ${where}.`;
     if (model.shares) place = `${model.shares.gpu} operators run on the ${where} and ${model.shares.cpu} on the CPU.`;
+    else if (record.split && accelerator === 'webgpu') place = `The model runs on the ${where}, and its post-processing on the CPU.`;
     else if (!model.isWhole) place = `Some operators run on the ${where}, and the others on the CPU.`;
     await check(accelerator);
     say(`${loaded} ${place}`);

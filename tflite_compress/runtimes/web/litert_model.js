@@ -112,28 +112,88 @@ export class WebModel {
    *
    * @returns {{median: number, p90: number, min: number, runs: number}}
    */
-  async time(arrays, seconds = 1, minBlocks = 5) {
-    await this.run(arrays);
-    const repeats = Math.max(1, Math.ceil(MIN_BLOCK_MS / Math.max(await this.#clock(arrays, 1), 0.05)));
-    const times = [];
-    const end = performance.now() + seconds * 1000;
-    while (times.length < minBlocks || performance.now() < end) times.push(await this.#clock(arrays, repeats));
-    times.sort((a, b) => a - b);
-    const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
-    return {median: at(0.5), p90: at(0.9), min: times[0], runs: times.length * repeats};
-  }
-
-  /** Returns the mean time of some runs in ms. */
-  async #clock(arrays, repeats) {
-    const start = performance.now();
-    for (let i = 0; i < repeats; i++) await this.run(arrays);
-    return (performance.now() - start) / repeats;
+  time(arrays, seconds = 1, minBlocks = 5) {
+    return measure((sample) => this.run(sample), arrays, seconds, minBlocks);
   }
 
   /** Frees the memory of the model. */
   delete() {
     this.#compiled.delete();
   }
+}
+
+/**
+ * A model in two files: the first runs on the GPU, and its post-processing on the CPU. It has what a WebModel has.
+ * One of these runs at a time.
+ */
+export class SplitModel {
+  #head;
+  #tail;
+  #record;
+
+  constructor(head, tail, record) {
+    [this.#head, this.#tail, this.#record] = [head, tail, record];
+    this.accelerator = head.accelerator;
+    this.gpu = head.gpu;
+    this.log = head.log;
+    this.isWhole = head.isWhole;
+    this.shares = head.shares;
+    this.inputs = head.inputs;
+    this.outputs = record.outputs.map(({part, place}) => (part === 'head' ? head : tail).outputs[place]);
+  }
+
+  /**
+   * Loads and compiles both files.
+   *
+   * @param record {head, tail, inputs, passed: names of the tensors that the head gives the tail, headOutputs,
+   *   tailOutputs: names, outputs: [{part: 'head' or 'tail', place}]}: `split` of model.json.
+   * @param accelerator 'wasm' or 'webgpu', for the head.
+   */
+  static async load(record, accelerator = 'webgpu') {
+    const head = await WebModel.load(record.head, accelerator, {inputs: record.inputs, outputs: record.headOutputs});
+    try {
+      const tail = await WebModel.load(record.tail, 'wasm', {inputs: record.passed, outputs: record.tailOutputs});
+      return new SplitModel(head, tail, record);
+    } catch (error) {
+      head.delete();
+      throw error;
+    }
+  }
+
+  /** Runs both files once; see WebModel. */
+  async run(arrays) {
+    const head = await this.#head.run(arrays);
+    const found = {head, tail: await this.#tail.run(head.slice(0, this.#record.passed.length))};
+    return this.#record.outputs.map(({part, place}) => found[part][place]);
+  }
+
+  /** Measures the time of `run`; see WebModel. */
+  time(arrays, seconds = 1, minBlocks = 5) {
+    return measure((sample) => this.run(sample), arrays, seconds, minBlocks);
+  }
+
+  /** Frees the memory of both files. */
+  delete() {
+    this.#head.delete();
+    this.#tail.delete();
+  }
+}
+
+/** Measures the time of a function in ms; see WebModel.time. */
+async function measure(run, arrays, seconds, minBlocks) {
+  const clock = async (repeats) => {
+    const start = performance.now();
+    for (let i = 0; i < repeats; i++) await run(arrays);
+    return (performance.now() - start) / repeats;
+  };
+  await run(arrays);
+  const repeats = Math.max(1, Math.ceil(MIN_BLOCK_MS / Math.max(await clock(1), 0.05)));
+  const times = [];
+  const end = performance.now() + seconds * 1000;
+  while (times.length < minBlocks || performance.now() < end) times.push(await clock(repeats));
+  times.sort((a, b) => a - b);
+  const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
+  return {median: at(0.5), p90: at(0.9), min: times[0], runs: times.length * repeats};
 }
 
 /** Returns the largest difference of two arrays; infinite if one value is NaN and the other is not. */
