@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tflite_compress.api.transform import apply, chain, convert
     from tflite_compress.checking.verdict import Finding, Verdict
     from tflite_compress.compression.options import Options, Result
+    from tflite_compress.data.files.audio_folder import AudioFolder
     from tflite_compress.data.files.table import Table
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.diagnosis.diagnose import Diagnosis
@@ -71,6 +72,7 @@ _MODULES = {
     "api.transform": "apply chain convert",
     "checking.verdict": "Finding Verdict",
     "compression.options": "Options Result",
+    "data.files.audio_folder": "AudioFolder",
     "data.files.table": "Table",
     "data.gather": "DataSpec",
     "diagnosis.diagnose": "Diagnosis",
@@ -104,6 +106,7 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 __all__ = [
     "AdaRound",
+    "AudioFolder",
     "Benchmark",
     "BiasCorrect",
     "Calibration",
