@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.timing.models import dense
+from tests.conftest import Run
+from tests.data.pictures import picture
+from tests.timing.models import dense, relu
 from tflite_compress.checking.check_file import check_file, verify_file
 from tflite_compress.checking.model_findings import check_page_types
 from tflite_compress.profiles.devices import load_device
@@ -70,6 +72,18 @@ def test_check_measures_accuracy_on_as_many_samples_as_the_time_budget_allows(
     assert verdict.fits
     ending = "; on 36 of 40 samples, as the time budget of 600 s allows"
     assert verdict.findings[-1].text.endswith(ending) and "36 samples of" in verdict.findings[-1].text
+
+
+@pytest.mark.parametrize(
+    "command", [("check", "--device=raspberry-pi-4"), ("verify", "--runtime=litert-reference")]
+)
+def test_images_are_resized_on_request(run: Run, tmp_path: Path, command: tuple[str, str]) -> None:
+    (tmp_path / "m.tflite").write_bytes(relu((1, 4, 5, 3)))
+    picture(tmp_path / "pics" / "a.png")
+    words = (command[0], tmp_path / "m.tflite", command[1], f"--data={tmp_path / 'pics'}")
+    code, _, err = run(*words)
+    assert code == 2 and "a.png: is 20x10 pixels, expected 5x4" in err and "--resize" in err
+    assert run(*words, "--resize")[0] == 0
 
 
 def test_a_browser_needs_types_and_sizes_that_litert_js_takes(tmp_path: Path) -> None:

@@ -37,6 +37,18 @@ def dense(width: int, layers: int = 2) -> bytes:
     return pack(model)
 
 
+def relu(shape: tuple[int, ...]) -> bytes:
+    """The positive part of one input, float32."""
+    g = schema()
+    graph, op, code, model = g.SubGraphT(), g.OperatorT(), g.OperatorCodeT(), g.ModelT()
+    graph.tensors = [tensor("x", shape, 0), tensor("y", shape, 0)]
+    graph.inputs, graph.outputs, graph.operators = [0], [1], [op]
+    op.opcodeIndex, op.inputs, op.outputs = 0, [0], [1]
+    code.builtinCode = code.deprecatedBuiltinCode = g.BuiltinOperator.RELU
+    model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], [g.BufferT()], [code]
+    return pack(model)
+
+
 def tensor(name: str, shape: tuple[int, ...], buffer: int) -> Any:
     """Return a float32 tensor."""
     g = schema()

@@ -57,6 +57,7 @@ def check(
     min_accuracy: float | None = None,
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
+    resize: bool = False,
     metric: str | ScoreFunction | None = None,
     task: str | None = None,
     head: str | None = None,
@@ -78,6 +79,7 @@ def check(
         data: Samples ``(x, y)`` with shape (samples, ...), a path, a dataset or a function. Random inputs by
             default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        resize: Resize images to the model's input.
         metric: Name of a metric, or a function ``(targets, predictions)``; inferred by default.
         task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
             inferred by default.
@@ -121,6 +123,7 @@ def check(
             time_budget_seconds=time_budget_seconds,
             task=task,
             head=HeadOptions(head, anchors),
+            resize=resize,
         )[0]
         findings = (replace(f, hint=in_python(f.hint) if f.hint else None) for f in found.findings)
         return replace(found, findings=tuple(findings))
@@ -132,6 +135,7 @@ def verify(
     *,
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
+    resize: bool = False,
     samples: int = 16,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
@@ -145,6 +149,7 @@ def verify(
             ``tflm``, ``vela:NPU``, ``emulate:DEVICE``, ``ssh:HOST``.
         data: Samples; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        resize: Resize images to the model's input.
         samples: Maximum number of samples.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
@@ -178,6 +183,7 @@ def verify(
             progress=reports,
             input_shape=input_shape,
             time_budget_seconds=time_budget_seconds,
+            resize=resize,
         )
 
 
@@ -188,6 +194,7 @@ def bundle(
     out: str | os.PathLike[str],
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
+    resize: bool = False,
     labels: str | os.PathLike[str] | None = None,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
@@ -205,6 +212,7 @@ def bundle(
         data: Samples for the test vectors; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function. The bundle names the function, which you
             port to the device.
+        resize: Resize images to the model's input.
         labels: Text file with one class name per line.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default.
@@ -234,4 +242,4 @@ def bundle(
 
     with library_call(progress) as reports, opened_file(model) as path:
         settings = (data, preprocess, labels, out, reports, input_shape, format, time_budget_seconds)
-        return bundle_file(path, device, *settings, keep_graph)
+        return bundle_file(path, device, *settings, keep_graph, resize)

@@ -24,6 +24,7 @@ def benchmark(
     kernels: Sequence[str] = ("xnnpack", "no-delegate"),
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
+    resize: bool = False,
     seconds: float = 2.0,
     batches: Sequence[int] = (),
     input_shape: InputShape | None = None,
@@ -39,6 +40,7 @@ def benchmark(
         kernels: Kernels of ``litert``: any of ``xnnpack``, ``no-delegate``, ``reference``.
         data: A sample to run; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        resize: Resize images to the model's input.
         seconds: Approximate time to measure each file with each setting, in seconds.
         batches: Batch sizes to measure throughput at, in samples.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
@@ -76,6 +78,7 @@ def benchmark(
             progress=reports,
             input_shape=input_shape,
             time_budget_seconds=time_budget_seconds,
+            resize=resize,
         )
 
 
@@ -86,6 +89,7 @@ def profile(
     kernels: Literal["xnnpack", "no-delegate", "reference"] = "xnnpack",
     data: DataSource | None = None,
     preprocess: Preprocess = "none",
+    resize: bool = False,
     seconds: float = 5.0,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
@@ -99,6 +103,7 @@ def profile(
         kernels: Kernels of LiteRT.
         data: A sample to run; random inputs by default.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function.
+        resize: Resize images to the model's input.
         seconds: Approximate time for everything, in seconds. Models with many operators, or slow ones, are
             timed in groups of operators.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
@@ -124,7 +129,6 @@ def profile(
     from tflite_compress.timing.profile import profile as measure
 
     with library_call(progress) as reports, opened_file(model) as path:
-        found = measure(
-            path, threads, kernels, data, preprocess, seconds, reports, input_shape, time_budget_seconds
-        )
+        settings = (threads, kernels, data, preprocess, seconds, reports, input_shape, time_budget_seconds)
+        found = measure(path, *settings, resize)
         return replace(found, name=file_name(model))

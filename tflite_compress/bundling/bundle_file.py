@@ -36,6 +36,7 @@ def bundle_file(
     format: str | None = None,
     time_budget_seconds: float | None = None,
     keep_graph: bool = False,
+    resize: bool = False,
 ) -> Path:
     """Write the bundle of a file for a device.
 
@@ -52,6 +53,7 @@ def bundle_file(
         time_budget_seconds: Time for the runtimes in seconds. With less time than they need, the bundle has
             one test vector, and an upper bound of the arena. None sets no limit.
         keep_graph: Deploy one file also where a GPU refuses its post-processing.
+        resize: Resize images to the input.
 
     Returns:
         The folder.
@@ -66,7 +68,7 @@ def bundle_file(
     """
     progress, budget = progress or Silent(), TimeBudget(time_budget_seconds)
     profile = load_device(choose_device(device, format))
-    opened = open_file(path, data, preprocess, input_shape)
+    opened = open_file(path, data, preprocess, input_shape, resize=resize)
     content, samples = opened.content, opened.samples
     if opened.sizes is not None:
         progress.say(f"{opened.sizes}; the bundle's file has fixed shapes")

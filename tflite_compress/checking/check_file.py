@@ -46,6 +46,7 @@ def check_file(
     time_budget_seconds: float | None = None,
     task: str | None = None,
     head: HeadOptions = NO_HEAD,
+    resize: bool = False,
 ) -> list[Verdict]:
     """Check a file against device profiles.
 
@@ -66,6 +67,7 @@ def check_file(
             undone. None sets no limit.
         task: Name of the task, or one for each output separated by commas; None infers it.
         head: How the outputs of a detector are read.
+        resize: Resize images to the input.
 
     Returns:
         One verdict per device.
@@ -77,7 +79,7 @@ def check_file(
     """
     progress, budget = progress or Silent(), TimeBudget(time_budget_seconds)
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
-    opened = open_file(path, data, preprocess, input_shape)
+    opened = open_file(path, data, preprocess, input_shape, resize=resize)
     content, signature, samples = opened.content, opened.signature, opened.samples
     runtime = None if on_device is None else find_runtime(on_device, remote)
     evidence = Evidence(content, samples.first(SAMPLES).raw, runtime, remote.gpu, budget)
@@ -104,6 +106,7 @@ def verify_file(
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
+    resize: bool = False,
 ) -> list[Comparison]:
     """Run a file on several runtimes and compare their outputs with LiteRT's.
 
@@ -118,6 +121,7 @@ def verify_file(
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
         time_budget_seconds: Time for all runtimes together in seconds. As many samples are run as it allows,
             one at least. None sets no limit.
+        resize: Resize images to the input.
 
     Returns:
         One comparison per runtime, in the order of ``runtimes``.
@@ -131,7 +135,7 @@ def verify_file(
     chosen = {name: find_runtime(name, remote) for name in dict.fromkeys(runtimes)}
     if not chosen:
         raise UsageError("no runtime named", "Name one, for example litert or tflm.")
-    opened = open_file(path, data, preprocess, input_shape, samples)
+    opened = open_file(path, data, preprocess, input_shape, samples, resize)
     if opened.sizes is not None:
         progress.say(opened.sizes)
     budget = TimeBudget(time_budget_seconds)

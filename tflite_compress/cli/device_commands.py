@@ -112,6 +112,7 @@ def check(
             options.time_budget,
             options.task,
             head,
+            samples.resize,
         )
     )
     if output.json:
@@ -174,6 +175,7 @@ def verify(
             progress,
             samples.input_shape,
             options.time_budget,
+            samples.resize,
         )
     )
     if output.json:
@@ -228,6 +230,7 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: O
             options.format,
             options.time_budget,
             options.keep_graph,
+            samples.resize,
         )
     )
     if output.json:

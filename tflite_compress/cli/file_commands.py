@@ -102,6 +102,7 @@ def benchmark(
             progress=progress,
             input_shape=samples.input_shape,
             time_budget_seconds=options.time_budget,
+            resize=samples.resize,
         )
     )
     if output.json:
@@ -172,6 +173,7 @@ def profile(
             progress=progress,
             input_shape=samples.input_shape,
             time_budget_seconds=options.time_budget,
+            resize=samples.resize,
         )
     )
     if output.json:

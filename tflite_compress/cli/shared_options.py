@@ -70,12 +70,14 @@ class SampleOptions:
     Attributes:
         data: Input samples: KINDS_OF_DATA, or module:function. Random inputs by default.
         preprocess: Applied to the inputs: none, unit (0 to 1), symmetric (-1 to 1), or module:function.
+        resize: Resize images to the input size of the model.
         input_shape: Sizes of the inputs without the batch, for dimensions that the file leaves open, for
             example 224x224x3, or image=224x224x3,text=20. Those of the data by default.
     """
 
     data: Source | None = None
     preprocess: Preprocess = "none"
+    resize: bool = False
     input_shape: InputShape | None = None
 
 

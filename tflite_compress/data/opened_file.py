@@ -45,6 +45,7 @@ def open_file(
     preprocess: Preprocess,
     input_shape: InputShape | None = None,
     count: int = SAMPLES,
+    resize: bool = False,
 ) -> OpenedFile:
     """Read a ``.tflite`` and samples for it.
 
@@ -54,13 +55,14 @@ def open_file(
         preprocess: ``none``, ``unit``, ``symmetric``, or ``module:function``.
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
         count: Number of random samples.
+        resize: Resize images to the input.
 
     Raises:
         ModelError: The file is missing or damaged, or does not run with these sizes.
         DataError: The data do not fit the file.
         UsageError: Dimensions are open and neither data nor ``input_shape`` give their sizes.
     """
-    return open_content(read_validated(Path(path)), data, preprocess, input_shape, count)
+    return open_content(read_validated(Path(path)), data, preprocess, input_shape, count, resize)
 
 
 def open_content(
@@ -69,13 +71,14 @@ def open_content(
     preprocess: Preprocess,
     input_shape: InputShape | None = None,
     count: int = SAMPLES,
+    resize: bool = False,
 ) -> OpenedFile:
     """Open a valid ``.tflite`` in memory; see :func:`open_file`."""
     content, sizes = with_input_shape(content, input_shape)
     signature = read_signature(content)
     opened = [spec for spec in signature.inputs if is_open(spec)]
     if not opened:
-        samples, is_real = samples_for(signature, data, preprocess, count)
+        samples, is_real = samples_for(signature, data, preprocess, count, resize)
         return OpenedFile(content, signature, samples, is_real, sizes)
     if data is None:
         shapes = file_input_sizes(signature.inputs)
@@ -83,7 +86,7 @@ def open_content(
             describe_open({spec.name: shapes[spec.name] for spec in opened}),
             f"Give --data, or choose the sizes, for example --input-shape={suggest_working_shapes(content)}.",
         )
-    found = read_samples(data, signature, preprocess)
+    found = read_samples(data, signature, preprocess, resize)
     pairs = zip(signature.inputs, found.inputs, strict=True)
     chosen = {spec.name: tuple(x.shape[1:]) for spec, x in pairs}
     content = resize_file(content, chosen)

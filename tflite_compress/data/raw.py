@@ -159,7 +159,11 @@ def _tensor_spec(port: FileTensorSpec) -> TensorSpec:
 
 
 def samples_for(
-    ports: Signature, data: DataSource | None, preprocess: Preprocess, count: int = SAMPLES
+    ports: Signature,
+    data: DataSource | None,
+    preprocess: Preprocess,
+    count: int = SAMPLES,
+    resize: bool = False,
 ) -> tuple[FileData, bool]:
     """Read the user's samples, or generate random ones.
 
@@ -168,6 +172,7 @@ def samples_for(
         data: The user's data source; None for random samples.
         preprocess: See :class:`ReadOptions`.
         count: Number of random samples.
+        resize: See :class:`ReadOptions`.
 
     Returns:
         The samples, and True if they are the user's.
@@ -177,4 +182,4 @@ def samples_for(
     """
     if data is None:
         return random_data(ports, count), False
-    return file_data(data, ports, preprocess), True
+    return file_data(data, ports, preprocess, resize), True

@@ -120,6 +120,7 @@ def benchmark(
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
+    resize: bool = False,
 ) -> Benchmark:
     """Time ``.tflite`` files, interleaved, and compare them with the first.
 
@@ -138,6 +139,7 @@ def benchmark(
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
         time_budget_seconds: Time for everything. When it is used, what was timed is kept, and a note says
             what is missing.
+        resize: Resize images to the input.
 
     Returns:
         The timings, with 95 % intervals, and the ratios to the first file, with 99 % intervals.
@@ -150,7 +152,7 @@ def benchmark(
     progress, budget = progress or Silent(), TimeBudget(time_budget_seconds)
     if not models:
         raise UsageError("no model named", "Name one or more .tflite files.")
-    opened = [open_file(path, data, preprocess, input_shape, 1) for path in models]
+    opened = [open_file(path, data, preprocess, input_shape, 1, resize) for path in models]
     for sizes in dict.fromkeys(file.sizes for file in opened if file.sizes is not None):
         progress.say(sizes)
     files = [

@@ -96,6 +96,7 @@ def profile(
     progress: Progress | None = None,
     input_shape: InputShape | None = None,
     time_budget_seconds: float | None = None,
+    resize: bool = False,
 ) -> Profile:
     """Time a ``.tflite`` operator by operator on this machine.
 
@@ -111,6 +112,7 @@ def profile(
         input_shape: Sizes of the inputs without the batch, for open dimensions; those of the data by default.
         time_budget_seconds: Time for everything, which is kept to even where the model is slow. When it is
             used, what was timed is kept, and a note says what is missing.
+        resize: Resize images to the input.
 
     Returns:
         The time of each operator of the main graph, or of groups of them.
@@ -123,7 +125,8 @@ def profile(
     content = read_validated(Path(model))
     if input_shape is not None:
         content, _ = with_input_shape(content, input_shape)
-    return profile_content(content, str(model), threads, kernels, data, preprocess, seconds, progress, budget)
+    settings = (threads, kernels, data, preprocess, seconds, progress, budget, resize)
+    return profile_content(content, str(model), *settings)
 
 
 def profile_content(
@@ -136,6 +139,7 @@ def profile_content(
     seconds: float = 5.0,
     progress: Progress | None = None,
     budget: TimeBudget = NO_BUDGET,
+    resize: bool = False,
 ) -> Profile:
     """Profile a valid ``.tflite`` in memory; see :func:`profile`.
 
@@ -150,13 +154,14 @@ def profile_content(
             groups of operators.
         progress: Where to report progress.
         budget: When it is used, what was timed is kept.
+        resize: Resize images to the input.
 
     Raises:
         ModelError: The runtime refuses it, or it has no operators.
         TimeUsedError: The time budget was used before the model was loaded and run.
     """
     progress = progress or Silent()
-    opened = open_content(content, data, preprocess, None, 1)
+    opened = open_content(content, data, preprocess, None, 1, resize)
     if opened.sizes is not None:
         progress.say(opened.sizes)
     content, inputs = opened.content, opened.samples.first(1).raw
