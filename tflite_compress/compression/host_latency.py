@@ -31,7 +31,8 @@ def measure_host_latency(
     sample = tuple(x[:1] for x in reference.splits.evaluate.inputs)
     runners = []
     for content in files:
-        runner = LiteRTModel(content, *model.network.tensor_names)
+        network = reference.network if content is baseline else model.network
+        runner = LiteRTModel(content, *network.tensor_names)
         runner.set_inputs(sample)
         runners.append(runner)
     return tuple(measure_alternately(runners, seconds))

@@ -175,8 +175,9 @@ class Session:
         with self.context.progress.step("evaluating in float16 on the GPU accelerator"):
             table = layer_table(attempt.model.network)
             content = attempt.model.for_litert
+            network, options = attempt.model.network, self.options
             return check_on_gpu(
-                content, self.context.reference, attempt.outputs, table, limit, self.options.gpu
+                content, self.context.reference, attempt.outputs, table, limit, options.gpu, network
             )
 
     def _model_files(self, chosen: Attempt, failed: bool) -> tuple[Files, str | None]:

@@ -14,6 +14,7 @@ from tflite_compress.data.gather import DataSpec
 from tflite_compress.diagnosis.culprits import Culprit, find_culprits
 from tflite_compress.diagnosis.inputs import InputFinding, check_inputs
 from tflite_compress.inspection.layer_errors import Layer, compare_layers, unmatched
+from tflite_compress.inspection.shared_scale import LostPart, find_lost_parts
 from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import Recipe
@@ -45,6 +46,7 @@ class Diagnosis:
         layers: Every layer, in order of execution.
         culprits: The layers that add most noise, worst first.
         notes: Other facts about the diagnosis.
+        lost_parts: Parts of concatenations that are lost because all parts share one scale.
     """
 
     precision: str
@@ -56,6 +58,7 @@ class Diagnosis:
     layers: tuple[Layer, ...]
     culprits: tuple[Culprit, ...]
     notes: tuple[Note, ...]
+    lost_parts: tuple[LostPart, ...] = ()
 
     @property
     def is_harmless(self) -> bool:
@@ -160,6 +163,7 @@ def _diagnose_integers(session: Session, recipe: Recipe, progress: Progress) -> 
         tuple(layers),
         tuple(find_culprits(layers)),
         (*replaced, *left_out, *remarks, *budget.notes),
+        tuple(find_lost_parts(layers)) if config.precision == "int8" else (),
     )
 
 

@@ -33,10 +33,16 @@ def diagnosis_page(found: Diagnosis) -> FactsPage:
                 culprits,
                 frozenset({1}),
             ),
+            *_lost(found),
             _layers(found.layers, total),
             Lines("Notes", tuple(note.text for note in found.notes)),
         ),
     )
+
+
+def _lost(found: Diagnosis) -> tuple[Lines, ...]:
+    texts = tuple(f"{part.text}. {part.do}" for part in found.lost_parts)
+    return (Lines("Shared scales", texts),) if texts else ()
 
 
 def _layers(layers: tuple[Layer, ...], total: float) -> Table:

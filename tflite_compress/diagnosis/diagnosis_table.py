@@ -44,6 +44,8 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         out.print(f"{rank}. {culprit.layer} ({culprit.share:.0%} of the noise): {culprit.why}", markup=False)
         if not d.is_harmless:
             out.print(f"   {culprit.do}", markup=False)
+    for part in d.lost_parts:
+        out.print(f"shared scale: {part.text}\n   {part.do}", markup=False)
     for note in d.notes:
         out.print(f"note: {note.text}", markup=False)
 

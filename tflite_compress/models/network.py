@@ -10,6 +10,7 @@ import numpy as np
 
 from tflite_compress.models.graph import input_names, is_functional, output_names
 from tflite_compress.models.keras_types import KerasModel, Tensor
+from tflite_compress.models.output_parts import JoinedOutput, OutputParts, join_outputs
 from tflite_compress.models.random_runs import structured_inputs
 from tflite_compress.support.backend import tensorflow
 from tflite_compress.support.errors import ModelError
@@ -51,6 +52,7 @@ class Network:
         why_not_editable: Why the model is not editable, for the error message; None if it is.
         with_rounding: The tf_keras model with simulated int8 rounding and trained ranges that the model was
             loaded from; None if there is none.
+        joined_outputs: The outputs of the original model, where this one has parts of them; else empty.
     """
 
     name: str
@@ -60,11 +62,29 @@ class Network:
     editable: bool = False
     why_not_editable: str | None = None
     with_rounding: Any = None
+    joined_outputs: tuple[JoinedOutput, ...] = ()
 
     @property
     def tensor_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of the inputs and of the outputs, in order, as in the ``.tflite`` signature."""
         return tuple(p.name for p in self.inputs), tuple(p.name for p in self.outputs)
+
+    def joined(self, outputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """Return the outputs of the original model.
+
+        Args:
+            outputs: Outputs of this one or of its file, each of shape (samples, ...).
+        """
+        return join_outputs(self.joined_outputs, self.tensor_names[1], outputs)
+
+    def split_in_words(self) -> tuple[str, ...]:
+        """Say of which parts an output is, for each output in parts."""
+        return tuple(
+            f"output '{one.name}' is split into {', '.join(one.source.names)}: concatenate them along axis "
+            f"{one.source.axis}"
+            for one in self.joined_outputs
+            if isinstance(one.source, OutputParts)
+        )
 
     def call(self, arrays: tuple[object, ...]) -> tuple[object, ...]:
         """Run the network in inference mode.
@@ -97,7 +117,7 @@ class Network:
                 batch is fixed.
 
         Returns:
-            One array per output, shape (samples, ...).
+            One array per output of the original model, shape (samples, ...).
         """
         fixed = self.inputs[0].shape[0]
         size = fixed or batch_size or _default_batch_size(arrays)
@@ -111,7 +131,7 @@ class Network:
                 chunk = tuple(np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]) for x in chunk)
             results = step(*(tensorflow().constant(x) for x in chunk))
             parts.append(tuple(np.asarray(r)[: len(chunk[0]) - missing] for r in results))
-        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        return self.joined(tuple(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def parameter_count(self) -> int:
         """Return the number of weights, trainable or not; 0 for a SavedModel without Keras layers."""

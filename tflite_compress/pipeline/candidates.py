@@ -260,5 +260,6 @@ def _score(model: Model, context: Context) -> tuple[Score, Outputs]:
         if isinstance(model, FloatModel):
             outputs = model.network.predict(samples)
         else:
-            outputs = predict(model.flatbuffer, samples, *model.network.tensor_names)
+            parts = predict(model.flatbuffer, samples, *model.network.tensor_names)
+            outputs = model.network.joined(parts)
     return context.reference.score_of(outputs), outputs

@@ -134,6 +134,7 @@ def build_report(found: Findings) -> Report:
         parameters=_parameters(reference, work),
         macs=Macs(baseline=_mac_count(work_before), result=_mac_count(work)),
         operators=count_work(model.flatbuffer).operators,
+        joined_outputs=model.network.joined_outputs,
         sparsity_by_layer=written.sparsity,
         channels_by_layer=written.channels,
         clusters_by_layer=written.clusters,

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from tflite_compress.checking.device_verdict import DeviceVerdict
+from tflite_compress.models.output_parts import JoinedOutput
 from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
@@ -75,6 +76,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         seconds: Time of each step in seconds.
         peak_memory_bytes: Largest memory of the run's process; None where the system does not tell.
         created: When the report was built (UTC, ISO 8601).
+        joined_outputs: The outputs of the original model, where the file has parts of them; else empty.
     """
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
@@ -109,6 +111,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float]
     peak_memory_bytes: int | None
     created: str
+    joined_outputs: tuple[JoinedOutput, ...] = ()
 
     @property
     def judged_drop(self) -> float:

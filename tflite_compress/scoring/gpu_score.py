@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from tflite_compress.inspection.float16_peaks import FLOAT16_MAX, layers_beyond, measure_peaks
+from tflite_compress.models.network import Network
 from tflite_compress.runtimes.gpu import accelerator_version
 from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.runtimes.gpu_jobs import GpuRun, run_one_on_gpu
@@ -113,6 +114,7 @@ def check_on_gpu(
     layers: LayerTable,
     limit_seconds: float = LIMIT_SECONDS,
     driver: GpuDriver = "software",
+    network: Network | None = None,
 ) -> GpuCheck:
     """Score a file in float16 on the GPU accelerator.
 
@@ -123,6 +125,7 @@ def check_on_gpu(
         layers: The layers of the model, for naming those that float16 cannot hold.
         limit_seconds: Time to run samples. If it is too short for all of them, evenly spaced ones run.
         driver: ``software``, or ``device`` for the machine's own GPU.
+        network: The network that the file was made from; the original by default.
 
     Returns:
         The score, or why it was not measured: the accelerator is not set up, refuses the file or crashes.
@@ -132,7 +135,7 @@ def check_on_gpu(
     except CompressError as error:
         hint = f" {error.hint}" if error.hint else ""
         return GpuCheck(not_measured=f"{error.message}.{hint}")
-    outputs = _ordered(content, reference, run)
+    outputs = _ordered(content, network or reference.network, run)
     part = reference
     if len(chosen) < len(reference.splits.evaluate):
         splits = replace(reference.splits, evaluate=reference.splits.evaluate.take(chosen))
@@ -164,14 +167,14 @@ def _raw_inputs(content: bytes, reference: Reference, chosen: np.ndarray) -> Out
     return tuple(spec.to_raw(arrays[spec.name][chosen]) for spec in read_signature(content).inputs)
 
 
-def _ordered(content: bytes, reference: Reference, run: GpuRun) -> Outputs:
-    """Return the outputs as real numbers in the order of the network's, shape (samples, ...)."""
+def _ordered(content: bytes, network: Network, run: GpuRun) -> Outputs:
+    """Return the original model's outputs as real numbers, shape (samples, ...)."""
     specs = read_signature(content).outputs
     found = {}
     for spec, raw in zip(specs, run.outputs or (), strict=True):
         real = spec.to_real(raw)
         found[spec.name] = real.reshape(len(raw), *real.shape[2:]) if real.ndim > 1 else real
-    return tuple(found[name] for name in reference.network.tensor_names[1])
+    return network.joined(tuple(found[name] for name in network.tensor_names[1]))
 
 
 def _score(

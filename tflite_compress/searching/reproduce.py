@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tflite_compress.models.output_parts import file_outputs, join_outputs
 from tflite_compress.reporting.accuracy_facts import accuracy_facts
 from tflite_compress.reporting.model import Report, decode_report, encode_report
 from tflite_compress.reporting.outcome import report_verdict
@@ -45,14 +46,16 @@ def verify_files(contents: Sequence[Files], session: Session, device: Device, co
         report = decode_report(files["report.json"])
         content = files[report.file]
         runs_here = files[report.plain_file] if report.plain_file else content
-        outputs = predict(runs_here, samples, *ports)
+        names = file_outputs(report.joined_outputs) or ports[1]
+        parts = predict(runs_here, samples, ports[0], names)
+        outputs = join_outputs(report.joined_outputs, names, parts)
         score = reference.score_of(outputs)
         recorded = tuple(output.after for output in report.accuracy.by_output.values())
         same = score.by_output == recorded and _decodes(files, report, session)
         corrected = _corrected(report, outputs, session, compared)
         fits = session.checker.check(content, device, session.options.limits).fits
         found.append((same, score.value, reference.drop_of(score), fits, corrected))
-        runners.append(LiteRTModel(runs_here, *ports))
+        runners.append(LiteRTModel(runs_here, ports[0], names))
     for runner in runners:
         runner.set_inputs(tuple(x[:1] for x in samples))
     timed = measure_alternately(runners, SECONDS_PER_FILE * len(runners))
@@ -109,7 +112,8 @@ def _decodes(files: Files, report: Report, session: Session) -> bool:
     if report.plain_file is None:
         return True
     samples = tuple(x[:DECODED_SAMPLES] for x in session.context.reference.splits.evaluate.inputs)
-    ports = session.source.network.tensor_names
+    inputs, outputs = session.source.network.tensor_names
+    ports = inputs, file_outputs(report.joined_outputs) or outputs
     try:
         return has_same_outputs(files[report.plain_file], files[report.file], samples, ports)
     except ConversionError:

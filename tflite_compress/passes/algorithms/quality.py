@@ -72,7 +72,7 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
 
     reference = context.reference.on_calibration
     samples = reference.splits.calibrate
-    outputs = predict(content, samples.inputs, *network.tensor_names)
+    outputs = network.joined(predict(content, samples.inputs, *network.tensor_names))
     originals = context.reference.calibration_outputs
     targets = reference.labelled_targets(samples)
     if targets is None:
@@ -91,7 +91,8 @@ def with_handle(model: FloatModel, handle: KerasModel) -> FloatModel:
     """Return the model with another tf_keras model of the same inputs and outputs."""
     network = model.network
     changed = keras_network(handle, network.name, True)
-    return replace(model, network=replace(changed, inputs=network.inputs, outputs=network.outputs))
+    changed = replace(changed, inputs=network.inputs, outputs=network.outputs)
+    return replace(model, network=replace(changed, joined_outputs=network.joined_outputs))
 
 
 def keep_if_better(
