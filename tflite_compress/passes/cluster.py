@@ -38,7 +38,7 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         centroids: How TF-MOT finds the first values.
         exclude: Regular expressions; layers whose name matches one are left unchanged.
         training: How long and how fast the network is fine-tuned.
-        reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
+        reestimate_batchnorm: Average BatchNorm statistics anew afterwards, if that helps on held-out samples.
     """
 
     stage: ClassVar = Stage.TRAIN
@@ -75,16 +75,15 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
             ConfigError: A regular expression is wrong.
         """
         from tflite_compress.models.network import keras_network
-        from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
+        from tflite_compress.passes.algorithms.harm import reestimate_if_better
         from tflite_compress.support.backend import seed_everything
 
         network = editable_network(model, "cluster")
         chosen, notes = _choose(self, network.handle)
         seed_everything(context.seed)
         stripped = _trained(self, context, network.handle, chosen)
-        with context.progress.step("re-estimating BatchNorm"):
-            if self.reestimate_batchnorm:
-                reestimate_batchnorm(stripped, context.reference.splits.train.inputs, context.seed)
+        if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
+            notes.append(note)
         clusters = Clusters({**model.fact(Clusters).by_layer, **dict.fromkeys(sorted(chosen), self.clusters)})
         clustered = keras_network(stripped, network.name, True)
         return replace(model, network=clustered).with_fact(clusters).noting(*notes)

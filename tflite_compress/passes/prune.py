@@ -53,7 +53,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         include: Regular expressions; only layers whose name matches one are pruned. Empty: all.
         exclude: Regular expressions; layers whose name matches one are not.
         keep_ends: Leave the first and the last prunable layer unchanged.
-        reestimate_batchnorm: Average BatchNorm statistics anew afterwards.
+        reestimate_batchnorm: Average BatchNorm statistics anew afterwards, if that helps on held-out samples.
     """
 
     stage: ClassVar = Stage.TRAIN
@@ -98,8 +98,8 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         """
         from tflite_compress.models.copying import copied, rebuild
         from tflite_compress.models.network import keras_network
-        from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
         from tflite_compress.passes.algorithms.finetune import Schedule, finetune
+        from tflite_compress.passes.algorithms.harm import reestimate_if_better
         from tflite_compress.support.backend import seed_everything, tfmot
 
         network = editable_network(model, "prune")
@@ -124,13 +124,13 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         stripped = rebuild(
             training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
         )
-        with context.progress.step("re-estimating BatchNorm"):
-            if self.reestimate_batchnorm:
-                reestimate_batchnorm(stripped, train.inputs, context.seed)
+        notes = [*choice.notes]
+        if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
+            notes.append(note)
         sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
         shares = Sparsity({**model.fact(Sparsity).by_layer, **sparsity})
         pruned = keras_network(stripped, network.name, True)
-        return replace(model, network=pruned).with_fact(shares).noting(*choice.notes)
+        return replace(model, network=pruned).with_fact(shares).noting(*notes)
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         from tflite_compress.models.copying import copied
         from tflite_compress.models.network import keras_network
         from tflite_compress.passes.algorithms.finetune import finetune
+        from tflite_compress.passes.algorithms.harm import reestimate_if_better
         from tflite_compress.passes.algorithms.training_checkpoint import discard_checkpoint
         from tflite_compress.support.backend import seed_everything
 
@@ -141,14 +142,15 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
                 share = 1.0 if last else FOR_RECOVERY / (self.rounds - done)
                 part_of_time = replace(context, budget=context.budget.share(share))
                 finetune(handle, part_of_time, schedule, title, keys[-1], keep_checkpoint=True)
-            _reestimate(handle, context)
+            note = reestimate_if_better(handle, context)
         for key in keys:
             discard_checkpoint(context, key)
         result = replace(model, network=keras_network(handle, network.name, True))
         widths = _widths(network.handle, handle)
         after = traced(handle, context, stays, self)
         both = ChannelWidths({**model.fact(ChannelWidths).by_layer, **widths})
-        return result.with_fact(both).noting(*_notes(first, after, targets))
+        said = [note] if note else []
+        return result.with_fact(both).noting(*_notes(first, after, targets), *said)
 
 
 def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:
@@ -236,6 +238,7 @@ def _smaller(
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
     from tflite_compress.passes.algorithms.channel_ranking import saliency_of
+    from tflite_compress.passes.algorithms.harm import reestimate_if_better
 
     dependencies, costs = traced(handle, context, stays, config)
     saliency = saliency_of(handle, dependencies, config, context)
@@ -246,15 +249,8 @@ def _smaller(
     if keep.all():
         return handle
     smaller = without_channels(handle, dependencies, keep)
-    _reestimate(smaller, context)
+    reestimate_if_better(smaller, context)
     return smaller
-
-
-def _reestimate(handle: KerasModel, context: Context) -> None:
-    from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
-
-    with context.progress.step("re-estimating BatchNorm"):
-        reestimate_batchnorm(handle, context.reference.splits.train.inputs, context.seed)
 
 
 def _widths(before: KerasModel, after: KerasModel) -> dict[str, tuple[int, int]]:

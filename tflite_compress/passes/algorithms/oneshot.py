@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from tflite_compress.models.keras_types import KerasModel, KernelLayer
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
+from tflite_compress.passes.algorithms.harm import change_of_outputs
 from tflite_compress.passes.algorithms.layer_grams import (
     Grams,
     as_kernel,
@@ -134,7 +134,7 @@ def _shares(
         return dict.fromkeys(names, 0.5 if config.pattern == "2:4" else config.sparsity)
     rows = dict.fromkeys(names, CURVE_ROWS)
     judged = tuple(x[:JUDGED] for x in inputs)
-    change = _change_of_outputs(original, judged)
+    change = change_of_outputs(_outputs(original, judged), judged)
     curves = []
     with context.progress.step("finding where zeros cost least", len(names)) as advance:
         grams = gather_grams(original, original, names, inputs, rows, context.seed)
@@ -152,26 +152,15 @@ def _shares(
     return dict(zip(names, allocate(curves, config.sparsity), strict=True))
 
 
-def _change_of_outputs(original: KerasModel, inputs: Inputs) -> Callable[[KerasModel], float]:
-    """Return a function for the change of the outputs, as a share of their variance."""
-    wanted = keras_network(original, "original", True).predict(inputs)
-
-    def change(model: KerasModel) -> float:
-        outputs = keras_network(model, "changed", True).predict(inputs)
-        parts = [
-            float(np.mean((a - b) ** 2) / max(float(np.var(a)), 1e-12))
-            for a, b in zip(wanted, outputs, strict=True)
-        ]
-        return max(parts)
-
-    return change
+def _outputs(model: KerasModel, inputs: Inputs) -> Inputs:
+    return keras_network(model, "original", True).predict(inputs)
 
 
 def _keep_better_batchnorm(
     original: KerasModel, changed: KerasModel, inputs: Inputs, others: Inputs, context: Context
 ) -> None:
     """Re-estimate BatchNorm, and undo it if other samples say that it did harm."""
-    change = _change_of_outputs(original, others)
+    change = change_of_outputs(_outputs(original, others), others)
     before, weights = change(changed), changed.get_weights()
     with context.progress.step("re-estimating BatchNorm"):
         if reestimate_batchnorm(changed, inputs, context.seed) and change(changed) >= before:

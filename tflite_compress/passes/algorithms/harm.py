@@ -1,0 +1,74 @@
+"""Keep a change of a network only if its outputs come closer to the original's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tflite_compress.models.keras_types import KerasModel
+from tflite_compress.models.network import keras_network
+from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
+from tflite_compress.passes.base import Context
+from tflite_compress.support.notes import Note
+
+MAX_JUDGED = 512  # samples
+JUDGED_SHARE = 0.2  # of the training samples
+MAX_TRIED = 2048  # samples to average over before it is known whether that helps
+
+Arrays = tuple[np.ndarray, ...]
+
+
+def change_of_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], float]:
+    """Return a function for the squared change of a network's outputs, as a share of their variance.
+
+    Args:
+        wanted: Outputs of the original model, one array for each output.
+        inputs: The samples, one array for each input.
+    """
+
+    def change(model: KerasModel) -> float:
+        outputs = keras_network(model, "changed", True).predict(inputs)
+        parts = [
+            float(np.mean((a - b) ** 2) / max(float(np.var(a)), 1e-12))
+            for a, b in zip(wanted, outputs, strict=True)
+        ]
+        return max(parts)
+
+    return change
+
+
+def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
+    """Re-estimate BatchNorm on the training samples if that brings the outputs closer to the original's.
+
+    It is tried without some of the training samples, which judge it.
+
+    Args:
+        model: A tf_keras model with the original's inputs and outputs; changed in place.
+        context: Data, teacher, seed and progress.
+
+    Returns:
+        What was measured, or None if the model has no BatchNorm or there is one sample only.
+    """
+    train, seed = context.reference.splits.train, context.seed
+    count = min(MAX_JUDGED, int(np.ceil(JUDGED_SHARE * len(train))))
+    order = np.random.default_rng((seed, 1)).permutation(len(train))
+    judging, others = order[:count], order[count : count + MAX_TRIED]
+    if not len(others):
+        return None
+    with context.progress.step("re-estimating BatchNorm"):
+        weights = model.get_weights()
+        if not reestimate_batchnorm(model, tuple(x[others] for x in train.inputs), seed):
+            return None
+        wanted = tuple(y[judging] for y in context.reference.training_outputs)
+        change = change_of_outputs(wanted, tuple(x[judging] for x in train.inputs))
+        after = change(model)
+        model.set_weights(weights)
+        before = change(model)
+        helps = after < before
+        if helps:
+            reestimate_batchnorm(model, train.inputs, seed)
+    figures = f"R2 with the original's outputs {1 - before:.4f} before, {1 - after:.4f} after"
+    verdict = "helped" if helps else "was undone, it did not help"
+    text = f"re-estimating BatchNorm {verdict} on {count:,} samples left out of the averages: {figures}"
+    return Note("batchnorm-reestimated" if helps else "batchnorm-kept", text)
