@@ -17,6 +17,7 @@ from tflite_compress.models.load import load_model
 from tflite_compress.models.masked_recurrence import with_explicit_masks
 from tflite_compress.models.network import Network
 from tflite_compress.models.unroll import unrolled
+from tflite_compress.profiles.devices import Precision
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.support.errors import StructureError
@@ -88,6 +89,22 @@ def test_a_masked_lstm_becomes_one_operator_on_every_runtime(keras: ModuleType, 
     content, notes = convert_network(unrolled(network), ConverterSettings("int8"), (tokens,), lambda n: None)
     raw = present(micro(content, (tokens[:, np.newaxis],)).outputs)[0].reshape(expected.shape)
     assert not notes and np.abs(raw - expected).max() < 0.1 * np.ptp(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "error"), [("int8", 0.05), ("int16x8", 0.01)])
+def test_steps_that_are_always_masked_are_quantized(
+    keras: ModuleType, precision: Precision, error: float
+) -> None:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((STEPS, 5))
+    x = keras.layers.GRU(6)(keras.layers.Masking()(inputs))
+    network = unrolled(load_model(keras.Model(inputs, x)).network)
+    samples = np.random.default_rng(0).normal(size=(16, STEPS, 5)).astype(np.float32)
+    samples[:, 4:] = 0
+    content, _ = convert_network(network, ConverterSettings(precision), (samples,), lambda n: None)
+    (found,) = predict(content, (samples,), *network.tensor_names)
+    np.testing.assert_allclose(found, network.predict((samples,))[0], atol=error)
 
 
 @pytest.mark.slow

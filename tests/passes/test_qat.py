@@ -23,7 +23,7 @@ from tflite_compress.passes.values import Sparsity
 from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import make_reference
-from tflite_compress.support.errors import ConfigError, ConversionError, ModelError
+from tflite_compress.support.errors import ConfigError, ModelError
 from tflite_compress.support.progress import Silent
 from tflite_compress.tflite.flatbuffer import type_name, unpack
 from tflite_compress.tflite.macs import constant
@@ -103,18 +103,23 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Mod
     assert np.isfinite(accuracy(done, context))
 
 
-def test_a_masked_recurrent_layer_is_refused_with_a_reason(keras: ModuleType) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["GRU"])
+def test_a_masked_recurrent_layer_is_trained(keras: ModuleType, kind: str) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers
-    tokens = keras.Input((4,), dtype="int32", name="tokens")
-    x = layers.GRU(3, name="gate")(layers.Embedding(9, 2, mask_zero=True)(tokens))
-    network = load_model(keras.Model(tokens, layers.Dense(2, name="last")(x))).network
-    data = np.random.default_rng(0).integers(0, 9, (40, 4)).astype(np.int32)
-    reference = make_reference(network, gather(DataSpec(data), network, 0), None, None, None)
-    with pytest.raises(ConversionError, match="TF-MOT cannot copy the model, which has"):
-        Qat(training=Training(epochs=0, min_steps=1)).apply(
-            FloatModel(network), Context(reference, 0, Silent())
-        )
+    inputs = keras.Input((6, 3), name="steps")
+    x = layers.Dense(4, name="first")(layers.Masking()(inputs))
+    x = getattr(layers, kind)(5, name="memory")(x)
+    network = load_model(keras.Model(inputs, layers.Dense(2, name="last")(x))).network
+    data = np.random.default_rng(0).normal(size=(60, 6, 3)).astype(np.float32)
+    data[:, 4:] = 0
+    context = Context(
+        make_reference(network, gather(DataSpec(data), network, 0), None, None, None), 0, Silent()
+    )
+    done = after(FloatModel(network), context, Qat(training=Training(epochs=1, min_steps=5)))
+    assert any("Dense with a mask" in note.text and "first" in note.text for note in done.notes)
+    assert accuracy(done, context) > 0.8
 
 
 def test_nothing_to_train_is_refused(start: FloatModel, context: Context) -> None:

@@ -35,7 +35,7 @@ def quantized(kind: str, inputs: int, scales: tuple[float, ...], type_name: str 
 
 
 @pytest.mark.parametrize(
-    ("kind", "scales", "type_name", "low", "everywhere"),
+    ("kind", "scales", "type_name", "low", "stops_litert"),
     [
         ("SOFTMAX", (2.0**-26, 1 / 256), "INT8", 2.0**-26, False),
         ("ADD", (0.1, 0.2, 0.4 / 2**20), "INT8", 0.4 / 2**20, True),
@@ -43,14 +43,15 @@ def quantized(kind: str, inputs: int, scales: tuple[float, ...], type_name: str 
         ("SUB", (0.1, 0.2, 0.4 / 2**20), "INT8", 0.4 / 2**20, False),
         ("SQUARED_DIFFERENCE", (0.1, 0.2, 0.16 / 2**14), "INT8", 0.16 / 2**14, True),
         ("SUB", (0.0, 0.2, 0.1), "INT8", 0.0, True),
+        ("FULLY_CONNECTED", (0.1, 0.2, 0.02 / 256), "INT8", 0.02 / 256, True),
     ],
 )
 def test_the_limit_of_each_kernel(
-    kind: str, scales: tuple[float, ...], type_name: str, low: float, everywhere: bool
+    kind: str, scales: tuple[float, ...], type_name: str, low: float, stops_litert: bool
 ) -> None:
     (fault,) = find_scale_faults(unpack(quantized(kind, len(scales) - 1, scales, type_name)))
     assert fault.low == pytest.approx(low, rel=1e-5)
-    assert fault.is_everywhere == everywhere
+    assert ("XNNPACK" in fault.kernels) == stops_litert
     above = [s if s != fault.scale and s != scales[-1] else s * 1.01 + (s == 0) for s in scales]
     assert not list(find_scale_faults(unpack(quantized(kind, len(scales) - 1, tuple(above), type_name))))
 

@@ -28,7 +28,7 @@ def zeros_minus_input(scale: float, value: int = 0) -> bytes:
 def test_a_constant_of_zeros_without_a_scale_gets_one() -> None:
     refused = zeros_minus_input(0.0)
     assert "its input has a scale of 0; the kernel needs a scale above 0" in str(
-        explain_scales(unpack(refused))
+        explain_scales(unpack(refused), "XNNPACK")
     )
     content = with_scales_of_zeros(refused)
     found = find_runtime("litert-reference", Remote())(content, (np.full((1, 1, 4), 1000, np.int16),))

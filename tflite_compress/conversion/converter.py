@@ -15,6 +15,7 @@ from tflite_compress.profiles.devices import Precision
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
+from tflite_compress.tflite.float_comparisons import with_equal_types
 from tflite_compress.tflite.int16_squares import without_int16_squares
 from tflite_compress.tflite.integer_splits import split_in_integers
 from tflite_compress.tflite.scale_limits import with_safe_scales
@@ -109,7 +110,15 @@ def _finished(content: bytes, settings: ConverterSettings) -> bytes:
     """Return a quantized file that splits in integers, with operators and scales that LiteRT takes."""
     if not settings.needs_calibration:
         return content
-    return with_safe_scales(without_int16_squares(with_scales_of_zeros(split_in_integers(content))))
+    for change in (
+        split_in_integers,
+        with_scales_of_zeros,
+        without_int16_squares,
+        with_equal_types,
+        with_safe_scales,
+    ):
+        content = change(content)
+    return content
 
 
 def _converter(

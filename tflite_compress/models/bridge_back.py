@@ -11,7 +11,7 @@ from tflite_compress.models.graph import Call, is_functional, replay
 from tflite_compress.models.keras_errors import cause_line
 from tflite_compress.models.keras_types import Config, KerasModel, Layer
 from tflite_compress.models.random_runs import run_on_random
-from tflite_compress.support.backend import keras3, tensorflow
+from tflite_compress.support.backend import keras3
 from tflite_compress.support.errors import ModelError
 
 _INNER_LAYERS = ("layer", "forward_layer", "backward_layer")
@@ -67,16 +67,13 @@ class _Translator:
             raise _no_equivalent(call.layer, cause_line(error)) from error
 
     def _translate(self, call: Call) -> object:
-        from tflite_compress.models.carrier import Carrier, Slot
+        from tflite_compress.models.carrier import Carrier, arguments_of
 
         key, kwargs = id(call.layer), dict(call.kwargs)
         args: tuple[Any, ...] = call.args
         kwargs.pop("training", None)
         if isinstance(call.layer, Carrier):
-            tensors = args[0]
-            args, kwargs = tensorflow().nest.map_structure(
-                lambda x: tensors[x.index] if isinstance(x, Slot) else x, kwargs["template"].arguments
-            )
+            args, kwargs = arguments_of(kwargs["template"], args[0] if isinstance(args[0], list) else [*args])
             if key not in self._layers:
                 self._layers[key] = _carried(call.layer)
             return self._layers[key](*args, **kwargs)

@@ -6,12 +6,18 @@ Importing this module imports TensorFlow, which its base class needs.
 from __future__ import annotations
 
 import inspect
+import weakref
 from typing import Any
 
 from tflite_compress.models.keras_types import Config, Layer
 from tflite_compress.support.backend import tensorflow, tf_keras
 
 _Layer: Any = tf_keras().layers.Layer
+
+
+# Copies that libraries make of a model hold strings only, so these name live objects.
+_OPERATIONS: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+_TEMPLATES: dict[str, Template] = {}
 
 
 class Slot:
@@ -47,24 +53,25 @@ class Carrier(_Layer):  # type: ignore[misc]
         """Name of the class of the operation or layer."""
         return type(self._operation).__name__
 
-    def call(self, tensors: list[object], template: Template, training: object = None) -> object:
-        """Run the operation on ``tensors`` placed into ``template``."""
-        args, kwargs = tensorflow().nest.map_structure(
-            lambda x: tensors[x.index] if isinstance(x, Slot) else x, template.arguments
-        )
+    def call(self, tensors: list[object] | object, template: str, training: object = None) -> object:
+        """Run the operation on ``tensors`` in the named template; clones give a single tensor as such."""
+        given = tensors if isinstance(tensors, list) else [tensors]
+        args, kwargs = arguments_of(template, given)
         if self._takes_training:
             kwargs = {**kwargs, "training": training}
         outputs: object = self._operation(*args, **kwargs)
         return outputs
 
     def get_config(self) -> Config:
-        """Return the live operation: carriers are copied in memory, never saved."""
-        return {"operation": self._operation, "name": self.name}
+        """Return the name of the live operation: carriers are copied in memory, never saved."""
+        key = str(id(self._operation))
+        _OPERATIONS[key] = self._operation
+        return {"operation": key, "name": self.name}
 
     @classmethod
     def from_config(cls, config: Config) -> Carrier:
         """Build a copy with weights of its own."""
-        return cls(independent(config["operation"]), config["name"])
+        return cls(independent(_OPERATIONS[config["operation"]]), config["name"])
 
 
 def independent(operation: Layer) -> Layer:
@@ -75,6 +82,19 @@ def independent(operation: Layer) -> Layer:
     copy.build_from_config(operation.get_build_config())
     copy.set_weights(operation.get_weights())
     return copy
+
+
+def arguments_of(template: str, tensors: list[object]) -> tuple[tuple[object, ...], Config]:
+    """Return the arguments of an operation.
+
+    Args:
+        template: Name of the template, an argument of the carrier's call.
+        tensors: The tensors to place into it.
+    """
+    found: tuple[tuple[object, ...], Config] = tensorflow().nest.map_structure(
+        lambda x: tensors[x.index] if isinstance(x, Slot) else x, _TEMPLATES[template].arguments
+    )
+    return found
 
 
 def call_carrier(carrier: Carrier, args: tuple[object, ...], kwargs: Config) -> object:
@@ -88,5 +108,7 @@ def call_carrier(carrier: Carrier, args: tuple[object, ...], kwargs: Config) -> 
         return Slot(len(tensors) - 1)
 
     template = Template(*tensorflow().nest.map_structure(to_slot, (tuple(args), dict(kwargs))))
-    outputs: object = carrier(tensors, template=template)
+    key = str(len(_TEMPLATES))
+    _TEMPLATES[key] = template
+    outputs: object = carrier(tensors, template=key)
     return outputs

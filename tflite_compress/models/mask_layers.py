@@ -20,23 +20,29 @@ class MaskOf(_Layer):  # type: ignore[misc]
     """Computes the mask of another layer's output, bool, shape (batch, steps).
 
     Args:
-        layer: The layer.
+        source: The layer, or its class and settings.
         name: This layer's name.
     """
 
-    def __init__(self, layer: Layer, name: str | None = None) -> None:
+    def __init__(self, source: Layer | Config, name: str | None = None) -> None:
         super().__init__(name=name, trainable=False)
-        self._source = [layer]  # in a list, so that its weights are not this layer's
+        layer = tf_keras().layers.deserialize(source) if isinstance(source, dict) else source
+        self._source = lambda: layer  # Keras does not track functions, so this layer has no weights
 
-    def call(self, tensors: list[Tensor], masks: list[Tensor | None] | None = None) -> object:
-        """Return the mask for the inputs of the layer and their masks."""
-        given = masks or [None] * len(tensors)
-        single = len(tensors) == 1
-        return self._source[0].compute_mask(tensors[0] if single else tensors, given[0] if single else given)
+    def call(
+        self, tensors: list[Tensor] | Tensor, masks: list[Tensor | None] | Tensor | None = None
+    ) -> object:
+        """Return the mask for the inputs of the layer and their masks; clones give a single input as such."""
+        single = not isinstance(tensors, list) or len(tensors) == 1
+        if not single:
+            given = [None] * len(tensors) if masks is None else masks
+            return self._source().compute_mask(tensors, given)
+        first = masks[0] if isinstance(masks, list) else masks
+        return self._source().compute_mask(tensors[0] if isinstance(tensors, list) else tensors, first)
 
     def get_config(self) -> Config:
-        """Return the live layer: masks are copied in memory, never saved."""
-        return {"layer": self._source[0], "name": self.name}
+        """Return the layer's class and settings, on which its mask depends, not on its weights."""
+        return {"source": tf_keras().layers.serialize(self._source()), "name": self.name}
 
 
 class WithMask(_Layer):  # type: ignore[misc]
@@ -74,7 +80,7 @@ class Compact(_Layer):  # type: ignore[misc]
         """Return the first input compacted by the second, its mask."""
         tf = tensorflow()
         values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
-        chosen = tf.cast(tf.logical_and(_equal_places(mask), mask[:, None, :]), values.dtype)
+        chosen = tf.cast(tf.logical_and(_equal_places(mask), tf.expand_dims(mask, 1)), values.dtype)
         return tf.matmul(chosen, values)
 
 
@@ -97,7 +103,7 @@ class Spread(_Layer):  # type: ignore[misc]
         values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
         moves = _equal_places(mask, by_step=True)
         if self.zero and not self.last:
-            moves = tf.logical_and(moves, mask[:, :, None])
+            moves = tf.logical_and(moves, tf.expand_dims(mask, 2))
         if self.last:
             return tf.matmul(tf.cast(moves[:, -1:], values.dtype), values)[:, 0]
         return tf.matmul(tf.cast(moves, values.dtype), values)
@@ -143,6 +149,13 @@ class Backwards(_Layer):  # type: ignore[misc]
         return tf.cast(tf.reverse(tf.cast(tensor, tf.int32), [1]), tf.bool)
 
 
+def custom_objects() -> dict[str, type]:
+    """Return the layers of this module by name, for copies that libraries make from a configuration."""
+    return {
+        name: made for name, made in globals().items() if isinstance(made, type) and issubclass(made, _Layer)
+    }
+
+
 def _equal_places(mask: Tensor, by_step: bool = False) -> Any:
     """Return which place each step moves to, bool, shape (batch, places, steps).
 
@@ -160,7 +173,10 @@ def _equal_places(mask: Tensor, by_step: bool = False) -> Any:
         count += tf.pad(count[:, :-shift], [[0, 0], [shift, 0]])
         shift *= 2
     places = tf.range(1, steps + 1)
-    return tf.equal(count[:, :, None], places) if by_step else tf.equal(count[:, None, :], places[:, None])
+    found, wanted = (
+        (tf.expand_dims(count, 2), places) if by_step else (tf.expand_dims(count, 1), places[:, None])
+    )
+    return tf.logical_not(tf.cast(found - wanted, tf.bool))  # int16x8 conversion fails on EQUAL of int32
 
 
 def mask_tensor(tensor: Any) -> Tensor | None:
@@ -177,6 +193,8 @@ def mask_tensor(tensor: Any) -> Tensor | None:
     history = tensor._keras_history
     node = history.layer._inbound_nodes[history.node_index]
     inputs = tensorflow().nest.flatten(node.input_tensors)
+    if isinstance(history.layer, WithMask):
+        return inputs[1]  # type: ignore[no-any-return]
     masks = [mask_tensor(x) for x in inputs]
     layer = MaskOf(history.layer)
     found: Tensor = layer(inputs) if all(m is None for m in masks) else layer(inputs, masks=masks)

@@ -155,7 +155,7 @@ def _simulates(registry: Any, layer: Layer) -> bool:
         QuantizeAwareActivation,
     )
 
-    if not registry.supports(layer):
+    if not registry.supports(layer) or _receives_mask(layer):
         return False
     try:
         config = registry.get_quantize_config(layer)
@@ -167,8 +167,18 @@ def _simulates(registry: Any, layer: Layer) -> bool:
     return all(activation._is_supported_activation(function) for function in activations)
 
 
+def _receives_mask(layer: Layer) -> bool:
+    """Return True for a layer that gets a mask, which TF-MOT's wrappers do not pass on."""
+    from tflite_compress.support.backend import tensorflow
+
+    inputs = [x for node in layer._inbound_nodes for x in tensorflow().nest.flatten(node.input_tensors)]
+    return any(getattr(x, "_keras_mask", None) is not None for x in inputs)
+
+
 def _kind(registry: Any, layer: Layer) -> str:
-    """Return the layer's class, with its activation where that is what TF-MOT does not know."""
+    """Return the layer's class, with its activation or mask where that is what TF-MOT does not know."""
+    if _receives_mask(layer):
+        return f"{type(layer).__name__} with a mask"
     from tflite_compress.models.activations import activation_name
 
     kind = type(layer).__name__
@@ -179,7 +189,9 @@ def _annotated(
     model: KerasModel, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool
 ) -> KerasModel:
     """Return a copy with TF-MOT's wrappers around the chosen layers."""
+    from tflite_compress.models.carrier import Carrier
     from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.models.mask_layers import custom_objects
     from tflite_compress.support.backend import tfmot
 
     quantization = tfmot().quantization.keras
@@ -194,7 +206,7 @@ def _annotated(
             return lambda inputs, **_: inputs
         return quantization.quantize_annotate_layer(layer) if layer.name in chosen else layer
 
-    with quantization.quantize_scope():
+    with quantization.quantize_scope({**custom_objects(), "Carrier": Carrier}):
         scheme = _scheme(keep_zeros, keep_clusters)
         try:
             annotated: KerasModel = quantization.quantize_apply(rebuild(copy, wrapped), scheme)

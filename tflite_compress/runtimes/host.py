@@ -38,7 +38,7 @@ def host_runtime(threads: int = 1, reference: bool = False, seconds: float = 0.5
             try:
                 done = run_child(command, "LiteRT", environment=environment)
             except ChildError as crash:
-                raise explain_crash(content, crash) from crash
+                raise explain_crash(content, crash, "reference" if reference else "XNNPACK") from crash
             reply, outputs, sequence = read_runner_reply(done.stdout, done.stderr, "LiteRT", content)
         where = f"{kernels}, {threads} thread{'s' if threads > 1 else ''}, this machine"
         costs = (

@@ -53,7 +53,7 @@ class IndexedDetails(TensorDetails):
 def _facts(content: bytes) -> tuple[ConversionError | None, bool]:
     """Return why LiteRT would abort on a file, or None; and True if it has resource variables."""
     tree = read_tree(content)
-    return explain_scales(tree, everywhere=True), find_state(tree).has_resources
+    return explain_scales(tree, "XNNPACK"), find_state(tree).has_resources
 
 
 class LiteRTModel:

@@ -16,7 +16,7 @@ from tflite_compress.support.errors import CompressError, ConversionError, Model
 from tflite_compress.tflite.flatbuffer import is_builtin, operator_name, type_name
 from tflite_compress.tflite.integrity import validate
 from tflite_compress.tflite.layer_names import NO_LAYERS
-from tflite_compress.tflite.scale_limits import find_scale_faults
+from tflite_compress.tflite.scale_limits import Kernels, find_scale_faults
 from tflite_compress.tflite.tensor_specs import read_signature
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shape_of
 
@@ -82,29 +82,30 @@ def explain_refusal(content: bytes, log: str, runtime: RuntimeName) -> str:
     return clean(log)
 
 
-def explain_scales(tree: ModelTree, everywhere: bool = False) -> ConversionError | None:
+def explain_scales(tree: ModelTree, kernels: Kernels) -> ConversionError | None:
     """Return an error for the first operator with a scale that its kernel does not take; None if none has.
 
     Args:
         tree: A decoded file.
-        everywhere: Only scales for which LiteRT aborts with any kernels.
+        kernels: The kernels that run the file.
     """
     for fault in find_scale_faults(tree):
-        if fault.is_everywhere or not everywhere:
+        if kernels in fault.kernels:
             place = _Place(fault.graph, fault.index, fault.graph.operators[fault.index])
             hint = _TOO_LARGE if fault.scale > fault.low else _TOO_SMALL if fault.scale > 0 else _ZERO
             return ConversionError(f"{_describe(tree, place)}: {fault}", hint)
     return None
 
 
-def explain_crash(content: bytes, crash: ChildError) -> ChildError:
+def explain_crash(content: bytes, crash: ChildError, kernels: Kernels) -> ChildError:
     """Return the error of a runtime that crashed, with the operator where the file tells which one it was.
 
     Args:
         content: The ``.tflite``.
         crash: What happened to the child process.
+        kernels: The kernels that ran.
     """
-    reason = explain_scales(validate(content)) if crash.cause == "crash" else None
+    reason = explain_scales(validate(content), kernels) if crash.cause == "crash" else None
     if reason is None:
         return crash
     message = f"{crash.message}: {reason.message}"

@@ -114,7 +114,7 @@ def run_micro(content: bytes, inputs: Arrays) -> MicroRun:
         try:
             done = run_child(command, "TFLite Micro", environment=environment)
         except ChildError as crash:
-            raise explain_crash(content, crash) from crash
+            raise explain_crash(content, crash, "TFLite Micro") from crash
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
         reason = explain_refusal(content, done.stderr, "TFLite Micro")

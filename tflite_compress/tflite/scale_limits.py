@@ -2,13 +2,15 @@
 
 Kernels turn ratios of scales into multipliers of integers, and assert that these lie in a range. The limits
 are those of TensorFlow Lite's kernels (``quantization_util.cc``, ``add.cc``, ``squared_difference.cc``,
-``comparisons.cc``, ``activations.cc``) and of their counterparts in TFLite Micro.
+``comparisons.cc``, ``activations.cc``), of their counterparts in TFLite Micro, and of XNNPACK's operators
+with weights, after whose refusal LiteRT frees memory twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -17,18 +19,29 @@ from tflite_compress.tflite.flatbuffer import operator_name, pack, read_tree, ty
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, read_scales
 
 RATIOS = ("ADD", "SUB", "SQUARED_DIFFERENCE")
-_COMPARISONS = ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
-_POSITIVE = (*RATIOS, *_COMPARISONS, "QUANTIZE", "BATCH_MATMUL")  # a scale of 0 crashes LiteRT
+COMPARISONS = ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
+Kernels = Literal["XNNPACK", "reference", "TFLite Micro"]
+_ALL: tuple[Kernels, ...] = get_args(Kernels)
 _SOFTMAX = ("SOFTMAX", "LOG_SOFTMAX")
+_WEIGHTED = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _SHIFTS = {"INT8": 20, "UINT8": 20, "INT16": 15}  # by which ADD and SUB enlarge their inputs
 _SQUARE_SHIFT = 14
 _SOFTMAX_SHIFT = 26
+_XNNPACK_RATIO = 256
 _MARGIN = 1.001  # float32 scales are compared as float64
+
+
+class _Limit(NamedTuple):
+    tensor: int
+    is_output: bool
+    low: float
+    high: float
+    kernels: tuple[Kernels, ...]
 
 
 @dataclass(frozen=True)
 class ScaleFault:
-    """A scale for which a kernel aborts.
+    """A scale for which kernels abort.
 
     Attributes:
         graph: The operator's graph.
@@ -38,8 +51,7 @@ class ScaleFault:
         scale: The scale.
         low: The scale must be above it.
         high: The scale must be below it; infinite where any larger scale works.
-        is_everywhere: True if LiteRT aborts with any kernels, False if only its reference kernels or TFLite
-            Micro do.
+        kernels: The kernels that abort or refuse the file.
     """
 
     graph: Graph
@@ -49,7 +61,7 @@ class ScaleFault:
     scale: float
     low: float
     high: float
-    is_everywhere: bool
+    kernels: tuple[Kernels, ...]
 
     def __str__(self) -> str:
         which = "output" if self.is_output else "input"
@@ -65,39 +77,62 @@ def find_scale_faults(model: ModelTree) -> Iterator[ScaleFault]:
     """
     for graph in model.subgraphs:
         for index, op in enumerate(graph.operators or []):
-            for tensor, is_output, low, high, is_everywhere in _limits(model, graph, op):
-                scales = read_scales(graph.tensors[tensor])
-                for scale in map(float, scales[~((scales > low) & (scales < high))][:1]):
-                    yield ScaleFault(graph, index, tensor, is_output, scale, low, high, is_everywhere)
+            for limit in _limits(operator_name(model, op), graph, op):
+                scales = read_scales(graph.tensors[limit.tensor])
+                for scale in map(float, scales[~((scales > limit.low) & (scales < limit.high))][:1]):
+                    tensor, is_output, low, high, kernels = limit
+                    yield ScaleFault(graph, index, tensor, is_output, scale, low, high, kernels)
 
 
-def _limits(model: ModelTree, graph: Graph, op: Operator) -> Iterator[tuple[int, bool, float, float, bool]]:
-    """Yield tensor, whether it is an output, both bounds, and whether LiteRT aborts with any kernels."""
-    kind, infinite = operator_name(model, op), float("inf")
-    inputs = [int(i) for i in op.inputs[:2] if i >= 0]
-    if kind in _POSITIVE:
-        outputs = [] if kind in ("SUB", *_COMPARISONS) else [int(i) for i in op.outputs[:1]]
-        for place, index in enumerate([*inputs, *outputs]):
-            tensor = graph.tensors[index]
-            if type_name(tensor.type) in _SHIFTS and len(read_scales(tensor)) == 1:
-                yield index, place >= len(inputs), 0.0, infinite, True
-    if not inputs or (kind_of := type_name(graph.tensors[inputs[0]].type)) not in _SHIFTS:
+def _limits(kind: str, graph: Graph, op: Operator) -> Iterator[_Limit]:
+    """Yield the limits of the scales of an operator on integers."""
+    inputs, outputs = [int(i) for i in op.inputs if i >= 0], [int(i) for i in op.outputs[:1]]
+    inputs = inputs[2:0:-1] if kind == "TRANSPOSE_CONV" else inputs[:2]
+    if not inputs or not outputs:
         return
-    if kind in _COMPARISONS and kind_of != "INT16":
-        yield from ((index, False, 0.0, 1.0, False) for index in inputs)
-    if kind in _SOFTMAX and kind_of != "INT16":
-        beta = float(getattr(op.builtinOptions, "beta", 1.0)) if kind == "SOFTMAX" else 1.0
-        yield inputs[0], False, 2.0**-_SOFTMAX_SHIFT / max(beta, 1e-9), infinite, False
+    infinite, integer = float("inf"), type_name(graph.tensors[inputs[0]].type)
+    if kind in ("QUANTIZE", "BATCH_MATMUL"):
+        yield from (_Limit(i, False, 0.0, infinite, ("XNNPACK",)) for i in inputs if _is_scaled(graph, i))
+        yield from (_Limit(i, True, 0.0, infinite, ("XNNPACK",)) for i in outputs if _is_scaled(graph, i))
+    if integer not in _SHIFTS or not all(_is_scaled(graph, i) for i in inputs[:1]):
+        return
+    if kind in (*RATIOS, *COMPARISONS):
+        yield from (_Limit(i, False, 0.0, infinite, _ALL) for i in inputs)
     if kind in RATIOS:
-        largest = 2 * max((_scale(graph.tensors[i]) for i in inputs), default=0.0)
-        low = largest / 2 ** _SHIFTS[kind_of]
-        if kind == "SQUARED_DIFFERENCE":
-            low = largest**2 / 2**_SQUARE_SHIFT
-        yield int(op.outputs[0]), True, low, infinite, kind != "SUB"
+        yield _ratio_limit(kind, graph, inputs, outputs[0], _SHIFTS[integer])
+    if integer == "INT16":
+        return
+    if kind in COMPARISONS:
+        yield from (_Limit(i, False, 0.0, 1.0, ("TFLite Micro",)) for i in inputs if _scale(graph, i) > 0)
+    if kind in _SOFTMAX:
+        beta = float(getattr(op.builtinOptions, "beta", 1.0)) if kind == "SOFTMAX" else 1.0
+        low = 2.0**-_SOFTMAX_SHIFT / max(beta, 1e-9)
+        yield _Limit(inputs[0], False, low, infinite, ("reference", "TFLite Micro"))
+    if kind in _WEIGHTED and len(inputs) > 1 and len(weights := read_scales(graph.tensors[inputs[1]])):
+        low = _scale(graph, inputs[0]) * float(np.max(weights)) / _XNNPACK_RATIO
+        yield _Limit(outputs[0], True, low, infinite, ("XNNPACK",))
 
 
-def _scale(tensor: Tensor) -> float:
-    scales = read_scales(tensor)
+def _ratio_limit(kind: str, graph: Graph, inputs: list[int], output: int, shift: int) -> _Limit:
+    """Return the limit of the output of an operator that divides by its scale."""
+    largest = 2 * max(_scale(graph, i) for i in inputs)
+    kernels: dict[str, tuple[Kernels, ...]] = {
+        "ADD": _ALL,
+        "SUB": ("TFLite Micro",),
+        "SQUARED_DIFFERENCE": ("XNNPACK", "reference"),
+    }
+    low = largest**2 / 2**_SQUARE_SHIFT if kind == "SQUARED_DIFFERENCE" else largest / 2**shift
+    return _Limit(output, True, low, float("inf"), kernels[kind])
+
+
+def _is_scaled(graph: Graph, index: int) -> bool:
+    """Return True for a tensor of integers with one scale."""
+    tensor = graph.tensors[index]
+    return type_name(tensor.type) in _SHIFTS and len(read_scales(tensor)) == 1
+
+
+def _scale(graph: Graph, index: int) -> float:
+    scales = read_scales(graph.tensors[index])
     return float(scales[0]) if len(scales) == 1 and np.isfinite(scales[0]) else 0.0
 
 
