@@ -104,7 +104,7 @@ def test_layers_without_simulation_are_named_and_quantized_afterwards(keras: Mod
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["GRU"])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_a_masked_recurrent_layer_is_trained(keras: ModuleType, kind: str) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tflite_compress.conversion.calibration_state import fresh_calibration
+from tflite_compress.conversion.cell_ranges import with_cell_ranges
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
@@ -92,7 +93,7 @@ def convert_network(
             if not (settings.needs_calibration and settings.float_fallback):
                 raise _refusal(error, network, concrete, settings.precision) from error
         else:
-            return _finished(content, settings), ()
+            return _finished(content, settings, network, samples), ()
         relaxed = _converter(concrete, owner, settings, network, samples, advance, sparse)
         relaxed.target_spec.supported_ops = [
             *relaxed.target_spec.supported_ops,
@@ -103,10 +104,12 @@ def convert_network(
         except Exception as error:
             raise _refusal(error, network, concrete, settings.precision) from error
     text = f"some operators have no {settings.precision} kernel and stay in float32"
-    return _finished(content, settings), (Note("operators-stay-float32", text, "warning"),)
+    return _finished(content, settings, network, samples), (Note("operators-stay-float32", text, "warning"),)
 
 
-def _finished(content: bytes, settings: ConverterSettings) -> bytes:
+def _finished(
+    content: bytes, settings: ConverterSettings, network: Network, samples: tuple[np.ndarray, ...]
+) -> bytes:
     """Return a quantized file that splits in integers, with operators and scales that LiteRT takes."""
     if not settings.needs_calibration:
         return content
@@ -118,7 +121,7 @@ def _finished(content: bytes, settings: ConverterSettings) -> bytes:
         with_safe_scales,
     ):
         content = change(content)
-    return content
+    return with_cell_ranges(content, samples, network.tensor_names[0])
 
 
 def _converter(

@@ -8,6 +8,7 @@ Importing this module imports TensorFlow, which its base class needs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tflite_compress.models.keras_types import Config, Layer, Tensor
@@ -27,18 +28,20 @@ class MaskOf(_Layer):  # type: ignore[misc]
     def __init__(self, source: Layer | Config, name: str | None = None) -> None:
         super().__init__(name=name, trainable=False)
         layer = tf_keras().layers.deserialize(source) if isinstance(source, dict) else source
-        self._source = lambda: layer  # Keras does not track functions, so this layer has no weights
+        self._source: Callable[[], Layer] = lambda: (
+            layer
+        )  # Keras does not track functions, so this layer has no weights
 
     def call(
         self, tensors: list[Tensor] | Tensor, masks: list[Tensor | None] | Tensor | None = None
     ) -> object:
         """Return the mask for the inputs of the layer and their masks; clones give a single input as such."""
-        single = not isinstance(tensors, list) or len(tensors) == 1
-        if not single:
-            given = [None] * len(tensors) if masks is None else masks
-            return self._source().compute_mask(tensors, given)
         first = masks[0] if isinstance(masks, list) else masks
-        return self._source().compute_mask(tensors[0] if isinstance(tensors, list) else tensors, first)
+        if not isinstance(tensors, list):
+            return self._source().compute_mask(tensors, first)
+        if len(tensors) == 1:
+            return self._source().compute_mask(tensors[0], first)
+        return self._source().compute_mask(tensors, [None] * len(tensors) if masks is None else masks)
 
     def get_config(self) -> Config:
         """Return the layer's class and settings, on which its mask depends, not on its weights."""
