@@ -35,7 +35,7 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
         task = reference.tasks[index] if reference.tasks and reference.joint is None else None
         given = labels[index]
         if given is not None and distill < 1 and (task is None or task.trains_on_labels):
-            hard = _shaped_like(given, soft)
+            hard = _where_labelled(head, _shaped_like(given, soft), soft)
             soft = (distill * soft + (1 - distill) * hard).astype(np.float32)
         targets.append(soft)
     return tuple(targets)
@@ -47,11 +47,14 @@ def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
     labels = reference.output_labels(reference.splits.train)
     for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
         if "sparse" in loss:
-            yield decide(head, teacher) if given is None else given
+            decided = decide(head, teacher)
+            yield decided if given is None else _where_labelled(head, given, decided)
         elif given is None:
             yield _probabilities(head, teacher)
+        elif ":" in loss:
+            yield given
         else:
-            yield given if ":" in loss else _shaped_like(given, teacher)
+            yield _where_labelled(head, _shaped_like(given, teacher), _probabilities(head, teacher))
 
 
 def training_losses(context: Context) -> list[LossFunction]:
@@ -113,3 +116,10 @@ def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         classes = np.arange(outputs.shape[-1])  # a negative number, such as of ignored pixels, is no class
         return np.asarray(labels[..., np.newaxis].astype(np.int64) == classes, np.float32)
     return labels.reshape(outputs.shape).astype(np.float32)
+
+
+def _where_labelled(head: Head, labels: np.ndarray, teacher: np.ndarray) -> np.ndarray:
+    """Return labels with the teacher's answers where a pixel has none, which is -1."""
+    if head.task == "regression" or labels.shape != teacher.shape or not (labels < 0).any():
+        return labels
+    return np.where(labels < 0, teacher, labels).astype(labels.dtype)
