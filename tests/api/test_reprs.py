@@ -12,11 +12,11 @@ from tflite_compress.searching.records import SearchRecord
 
 def test_a_diagnosis_is_shown_in_short() -> None:
     culprit = Culprit("conv<1>", 0.8, "many values are clipped", "Calibrate on more samples.")
-    found = Diagnosis("int8", "top1", 0.9356, 0.8911, 0.0445, (), (), (culprit,), ())
-    assert repr(found) == "<Diagnosis: int8, top1 0.936 before, 0.891 after, most noise from conv<1>>"
+    found = Diagnosis("int8", "top1", 0.9356, 0.8911, 0.0445, (), (), (culprit,), (), is_share=True)
+    assert repr(found) == "<Diagnosis: int8, top1 93.6 % before, 89.1 % after, most noise from conv<1>>"
     assert "<td>conv&lt;1&gt;</td><td>many values are clipped</td>" in found._repr_html_()
-    harmless = Diagnosis("int8", "top1", 0.9, 0.9, 0.0, (), (), (), ())
-    assert repr(harmless) == "<Diagnosis: int8, top1 0.9 before, 0.9 after>"
+    harmless = Diagnosis("int8", "top1", 0.9, 0.9, 0.0, (), (), (), (), is_share=True)
+    assert repr(harmless) == "<Diagnosis: int8, top1 90 % before, 90 % after>"
 
 
 def test_a_search_result_is_shown_in_short() -> None:

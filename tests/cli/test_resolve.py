@@ -193,7 +193,7 @@ def test_settings_of_recipes_are_options(
 ) -> None:
     code, _, err = run(
         "compress", "my model.keras", "--device=a", "--sparsity=0.6", "--prune.epochs=8", "--encode=auto",
-        "--exclude=block/a,block/b", "--keep-ends=false",
+        "--exclude=block/a,block/b", "--keep-ends=false", "-q", "--no-bundle",
     )  # fmt: skip
     assert code == 0, err
     call = calls[-1][1]
@@ -201,7 +201,7 @@ def test_settings_of_recipes_are_options(
     assert call["exclude"] == ["block/a", "block/b"] and str(call["keep_ends"]).lower() == "false"
     assert call["asked"] == (
         "tflite-compress compress 'my model.keras' --device=a --sparsity=0.6 --prune.epochs=8 --encode=auto "
-        "--exclude=block/a,block/b --keep-ends=false"
+        "--exclude=block/a,block/b --no-keep-ends --quiet --no-bundle"
     )
 
 

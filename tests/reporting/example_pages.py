@@ -89,7 +89,9 @@ def _diagnosis() -> Diagnosis:
     )  # fmt: skip
     data = (InputFinding(EVIL, "Use --preprocess.", 1.0),)
     culprits = (Culprit(EVIL, 0.75, "outliers", "Train longer."),)
-    return Diagnosis(EVIL, "top1", 0.93, 0.88, 0.05, data, layers, culprits, (Note("x", EVIL),))
+    return Diagnosis(
+        EVIL, "top1", 0.93, 0.88, 0.05, data, layers, culprits, (Note("x", EVIL),), is_share=True
+    )
 
 
 def _search() -> Any:

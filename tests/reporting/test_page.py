@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tests.conftest import Run
 from tests.needs import tool
 from tests.reporting.example_pages import example_pages
+from tests.reporting.layout import layout_faults, print_faults
 from tests.reporting.sample import LOST
 from tflite_compress.reporting.facts_page import facts_html
 from tflite_compress.reporting.figures import Memory
@@ -52,7 +53,7 @@ def _outside(url: str) -> bool:
 
 
 @pytest.mark.parametrize("device", ["arduino-nano-33-ble", "android-gpu", "raspberry-pi-4"])
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
 def test_a_results_page(browser: Any, compressed: Path, device: str, width: int, scheme: str) -> None:
     page, complaints = opened(browser, compressed / device / "report.html", width, scheme)
     assert complaints == []
@@ -64,7 +65,7 @@ def test_a_results_page(browser: Any, compressed: Path, device: str, width: int,
     plots = page.query_selector_all("svg.plot")
     assert len(plots) == (8 if device != "android-gpu" else 2)  # histograms where there are integers
     assert all(plot.bounding_box()["height"] > 100 for plot in plots)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert layout_faults(page) == [] and print_faults(page) == []
     headings = page.eval_on_selector_all("main > h2", "all => all.map(h => h.innerText)")
     assert "Time by operator" in headings and "Bytes of weights by layer" in headings
     assert len(page.query_selector_all(".images img")) == 8
@@ -84,12 +85,35 @@ def violations(page: Any) -> list[str]:
 def test_several_results_on_one_page(browser: Any, run: Run, compressed: Path, tmp_path: Path) -> None:
     code, out, _ = run("report", compressed, f"--html={tmp_path / 'all.html'}")
     assert code == 0 and "4 results" in out
-    for width, scheme in ((1280, "dark"), (390, "light")):
+    for width, scheme in ((1400, "dark"), (390, "light")):
         page, complaints = opened(browser, tmp_path / "all.html", width, scheme)
         assert complaints == [] and len(page.query_selector_all("tbody tr")) == 4
         assert len(page.query_selector_all("svg.plot")) == 1
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert layout_faults(page) == [] and print_faults(page) == []
         assert violations(page) == []
+
+
+BROKEN = """<!doctype html>
+<body style="margin: 0"><main><h2>Nothing</h2><h2>Plot</h2>
+<svg class="plot" aria-label="no points" width="100" height="50"><text x="80" y="20">outside</text></svg>
+<p style="position: absolute; top: 300px">over</p><p style="position: absolute; top: 305px">under</p>
+<div style="width: 900px">wide<table><tbody></tbody></table></div>
+<div style="height: 20px; overflow: auto"><p>first</p><p>hidden below</p></div><p>seen</p>
+</main></body>
+"""
+
+
+def test_faults_of_a_layout_are_found(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.html").write_text(BROKEN)
+    page, _ = opened(browser, tmp_path / "broken.html", 390, "light")
+    assert layout_faults(page) == [
+        "page is 900 px wide",
+        "cut by its drawing: outside",
+        "overlap: over | under",
+        "empty plot: no points",
+        "empty table",
+        "empty section: Nothing",
+    ]
 
 
 def hostile(found: Recorded) -> Recorded:
@@ -147,7 +171,7 @@ def test_pages_of_single_commands(browser: Any, tmp_path: Path) -> None:
         for width, scheme in ((1400, "light"), (390, "dark")):
             page, complaints = opened(browser, tmp_path / f"{name}.html", width, scheme)
             assert complaints == [], name
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            assert layout_faults(page) == [] and print_faults(page) == [], name
             assert page.query_selector("img[src=x]") is None and len(page.query_selector_all("table")) > 0
             if name == "search":
                 texts_of_points(page)
@@ -156,13 +180,11 @@ def test_pages_of_single_commands(browser: Any, tmp_path: Path) -> None:
 
 def texts_of_points(page: Any) -> None:
     """Pointing at a point or focusing it shows what it is; it leads to its folder."""
-    point, tip = page.locator("a.point").last, page.locator("a.point .tip").last
+    point, tip = page.locator("a.value").last, page.locator(".tip")
     assert point.get_attribute("href") == "found/points/01/" and not tip.is_visible()
-    point.locator("circle").hover()
+    point.hover()
     assert tip.is_visible() and "size 2.29 KB" in tip.text_content()
     page.mouse.move(0, 0)
     assert not tip.is_visible()
     point.focus()
     assert tip.is_visible()
-    plot, shown = page.locator("svg.scatter").bounding_box(), tip.bounding_box()
-    assert shown["x"] + shown["width"] <= plot["x"] + plot["width"]

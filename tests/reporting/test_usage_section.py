@@ -48,5 +48,5 @@ def test_other_devices_show_file_latency_and_accuracy() -> None:
 
 def test_the_facts_name_model_recipe_and_date() -> None:
     text = facts(Recorded(Path("out"), sample_report(), "digits.keras", MANIFEST))
-    assert text.startswith("Model digits (keras); 27,000 parameters; 1,000 → 1,000 MACs; recipe int8: int8.")
+    assert text.startswith("Model digits, keras; 27,000 parameters; 1,000 MACs; recipe int8.")
     assert text.endswith("Made 2026-11-28 02:15 UTC.")

@@ -52,15 +52,18 @@ def resolve(command: Command, words: Sequence[str]) -> Callable[[], int]:
     plain = [f"--{name}={value}" for name, value in named.items()]
     bound = _bound_by_fire(command, [*plain, *placed])
     bound |= _sources(command, bound, named)
-    asked = AskedFor(shlex.join(["tflite-compress", command.name, *placed, *map(_typed, plain)]))
+    typed = [_typed(command, name, value) for name, value in named.items()]
+    asked = AskedFor(shlex.join(["tflite-compress", command.name, *placed, *typed]))
     settings = {n: _setting(bound[n.replace("-", "_")]) for n in named if n not in command.options}
     return lambda: _call(command, bound, settings, asked)
 
 
-def _typed(word: str) -> str:
-    """An option as users type it: hyphens in its name."""
-    name, equals, value = word.partition("=")
-    return name.rstrip("_").replace("_", "-") + equals + value
+def _typed(command: Command, name: str, value: str) -> str:
+    """An option as users type it: hyphens in its name, a flag without a value."""
+    word, option = name.rstrip("_").replace("_", "-"), command.options.get(name)
+    if value in ("true", "false") and (option is None or option.kind is FLAG):
+        return f"--{'no-' if value == 'false' else ''}{word}"
+    return f"--{word}={value}"
 
 
 def _separated(command: Command, words: Sequence[str]) -> tuple[dict[str, str], list[str]]:

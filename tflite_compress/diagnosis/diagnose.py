@@ -18,6 +18,8 @@ from tflite_compress.inspection.shared_scale import LostPart, find_lost_parts
 from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import Recipe
+from tflite_compress.reporting.figures import MetricFacts
+from tflite_compress.reporting.scores import format_score
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
@@ -47,6 +49,8 @@ class Diagnosis:
         culprits: The layers that add most noise, worst first.
         notes: Other facts about the diagnosis.
         lost_parts: Parts of concatenations that are lost because all parts share one scale.
+        is_share: True if accuracies are shares of samples or decisions, which are shown in %.
+        higher_is_better: False for errors such as ``mae``.
     """
 
     precision: str
@@ -59,6 +63,13 @@ class Diagnosis:
     culprits: tuple[Culprit, ...]
     notes: tuple[Note, ...]
     lost_parts: tuple[LostPart, ...] = ()
+    is_share: bool = False
+    higher_is_better: bool = True
+
+    @property
+    def metric_facts(self) -> MetricFacts:
+        """The metric, for showing accuracies with its unit."""
+        return MetricFacts(name=self.metric, higher_is_better=self.higher_is_better, is_share=self.is_share)
 
     @property
     def is_harmless(self) -> bool:
@@ -83,7 +94,8 @@ class Diagnosis:
     def _summary(self) -> str:
         problems = f", {len(self.inputs)} suspected problems with the data" if self.inputs else ""
         worst = f", most noise from {self.culprits[0].layer}" if self.culprits else ""
-        figures = f"{self.metric} {self.before:.3g} before, {self.after:.3g} after"
+        before, after = (format_score(self.metric_facts, score) for score in (self.before, self.after))
+        figures = f"{self.metric} {before} before, {after} after"
         return f"{self.precision}, {figures}{problems}{worst}"
 
 
@@ -164,6 +176,8 @@ def _diagnose_integers(session: Session, recipe: Recipe, progress: Progress) -> 
         tuple(find_culprits(layers)),
         (*replaced, *left_out, *remarks, *budget.notes),
         tuple(find_lost_parts(layers)) if config.precision == "int8" else (),
+        is_share=reference.metrics[worst].is_share,
+        higher_is_better=reference.metrics[worst].higher_is_better,
     )
 
 

@@ -63,4 +63,6 @@ def diagnose_float16(session: Session) -> Diagnosis:
         found.layers,
         tuple(find_float16_culprits(content, peaks, found.layers, table)),
         (*notes, *session.context.budget.notes),
+        is_share=reference.metrics[worst].is_share,
+        higher_is_better=reference.metrics[worst].higher_is_better,
     )

@@ -5,15 +5,20 @@ from __future__ import annotations
 from tflite_compress.diagnosis.diagnose import Diagnosis
 from tflite_compress.inspection.layer_errors import Layer
 from tflite_compress.reporting.facts_page import Card, Cards, FactsPage, Lines, Table
+from tflite_compress.reporting.scores import change_in_words, format_score
 from tflite_compress.support.quantities import format_number, format_share
 
 
 def diagnosis_page(found: Diagnosis) -> FactsPage:
     """Show what quantization does to each layer, and which layers cost accuracy."""
     cards = (
-        Card("Float", format_number(found.before), found.metric),
-        Card(found.precision, format_number(found.after), found.metric),
-        Card("Accuracy drop", format_number(found.drop), "harmless" if found.is_harmless else None),
+        Card("Float", format_score(found.metric_facts, found.before), found.metric),
+        Card(found.precision, format_score(found.metric_facts, found.after), found.metric),
+        Card(
+            "Accuracy",
+            change_in_words(found.metric_facts, found.drop),
+            "nothing needs repair" if found.is_harmless else None,
+        ),
     )
     total = sum(layer.added_noise for layer in found.layers) or 1.0
     data = tuple(f"{finding.text} {finding.do}" for finding in found.inputs)

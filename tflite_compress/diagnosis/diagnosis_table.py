@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tflite_compress.diagnosis.diagnose import Diagnosis
 from tflite_compress.inspection.layer_errors import Layer
+from tflite_compress.reporting.scores import change_in_words, format_score
+from tflite_compress.support.quantities import format_number, format_share
 from tflite_compress.support.terminal import console, grid
 
 BAR = 12
@@ -13,7 +15,10 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     """The data first, then every layer, then the culprits with what to do."""
     out = console()
     d = diagnosis
-    out.print(f"{d.metric}: {d.before:.4f} in float, {d.after:.4f} in {d.precision}", markup=False)
+    metric = d.metric_facts
+    before, after = format_score(metric, d.before), format_score(metric, d.after)
+    change = change_in_words(metric, d.drop)
+    out.print(f"{d.metric}: {before} in float, {after} in {d.precision} ({change})", markup=False)
     for finding in d.inputs:
         out.print(f"\ndata: {finding.text}\n  {finding.do}", markup=False)
     if not d.inputs:
@@ -39,9 +44,13 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         markup=False,
     )
     if d.is_harmless:
-        out.print(f"{d.precision} costs {d.drop:.4f}: nothing needs repair. What noise there is comes from:")
+        noise = " What noise there is comes from:" if d.culprits else ""
+        out.print(f"nothing needs repair.{noise}")
     for rank, culprit in enumerate(d.culprits, 1):
-        out.print(f"{rank}. {culprit.layer} ({culprit.share:.0%} of the noise): {culprit.why}", markup=False)
+        out.print(
+            f"{rank}. {culprit.layer} ({format_share(culprit.share)} of the noise): {culprit.why}",
+            markup=False,
+        )
         if not d.is_harmless:
             out.print(f"   {culprit.do}", markup=False)
     for part in d.lost_parts:
@@ -51,15 +60,15 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
 
 
 def _row(layer: Layer, share: float) -> tuple[str, ...]:
-    weights = "" if layer.weights_snr_db is None else f"{layer.weights_snr_db:.1f}"
+    weights = "" if layer.weights_snr_db is None else format_number(layer.weights_snr_db)
     bar = "█" * round(share * BAR) or "▏"
     return (
         layer.name,
         layer.operator,
-        f"{layer.snr_db:.1f}",
-        f"{layer.own_snr_db:.1f}",
+        format_number(layer.snr_db),
+        format_number(layer.own_snr_db),
         weights,
         f"{layer.cosine:.4f}",
-        f"{layer.clipped:.2%}",
-        f"{bar} {share:.0%}",
+        format_share(layer.clipped),
+        f"{bar} {format_share(share)}",
     )

@@ -11,6 +11,7 @@ from tflite_compress.reporting.wording import size_change, time_change
 from tflite_compress.support.quantities import format_bytes
 
 HEADS = ("result", "device", "recipe", "verdict", "accuracy", "change", "file", "size", "latency")
+RIGHT_ALIGNED = frozenset({0, *range(5, 10)})  # columns of figures, behind a first one of numbers
 
 
 def comparison_row(item: Recorded) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from tflite_compress.reporting.html import markup, render, render_page
 
+SHORT = 24  # letters of a text that stays in one line, and of a word that is not broken
+
 
 @dataclass(frozen=True)
 class Card:
@@ -38,7 +40,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. Columns without a text are left out.
+    """A table. Columns without a text are left out, also those of unknown figures.
 
     Attributes:
         title: Its heading.
@@ -62,11 +64,18 @@ class Table:
     @property
     def columns(self) -> tuple[tuple[int, str, str], ...]:
         """Index, heading and style of each column that is shown."""
-        shown = [n for n in range(len(self.heads)) if any(row[n] for row in self.rows)]
+        shown = [n for n in range(len(self.heads)) if any(row[n] not in ("", "?") for row in self.rows)]
         return tuple((n, self.heads[n], self._style(n)) for n in shown)
 
     def _style(self, column: int) -> str:
-        return "n" if column in self.numbers else "mark" if column in self.unbroken else "name"
+        """Return the class of a column: numbers, one line, or lines that are broken only between words."""
+        if column in self.numbers:
+            return "n"
+        texts = [row[column] for row in self.rows]
+        if column in self.unbroken or max(map(len, texts)) <= SHORT:
+            return "mark"
+        words = [word for text in texts for word in text.split()]
+        return "prose" if max(map(len, words)) <= SHORT else "long"
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ class FactsPage:
 
 def facts_html(page: FactsPage) -> str:
     """Render a page as HTML that loads nothing."""
-    parts = [markup(_rendered(block)) for block in page.blocks if _has_content(block)]
+    parts = [markup(block_html(block)) for block in page.blocks if _has_content(block)]
     return render_page("facts.html", title=page.title, lead=page.lead, parts=parts)
 
 
@@ -145,7 +154,8 @@ def shares_of_largest(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(max(0.0, value) / largest if largest > 0 else 0.0 for value in values)
 
 
-def _rendered(block: Block) -> str:
+def block_html(block: Block) -> str:
+    """Render one part of a page."""
     if isinstance(block, Drawing):
         return render(block.template, block=block, svg=markup(block.svg))
     if isinstance(block, NetworkGraph):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tflite_compress.reporting.plots import svg_text
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Stand-ins for colours that the page's style sheet decides.
@@ -22,8 +24,17 @@ _COLORS = {
     "#030303": "before",
     "#040404": "after",
     "#050505": "bad",
+    "#060606": "good",
 }
-INK, LINE, BEFORE, AFTER, BAD = _COLORS
+INK, LINE, BEFORE, AFTER, BAD, GOOD = _COLORS
+WIDTH, HEIGHT = 4.7, 2.9  # inches; about as wide as a phone, so that text stays readable there
+_RC = {
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("axes.edgecolor", "grid.color"), LINE),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
+    "font.size": 9,
+    "axes.formatter.useoffset": False,
+}
 _FONT = re.compile(r"'DejaVu Sans'[^;\"]*")
 POINTS_PER_INCH = 72
 RADIUS = 8  # points around a value in which it is shown
@@ -62,6 +73,29 @@ class Series:
     values: tuple[Value, ...] = ()
 
 
+@contextmanager
+def page_figure(
+    height: float = HEIGHT, layout: Literal["constrained"] | None = "constrained"
+) -> Iterator[tuple[Figure, Axes]]:
+    """Make a figure of one panel in the colours of the page.
+
+    Args:
+        height: In inches.
+        layout: None if the caller places the panel.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_RC):
+        figure = Figure(figsize=(WIDTH, height), layout=layout)
+        axes = figure.add_subplot()
+        axes.grid(alpha=0.6)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        yield figure, axes
+
+
 def interactive_svg(figure: Figure, title: str, series: Sequence[Series]) -> str:
     """Render a figure of one panel as HTML: an ``<svg>`` and, for several series, a legend.
 
@@ -85,6 +119,7 @@ def interactive_svg(figure: Figure, title: str, series: Sequence[Series]) -> str
         text = text.replace(stand_in, f"var(--{name})")
     text = _FONT.sub("system-ui, sans-serif", text)
     text = re.sub(r'id="series(\d+)"', r'class="series" data-series="\1"', text)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)  # HTML knows the elements of SVG
     prefix = f"p{zlib.crc32(text.encode()):x}"  # two plots on a page must not share names
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{prefix}-", text)

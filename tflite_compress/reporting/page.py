@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tflite_compress.checking.device_verdict import mark_of
-from tflite_compress.reporting.comparison import HEADS, comparison_row
+from tflite_compress.reporting.comparison import HEADS, RIGHT_ALIGNED, comparison_row
+from tflite_compress.reporting.facts_page import Table, block_html
 from tflite_compress.reporting.html import markup, render_page
-from tflite_compress.reporting.page_plots import Point, pareto
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections
 from tflite_compress.reporting.sections.notes_section import note_line
 from tflite_compress.reporting.sections.section_registry import render_sections
 from tflite_compress.reporting.sections.verdict_section import page_title
+from tflite_compress.reporting.trade_off_plot import Point, size_and_accuracy
 
 
 def result_page(found: Recorded) -> str:
@@ -36,7 +37,7 @@ def comparison_page(found: Sequence[Recorded]) -> str:
     """
     metrics = {item.report.accuracy.metric for item in found}
     metric = found[0].report.accuracy.metric
-    plot = pareto(_points(found), metric.name, metric.higher_is_better) if len(metrics) == 1 else None
+    plot = size_and_accuracy(_points(found), metric) if len(metrics) == 1 else None
     results = [
         {
             "name": page_title(item),
@@ -47,12 +48,13 @@ def comparison_page(found: Sequence[Recorded]) -> str:
         }
         for item in found
     ]
+    rows = tuple((str(number), *comparison_row(item)) for number, item in enumerate(found, 1))
+    table = Table("Side by side", ("#", *HEADS), rows, RIGHT_ALIGNED)
     return render_page(
         "compare.html",
         title=f"{len(found)} results side by side",
         pareto=markup(plot) if plot else None,
-        heads=HEADS,
-        rows=[comparison_row(item) for item in found],
+        table=markup(block_html(table)),
         results=results,
     )
 

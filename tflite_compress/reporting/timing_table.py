@@ -10,7 +10,7 @@ from tflite_compress.support.terminal import Grid, console, grid
 from tflite_compress.timing.benchmark import Benchmark, TimeRatio, describe_contender
 from tflite_compress.timing.device_report import SCHEMA
 from tflite_compress.timing.interleaved import Timing
-from tflite_compress.timing.stats import describe_ratio
+from tflite_compress.timing.stats import Interval, describe_ratio
 
 
 def print_benchmark(found: Benchmark) -> None:
@@ -48,7 +48,7 @@ def print_benchmark(found: Benchmark) -> None:
 
 
 def _timings(found: Benchmark, letters: dict[str, str]) -> Grid:
-    headings = ("", "median, us", "95 %", "p90", "p99", "mean", "load, ms", "first, us", "memory")
+    headings = ("", "median, µs", "95 %", "p90", "p99", "mean", "load, ms", "first, µs", "memory")
     table = grid(*headings, right=(1, 2, 3, 4, 5, 6, 7, 8))
     for timing in found.timings:
         median = timing.summary.median_ms
@@ -74,19 +74,28 @@ def _letters(found: Benchmark) -> dict[str, str]:
 
 def _shortened(line: str, letters: dict[str, str]) -> str:
     for name, letter in sorted(letters.items(), key=lambda pair: -len(pair[0])):
-        line = line.replace(f"{name},", f"{letter},").replace(f"of {name}", f"of {letter}")
+        line = line.replace(f"{name},", f"{letter},").replace(f"than {name}", f"than {letter}")
         line = letter + line[len(name) :] if line.startswith(name) else line
     return line
 
 
 def sentence(comparison: TimeRatio) -> str:
     """A comparison as one would say it."""
-    r, words = comparison.ratio, describe_ratio(comparison.ratio)
-    figures = f"{r.value:.3g}x the time ({r.low:.3g}x to {r.high:.3g}x)"
+    words = _times_faster(comparison.ratio)
     if comparison.what == "delegate":
-        name = comparison.name.replace(", xnnpack", "")
-        return f"{name}: with XNNPACK {words}, {figures} without it"
-    return f"{comparison.name}: {words}, {figures} of {comparison.baseline}"
+        return f"{comparison.name.replace(', xnnpack', '')}: with XNNPACK {words} than without it"
+    return f"{comparison.name}: {words} than {comparison.baseline}"
+
+
+def _times_faster(ratio: Interval) -> str:
+    """Describe a ratio of times: ``3.4x faster (3.39x to 3.45x)``, or that no difference was measured."""
+    words, ends = describe_ratio(ratio), (ratio.low, ratio.value, ratio.high)
+    if words == "faster":
+        ends = (1 / ratio.high, 1 / ratio.value, 1 / ratio.low)
+    low, value, high = (f"{end:.3g}x" for end in ends)
+    if words in ("faster", "slower"):
+        return f"{value} {words} ({low} to {high})"
+    return f"not measurably faster or slower ({low} to {high} the time)"
 
 
 def benchmark_record(found: Benchmark) -> dict[str, object]:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import quote
 
 from tflite_compress.reporting.facts_page import Card, Cards, Drawing, FactsPage, Lines, Table
 from tflite_compress.reporting.figures import MetricFacts
-from tflite_compress.reporting.scatter import ScatterPoint, scatter
 from tflite_compress.reporting.scores import change_in_words, format_score
+from tflite_compress.reporting.trade_off_plot import Place, size_axis, trade_off_plot
 from tflite_compress.searching.records import FrontPoint, SearchRecord
 from tflite_compress.searching.search_result import SearchResult
 from tflite_compress.searching.search_table import MARKS, original_metric
 from tflite_compress.support.quantities import format_bytes, format_number, format_seconds, format_value
 
-# Name on the axis, unit of the recorded figure, and what it is divided by on the axis.
-_OBJECTIVES: dict[str, tuple[str, str, float]] = {
-    "size": ("file, KB", "bytes", 1024),
-    "gzip": ("file gzipped, KB", "bytes", 1024),
-    "ram": ("RAM, KB", "bytes", 1024),
-    "flash": ("flash, KB", "bytes", 1024),
-    "macs": ("million MACs", "MACs", 1e6),
-    "latency": ("latency", "", 1),
-    "drop": ("accuracy drop, points", "points", 0.01),
+# Name on the axis and unit of the recorded figure.
+_OBJECTIVES: dict[str, tuple[str, str]] = {
+    "size": ("file", "bytes"),
+    "gzip": ("file gzipped", "bytes"),
+    "ram": ("RAM", "bytes"),
+    "flash": ("flash", "bytes"),
+    "macs": ("MACs", "MACs"),
+    "latency": ("latency", ""),
+    "drop": ("accuracy drop", "points"),
 }
 
 
@@ -36,11 +37,12 @@ def search_page(found: SearchResult, page: Path) -> FactsPage:
         found: The result.
         page: Where the page is written; its links are relative to it.
     """
-    record = found.record
+    record, trials = found.record, found.record["trials"]
     original, metric = record["original"], original_metric(record)
     score = format_score(metric, original["accuracy"])
+    of_trials = f"of {len(trials)} trial{'' if len(trials) == 1 else 's'}"
     cards = (
-        Card("Files on the front", str(len(found.front)), f"of {len(record['trials'])} trials"),
+        Card("Files on the front", str(len(found.front)), of_trials),
         Card("Float32 original", format_bytes(original["bytes"]), f"{metric.name} {score}"),
         Card("Chosen", found.chosen["in_short"] if found.chosen else "none"),
         Card("Time", format_seconds(record["seconds"])),
@@ -59,31 +61,35 @@ def search_page(found: SearchResult, page: Path) -> FactsPage:
 
 def _plot(found: SearchResult, page: Path, metric: MetricFacts) -> tuple[Drawing, ...]:
     names = [*found.record["minimize"], "drop"][:2]
-    front = [
-        ScatterPoint(
-            *_place(point["figures"], names),
-            f"{point['in_short']}{MARKS[point['training']]}: {_figures(point, metric)}",
+    places = [*_trials(found.record, names), *_front_places(found, page, metric, names)]
+    if not places:
+        return ()
+    (x_label, x_factor), (y_label, y_factor) = (
+        _axis(name, [(place.x, place.y)[n] for place in places], found.front) for n, name in enumerate(names)
+    )
+    drawn = [replace(place, x=place.x / x_factor, y=place.y / y_factor) for place in places]
+    front = sorted((p.x, p.y) for p in drawn if p.kind in ("front", "chosen"))
+    title = f"Pareto front: {x_label} and {y_label}"
+    caption = (
+        "Point at a mark, or move to it with Tab and the arrow keys, to read what it is. Follow it to "
+        "open its folder."
+    )
+    return (Drawing("Pareto front", trade_off_plot(drawn, front, (x_label, y_label), title), caption),)
+
+
+def _front_places(found: SearchResult, page: Path, metric: MetricFacts, names: list[str]) -> list[Place]:
+    return [
+        Place(
+            *_pair(point["figures"], names),
             "chosen" if point["chosen"] else "front",
-            _link(found.folder / point["folder"], page),
+            f"{point['in_short']}{MARKS[point['training']]}: {_figures(point, metric)}",
+            href=_link(found.folder / point["folder"], page),
         )
         for point in found.front
     ]
-    points = [*_trials(found.record, names), *front]
-    if not points:
-        return ()
-    labels = [_OBJECTIVES[name][0] for name in names]
-    units = {point["latency_unit"] for point in found.front}
-    labels = [f"latency, {min(units)}" if word == "latency" and units else word for word in labels]
-    svg = scatter(points, labels[0], labels[1], f"Pareto front: {labels[0]} and {labels[1]}")
-    caption = (
-        "Point at a mark or move to it with the Tab key to read what it is; follow it to open its folder. "
-        "Large marks: the Pareto front, the chosen point in green. Small marks: other trials, grey where "
-        "accuracy or limits are not kept."
-    )
-    return (Drawing("Pareto front", svg, caption),)
 
 
-def _trials(record: SearchRecord, names: list[str]) -> list[ScatterPoint]:
+def _trials(record: SearchRecord, names: list[str]) -> list[Place]:
     """Return the last outcome of each trial that is not on the front."""
     shown = {point["trial"] for point in record["front"]}
     found = []
@@ -91,17 +97,28 @@ def _trials(record: SearchRecord, names: list[str]) -> list[ScatterPoint]:
         if trial["trial"] in shown or not trial["outcomes"]:
             continue
         last = trial["outcomes"][-1]
-        place = _place(cast(dict[str, float], last["figures"]), names)
-        if all(map(math.isfinite, place)):
+        pair = _pair(cast(dict[str, float], last["figures"]), names)
+        if all(map(math.isfinite, pair)):
             why = trial["ended"] or "unfinished"
             text = f"trial {trial['trial']}: {last['in_short']} ({why})"
-            found.append(ScatterPoint(*place, text, "kept" if why == "good" else "bad"))
+            found.append(Place(*pair, "kept" if why == "good" else "bad", text))
     return found
 
 
-def _place(figures: dict[str, float], names: list[str]) -> tuple[float, float]:
-    x, y = (figures.get(name, math.inf) / _OBJECTIVES[name][2] for name in names)
+def _pair(figures: dict[str, float], names: list[str]) -> tuple[float, float]:
+    x, y = (figures.get(name, math.inf) for name in names)
     return x, y
+
+
+def _axis(name: str, values: list[float], front: list[FrontPoint]) -> tuple[str, float]:
+    """Return the label of an axis, and what figures are divided by on it."""
+    word, unit = _OBJECTIVES[name]
+    if unit == "bytes":
+        unit, factor = size_axis(max(values))
+        return f"{word}, {unit}", factor
+    if name == "latency":
+        return ", ".join([word, *sorted({point["latency_unit"] for point in front})]), 1.0
+    return (f"{word}, points", 0.01) if name == "drop" else (f"million {word}", 1e6)
 
 
 def _front(front: list[FrontPoint], metric: MetricFacts) -> Table:

@@ -18,6 +18,7 @@ from tflite_compress.support.errors import CompressError, TimeUsedError, UsageEr
 from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
+from tflite_compress.support.quantities import format_ms
 from tflite_compress.support.time_budget import TimeBudget
 from tflite_compress.timing.interleaved import Contender, Kernels, Timing, time_contenders
 from tflite_compress.timing.machine import machine_name
@@ -254,7 +255,7 @@ def _notes(timings: Sequence[Timing], overhead_ms: float | None) -> list[Note]:
         notes.append(Note("reference-kernels", text))
     quickest = min((t.summary.median_ms.value for t in timings), default=0.0)
     if overhead_ms and quickest and overhead_ms > MAX_OVERHEAD_SHARE * quickest:
-        text = f"the call from Python takes {overhead_ms * 1000:.2f} us of each run"
+        text = f"the call from Python takes {format_ms(overhead_ms)} of each run"
         notes.append(Note("call-overhead", text))
     return notes
 

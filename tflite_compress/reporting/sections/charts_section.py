@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tflite_compress.reporting.html import markup, render
 from tflite_compress.reporting.model import Report
-from tflite_compress.reporting.page_plots import Point, pareto, through_passes
+from tflite_compress.reporting.page_plots import through_passes
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
+from tflite_compress.reporting.trade_off_plot import Point, size_and_accuracy
 
 
 def file_points(report: Report) -> list[Point]:
@@ -28,7 +29,7 @@ def to_html(found: Recorded) -> str | None:
     """Render the charts that have something to show."""
     report = found.report
     metric = report.accuracy.metric
-    files = pareto(file_points(report), metric.name, metric.higher_is_better)
+    files = size_and_accuracy(file_points(report), metric)
     passes = through_passes(report)
     if files is None and passes is None:
         return None

@@ -20,6 +20,7 @@ from tflite_compress.reporting.scores import (
     intervals_in_words,
 )
 from tflite_compress.reporting.sections.section_registry import Section, register
+from tflite_compress.reporting.sections.usage_section import gauges
 from tflite_compress.reporting.wording import size_change, time_change
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.support.quantities import format_bytes, format_ms, format_value
@@ -135,8 +136,13 @@ def _known(figure: Measurement) -> str:
 
 
 def to_html(found: Recorded) -> str:
-    """Render a card for each figure."""
-    return render("sections/summary.html", rows=summary_rows(found.report))
+    """Render a card for each figure, except those that only the bars above them would repeat."""
+    rows = [row for row in summary_rows(found.report) if row.before is not None or not _has_gauge(found, row)]
+    return render("sections/summary.html", rows=rows)
+
+
+def _has_gauge(found: Recorded, row: Row) -> bool:
+    return any(gauge.name == row.name for gauge in gauges(found.report))
 
 
 def to_markdown(found: Recorded) -> str:

@@ -94,11 +94,12 @@ def _accuracy(report: Report) -> list[Gauge]:
 def facts(found: Recorded) -> str:
     """Return model, recipe, size of the network, version and date in one line."""
     report = found.report
+    macs = [format_number(report.macs.baseline.value), format_number(report.macs.result.value)]
     parts = [
-        f"Model {report.model.name} ({report.model.format})",
+        f"Model {report.model.name}, {report.model.format}",
         f"{format_number(report.parameters.original)} parameters",
-        f"{format_number(report.macs.baseline.value)} → {format_number(report.macs.result.value)} MACs",
-        f"recipe {report.recipe.name}: {report.recipe.summary}",
+        f"{' → '.join(dict.fromkeys(macs))} MACs",
+        f"recipe {': '.join(dict.fromkeys((report.recipe.name, report.recipe.summary)))}",
     ]
     when = report.created.replace("T", " ")[:16]
     return f"{'; '.join(parts)}. Made {when} UTC."
