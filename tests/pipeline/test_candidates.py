@@ -19,7 +19,7 @@ from tflite_compress.pipeline.candidates import Attempt, best, run_plan, run_rec
 from tflite_compress.pipeline.memo import Memo
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import load_recipe
-from tflite_compress.scoring.gpu_score import GpuCheck, GpuOutput, GpuScore
+from tflite_compress.scoring.gpu_score import GpuCheck, GpuEvaluation, GpuOutput, GpuScore
 from tflite_compress.support.time_budget import TimeBudget
 
 __all__ = ["context", "start"]
@@ -97,9 +97,9 @@ def test_a_file_that_fails_on_the_gpu_is_repaired(start: FloatModel, context: Co
     )  # fmt: skip
     well = replace(whole, by_output={"digit": replace(output, faulty_samples=0)})
 
-    def check_gpu(attempt: Attempt) -> GpuCheck:
+    def check_gpu(attempt: Attempt) -> GpuEvaluation:
         tags = [step.name for step in attempt.steps]
-        return GpuCheck(score=well if "repair_float16" in tags else whole)
+        return GpuEvaluation(GpuCheck(score=well if "repair_float16" in tags else whole))
 
     plan = make_plan("android-gpu", None, {})
     attempts = run_plan(plan, start, context, Memo(), 0.01, True, check_gpu=check_gpu)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from tests.reporting.sample import sample_report
+import numpy as np
+import pytest
+
+from tests.reporting.sample import MANIFEST, sample_report
+from tests.reporting.test_sections import gpu_score
 from tests.scoring.test_reference import Maps
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 from tflite_compress.models.network import TensorSpec
 from tflite_compress.reporting.accuracy_facts import accuracy_facts
+from tflite_compress.reporting.outcome import gpu_findings, report_verdict
+from tflite_compress.reporting.recorded import Recorded
+from tflite_compress.reporting.sections.gpu_section import to_terminal
 from tflite_compress.reporting.sections.summary_section import summary_rows
 from tflite_compress.scoring.drop_evidence import DropRule
+from tflite_compress.scoring.gpu_score import GpuCheck
 from tflite_compress.scoring.reference import Reference, make_reference
 
 
@@ -54,3 +62,37 @@ def test_without_data_there_is_no_evidence() -> None:
     reference = two_outputs()
     found = accuracy_facts(reference, reference.evaluation_outputs, DropRule(0.01), False)
     assert found.outcome is None and found.evidence is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "outcome", "blocks", "blocks_strictly"),
+    [(0, "kept", False, False), (2, "not-established", False, True), (40, "not-kept", True, True)],
+)
+def test_the_accuracy_on_the_gpu_is_judged_by_its_interval(
+    wrong: int, outcome: str, blocks: bool, blocks_strictly: bool
+) -> None:
+    """As on the CPU: the measured drop decides, with --strict what the samples establish."""
+    reference = two_outputs()
+    kind, side = reference.evaluation_outputs
+    rule, check = DropRule(0.01), GpuCheck(score=gpu_score(drop=wrong / 400))
+    on_cpu = accuracy_facts(reference, (kind, side), rule, True)
+    on_gpu = accuracy_facts(reference, (flipped(kind, wrong), side), rule, True)
+    assert on_gpu.outcome == outcome
+    findings = gpu_findings(on_cpu, check, on_gpu)
+    assert len(findings) == (outcome != "kept")
+    assert all(found.text.startswith("in float16 on the GPU, ") for found in findings)
+    for strict, expected in ((False, blocks), (True, blocks_strictly)):
+        verdict = report_verdict(on_cpu, check, (), False, is_strict=strict, on_gpu=on_gpu)
+        assert verdict.is_accepted != expected
+    report = sample_report(accuracy=on_cpu, gpu=check, gpu_accuracy=on_gpu)
+    text = to_terminal(Recorded(Path("out"), report, "d", MANIFEST)) or ""
+    assert "95 % interval of the drop" in text and outcome.replace("-", " ") in text
+
+
+def test_what_the_cpu_does_not_establish_is_said_once() -> None:
+    reference = two_outputs()
+    kind, side = reference.evaluation_outputs
+    unsure = accuracy_facts(reference, (flipped(kind, 2), side), DropRule(0.01), True)
+    check = GpuCheck(score=gpu_score(drop=0.005))
+    assert gpu_findings(unsure, check, unsure) == []
+    assert len(gpu_findings(unsure, check, unsure, is_strict=True)) == 1

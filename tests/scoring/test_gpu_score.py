@@ -18,7 +18,7 @@ from tflite_compress.passes import Context, ConvertedModel, FloatModel
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.repair_float16 import RepairFloat16
 from tflite_compress.runtimes.litert import predict
-from tflite_compress.scoring.gpu_score import GpuCheck, check_on_gpu
+from tflite_compress.scoring.gpu_score import GpuCheck, evaluate_on_gpu
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
 
@@ -56,7 +56,7 @@ def check(model: ConvertedModel, context: Context, seconds: float = 60.0) -> Gpu
     samples = context.reference.splits.evaluate.inputs
     on_cpu = predict(model.flatbuffer, samples, *model.network.tensor_names, workers=1)
     table = layer_table(model.network)
-    return check_on_gpu(model.flatbuffer, context.reference, on_cpu, table, seconds)
+    return evaluate_on_gpu(model.flatbuffer, context.reference, on_cpu, table, seconds).check
 
 
 @pytest.mark.slow

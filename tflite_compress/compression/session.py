@@ -35,7 +35,7 @@ from tflite_compress.reporting.figures import Memory, ModelFacts
 from tflite_compress.reporting.manifest import build_manifest
 from tflite_compress.reporting.model import Report, encode_report
 from tflite_compress.reporting.pages import result_documents
-from tflite_compress.scoring.gpu_score import LIMIT_SECONDS, GpuCheck, check_on_gpu
+from tflite_compress.scoring.gpu_score import LIMIT_SECONDS, GpuEvaluation, evaluate_on_gpu
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.support.notes import Note
@@ -167,7 +167,7 @@ class Session:
             return None
         return self.checker.find_violation(model.flatbuffer, plan.device, self.options.limits)
 
-    def _check_gpu(self, attempt: Attempt, plan: Plan) -> GpuCheck | None:
+    def _check_gpu(self, attempt: Attempt, plan: Plan) -> GpuEvaluation | None:
         """Score a finished file as the device's GPU computes it; None for a device without a GPU."""
         if not plan.device.computes_on_gpu or attempt.outputs is None:
             return None
@@ -176,7 +176,7 @@ class Session:
             table = layer_table(attempt.model.network)
             content = attempt.model.for_litert
             network, options = attempt.model.network, self.options
-            return check_on_gpu(
+            return evaluate_on_gpu(
                 content, self.context.reference, attempt.outputs, table, limit, options.gpu, network
             )
 

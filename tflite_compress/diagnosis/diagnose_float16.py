@@ -13,7 +13,7 @@ from tflite_compress.inspection.float16_layers import compare_in_float16
 from tflite_compress.inspection.float16_peaks import measure_peaks
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.runtimes.litert import predict
-from tflite_compress.scoring.gpu_score import check_on_gpu
+from tflite_compress.scoring.gpu_score import evaluate_on_gpu
 from tflite_compress.support.notes import Note
 
 COMPARED_SAMPLES = 8
@@ -41,7 +41,8 @@ def diagnose_float16(session: Session) -> Diagnosis:
     with progress.step("evaluating in float16 on the GPU accelerator"):
         on_cpu = predict(content, splits.evaluate.inputs, *names)
         score = reference.score_of(on_cpu)
-        check = check_on_gpu(content, reference, on_cpu, table, driver=session.options.gpu)
+        evaluated = evaluate_on_gpu(content, reference, on_cpu, table, driver=session.options.gpu)
+        check = evaluated.check
     with progress.step("comparing layer by layer"):
         few = splits.evaluate.take(np.arange(min(COMPARED_SAMPLES, len(splits.evaluate))))
         found = compare_in_float16(content, few.inputs, names[0], table, session.options.gpu)

@@ -12,7 +12,7 @@ from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe, in_words
 from tflite_compress.pipeline.time_share import with_share
 from tflite_compress.runtimes.litert import predict
-from tflite_compress.scoring.gpu_score import GpuCheck
+from tflite_compress.scoring.gpu_score import GpuCheck, GpuEvaluation
 from tflite_compress.scoring.reference import Outputs, Reference, Score
 from tflite_compress.support.errors import ConversionError, StructureError
 
@@ -51,8 +51,8 @@ class Attempt:
         error: Why the attempt failed, or None.
         violation: Which limit of the user the file exceeds, or None.
         is_structural: True if it failed by the model's structure, which other integer recipes fail by too.
-        gpu: The check in float16 on the GPU accelerator; None for a device without a GPU, and where the file
-            failed before.
+        on_gpu: The check in float16 on the GPU accelerator; None for a device without a GPU, and where the
+            file failed before.
     """
 
     recipe: Recipe
@@ -61,7 +61,12 @@ class Attempt:
     error: str | None = None
     violation: str | None = None
     is_structural: bool = False
-    gpu: GpuCheck | None = None
+    on_gpu: GpuEvaluation | None = None
+
+    @property
+    def gpu(self) -> GpuCheck | None:
+        """The check in float16 on the GPU accelerator."""
+        return None if self.on_gpu is None else self.on_gpu.check
 
     @property
     def drop(self) -> float:
@@ -106,7 +111,7 @@ def run_plan(
     max_drop: float,
     check: bool,
     violation: Callable[[ConvertedModel], str | None] = lambda model: None,
-    check_gpu: Callable[[Attempt], GpuCheck | None] = lambda attempt: None,
+    check_gpu: Callable[[Attempt], GpuEvaluation | None] = lambda attempt: None,
 ) -> list[Attempt]:
     """Run the candidates in order until one has at most ``max_drop`` and exceeds no limit.
 
@@ -129,7 +134,7 @@ def run_plan(
             continue
         attempt = run_recipe(recipe, start, context, memo)
         if attempt.outputs is not None and (not check or attempt.drop <= max_drop):
-            attempt = replace(attempt, gpu=check_gpu(attempt))
+            attempt = replace(attempt, on_gpu=check_gpu(attempt))
         good = attempt.outputs is not None and (not check or attempt.drop <= max_drop)
         if good:
             attempt = replace(attempt, violation=violation(attempt.model))

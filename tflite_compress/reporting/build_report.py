@@ -118,9 +118,10 @@ def build_report(found: Findings) -> Report:
     assert chosen.outputs is not None
     work, work_before = count_work(model.for_litert), count_work(found.baseline)
     written, accuracy, device = read_written(model), _accuracy(found), found.plan.device
+    on_gpu = _accuracy_on_gpu(found)
     worst = list(accuracy.by_output).index(accuracy.deciding_output) if accuracy.deciding_output else 0
     report = Report(
-        verdict=_verdict(found, accuracy),
+        verdict=_verdict(found, accuracy, on_gpu),
         model=found.model,
         device=DeviceFacts(name=device.name, title=device.title, kind=device.kind),
         recipe=_recipe(chosen),
@@ -129,6 +130,7 @@ def build_report(found: Findings) -> Report:
         plain_file=found.plain_file,
         accuracy=accuracy,
         gpu=chosen.gpu,
+        gpu_accuracy=on_gpu,
         distance=Distance(**distance(reference.evaluation_outputs, chosen.outputs)),
         size=Size(baseline=file_size(found.baseline), result=file_size(model.flatbuffer)),
         parameters=_parameters(reference, work),
@@ -156,7 +158,7 @@ def build_report(found: Findings) -> Report:
     return msgspec.structs.replace(report, notes=_notes(found, report, written.notes))
 
 
-def _verdict(found: Findings, accuracy: Accuracy) -> DeviceVerdict:
+def _verdict(found: Findings, accuracy: Accuracy, on_gpu: Accuracy | None) -> DeviceVerdict:
     return report_verdict(
         accuracy,
         found.chosen.gpu,
@@ -164,6 +166,7 @@ def _verdict(found: Findings, accuracy: Accuracy) -> DeviceVerdict:
         found.plan.is_recipe_named,
         found.has_bundle,
         found.is_strict,
+        on_gpu,
     )
 
 
@@ -204,11 +207,23 @@ def _rejection(attempt: Attempt, reference: Reference) -> str:
     return f"accuracy drop {worst.drop_in_words(attempt.drop)}"
 
 
+def _rule(found: Findings) -> DropRule:
+    """Return how a drop is judged, corrected for the number of candidates."""
+    compared = sum(attempt.outputs is not None for attempt in found.attempts)
+    return replace(found.rule, candidates=compared)
+
+
 def _accuracy(found: Findings) -> Accuracy:
     assert found.chosen.outputs is not None
-    compared = sum(attempt.outputs is not None for attempt in found.attempts)
-    rule = replace(found.rule, candidates=compared)
-    return accuracy_facts(found.reference, found.chosen.outputs, rule, found.is_verified)
+    return accuracy_facts(found.reference, found.chosen.outputs, _rule(found), found.is_verified)
+
+
+def _accuracy_on_gpu(found: Findings) -> Accuracy | None:
+    """Return the accuracy on the GPU accelerator; None where it was not measured, or an output is faulty."""
+    gpu = found.chosen.on_gpu
+    if gpu is None or gpu.reference is None or gpu.outputs is None or found.chosen.fault is not None:
+        return None
+    return accuracy_facts(gpu.reference, gpu.outputs, _rule(found), found.is_verified)
 
 
 def _mac_count(work: Work) -> MacCount:

@@ -54,6 +54,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         plain_file: Name of the ``.tflite`` without encoded weights, if they are encoded.
         accuracy: Accuracy before and after.
         gpu: Accuracy in float16 on the GPU accelerator; None for a device without a GPU.
+        gpu_accuracy: The accuracy there, with its intervals and the paired comparison with the original; None
+            where it was not measured, and where an output is NaN or infinite.
         distance: Distance of outputs from the original's.
         size: Bytes before and after.
         parameters: Counts of parameters.
@@ -89,6 +91,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     plain_file: str | None
     accuracy: Accuracy
     gpu: GpuCheck | None = None
+    gpu_accuracy: Accuracy | None = None
     distance: Distance
     size: Size
     parameters: Parameters

@@ -31,6 +31,7 @@ def report_verdict(
     is_recipe_named: bool,
     has_bundle: bool = False,
     is_strict: bool = False,
+    on_gpu: Accuracy | None = None,
 ) -> DeviceVerdict:
     """Return the verdict of a run.
 
@@ -41,8 +42,10 @@ def report_verdict(
         is_recipe_named: True if the user chose the recipe, so that no smaller one was tried.
         has_bundle: True if a bundle was written beside the file.
         is_strict: True to accept only an accuracy that is established to be kept.
+        on_gpu: Accuracy on the GPU accelerator with its intervals; None where there are none.
     """
-    on_accuracy = (accuracy_finding(accuracy, is_strict), *gpu_findings(accuracy, gpu))
+    told = gpu_findings(accuracy, gpu, on_gpu, is_strict)
+    on_accuracy = (accuracy_finding(accuracy, is_strict), *told)
     ready = READY_WITH_BUNDLE if has_bundle else READY
     return decide([*on_accuracy, *(_with_step(f, is_recipe_named) for f in fit)], ready)
 
@@ -90,13 +93,29 @@ def _establish(accuracy: Accuracy) -> str:
     )
 
 
-def gpu_findings(accuracy: Accuracy, gpu: GpuCheck | None) -> list[Finding]:
-    """Return what fails in float16 on a phone's GPU; empty where nothing does, or nothing was measured."""
+def gpu_findings(
+    accuracy: Accuracy, gpu: GpuCheck | None, on_gpu: Accuracy | None = None, is_strict: bool = False
+) -> list[Finding]:
+    """Return what fails in float16 on a phone's GPU; empty where nothing does, or nothing was measured.
+
+    What the samples do not establish on the CPU either is said once, about the CPU.
+
+    Args:
+        accuracy: Accuracy on the CPU.
+        gpu: The check on the GPU accelerator.
+        on_gpu: Accuracy on the GPU accelerator with its intervals; None where there are none.
+        is_strict: True to accept only an accuracy that is established to be kept.
+    """
     if gpu is None or gpu.score is None or not accuracy.is_verified:
         return []
     if gpu.score.fault is not None:
         hint = "Run it on the CPU of the phone: --device=android-cpu."
         return [Finding("accuracy", False, f"in float16 {gpu.score.fault}", hint)]
+    if on_gpu is not None:
+        found = accuracy_finding(on_gpu, is_strict)
+        if found.fits is True or not (found.is_blocking or accuracy.outcome == "kept"):
+            return []
+        return [replace(found, text=f"in float16 on the GPU, {found.text}")]
     if gpu.score.drop <= accuracy.max_drop:
         return []
     drop, accepted = (

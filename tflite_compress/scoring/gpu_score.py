@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import msgspec
@@ -107,7 +107,22 @@ class GpuCheck(msgspec.Struct, frozen=True, kw_only=True):
         return float("-inf") if self.score is None else self.score.judged_drop
 
 
-def check_on_gpu(
+@dataclass(frozen=True, eq=False)
+class GpuEvaluation:
+    """A file on the GPU accelerator, with what its accuracy is judged from.
+
+    Attributes:
+        check: The score, or why it was not measured.
+        reference: The original model on the samples that ran; None if it was not measured.
+        outputs: Finite outputs on the GPU, one array per output, shape (samples, ...); None likewise.
+    """
+
+    check: GpuCheck
+    reference: Reference | None = None
+    outputs: Outputs | None = None
+
+
+def evaluate_on_gpu(
     content: bytes,
     reference: Reference,
     cpu_outputs: Outputs,
@@ -115,7 +130,7 @@ def check_on_gpu(
     limit_seconds: float = LIMIT_SECONDS,
     driver: GpuDriver = "software",
     network: Network | None = None,
-) -> GpuCheck:
+) -> GpuEvaluation:
     """Score a file in float16 on the GPU accelerator.
 
     Args:
@@ -128,20 +143,23 @@ def check_on_gpu(
         network: The network that the file was made from; the original by default.
 
     Returns:
-        The score, or why it was not measured: the accelerator is not set up, refuses the file or crashes.
+        The score with its outputs, or why it was not measured: the accelerator is not set up, refuses the
+        file or crashes.
     """
     try:
         run, chosen = _run(content, reference, limit_seconds, driver)
     except CompressError as error:
         hint = f" {error.hint}" if error.hint else ""
-        return GpuCheck(not_measured=f"{error.message}.{hint}")
+        return GpuEvaluation(GpuCheck(not_measured=f"{error.message}.{hint}"))
     outputs = _ordered(content, network or reference.network, run)
     part = reference
     if len(chosen) < len(reference.splits.evaluate):
         splits = replace(reference.splits, evaluate=reference.splits.evaluate.take(chosen))
         part = replace(reference, splits=splits)
     on_cpu = tuple(output[chosen] for output in cpu_outputs)
-    return GpuCheck(score=_score(content, part, run, outputs, on_cpu, layers))
+    finite = tuple(np.nan_to_num(o, nan=0.0, posinf=FLOAT16_MAX, neginf=-FLOAT16_MAX) for o in outputs)
+    score = _score(content, part, run, outputs, finite, on_cpu, layers)
+    return GpuEvaluation(GpuCheck(score=score), part, finite)
 
 
 def _run(
@@ -182,10 +200,10 @@ def _score(
     reference: Reference,
     run: GpuRun,
     outputs: Outputs,
+    finite: Outputs,
     on_cpu: Outputs,
     layers: LayerTable,
 ) -> GpuScore:
-    finite = tuple(np.nan_to_num(o, nan=0.0, posinf=FLOAT16_MAX, neginf=-FLOAT16_MAX) for o in outputs)
     score = reference.score_of(finite)
     names = [spec.name for spec in reference.network.outputs]
     rows = [*zip(reference.metrics, score.by_output, reference.drops_of(score), strict=True)]

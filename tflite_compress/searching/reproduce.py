@@ -80,7 +80,9 @@ def _corrected(report: Report, outputs: Outputs, session: Session, compared: int
     rule = replace(session.options.rule, candidates=max(1, compared))
     accuracy = accuracy_facts(session.context.reference, outputs, rule, session.spec.given)
     strict = session.options.strict
-    verdict = report_verdict(accuracy, report.gpu, report.fit.findings, True, is_strict=strict)
+    verdict = report_verdict(
+        accuracy, report.gpu, report.fit.findings, True, is_strict=strict, on_gpu=report.gpu_accuracy
+    )
     return msgspec.structs.replace(report, accuracy=accuracy, verdict=verdict)
 
 

@@ -6,7 +6,7 @@ from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.scores import format_score
+from tflite_compress.reporting.scores import OUTCOMES, format_score, intervals_in_words
 from tflite_compress.reporting.sections.section_registry import Section, register
 from tflite_compress.scoring.gpu_score import GpuOutput, GpuScore
 from tflite_compress.support.quantities import format_number
@@ -45,7 +45,15 @@ def gpu_summary(report: Report) -> str | None:
         return f"Not measured: {report.gpu.not_measured}"
     if score.fault is not None:
         return f"Failed: {score.fault}."
-    return f"{_accuracy(report, score)} {_where(score)}"
+    return " ".join(filter(None, (_accuracy(report, score), _evidence(report), _where(score))))
+
+
+def _evidence(report: Report) -> str | None:
+    """Name the intervals and what they establish; None without any."""
+    found = report.gpu_accuracy
+    if found is None or found.outcome is None or (words := intervals_in_words(found)) is None:
+        return None
+    return f"{words[0].upper()}{words[1:]}; {OUTCOMES[found.outcome]}."
 
 
 def _accuracy(report: Report, score: GpuScore) -> str:
