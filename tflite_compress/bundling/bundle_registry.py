@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tflite_compress.bundling.detections import Detections, detection_files
+from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import Preprocessing
 from tflite_compress.data.raw import FileData
 from tflite_compress.profiles.devices import Device
@@ -34,6 +36,7 @@ class BundleJob:
         preprocessing: How samples are preprocessed before the model.
         keep_graph: Deploy the file as one file, as it is.
         say: Called with what the user should know about the bundle.
+        detections: How outputs become detections; None for a model that is no detector.
     """
 
     content: bytes
@@ -44,6 +47,7 @@ class BundleJob:
     preprocessing: Preprocessing = field(default=NO_PREPROCESSING)
     keep_graph: bool = False
     say: Callable[[Note], None] = _ignore
+    detections: Detections | None = None
 
 
 BundleMaker = Callable[[BundleJob], dict[str, bytes]]
@@ -151,6 +155,7 @@ def make_bundle(
     format: str | None = None,
     keep_graph: bool = False,
     say: Callable[[Note], None] = _ignore,
+    detections: Detections | None = None,
 ) -> dict[str, bytes]:
     """Make all files of a device's bundle.
 
@@ -164,6 +169,7 @@ def make_bundle(
         format: Name of the format; that of the device's kind by default.
         keep_graph: Deploy one file also where the GPU refuses its post-processing.
         say: Called with what the user should know about the bundle.
+        detections: How outputs become detections; None for a model that is no detector.
 
     Returns:
         The files' contents by path within the bundle.
@@ -174,5 +180,10 @@ def make_bundle(
         UsageError: There is no such format, or it is not for this device.
     """
     found = _format_of(device, format)
-    job = BundleJob(content, device, data, name, labels, preprocessing, keep_graph, say)
-    return found.maker(job)
+    job = BundleJob(content, device, data, name, labels, preprocessing, keep_graph, say, detections)
+    files = found.maker(job)
+    if detections is None or not detections.is_known:
+        return files
+    readme = render("detections_readme.md", head=detections.detector.head)
+    files["README.md"] = files.get("README.md", b"") + readme
+    return files | detection_files(detections, content)

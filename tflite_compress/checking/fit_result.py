@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tflite_compress.bundling import find_preprocessing, make_bundle
+from tflite_compress.bundling.detections import Detections
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.judge import check
 from tflite_compress.checking.verdict import NO_LIMITS, Finding, Limits, Verdict
@@ -76,6 +77,7 @@ class FileChecker:
         preprocess: Preprocess,
         keep_graph: bool = False,
         say: Callable[[Note], None] = lambda note: None,
+        detections: Detections | None = None,
     ) -> dict[str, bytes]:
         """Make the bundle of a file.
 
@@ -86,6 +88,7 @@ class FileChecker:
             preprocess: The user's preprocessing.
             keep_graph: Deploy one file also where a GPU refuses its post-processing.
             say: Called with what the user should know about the bundle.
+            detections: How outputs become detections; None for a model that is no detector.
 
         Returns:
             Contents by path.
@@ -96,7 +99,8 @@ class FileChecker:
         data, _ = self._file(content)
         preprocessing = find_preprocessing(preprocess)
         names = self._samples.class_names
-        return make_bundle(content, device, data, name, names, preprocessing, None, keep_graph, say)
+        settings = (preprocessing, None, keep_graph, say, detections)
+        return make_bundle(content, device, data, name, names, *settings)
 
     def _file(self, content: bytes) -> tuple[FileData, Evidence]:
         if content not in self._files:

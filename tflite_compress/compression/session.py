@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from tflite_compress.bundling.detections import find_detections
 from tflite_compress.checking.fit_result import FileChecker
 from tflite_compress.checking.verdict import NO_LIMITS, Verdict
 from tflite_compress.compression.checkpoints import find_checkpoints
@@ -196,8 +197,9 @@ class Session:
             return {}, ()
         kept, notes = keeps_graph(chosen.recipe, plan.device), list[Note]()
         named = (plan.device, self.source.network.name, self.spec.preprocess)
+        detections = find_detections(self.context.reference, chosen.model.network.joined_outputs)
         try:
-            files = self.checker.bundle(chosen.model.flatbuffer, *named, kept, notes.append)
+            files = self.checker.bundle(chosen.model.flatbuffer, *named, kept, notes.append, detections)
         except CompressError as error:
             return {}, (Note("no-bundle", f"no bundle: {error.message}"),)
         return {f"bundle/{path}": written for path, written in files.items()}, tuple(notes)

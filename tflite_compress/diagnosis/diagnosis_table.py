@@ -43,6 +43,8 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         "output alone",
         markup=False,
     )
+    for part in d.lost_parts:
+        out.print(f"shared scale: {part.text}\n   {part.do}", markup=False)
     if d.is_harmless:
         noise = " What noise there is comes from:" if d.culprits else ""
         out.print(f"nothing needs repair.{noise}")
@@ -53,8 +55,6 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         )
         if not d.is_harmless:
             out.print(f"   {culprit.do}", markup=False)
-    for part in d.lost_parts:
-        out.print(f"shared scale: {part.text}\n   {part.do}", markup=False)
     for note in d.notes:
         out.print(f"note: {note.text}", markup=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +126,3 @@ def as_labels(detections: np.ndarray) -> np.ndarray:
     labels = detections[..., [0, 2, 3, 4, 5]].copy()
     labels[..., 0] = np.where(detections[..., 1] >= min(SURE, best), labels[..., 0], -1)
     return labels
-
-
-def for_devices(detector: Detector) -> Detector:
-    """Return a detector that keeps the detections an application shows."""
-    return replace(detector, min_score=0.25)

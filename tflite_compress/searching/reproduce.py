@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tflite_compress.bundling.detections import find_detections
 from tflite_compress.models.output_parts import file_outputs, join_outputs
 from tflite_compress.reporting.accuracy_facts import accuracy_facts
 from tflite_compress.reporting.model import Report, decode_report, encode_report
@@ -99,9 +100,16 @@ def make_file_bundle(files: Files, session: Session, device: Device) -> tuple[Fi
     Returns:
         The files of the bundle, and why there is none, or an empty string.
     """
-    content = files[decode_report(files["report.json"]).file]
+    report = decode_report(files["report.json"])
+    content = files[report.file]
     try:
-        bundle = session.checker.bundle(content, device, session.source.network.name, session.spec.preprocess)
+        bundle = session.checker.bundle(
+            content,
+            device,
+            session.source.network.name,
+            session.spec.preprocess,
+            detections=find_detections(session.context.reference, report.joined_outputs),
+        )
     except CompressError as error:
         return {}, error.message
     return {f"bundle/{name}": written for name, written in bundle.items()}, ""
