@@ -1,7 +1,9 @@
 """Ranges of the cell states of LSTM layers in int8.
 
 The converter takes the range of a cell state from its value after the last step. Where sequences end in
-padding, the state is small by then, and its int16 values overflow in the steps before.
+padding, the state is small by then, and its int16 values overflow in the steps before. The converter also
+writes ranges below 1, for which the kernels of LiteRT and TFLite Micro compute no tanh: they have it for
+states with 0 to 6 integer bits.
 """
 
 from __future__ import annotations
@@ -57,8 +59,8 @@ def _is_integer_lstm(op: Operator, editor: GraphEditor) -> bool:
 
 
 def _exponent(largest: float) -> int:
-    """Return the power of two that is the range of a cell state."""
-    return math.ceil(math.log2(max(largest, 1e-9)))
+    """Return the power of two that is the range of a cell state, at least 1."""
+    return max(0, math.ceil(math.log2(max(largest, 1e-9))))
 
 
 def _largest_state(
