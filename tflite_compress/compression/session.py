@@ -228,7 +228,7 @@ class Session:
         if not self.options.details:
             return None
         with clock.step("details"):
-            return collect_details(baseline, chosen, self.context.reference, self.context.progress)
+            return collect_details(baseline, chosen, self.context)
 
     def _memory(self, plan: Plan, verdict: Verdict) -> Memory:
         """Return the RAM of the baseline and of the result on the device."""

@@ -203,6 +203,17 @@ def _unrolled(model: FloatModel, context: Context) -> Network:
     return context.shared.once("unrolled", model.network, None, lambda: unrolled(model.network))
 
 
+def float_file(model: FloatModel, context: Context) -> tuple[Network, bytes]:
+    """Return the network as it is quantized, and the same as plain float32 file with the converter's names.
+
+    Raises:
+        ConversionError: The converter refuses the network.
+    """
+    network = _unrolled(model, context)
+    content, _ = flatbuffer(Convert().baseline(), FloatModel(network), context)
+    return network, content
+
+
 def plain_file(
     model: FloatModel,
     histograms: bool,

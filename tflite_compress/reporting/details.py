@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from tflite_compress.inspection.weights import read_weights
 from tflite_compress.models.layer_table import layer_table
-from tflite_compress.passes import ConvertedModel, Stage
+from tflite_compress.passes import Context, ConvertedModel, FloatModel, Stage
+from tflite_compress.passes.convert import float_file
 from tflite_compress.pipeline.candidates import Attempt
 from tflite_compress.reporting.classes import class_figures
 from tflite_compress.reporting.detail_figures import (
@@ -23,10 +24,8 @@ from tflite_compress.reporting.detail_figures import (
 from tflite_compress.reporting.histograms import LayerErrors, measure_layer_errors
 from tflite_compress.reporting.network_operators import read_operators
 from tflite_compress.reporting.pictures import sample_pictures
-from tflite_compress.scoring.reference import Reference
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.notes import Note
-from tflite_compress.support.progress import Progress
 from tflite_compress.tflite.flatbuffer import read_tree
 from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.timing.prefixes import find_cuts
@@ -38,15 +37,15 @@ INTEGER = ("int8", "int16x8")
 T = TypeVar("T")
 
 
-def collect_details(baseline: bytes, chosen: Attempt, reference: Reference, progress: Progress) -> Details:
+def collect_details(baseline: bytes, chosen: Attempt, context: Context) -> Details:
     """Measure everything the page shows besides figures.
 
     Args:
         baseline: The original as plain float32 ``.tflite``.
         chosen: The attempt whose file is kept.
-        reference: The original model on the data.
-        progress: Where to report progress.
+        context: The original model on the data, and results that passes share.
     """
+    reference, progress = context.reference, context.progress
     runs_here = chosen.model.for_litert
     assert chosen.outputs is not None
     missing: list[Note] = []
@@ -61,7 +60,7 @@ def collect_details(baseline: bytes, chosen: Attempt, reference: Reference, prog
     with progress.step("timing its operators"):
         times = attempt("time of each operator", lambda: operator_times(runs_here))
     with progress.step("comparing its layers"):
-        errors = attempt("most quantization-sensitive layers", lambda: _errors(chosen, reference))
+        errors = attempt("most quantization-sensitive layers", lambda: _errors(chosen, context))
     errors = errors or LayerErrors()
     return Details(
         layers=layer_bytes(baseline, runs_here, layer_table(reference.network)),
@@ -138,7 +137,7 @@ def single_times(content: bytes, times: OperatorTimes | None) -> dict[int, float
     }
 
 
-def _errors(chosen: Attempt, reference: Reference) -> LayerErrors:
+def _errors(chosen: Attempt, context: Context) -> LayerErrors:
     """Compare layers with the float network; empty where nothing was rounded to integers."""
     steps = [step for step in chosen.steps if step.config.stage is Stage.CONVERT]
     converted = [step.model for step in steps if isinstance(step.model, ConvertedModel)]
@@ -147,4 +146,6 @@ def _errors(chosen: Attempt, reference: Reference) -> LayerErrors:
         return LayerErrors()
     if network.parameter_count() > MAX_PARAMETERS:
         raise CompressError(f"the model has over {MAX_PARAMETERS:,} parameters; see 'diagnose'")
-    return measure_layer_errors(network, converted[-1].flatbuffer, reference.splits.evaluate.inputs)
+    network, plain = float_file(FloatModel(network), context)
+    samples = context.reference.splits.evaluate.inputs
+    return measure_layer_errors(network, plain, converted[-1].flatbuffer, samples)

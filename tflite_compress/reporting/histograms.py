@@ -28,20 +28,19 @@ class LayerErrors:
     added_noise: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
-def measure_layer_errors(network: Network, quantized: bytes, samples: tuple[np.ndarray, ...]) -> LayerErrors:
+def measure_layer_errors(
+    network: Network, plain: bytes, quantized: bytes, samples: tuple[np.ndarray, ...]
+) -> LayerErrors:
     """Measure the noise that layers add, with histograms of the values of the worst.
 
     Args:
-        network: The network the file was made from.
+        network: The network the file was made from, unrolled as for quantization.
+        plain: That network as float32 file.
         quantized: The file as the converter wrote it, with its own tensor names.
         samples: Real inputs, one array for each input, shape (samples, ...).
     """
-    from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.layer_table import layer_table
-    from tflite_compress.models.unroll import unrolled
 
-    network = unrolled(network)
-    plain, _ = convert_network(network, ConverterSettings(precision="float32"), (), lambda n: None)
     few = tuple(x[:COMPARED_SAMPLES] for x in samples)
     names, table = network.tensor_names[0], layer_table(network)
     compared = compare_layers(plain, quantized, few, names, table)

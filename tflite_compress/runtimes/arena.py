@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from tflite_compress.runtimes import micro_child
 from tflite_compress.runtimes.isolated import TIME_LIMIT_S, seconds_for_child, time_used
+from tflite_compress.runtimes.micro_child import ARENA_STEP
 from tflite_compress.support.errors import ModelError
 from tflite_compress.tflite.flatbuffer import read_tree
 
 LARGEST_ARENA = 1 << 30
-ARENA_STEP = 16  # the arena is aligned to 16 bytes
+# -P: the folder of the file, whose modules have names of other packages, is not searched for imports.
+CHILD = (sys.executable, "-P", micro_child.__file__)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def _children_answers(path: Path, low: int, high: int, fits: bool) -> list[tuple
 
     If the time budget ends the child, these are the sizes until then.
     """
-    command = [sys.executable, "-m", __name__, str(path), str(low), str(high), str(int(fits))]
+    command = [*CHILD, "search", str(path), str(low), str(high), str(int(fits))]
     try:
         limit = seconds_for_child()
         output = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit).stdout
@@ -100,27 +103,3 @@ def _children_answers(path: Path, low: int, high: int, fits: bool) -> list[tuple
     if words[-1][0] == "try":
         answers.append((int(words[-1][1]), False))
     return answers
-
-
-def _search(path: str, low: int, high: int, fits: bool) -> None:
-    """Try sizes in the child until the result is exact; print each before it is tried, as it may crash."""
-    from tflite_micro.python.tflite_micro import runtime
-
-    content = Path(path).read_bytes()
-    while high - low > ARENA_STEP or not fits:
-        size = high if not fits else max(ARENA_STEP, (low + high) // 2 // ARENA_STEP * ARENA_STEP)
-        print("try", size, flush=True)
-        try:
-            runtime.Interpreter.from_bytes(content, arena_size=size)
-        except (RuntimeError, ValueError):
-            print("refused", size, flush=True)
-            if not fits:
-                return
-            low = size
-        else:
-            print("fits", size, flush=True)
-            high, fits = size, True
-
-
-if __name__ == "__main__":
-    _search(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1")

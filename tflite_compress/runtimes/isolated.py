@@ -226,12 +226,6 @@ def decode_array(entry: EncodedArray) -> np.ndarray:
     return np.frombuffer(raw, np.dtype(entry.dtype)).reshape(entry.shape)
 
 
-def encode_array(array: np.ndarray) -> EncodedArray:
-    """Encode an array for a child's JSON."""
-    text = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
-    return EncodedArray(array.dtype.str, tuple(array.shape), text)
-
-
 def last_line(text: str) -> str:
     """Return the last line that is not empty, at most 300 characters; an empty string if there is none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

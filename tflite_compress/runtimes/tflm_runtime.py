@@ -1,7 +1,4 @@
-"""TFLite Micro as a runtime: outputs, tensor arena, and the parts of the arena.
-
-This module also runs as a child process (``python -m``), because the interpreter may crash.
-"""
+"""TFLite Micro as a runtime: outputs, tensor arena, and the parts of the arena."""
 
 from __future__ import annotations
 
@@ -9,26 +6,17 @@ import contextvars
 import os
 import re
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import Protocol
 
-import msgspec
 import numpy as np
 
-from tflite_compress.runtimes.arena import ArenaSize, estimate_arena, find_smallest_arena
+from tflite_compress.runtimes.arena import CHILD, ArenaSize, estimate_arena, find_smallest_arena
 from tflite_compress.runtimes.by_name import Remote, register_runtime
-from tflite_compress.runtimes.isolated import (
-    ChildError,
-    EncodedArray,
-    decode_arrays,
-    encode_array,
-    job_folder,
-    run_child,
-    sequence_flags,
-)
+from tflite_compress.runtimes.isolated import ChildError, job_folder, run_child, sequence_flags
+from tflite_compress.runtimes.micro_child import OUTPUTS
 from tflite_compress.runtimes.refusals import explain_crash, explain_refusal
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.errors import ModelError
@@ -36,11 +24,6 @@ from tflite_compress.tflite.kernel_sets import KERNELS, Kernels
 from tflite_compress.tflite.scratch import measure_kernel_memory
 
 ARENA_ROUNDING = 1024
-
-
-class _Reply(msgspec.Struct):
-    outputs: list[EncodedArray]
-    sequence: list[EncodedArray] | None
 
 
 @dataclass(frozen=True)
@@ -56,13 +39,6 @@ class MicroRun:
     outputs: Arrays
     sequence: Arrays | None
     log: str
-
-
-class _Interpreter(Protocol):
-    def get_output(self, index: int) -> np.ndarray: ...
-    def set_input(self, array: np.ndarray, index: int) -> None: ...
-    def invoke(self) -> None: ...
-    def reset(self) -> None: ...
 
 
 @register_runtime("tflm", "tflite-micro")
@@ -108,20 +84,24 @@ def run_micro(content: bytes, inputs: Arrays) -> MicroRun:
         ModelError: TFLite Micro refuses the model, or crashes on it.
     """
     with job_folder(content, inputs) as folder:
-        command = [sys.executable, "-m", __name__, str(folder), str(estimate_arena(content))]
-        command += sequence_flags(content)
+        command = [*CHILD, "run", str(folder), str(estimate_arena(content)), *sequence_flags(content)]
         environment = {**os.environ, "PYTHONPATH": _search_path()}
         try:
             done = run_child(command, "TFLite Micro", environment=environment)
         except ChildError as crash:
             raise explain_crash(content, crash, "TFLite Micro") from crash
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
-        reason = explain_refusal(content, done.stderr, "TFLite Micro")
-        raise ModelError(f"TFLite Micro refuses the model: {reason}")
-    reply = msgspec.json.decode(lines[-1], type=_Reply)
-    sequence = None if reply.sequence is None else decode_arrays(reply.sequence)
-    return MicroRun(decode_arrays(reply.outputs), sequence, done.stderr)
+        if done.returncode != 0:
+            reason = explain_refusal(content, done.stderr, "TFLite Micro")
+            raise ModelError(f"TFLite Micro refuses the model: {reason}")
+        with np.load(folder / OUTPUTS) as archive:
+            outputs, sequence = _numbered(archive, "output"), _numbered(archive, "sequence")
+    return MicroRun(outputs, sequence or None, done.stderr)
+
+
+def _numbered(archive: Mapping[str, np.ndarray], name: str) -> Arrays:
+    """Return the arrays ``name_0``, ``name_1``, ..."""
+    count = sum(key.startswith(f"{name}_") for key in archive)
+    return tuple(archive[f"{name}_{i}"] for i in range(count))
 
 
 def measure_arena(content: bytes, found: ArenaSize, parts: dict[str, int]) -> tuple[Measurement, ...]:
@@ -180,43 +160,3 @@ def read_allocations(log: str) -> dict[str, int]:
 def _search_path() -> str:
     """Return this process's module path, so that the child finds the same packages."""
     return os.pathsep.join(path for path in sys.path if path)
-
-
-def _answer(folder: Path, arena_bytes: int, as_sequence: bool) -> None:
-    """Run all samples in the child; print allocations and outputs."""
-    from tflite_micro.python.tflite_micro import runtime
-
-    content = (folder / "model.tflite").read_bytes()
-    with np.load(folder / "inputs.npz") as archive:
-        inputs = [archive[f"input_{i}"] for i in range(len(archive.files))]
-    interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena_bytes)
-    outputs = _run_all(interpreter, inputs, keep_state=False)
-    sequence = _run_all(interpreter, inputs, keep_state=True) if as_sequence else None
-    interpreter.print_allocations()
-    print(msgspec.json.encode(_Reply(outputs, sequence)).decode())
-
-
-def _run_all(interpreter: _Interpreter, inputs: list[np.ndarray], keep_state: bool) -> list[EncodedArray]:
-    """Run all samples, each from a fresh state or as one sequence."""
-    rows = []
-    for index in range(len(inputs[0])):
-        if index == 0 or not keep_state:
-            interpreter.reset()
-        for place, array in enumerate(inputs):
-            interpreter.set_input(np.ascontiguousarray(array[index]), place)
-        interpreter.invoke()
-        rows.append(_outputs(interpreter))
-    return [encode_array(np.stack(column)) for column in zip(*rows, strict=True)]
-
-
-def _outputs(interpreter: _Interpreter) -> list[np.ndarray]:
-    found: list[np.ndarray] = []
-    while True:  # the interpreter does not report their number
-        try:
-            found.append(np.array(interpreter.get_output(len(found))))
-        except (IndexError, RuntimeError, ValueError):
-            return found
-
-
-if __name__ == "__main__":
-    _answer(Path(sys.argv[1]), int(sys.argv[2]), "--sequence" in sys.argv[3:])
