@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
+from tflite_compress.bundling.detection_ports import c_detections
 from tflite_compress.bundling.npu import compile_for_device, explain_refusal
 from tflite_compress.bundling.text import render
 from tflite_compress.bundling.vectors import Vectors, make_vectors
@@ -74,7 +75,8 @@ def make_microcontroller_bundle(job: BundleJob) -> dict[str, bytes]:
         npu_files, values["npu"] = _npu(name, content, device.npu)
         files |= npu_files
     files["README.md"] = render("micro_readme.md", **values)
-    return files
+    header = c_detections(job.detections, content, name)
+    return files if header is None else {**files, f"src/{name}_detections.h": header}
 
 
 def _sources(

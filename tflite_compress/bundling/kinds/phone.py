@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from tflite_compress.bundling.bundle_registry import BundleJob, register_bundle
+from tflite_compress.bundling.detection_ports import kotlin_detections
 from tflite_compress.bundling.float16 import float16_tolerance
 from tflite_compress.bundling.gpu_parts import GpuParts, find_parts, python_values
 from tflite_compress.bundling.kotlin_tail import KOTLIN, output_buffers, tail_fragments
@@ -87,6 +88,9 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
         "build.gradle.kts": render("android_gradle.kts", **values),
         "README.md": render("android_readme.md", **values),
     }
+    code = kotlin_detections(job.detections, content, name, class_name(name))
+    if code is not None:
+        files[f"app/src/main/{package}/{values['Class']}Detections.kt"] = code
     if parts is not None:
         tail = f"app/src/main/assets/{name}_tail.tflite"
         files[tail] = parts.split.tail
