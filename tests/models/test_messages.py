@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 
 from tflite_compress.models.load import load_model
 from tflite_compress.models.read_model import is_architecture, model_format
+from tflite_compress.models.safety import require_known_classes
 from tflite_compress.support.errors import ModelError
 from tflite_compress.trees.load_forest import is_forest
 
@@ -92,3 +94,10 @@ def test_an_unknown_class_is_named(digits: Path, tmp_path: Path) -> None:
         load_model(str(path))
     assert "maps 'SqueezeLayer' to it" in str(caught.value.hint)
     assert "https" not in caught.value.message
+
+
+@pytest.mark.parametrize(("class_name", "known"), [("Constant", True), ("ops", False)])
+def test_initializers_of_tensorflow_are_known_classes(tmp_path: Path, class_name: str, known: bool) -> None:
+    config = {"class_name": class_name, "module": "tensorflow.python.ops.init_ops_v2", "config": {}}
+    with contextlib.nullcontext() if known else pytest.raises(ModelError, match="custom class"):
+        require_known_classes({"class_name": "Dense", "config": {"bias": config}}, tmp_path, {})

@@ -25,6 +25,10 @@ PICKLE_HEADS = (  # of a pickle of protocol 2 to 5, plain or compressed by jobli
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib")
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 _OWN_MODULES = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.|$)")
+_TENSORFLOW_INITIALIZERS = re.compile(  # as in EfficientNetV2 of Keras 2
+    r"tensorflow\.python\.ops\.init_ops_v2\."
+    r"(Constant|Zeros|Ones|Identity|Orthogonal|RandomNormal|RandomUniform|TruncatedNormal|VarianceScaling)$"
+)
 
 
 def require_no_code(config: Config, path: Path, custom_objects: CustomObjects) -> None:
@@ -64,7 +68,8 @@ def require_known_classes(config: Config, path: Path, custom_objects: CustomObje
         known = {class_name, registered, registered.split(">")[-1]} & set(custom_objects)
         # Functions are named by string in the module "builtins"; anything else in it would be code.
         own = _OWN_MODULES.match(module) or (module, class_name) == ("builtins", "function")
-        if not known and not own:
+        initializer = _TENSORFLOW_INITIALIZERS.match(f"{module}.{class_name}")
+        if not known and not own and not initializer:
             raise ModelError(
                 f"{path}: '{_name(node)}' is of the custom class {module}.{class_name}",
                 f"Pass --custom-objects=module:dict, where the dict maps '{class_name}' to the class.",
