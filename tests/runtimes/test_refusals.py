@@ -12,7 +12,7 @@ from tests.runtimes import refused
 from tflite_compress.data.raw import random_data
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.runtimes.litert import LiteRTModel
-from tflite_compress.runtimes.refusals import clean
+from tflite_compress.runtimes.refusals import clean, explain_refusal
 from tflite_compress.runtimes.run_result import Runtime
 from tflite_compress.runtimes.tflm import TFLMModel
 from tflite_compress.runtimes.tflm_runtime import micro_runtime
@@ -69,3 +69,9 @@ def test_unknown_words_are_kept_but_cleaned() -> None:
     text = "INFO: noise\nRuntimeError: tflite/core/subgraph.cc:12 Something odd. See instructions: https://x.y/z\n"
     assert clean(text) == "Something odd"
     assert clean("word " * 100).endswith("word ...") and len(clean("word " * 100)) < 260
+
+
+def test_a_silent_runtime_lacks_the_operator_that_it_lacks() -> None:
+    reason = explain_refusal(refused.BITCAST, "", "TFLite Micro")
+    assert "BITCAST" in reason and "TFLite Micro has no operator of this name" in reason
+    assert explain_refusal(refused.INT8_FLOOR, "", "TFLite Micro") == "it gives no reason"

@@ -22,6 +22,7 @@ from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, shap
 
 RuntimeName = Literal["LiteRT", "TFLite Micro"]
 MAX_TEXT = 240
+_NO_REASON = "it gives no reason"
 _TOO_SMALL = "Compress the Keras model again: conversion keeps scales above this value."
 _TOO_LARGE = (
     "Divide both inputs of the comparison by the same constant in the Keras model, and convert again."
@@ -119,7 +120,7 @@ def clean(log: str) -> str:
     text = " ".join(log.split()).rstrip(".")
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT].rpartition(" ")[0] + " ..."
-    return text or "it gives no reason"
+    return text or _NO_REASON
 
 
 def _find_place(tree: ModelTree, log: str) -> _Place | None:
@@ -136,8 +137,9 @@ def _find_place(tree: ModelTree, log: str) -> _Place | None:
 
 
 def _find_missing(tree: ModelTree, log: str, runtime: RuntimeName) -> _Place | None:
-    """Return the first operator that the runtime lacks, if it says that it lacks one."""
-    if "registration" not in log and "Didn't find op" not in log and "Registration failed" not in log:
+    """Return the first operator that the runtime lacks, if it says that it lacks one or gives no reason."""
+    says_so = any(words in log for words in ("registration", "Didn't find op", "Registration failed"))
+    if not says_so and clean(log) != _NO_REASON:
         return None
     for graph in tree.subgraphs or []:
         for index, op in enumerate(graph.operators or []):
