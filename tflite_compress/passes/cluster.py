@@ -81,7 +81,8 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         network = editable_network(model, "cluster")
         chosen, notes = _choose(self, network.handle)
         seed_everything(context.seed)
-        stripped = _trained(self, context, network.handle, chosen)
+        stripped, augmented = _trained(self, context, network.handle, chosen)
+        notes += augmented
         if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
             notes.append(note)
         clusters = Clusters({**model.fact(Clusters).by_layer, **dict.fromkeys(sorted(chosen), self.clusters)})
@@ -89,8 +90,10 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         return replace(model, network=clustered).with_fact(clusters).noting(*notes)
 
 
-def _trained(config: Cluster, context: Context, handle: KerasModel, chosen: frozenset[str]) -> KerasModel:
-    """Return a copy of the model with the chosen layers clustered and fine-tuned, without wrappers."""
+def _trained(
+    config: Cluster, context: Context, handle: KerasModel, chosen: frozenset[str]
+) -> tuple[KerasModel, tuple[Note, ...]]:
+    """Return a copy with the chosen layers clustered and fine-tuned, without wrappers, and notes."""
     from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.passes.algorithms.finetune import Schedule, finetune
 
@@ -109,14 +112,14 @@ def _trained(config: Cluster, context: Context, handle: KerasModel, chosen: froz
     training = rebuild(copy, wrapped)
     schedule = Schedule.of(config.training)
     title = f"clustering to {config.clusters} values and fine-tuning"
-    finetune(training, context, schedule, title, msgspec.json.encode(config).decode())
+    augmented = finetune(training, context, schedule, title, msgspec.json.encode(config).decode())
     stripped = copied(handle)
     for layer, trained in zip(stripped.layers, training.layers, strict=True):
         if layer.name in wrappers:
             layer.set_weights(_clustered(*wrappers[layer.name]))
         elif layer.weights:
             layer.set_weights(trained.get_weights())
-    return stripped
+    return stripped, augmented
 
 
 def _wrapper(layer: Layer, config: Cluster) -> Any:

@@ -119,12 +119,11 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         title = f"pruning to {_target(self):.0%} and fine-tuning"
         key = msgspec.json.encode(self).decode()
         _start_pruning(training)
-        finetune(training, context, schedule, title, key)
+        notes = [*choice.notes, *finetune(training, context, schedule, title, key)]
         _finish_pruning(training)
         stripped = rebuild(
             training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
         )
-        notes = [*choice.notes]
         if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
             notes.append(note)
         sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}

@@ -128,7 +128,8 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         handle.trainable = True
         first = traced(handle, context, stays, self)
         targets = _targets(self, handle, first, context)
-        keys = []
+        keys: list[str] = []
+        augmented: tuple[Note, ...] = ()
         for done in range(1, self.rounds + 1):
             part = done / self.rounds
             shares = {what: share**part for what, share in targets.items()}
@@ -141,7 +142,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
                 title = "fine-tuning" if last else f"recovering, round {done} of {self.rounds}"
                 share = 1.0 if last else FOR_RECOVERY / (self.rounds - done)
                 part_of_time = replace(context, budget=context.budget.share(share))
-                finetune(handle, part_of_time, schedule, title, keys[-1], keep_checkpoint=True)
+                augmented = finetune(handle, part_of_time, schedule, title, keys[-1], keep_checkpoint=True)
             note = reestimate_if_better(handle, context)
         for key in keys:
             discard_checkpoint(context, key)
@@ -149,7 +150,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         widths = _widths(network.handle, handle)
         after = traced(handle, context, stays, self)
         both = ChannelWidths({**model.fact(ChannelWidths).by_layer, **widths})
-        said = [note] if note else []
+        said = [*augmented, *([note] if note else [])]
         return result.with_fact(both).noting(*_notes(first, after, targets), *said)
 
 

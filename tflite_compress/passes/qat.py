@@ -102,7 +102,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         training = _annotated(folded, chosen, keep_zeros, keep_clusters)
         schedule = Schedule.of(self.training)
         key = msgspec.json.encode(self).decode()
-        finetune(training, context, schedule, "quantization-aware training", key)
+        augmented = finetune(training, context, schedule, "quantization-aware training", key)
         if keep_clusters:
             training = _without_cluster_variables(training)
         if keep_zeros:
@@ -114,7 +114,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         lost = [name for name, share in sparsity.items() if keep_zeros and share < before[name] - LOST]
         if lost:
             said.append(Note("zeros-lost", f"TF-MOT did not keep all zeros of {named(lost)}", "warning"))
-        return with_handle(model, training).with_fact(Sparsity(sparsity)).noting(*notes, *said)
+        return with_handle(model, training).with_fact(Sparsity(sparsity)).noting(*notes, *augmented, *said)
 
 
 def _kept(config: Qat, model: FloatModel) -> tuple[bool, bool]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
 from tflite_compress.passes.base import Count, FloatPass, Rate, Share, Whole
+
+Augment = Literal["auto", "none", "images", "series"]
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,6 +22,9 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         learning_rate: Initial learning rate of Adam. It decays to 2 % of this value along a cosine.
         distill: Weight of the original model's output in the training target, from 0 to 1. The label has the
             remaining weight. Without labels, the weight is 1.
+        augment: Random changes of the training samples, on which the original model answers: those for
+            ``images`` or ``series``, ``none``, or ``auto``: by the shape of the data, if the training sees
+            each sample at least 50 times.
     """
 
     epochs: Whole | None = None
@@ -27,12 +32,14 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_size: Count | None = None
     learning_rate: Rate | None = None
     distill: Share | None = None
+    augment: Augment | None = None
 
     def filled_from(self, usual: Training) -> Training:
         """Return these settings with the values of ``usual`` for those that are None."""
         given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
         if self.epochs:
             given.setdefault("min_steps", 0)
+        given.setdefault("augment", usual.augment or "auto")
         return msgspec.structs.replace(usual, **given)
 
 

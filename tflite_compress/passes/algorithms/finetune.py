@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 import msgspec
 import numpy as np
 
+from tflite_compress.passes.algorithms.augmentation import Augmentation, augmentation_for
 from tflite_compress.passes.algorithms.batch_order import BatchOrder
 from tflite_compress.passes.algorithms.distillation import training_losses, training_targets
 from tflite_compress.passes.algorithms.training_checkpoint import TrainingCheckpoint, discard_checkpoint
 from tflite_compress.passes.base import Context
 from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import DataError
+from tflite_compress.support.notes import Note
 from tflite_compress.support.time_budget import TimeBudget
 
 if TYPE_CHECKING:
     from tflite_compress.models.keras_types import Tensor
-    from tflite_compress.passes.training import Training
+    from tflite_compress.passes.training import Augment, Training
 
 CALL_SECONDS = 0.2  # of training between two looks at the time, the progress and a cancellation
 CALL_BYTES = 64 << 20  # of samples in one call of the training function
@@ -35,7 +37,7 @@ class Schedule:
     """How long and how fast to train.
 
     Attributes:
-        epochs, min_steps, batch_size, learning_rate, distill: See ``passes.training.Training``.
+        epochs, min_steps, batch_size, learning_rate, distill, augment: See ``passes.training.Training``.
     """
 
     epochs: int
@@ -43,6 +45,7 @@ class Schedule:
     batch_size: int
     learning_rate: float
     distill: float
+    augment: Augment = "none"
 
     @classmethod
     def of(cls, training: Training) -> Schedule:
@@ -69,7 +72,7 @@ def finetune(
     title: str,
     key: str,
     keep_checkpoint: bool = False,
-) -> None:
+) -> tuple[Note, ...]:
     """Train ``model`` in place to the outputs of the original model.
 
     A checkpoint is written from time to time and on interruption. An interrupted training with the same key
@@ -84,8 +87,11 @@ def finetune(
         keep_checkpoint: Leave the last checkpoint for a run interrupted later on, which then skips this
             training; :func:`discard_checkpoint` removes it.
 
+    Returns:
+        How samples were augmented.
+
     Raises:
-        DataError: The loss became NaN.
+        DataError: The loss became NaN, or the data cannot be augmented as asked.
     """
     keras2 = tf_keras()
     train = context.reference.splits.train
@@ -94,11 +100,13 @@ def finetune(
     with context.progress.step("running the original model on the training data"):
         losses = training_losses(context)
         targets = training_targets(context, schedule.distill)
+        epochs = steps * schedule.batch_of(len(train)) / len(train)
+        augmentation = augmentation_for(context, schedule.augment, epochs)
     model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
     model.optimizer.build(model.trainable_variables)
     checkpoint = TrainingCheckpoint(model, context, key)
     order = BatchOrder(len(train), schedule.batch_of(len(train)), context.seed)
-    loop = _Loop(model, train.inputs, targets, order, context.budget)
+    loop = _Loop(model, train.inputs, targets, order, context.budget, augmentation)
     done = checkpoint.restore(title)
     with context.progress.step(title, steps) as advance:
         advance(done)
@@ -119,6 +127,7 @@ def finetune(
         checkpoint.save()
     else:
         discard_checkpoint(context, key)
+    return (augmentation.note,) if augmentation else ()
 
 
 class _Loop:
@@ -129,6 +138,7 @@ class _Loop:
         inputs, targets: Those of all samples.
         order: The samples of each batch.
         budget: Time that is left.
+        augmentation: Changes each batch; None for none.
     """
 
     def __init__(
@@ -138,9 +148,10 @@ class _Loop:
         targets: Sequence[np.ndarray],
         order: BatchOrder,
         budget: TimeBudget,
+        augmentation: Augmentation | None,
     ) -> None:
         self._inputs, self._targets, self._order, self._budget = inputs, targets, order, budget
-        self._train = _training_steps(model, inputs, targets, order.batch_size)
+        self._train = _training_steps(model, inputs, targets, order.batch_size, augmentation)
         sample = sum(x.nbytes / max(1, len(x)) for x in (*inputs, *targets))
         self._max_count = max(1, int(CALL_BYTES / (sample * order.batch_size)))
         self._count = 1
@@ -183,7 +194,11 @@ def _dtype(samples: np.ndarray) -> np.dtype:
 
 
 def _training_steps(
-    model: Any, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], batch_size: int
+    model: Any,
+    inputs: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    batch_size: int,
+    augmentation: Augmentation | None,
 ) -> Steps:
     """Return a function that trains a compiled model on some batches, all in one graph, traced once."""
     tf = tensorflow()
@@ -197,6 +212,8 @@ def _training_steps(
         total = tf.constant(0.0)
         for index in tf.range(tf.shape(inputs[0])[0]):
             x, y = [t[index] for t in inputs], [t[index] for t in targets]
+            if augmentation is not None:
+                x, y = augmentation.prepared(model.optimizer.iterations, x, y)
             with tf.GradientTape() as tape:
                 outputs = model(x if len(x) > 1 else x[0], training=True)
                 loss = model.compute_loss(None, y if len(y) > 1 else y[0], outputs)
