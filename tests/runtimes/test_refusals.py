@@ -36,6 +36,7 @@ LITERT, MICRO = host_runtime(seconds=0), micro_runtime
         (LITERT, refused.INT8_FLOOR, "FLOOR.*int8 1x4 to int8 1x4.*LiteRT has no kernel for these types"),
         (MICRO, refused.UINT8, "FULLY_CONNECTED.*uint8 1x4, uint8 4x4 .*Micro has no kernel for these types"),
         (MICRO, refused.HYBRID, "FULLY_CONNECTED.*float32 1x4, int8 4x4 .*no kernel for these types"),
+        (MICRO, refused.GATHER_INT64, "GATHER.*int64 1x1 .*no kernel for int64 here; declare .* as int32"),
         (MICRO, refused.CUSTOM, "MyOperator.*TFLite Micro has no custom operator of this name"),
         (MICRO, refused.BITCAST, "BITCAST.*TFLite Micro has no operator of this name"),
         (MICRO, refused.INT8_FLOOR, "FLOOR.*TFLite Micro needs float32 here, and finds int8"),

@@ -178,6 +178,9 @@ def _reason(tree: ModelTree, place: _Place, log: str, runtime: RuntimeName) -> s
     if unequal is not None:
         return f"{runtime} needs {unequal['needed'].lower()} here, and finds {unequal['found'].lower()}"
     if "not supported" in log or "nsupported" in log or ("was not true" in log and _TYPES.search(log)):
+        types = {type_name(place.graph.tensors[int(i)].type) for i in place.operator.inputs if i >= 0}
+        if "INT64" in types:
+            return f"{runtime} has no kernel for int64 here; declare the inputs of the model as int32"
         return f"{runtime} has no kernel for these types"
     if "was not true" in log:
         return f"{runtime}'s kernel does not take these shapes, scales or options"
