@@ -9,7 +9,7 @@ from tflite_compress.scoring.drop_evidence import DropRule, compare_outputs, jud
 from tflite_compress.scoring.intervals import Interval, resample_counts
 from tflite_compress.scoring.metrics import METRICS, Metric
 from tflite_compress.scoring.resampled_scores import r2_resampled
-from tflite_compress.scoring.score_functions import macro_f1, r2
+from tflite_compress.scoring.score_functions import r2
 
 
 def answers(samples: int, wrong: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,7 +94,7 @@ def test_r2_of_resamples_is_r2_of_the_repeated_samples() -> None:
 
 
 def test_a_metric_of_decisions_without_a_change_is_not_established_on_few_samples() -> None:
-    metric = Metric("macro_f1", macro_f1)
+    metric = METRICS["macro_f1"]
     targets, before, after = answers(16, 0)
     assert compare_outputs(metric, targets, before, after, DropRule(0.01)).outcome == "not-established"
     assert compare_outputs(metric, *answers(600, 0), DropRule(0.01)).outcome == "kept"

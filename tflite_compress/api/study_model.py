@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tflite_compress.data.sources import DataSource, Preprocess
     from tflite_compress.diagnosis.diagnose import Diagnosis
     from tflite_compress.runtimes.gpu_driver import GpuDriver
+    from tflite_compress.scoring.metrics import ScoreFunction
     from tflite_compress.searching.search_result import SearchResult
     from tflite_compress.support.input_shape import InputShape
 
@@ -25,6 +26,10 @@ def diagnose(
     *,
     data: DataSource,
     preprocess: Preprocess = "none",
+    task: str | None = None,
+    metric: str | ScoreFunction | None = None,
+    head: str | None = None,
+    anchors: str | None = None,
     overrides: Mapping[str, object] | None = None,
     custom_objects: str | Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
@@ -42,6 +47,12 @@ def diagnose(
         recipe: Name of a recipe; the device's by default. A recipe that keeps floats stands for int8.
         data: Samples ``(x, y)`` or ``x`` with shape (samples, ...), a path, a dataset or a function.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
+        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
+            inferred by default.
+        metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
+            default.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
         overrides: Settings of the recipe to change.
         custom_objects: Classes of custom layers by name, or ``module:dict``.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
@@ -72,6 +83,10 @@ def diagnose(
     from tflite_compress.diagnosis.diagnose import diagnose as run
 
     options = {
+        "task": task,
+        "metric": metric,
+        "head": head,
+        "anchors": anchors,
         "custom_objects": custom_objects,
         "input_shape": input_shape,
         "cut": cut,
@@ -103,6 +118,10 @@ def search(
     max_drop: float = 0.01,
     confidence: float = 0.95,
     strict: bool = False,
+    task: str | None = None,
+    metric: str | ScoreFunction | None = None,
+    head: str | None = None,
+    anchors: str | None = None,
     max_flash_bytes: int | None = None,
     max_ram_bytes: int | None = None,
     input_shape: InputShape | None = None,
@@ -131,6 +150,12 @@ def search(
         max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
         confidence: Confidence of the intervals of the accuracy drop.
         strict: Choose only among files for which the samples establish that the drop is accepted.
+        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
+            inferred by default.
+        metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
+            default.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
         max_flash_bytes: Maximum flash in bytes.
         max_ram_bytes: Maximum RAM in bytes.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
@@ -176,6 +201,10 @@ def search(
             max_drop=max_drop,
             confidence=confidence,
             strict=strict,
+            task=task,
+            metric=metric,
+            head=head,
+            anchors=anchors,
             max_flash_bytes=max_flash_bytes,
             max_ram_bytes=max_ram_bytes,
             input_shape=input_shape,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.models.network import Network
     from tflite_compress.models.source import Source
+    from tflite_compress.scoring.joint_output import HeadOptions
     from tflite_compress.scoring.metrics import ScoreFunction
     from tflite_compress.scoring.reference import LossFunction
     from tflite_compress.support.input_shape import InputShape
@@ -84,6 +85,9 @@ def apply(
     max_drop: float = 0.01,
     loss: str | LossFunction | None = None,
     metric: str | ScoreFunction | None = None,
+    task: str | None = None,
+    head: str | None = None,
+    anchors: str | None = None,
     custom_objects: Mapping[str, object] | None = None,
     cut: str | None = None,
     time_budget_seconds: float | None = None,
@@ -102,6 +106,11 @@ def apply(
         max_drop: Largest accepted accuracy drop, for passes that go as far as it allows: 0.01 is 1 point.
         loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
         metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
+        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
+            inferred by default.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
+            default.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
         custom_objects: Classes of custom layers by name, for a model given by its path.
         cut: Layers to cut off the start of the model, separated by commas. The data are then for their
             outputs, such as integers instead of text.
@@ -131,12 +140,14 @@ def apply(
     from tflite_compress.data.gather import DataSpec
     from tflite_compress.models.bridge_back import is_keras3, to_keras3
     from tflite_compress.models.cut import cut_model, split_names
+    from tflite_compress.scoring.joint_output import HeadOptions
     from tflite_compress.support.backend import tf_keras
 
     steps = tuple(require_network_pass(checked_pass(step)) for step in passes)
     spec = DataSpec(data, preprocess=preprocess)
     budget = TimeBudget(time_budget_seconds)
-    run = _Run(spec, seed, max_drop, loss, metric, custom_objects, budget=budget)
+    heads = HeadOptions(head, anchors)
+    run = _Run(spec, seed, max_drop, loss, metric, custom_objects, budget=budget, task=task, head=heads)
     with library_call(progress) as reports:
         require_data(steps, run.spec)
         if isinstance(model, str | os.PathLike):
@@ -160,6 +171,9 @@ def convert(
     calibration: DataSource | None = None,
     preprocess: Preprocess = "none",
     device: str | None = None,
+    task: str | None = None,
+    head: str | None = None,
+    anchors: str | None = None,
     custom_objects: Mapping[str, object] | None = None,
     input_shape: InputShape | None = None,
     cut: str | None = None,
@@ -177,6 +191,11 @@ def convert(
             Needed by ``Int8`` and ``Int16x8``. Some hundred samples are enough.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
         device: Device whose preferences count, such as integer inputs and outputs; None for float32 ones.
+        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
+            inferred by default.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
+            default.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
         custom_objects: Classes of custom layers by name, for a model given by its path.
         input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
             input name. Those of the data by default; without data they stay open.
@@ -203,12 +222,22 @@ def convert(
         True
     """
     from tflite_compress.data.gather import DataSpec
+    from tflite_compress.scoring.joint_output import HeadOptions
 
     chosen = Int8() if conversion is None else conversion
     recipe = chosen if isinstance(chosen, Recipe) else chain(chosen)
     spec = DataSpec(calibrate=calibration, preprocess=preprocess)
     budget = TimeBudget(time_budget_seconds)
-    run = _Run(spec, seed, custom_objects=custom_objects, input_shape=input_shape, cut=cut, budget=budget)
+    run = _Run(
+        spec,
+        seed,
+        custom_objects=custom_objects,
+        input_shape=input_shape,
+        cut=cut,
+        budget=budget,
+        task=task,
+        head=HeadOptions(head, anchors),
+    )
     with library_call(progress) as reports:
         require_data(recipe.passes, run.spec)
         made = run.transform(model, recipe.passes, recipe.conversion, device, reports)
@@ -229,6 +258,8 @@ class _Run:
     input_shape: InputShape | None = None
     cut: str | None = None
     budget: TimeBudget = NO_BUDGET
+    task: str | None = None
+    head: HeadOptions | None = None
 
     def transform(
         self,
@@ -239,6 +270,7 @@ class _Run:
         progress: Progress,
     ) -> Model:
         """Load model and data, and run passes in order."""
+        from tflite_compress.scoring.joint_output import HeadOptions
         from tflite_compress.scoring.reference import make_reference
         from tflite_compress.support.backend import seed_everything
 
@@ -247,7 +279,8 @@ class _Run:
             source = self._load(model)
         with progress.step("reading the data"):
             network, splits = self._gathered(source.network, passes)
-            reference = make_reference(network, splits, source.loss, self.metric, self.loss)
+            chosen = self.metric, self.loss, self.task, self.head or HeadOptions()
+            reference = make_reference(network, splits, source.loss, *chosen)
         context = Context(reference, self.seed, progress, max_drop=self.max_drop, budget=self.budget)
         made: Model = FloatModel(network, notes=source.notes).noting(*splits.evaluate.notes)
         steps = _resolved(passes, conversion, _device(device))

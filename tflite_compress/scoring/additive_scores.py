@@ -83,6 +83,17 @@ def class_counts(wanted: np.ndarray, found: np.ndarray, classes: int) -> np.ndar
     return np.concatenate(parts, axis=1).astype(np.float64)
 
 
+def class_contributions(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Return :func:`class_counts` of predictions with one value per class.
+
+    Args:
+        targets: Class numbers, shape (samples, ...), or one-hot or soft targets, (samples, ..., classes).
+        predictions: Shape (samples, ..., classes).
+    """
+    wanted = class_numbers(targets, predictions.ndim)
+    return class_counts(wanted, predictions.argmax(axis=-1), predictions.shape[-1])
+
+
 def of_class_counts(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return hits, wanted and found of each class, shape (..., classes) each, of :func:`class_counts`."""
     hits, wanted, found = np.split(sums, 3, axis=-1)

@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from tflite_compress.scoring.additive_scores import AdditiveScore, class_contributions, mean_f1
 from tflite_compress.scoring.resampled_scores import CountedScore, ResampledScores, r2_resampled
 from tflite_compress.scoring.score_functions import (
     binary_accuracy,
     binary_accuracy_from_logits,
     f1,
     f1_from_logits,
-    macro_f1,
     mae,
     mse,
     r2,
@@ -118,7 +118,9 @@ METRICS: dict[str, Metric] = {
         meaning="share of right yes-or-no decisions",
     ),
     "f1": Metric("f1", f1, meaning="F1 score of the rarer decision"),
-    "macro_f1": Metric("macro_f1", macro_f1, meaning="mean of the F1 score of each class"),
+    "macro_f1": Metric(
+        "macro_f1", AdditiveScore(class_contributions, mean_f1), meaning="mean of the F1 score of each class"
+    ),
     "r2": Metric(
         "r2",
         r2,

@@ -68,19 +68,3 @@ def _f1(targets: np.ndarray, found: np.ndarray) -> float:
         wanted, found = ~wanted, ~found
     total = int(np.sum(wanted)) + int(np.sum(found))
     return 2 * int(np.sum(wanted & found)) / total if total else 1.0
-
-
-def macro_f1(targets: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the mean F1 score of the classes that occur in the targets.
-
-    Args:
-        targets: Class numbers, shape (samples, ...), or one-hot or soft targets, (samples, ..., classes).
-        predictions: Shape (samples, ..., classes).
-    """
-    wanted = targets.argmax(axis=-1) if targets.ndim == predictions.ndim else targets
-    found = predictions.argmax(axis=-1)
-    scores = [
-        2 * float(np.sum((wanted == k) & (found == k))) / float(np.sum(wanted == k) + np.sum(found == k))
-        for k in np.unique(wanted)
-    ]
-    return float(np.mean(scores)) if scores else 1.0

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from tflite_compress.scoring.additive_scores import (
     AdditiveScore,
-    class_counts,
-    class_numbers,
-    mean_f1,
+    class_contributions,
     mean_where,
     of_class_counts,
     ratio,
 )
 from tflite_compress.scoring.metrics import METRICS, Head, Metric
 from tflite_compress.scoring.task_types import CLASSES_LOSS, OutputSample, Task, are_probabilities, register
-
-
-def _contributions(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    wanted = class_numbers(targets, predictions.ndim)
-    return class_counts(wanted, predictions.argmax(axis=-1), predictions.shape[-1])
 
 
 def _balanced(sums: np.ndarray) -> np.ndarray:
@@ -36,15 +27,14 @@ def _worst(sums: np.ndarray) -> np.ndarray:
 
 BALANCED = Metric(
     "balanced_accuracy",
-    AdditiveScore(_contributions, _balanced),
+    AdditiveScore(class_contributions, _balanced),
     meaning="mean of the accuracy of each class",
 )
 WORST_CLASS = Metric(
     "worst_class_accuracy",
-    AdditiveScore(_contributions, _worst),
+    AdditiveScore(class_contributions, _worst),
     meaning="accuracy of the class with the lowest one",
 )
-MACRO_F1 = replace(METRICS["macro_f1"], function=AdditiveScore(_contributions, mean_f1))
 
 
 def _fits(sample: OutputSample) -> bool:
@@ -63,7 +53,7 @@ TASK = register(
         "classification",
         "one of several classes",
         "an output of shape (samples, ..., classes) and class numbers (samples, ...) or one-hot rows",
-        lambda head: (METRICS["top1"], METRICS["top5"], BALANCED, MACRO_F1, WORST_CLASS),
+        lambda head: (METRICS["top1"], METRICS["top5"], BALANCED, METRICS["macro_f1"], WORST_CLASS),
         _head,
         _fits,
         loss=CLASSES_LOSS,
