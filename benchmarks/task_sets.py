@@ -22,6 +22,7 @@ class TaskSet:
 
     Attributes:
         title: Name in the table.
+        about: The evaluation samples and their metric, in one sentence.
         task: Name for ``--task``.
         train: Inputs and what the network learns, shape (samples, ...).
         labels: Labels of the training inputs for the tools that train; None without.
@@ -31,6 +32,7 @@ class TaskSet:
     """
 
     title: str
+    about: str
     task: str
     train: Arrays
     labels: np.ndarray | None
@@ -46,6 +48,7 @@ def shapes(seed: int) -> TaskSet:
     x, y = _scenes(rng, 400)
     return TaskSet(
         "segmentation, shapes 64x64",
+        "Segmentation: 300 generated images, mean IoU of a U-Net.",
         "segmentation",
         (x, y),
         y,
@@ -118,6 +121,7 @@ def diabetes(seed: int) -> TaskSet:
     train = inputs[:292], targets[:292]
     return TaskSet(
         "regression, diabetes",
+        "Regression: 150 patients of scikit-learn's diabetes data, R2 of a dense network.",
         "regression",
         train,
         train[1],
@@ -155,6 +159,8 @@ def sounds(seed: int) -> TaskSet:
     few = rng.permutation(len(x))[:1500]
     return TaskSet(
         "anomaly detection, machine sounds",
+        "Anomaly detection: 1,500 log-mel windows of generated sounds, area under the ROC curve of the "
+        "reconstruction error of a dense autoencoder.",
         "anomaly-detection",
         (train, train),
         None,

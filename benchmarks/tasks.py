@@ -143,7 +143,7 @@ def measured(folder: Path, name: str, seed: int) -> dict[str, dict[str, Any]]:
 def rows_of(folder: Path, name: str) -> list[str]:
     """Return the rows of a set in the table."""
     by_seed = [measured(folder, name, seed) for seed in SEEDS]
-    title = SETS[name](0).title
+    title = SETS[name](SEEDS[0]).title
     rows = []
     for tool, words in TOOLS.items():
         found = [results[tool] for results in by_seed]
@@ -168,22 +168,21 @@ def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     head = HEAD.format("score in %, seeds 0, 1, 2")
     rows = [head, "|" + "---|" * (head.count("|") - 1)]
-    for name in names or list(SETS):
+    names = names or list(SETS)
+    for name in names:
         rows += rows_of(folder, name)
+    about = [f"- {SETS[name](SEEDS[0]).about}" for name in names]
     measured_on = f"Measured on {date.today()}, {machine_name()}, {os.cpu_count()} cores."
-    write_section("Tasks other than classification", [*TEXT, measured_on, "", *rows])
+    write_section("Tasks other than classification", [*TEXT, *about, "", measured_on, "", *rows])
 
 
 TEXT = [
     "Written by `benchmarks/tasks.py`. Each tool gets the same trained network and 256 calibration samples. "
     "With each seed, data, training and calibration samples are others.",
     "",
-    "- Segmentation: 300 generated images, mean IoU. Regression: 150 patients, R2. Anomaly detection: 1,500 "
-    "windows of generated sounds, area under the ROC curve of the reconstruction error.",
     "- Accuracy drop: relative to the float32 file of the same seed; paired bootstrap on the same samples.",
     "- Bytes: the largest of the three seeds.",
     "- channel-prune-int8 halves the multiply-accumulates.",
-    "",
 ]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tflite_compress.scoring.drop_evidence import DropRule, compare_outputs, judge_interval
+from tflite_compress.scoring.drop_evidence import DropRule, compare_outputs, judge_interval, score_interval
 from tflite_compress.scoring.intervals import Interval, resample_counts
-from tflite_compress.scoring.metrics import METRICS, Metric
+from tflite_compress.scoring.metrics import METRICS, Head, Metric
 from tflite_compress.scoring.resampled_scores import r2_resampled
 from tflite_compress.scoring.score_functions import r2
+from tflite_compress.scoring.task_registry import find_task, metric_of_task
 
 
 def answers(samples: int, wrong: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -120,3 +121,17 @@ def test_a_users_metric_that_fails_on_resamples_gives_no_interval() -> None:
     values = np.arange(20.0)[:, None]
     found = compare_outputs(Metric("picky", picky), values, values, values, DropRule(0.01))
     assert (found.outcome, found.drop_interval) == ("not-established", None)
+
+
+@pytest.mark.parametrize("task, name", [("key-points", "pck"), ("segmentation", "mean_iou")])
+def test_equal_decisions_on_few_samples_establish_nothing(task: str, name: str) -> None:
+    """All points are far off, or all pixels wrong, before and after."""
+    is_map = task == "segmentation"
+    targets = np.ones((10, 2, 2), np.int64) if is_map else np.tile([0.0, 0, 1, 1], (10, 1))
+    outputs = np.tile([1.0, 0], (10, 2, 2, 1)) if is_map else targets + 50
+    metric = metric_of_task(find_task(task), Head("classification" if is_map else "regression", False), name)
+    found = compare_outputs(metric, targets, outputs, outputs, DropRule(0.01))
+    assert found.outcome == "not-established" and found.drop_interval is not None
+    assert found.drop_interval.high == pytest.approx(0.278, abs=1e-3)
+    for interval in (found.after_interval, score_interval(metric, targets, outputs)):
+        assert interval is not None and (interval.low, interval.high) == pytest.approx((0, 0.278), abs=1e-3)

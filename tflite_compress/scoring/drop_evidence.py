@@ -149,7 +149,22 @@ def score_interval(
         if np.all((each == 0) | (each == 1)):
             return wilson_interval(float(each.mean()), len(each), confidence)
     scores = _resampled(metric, targets, (predictions,), seed)
-    return percentile_interval(scores[:, 0], len(targets), confidence)
+    return _bootstrap_interval(metric, scores[:, 0], len(targets), confidence)
+
+
+def _bootstrap_interval(
+    metric: Metric, scores: np.ndarray, samples: int, confidence: float
+) -> Interval | None:
+    """Return the interval of a score; that of a share where the resamples of decisions are all equal."""
+    found = percentile_interval(scores, samples, confidence)
+    if found is None or found.low != found.high or not _counts_decisions(metric) or not 0 <= found.low <= 1:
+        return found
+    return wilson_interval(found.low, samples, confidence)
+
+
+def _counts_decisions(metric: Metric) -> bool:
+    """Return whether equal scores of all resamples say little: values of outputs would differ."""
+    return metric.is_share or not metric.compares_values
 
 
 def sample_scores(metric: Metric, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -186,7 +201,7 @@ def _compare_resamples(
     scores = _resampled(metric, targets, (before, after), rule.seed)
     drops = np.array([metric.drop(old, new) for old, new in scores])
     interval = percentile_interval(drops, samples, rule.corrected_confidence)
-    if interval is not None and interval.low == interval.high and not metric.compares_values:
+    if interval is not None and interval.low == interval.high and _counts_decisions(metric):
         # No decision changed: a change may still be as frequent as none of so many samples allows.
         unseen = paired_share_interval(0, 0, samples, rule.corrected_confidence)
         interval = Interval(interval.low + unseen.low, interval.high + unseen.high)
@@ -199,8 +214,8 @@ def _compare_resamples(
         candidates=rule.candidates,
         method="paired-bootstrap",
         drop_interval=interval,
-        before_interval=percentile_interval(scores[:, 0], samples, rule.confidence),
-        after_interval=percentile_interval(scores[:, 1], samples, rule.confidence),
+        before_interval=_bootstrap_interval(metric, scores[:, 0], samples, rule.confidence),
+        after_interval=_bootstrap_interval(metric, scores[:, 1], samples, rule.confidence),
         changed_samples=None,
         needed_samples=_rounded_up(needed),
     )
