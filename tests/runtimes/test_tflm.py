@@ -12,8 +12,15 @@ from tflite_compress.conversion.converter import ConverterSettings, convert_netw
 from tflite_compress.models.load import load_model
 from tflite_compress.runtimes.arena import ArenaSize, find_smallest_arena
 from tflite_compress.runtimes.litert import LiteRTModel
-from tflite_compress.runtimes.tflm import TFLMModel, find_minimal_arena, has_same_outputs, predict_raw
+from tflite_compress.runtimes.tflm import (
+    TFLMModel,
+    find_minimal_arena,
+    has_same_outputs,
+    predict_raw,
+    predict_raw_files,
+)
 from tflite_compress.support.errors import ConversionError
+from tflite_compress.tflite.flatbuffer import pack, schema, unpack
 
 PORTS = (("left", "right"), ("small", "large"))
 
@@ -66,6 +73,20 @@ def test_different_files_are_told_apart(keras: ModuleType, content: bytes) -> No
         [left, right], [keras.layers.Dense(n, name=f)(both) for n, f in ((2, "small"), (5, "large"))]
     )
     assert not has_same_outputs(content, build(other), inputs(5), PORTS)
+
+
+def test_files_run_in_one_process_up_to_the_first_that_is_refused(content: bytes) -> None:
+    model = unpack(content)
+    model.operatorCodes[0].builtinCode = schema().BuiltinOperator.CUSTOM
+    model.operatorCodes[0].customCode = b"Unknown"
+    model.operatorCodes[0].deprecatedBuiltinCode = schema().BuiltinOperator.CUSTOM
+    first, second = predict_raw_files((content, pack(model), content), inputs(2), PORTS)
+    expected = predict_raw(content, inputs(2), PORTS)
+    assert isinstance(first, list) and isinstance(second, ConversionError)
+    assert all(
+        np.array_equal(a, b) for x, y in zip(first, expected, strict=True) for a, b in zip(x, y, strict=True)
+    )
+    assert "TFLite Micro refuses the model" in second.message
 
 
 def test_what_is_no_model_is_refused(content: bytes) -> None:

@@ -79,26 +79,26 @@ def _comparison(model: ConvertedModel, inputs: tuple[np.ndarray, ...]) -> Callab
     import numpy as np
 
     from tflite_compress.runtimes.litert import predict
-    from tflite_compress.runtimes.tflm import predict_raw
+    from tflite_compress.runtimes.tflm import predict_raw_files
 
     ports = model.network.tensor_names
     before = predict(model.flatbuffer, inputs, *ports, workers=1)
-    micro_before = None
-    if len(model.flatbuffer) <= MAX_MICRO_BYTES:
-        try:
-            micro_before = predict_raw(model.flatbuffer, inputs, ports)
-        except ConversionError:
-            micro_before = None  # TFLite Micro lacks an operator or a type
+    runs_micro = len(model.flatbuffer) <= MAX_MICRO_BYTES
 
     def same(content: bytes) -> bool:
         try:
             after = predict(content, inputs, *ports, workers=1)
-            rows = [] if micro_before is None else predict_raw(content, inputs, ports)
         except ConversionError:
             return False
         pairs = [*zip(before, after, strict=True)]
-        for x, y in zip(micro_before or [], rows, strict=True):
-            pairs += zip(x, y, strict=True)
+        if runs_micro:
+            first, *others = predict_raw_files((model.flatbuffer, content), inputs, ports)
+            if not isinstance(first, ConversionError):  # else TFLite Micro lacks an operator or a type
+                (second,) = others
+                if isinstance(second, ConversionError):
+                    return False
+                for x, y in zip(first, second, strict=True):
+                    pairs += zip(x, y, strict=True)
         return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
     return same

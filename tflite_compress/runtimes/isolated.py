@@ -105,7 +105,12 @@ def pack_inputs(inputs: Arrays) -> bytes:
 
 def sequence_flags(content: bytes) -> list[str]:
     """Return the runner's options for a file: models that may keep a state also run a sequence."""
-    return ["--sequence"] if find_state(read_tree(content)).may_exist else []
+    return ["--sequence"] if may_keep_state(content) else []
+
+
+def may_keep_state(content: bytes) -> bool:
+    """Return True for a file that may keep a state between calls."""
+    return find_state(read_tree(content)).may_exist
 
 
 def run_child(

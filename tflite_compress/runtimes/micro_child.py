@@ -3,7 +3,8 @@
 It runs as a file and imports NumPy and tflite-micro only: its start takes half as long as that of a module
 of the package.
 
-    python micro_child.py run FOLDER ARENA_BYTES [--sequence]     writes the outputs to FOLDER/outputs.npz
+    python micro_child.py run FOLDER ARENA_BYTES SEQUENCE ...     writes the outputs to FOLDER/outputs.npz,
+                                                                  for each FOLDER; SEQUENCE is 0 or 1
     python micro_child.py search MODEL.tflite LOW HIGH FITS       prints each arena size and whether it fits
 """
 
@@ -100,7 +101,8 @@ def search(path: Path, low: int, high: int, fits: bool) -> None:
 def main(words: list[str]) -> None:
     """Run the command that the module's text describes."""
     if words[0] == "run":
-        run(Path(words[1]), int(words[2]), "--sequence" in words[3:])
+        for folder, arena, as_sequence in zip(*[iter(words[1:])] * 3, strict=True):
+            run(Path(folder), int(arena), as_sequence == "1")
     else:
         search(Path(words[1]), int(words[2]), int(words[3]), words[4] == "1")
 

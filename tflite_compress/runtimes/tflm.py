@@ -6,6 +6,7 @@ smaller arena than this 64-bit build.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -13,13 +14,16 @@ import numpy as np
 from tflite_compress.runtimes.arena import estimate_arena, find_smallest_arena
 from tflite_compress.runtimes.litert import TensorDetails, dequantize_array, quantize_array
 from tflite_compress.runtimes.refusals import explain_refusal
-from tflite_compress.runtimes.tflm_runtime import run_micro
+from tflite_compress.runtimes.run_result import Arrays
+from tflite_compress.runtimes.tflm_runtime import run_micro, run_micro_files
 from tflite_compress.support.backend import native_noise_captured
 from tflite_compress.support.errors import ConversionError, ModelError
 from tflite_compress.tflite.flatbuffer import read_tree, tensor_name, text_of
 from tflite_compress.tflite.tensor_specs import read_signature
 
 _HINT = "Choose another recipe for this model."
+Ports = tuple[tuple[str, ...], tuple[str, ...]]
+Rows = list[Arrays]  # the outputs of each sample
 
 
 class _Parameters(TypedDict):
@@ -96,9 +100,7 @@ class TFLMModel:
         return tuple(dequantize_array(y, d) for y, d in zip(outputs, details, strict=True))
 
 
-def predict_raw(
-    content: bytes, inputs: tuple[np.ndarray, ...], ports: tuple[tuple[str, ...], tuple[str, ...]]
-) -> list[tuple[np.ndarray, ...]]:
+def predict_raw(content: bytes, inputs: Arrays, ports: Ports) -> Rows:
     """Run a ``.tflite`` on samples one by one.
 
     Args:
@@ -112,27 +114,52 @@ def predict_raw(
     Raises:
         ConversionError: TFLite Micro refuses the file.
     """
-    places = [place for place, _ in _positions(content, ports[0], "inputs")]
-    wanted = [place for place, _ in _positions(content, ports[1], "outputs")]
-    file_ports = read_signature(content)
+    (found,) = predict_raw_files((content,), inputs, ports)
+    if isinstance(found, ConversionError):
+        raise found
+    return found
+
+
+def predict_raw_files(
+    contents: Sequence[bytes], inputs: Arrays, ports: Ports
+) -> list[Rows | ConversionError]:
+    """Run files on the same samples in one child process; see :func:`predict_raw`.
+
+    Returns:
+        What was computed for each file, up to the first that TFLite Micro refuses.
+    """
+    runs = run_micro_files([(content, _raw_inputs(content, inputs, ports[0])) for content in contents])
+    found: list[Rows | ConversionError] = []
+    for content, run in zip(contents, runs, strict=False):
+        if isinstance(run, ModelError):
+            found.append(ConversionError(run.message, run.hint))
+        else:
+            wanted = [place for place, _ in _positions(content, ports[1], "outputs")]
+            rows = range(len(inputs[0]))
+            found.append([tuple(run.outputs[place][index] for place in wanted) for index in rows])
+    return found
+
+
+def _raw_inputs(content: bytes, inputs: Arrays, names: tuple[str, ...]) -> Arrays:
+    """Return the inputs in the file's order and types, each sample as a batch of 1."""
+    places = [place for place, _ in _positions(content, names, "inputs")]
     by_place = dict(zip(places, inputs, strict=True))
-    raw = tuple(port.to_raw(by_place[i])[:, np.newaxis] for i, port in enumerate(file_ports.inputs))
-    try:
-        outputs = run_micro(content, raw).outputs
-    except ModelError as error:
-        raise ConversionError(error.message, error.hint) from error
-    return [tuple(outputs[place][index] for place in wanted) for index in range(len(inputs[0]))]
+    specs = read_signature(content).inputs
+    return tuple(spec.to_raw(by_place[i])[:, np.newaxis] for i, spec in enumerate(specs))
 
 
-def has_same_outputs(
-    first: bytes,
-    second: bytes,
-    inputs: tuple[np.ndarray, ...],
-    ports: tuple[tuple[str, ...], tuple[str, ...]],
-) -> bool:
-    """Return True if two files give bit-identical outputs on every sample."""
-    before, after = predict_raw(first, inputs, ports), predict_raw(second, inputs, ports)
-    pairs = [(a, b) for x, y in zip(before, after, strict=True) for a, b in zip(x, y, strict=True)]
+def has_same_outputs(first: bytes, second: bytes, inputs: Arrays, ports: Ports) -> bool:
+    """Return True if two files give bit-identical outputs on every sample.
+
+    Raises:
+        ConversionError: TFLite Micro refuses a file.
+    """
+    rows: list[Rows] = []
+    for found in predict_raw_files((first, second), inputs, ports):
+        if isinstance(found, ConversionError):
+            raise found
+        rows.append(found)
+    pairs = [(a, b) for x, y in zip(*rows, strict=True) for a, b in zip(x, y, strict=True)]
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
 
 
