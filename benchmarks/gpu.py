@@ -1,9 +1,9 @@
 """What LiteRT's GPU accelerator takes of real networks, against its documentation and against phones.
 
-    python benchmarks/gpu.py CACHE [networks|statements|times ...]
+    python benchmarks/gpu.py CACHE [networks|statements|times|made ...]
 
 ``CACHE`` is the folder of ``benchmarks/tested_models.py``; the float16 files that it made of Keras models are
-used too. Needs ``tflite-compress setup-gpu``. Writes three sections of docs/results.md.
+used too. Needs ``tflite-compress setup-gpu``. Writes four sections of docs/results.md.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from gpu_made import tables_of_made
 from gpu_statements import compare_statements
 from results import write_section
 from tested_catalogue import read_catalogue
@@ -245,7 +246,22 @@ def write_times(cache: Path) -> None:
     write_section("Time to set up and to ask the GPU accelerator", [intro, "", *measure_times(cache)])
 
 
-PARTS = {"networks": write_networks, "statements": write_statements, "times": write_times}
+def write_made(cache: Path) -> None:
+    """Write the section on networks that are made here; it needs no cache."""
+    intro = (
+        "Written by `benchmarks/gpu.py`. Networks trained here and compressed for `android-gpu`, scored in "
+        "float16 on LiteRT's GPU accelerator with lavapipe. The drop is that of the result on the GPU from "
+        "the original on the same samples, with the interval of the paired comparison."
+    )
+    write_section("Accuracy in float16 on the GPU accelerator", [intro, "", *tables_of_made()])
+
+
+PARTS = {
+    "networks": write_networks,
+    "statements": write_statements,
+    "times": write_times,
+    "made": write_made,
+}
 
 if __name__ == "__main__":
     for part in sys.argv[2:] or PARTS:
