@@ -94,6 +94,12 @@ def test_accuracy_on_the_gpu_is_in_every_medium() -> None:
     assert "gpu" not in (to_terminal(FOUND) or "")
 
 
+def test_without_data_no_accuracy_is_shown_for_the_gpu() -> None:
+    report = sample_report(accuracy=accuracy(is_verified=False), gpu=GpuCheck(score=gpu_score()))
+    text = to_terminal(Recorded(Path("out"), report, "d", MANIFEST)) or ""
+    assert "top1" not in text and "differ from the CPU's by at most 0.004 on 20 random inputs" in text
+
+
 def test_what_was_not_measured_on_the_gpu_is_said() -> None:
     report = sample_report(gpu=GpuCheck(not_measured="the driver is not set up. Run 'x' once."))
     found = Recorded(Path("out"), report, "digits.keras", MANIFEST)

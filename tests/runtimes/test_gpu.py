@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 
 from tests.conftest import Run
+from tests.runtimes.gpu_files import WIDTH
 from tests.runtimes.refused import single
 from tests.runtimes.stateful import accumulator, delay
 from tests.timing.models import dense
 from tflite_compress.runtimes import gpu_driver as module
 from tflite_compress.runtimes import gpu_jobs
 from tflite_compress.runtimes.by_name import Remote, find_runtime
+from tflite_compress.runtimes.gpu import computed_on_cpu
 from tflite_compress.runtimes.gpu_errors import GpuError
 from tflite_compress.runtimes.gpu_jobs import GpuFile, GpuRun, run_on_gpu, run_one_on_gpu
 from tflite_compress.runtimes.gpu_log import Refusal
 from tflite_compress.runtimes.gpu_probe import PROBE_INPUT, is_float16, probe_file
 from tflite_compress.runtimes.host import host_runtime
 from tflite_compress.support.errors import UsageError
+from tflite_compress.tflite.assemble import Assembly
 
 SAMPLES = 3
 SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
@@ -96,6 +99,20 @@ def test_a_refused_operator_is_named_with_its_reason(runs: list[GpuRun | GpuErro
     assert isinstance(run, GpuRun)
     assert run.log.refused == (Refusal("GATHER_ND", "Operation is not supported"),) and not run.log.is_whole
     assert (run.log.on_gpu, run.log.on_cpu) == (0, 1)
+
+
+def test_weights_that_are_converted_once_are_not_counted(runs: list[GpuRun | GpuError]) -> None:
+    """The log counts a DEQUANTIZE of stored weights as an operator on the CPU."""
+    run = runs[2]
+    assert isinstance(run, GpuRun)
+    graph = Assembly("halves")
+    half = graph.constant("half", np.ones((1, WIDTH), np.float16))
+    wide = graph.operator("DEQUANTIZE", [half], "wide", (1, WIDTH), "float32")
+    x = graph.tensor("x", (1, WIDTH), "float32")
+    y = graph.operator("ADD", [x, wide], "y", (1, WIDTH), "float32", graph.options("AddOptions"))
+    content = graph.finished({"x": x}, {"y": y})
+    assert computed_on_cpu(content, replace(run.log, on_cpu=3)) == 2
+    assert computed_on_cpu(content, replace(run.log, on_cpu=0)) == 0
 
 
 def test_files_that_the_loader_refuses(runs: list[GpuRun | GpuError]) -> None:

@@ -255,5 +255,7 @@ def setup_gpu() -> int:
     """Download the software driver of the GPU accelerator, for verify --runtime=litert-gpu (Linux)."""
     from tflite_compress.runtimes.gpu_setup import set_up_gpu
 
-    print(with_progress(set_up_gpu))
+    folder = with_progress(set_up_gpu)
+    print(f"the GPU's software driver is set up in {folder}")
+    print("check and compress for a GPU use it by themselves, and verify with --runtime=litert-gpu")
     return 0

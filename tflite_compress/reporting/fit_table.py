@@ -96,7 +96,7 @@ def _describe_difference(found: OutputDifference) -> str:
     unit = f" {found.unit}" if found.unit else ""
     over = " over the sequence" if found.state == "sequence" else ""
     return (
-        f"{found.output}{over}: {found.value:.3g} against {found.baseline}, "
+        f"{found.output}{over}: {found.value:.3g} against {found.baseline},\n"
         f"tolerance {found.tolerance:.3g}{unit} ({found.rule})"
     )
 

@@ -7,8 +7,11 @@ import statistics
 from tflite_compress.runtimes.by_name import Remote, register_runtime
 from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.runtimes.gpu_jobs import SECONDS, GpuPrecision, GpuRun, run_one_on_gpu
+from tflite_compress.runtimes.gpu_log import GpuLog
 from tflite_compress.runtimes.run_result import Arrays, Measurement, RunResult, Runtime
 from tflite_compress.support.notes import Note
+from tflite_compress.tflite.flatbuffer import unpack
+from tflite_compress.tflite.partition import converts_constant
 
 GPU, GPU_FLOAT32 = "litert-gpu", "litert-gpu-f32"
 REQUIREMENT = "tflite-compress setup-gpu"
@@ -28,15 +31,16 @@ def gpu_runtime(
 
     def run(content: bytes, inputs: Arrays) -> RunResult:
         found = run_one_on_gpu(content, inputs, precision, driver, LATENCY_SECONDS, limit_seconds)
-        return gpu_result(found, precision)
+        return gpu_result(content, found, precision)
 
     return run
 
 
-def gpu_result(run: GpuRun, precision: GpuPrecision) -> RunResult:
+def gpu_result(content: bytes, run: GpuRun, precision: GpuPrecision) -> RunResult:
     """Return a run on the accelerator as a runtime's result.
 
     Args:
+        content: The ``.tflite``.
         run: A run with outputs.
         precision: The precision it computed in.
     """
@@ -46,7 +50,22 @@ def gpu_result(run: GpuRun, precision: GpuPrecision) -> RunResult:
     if run.times_ms:
         costs.insert(0, Measurement("latency", statistics.median(run.times_ms), "ms", "simulated", source))
     name = f"{accelerator_version()} GPU accelerator ({where})"
-    return RunResult(name, run.outputs, tuple(costs), (_note(run),))
+    return RunResult(name, run.outputs, tuple(costs), (_note(run, computed_on_cpu(content, run.log)),))
+
+
+def computed_on_cpu(content: bytes, log: GpuLog) -> int:
+    """Return how many operators the accelerator leaves to the CPU for every inference.
+
+    The log also counts those that convert stored weights, which run once, when the file is loaded.
+
+    Args:
+        content: The ``.tflite``.
+        log: The accelerator's log.
+    """
+    tree = unpack(content)
+    graph = tree.subgraphs[0]
+    once = sum(converts_constant(tree, graph, op) for op in graph.operators or [])
+    return max(log.on_cpu - once, 0)
 
 
 def accelerator_version() -> str:
@@ -56,13 +75,13 @@ def accelerator_version() -> str:
     return f"ai-edge-litert {version('ai-edge-litert')}"
 
 
-def _note(run: GpuRun) -> Note:
+def _note(run: GpuRun, on_cpu: int) -> Note:
     """Say how much of the file the GPU computes."""
     log = run.log
-    if log.is_whole:
+    if log.is_whole or (log.has_started and on_cpu == 0):
         return Note("gpu-whole", "the GPU computes all operators")
-    reasons = "; ".join(f"{r.operator}: {r.reason}" for r in log.refused)
-    text = f"the GPU computes {log.on_gpu or 0} operators and the CPU {log.on_cpu}"
+    reasons = "; ".join(f"{r.operator}: {r.reason}" for r in log.refused if r.reason)
+    text = f"the GPU computes {log.on_gpu or 0} operators and the CPU {on_cpu}"
     return Note("gpu-part", f"{text} ({reasons})" if reasons else text, "warning")
 
 

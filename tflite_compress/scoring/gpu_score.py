@@ -10,7 +10,7 @@ import numpy as np
 
 from tflite_compress.inspection.float16_peaks import FLOAT16_MAX, layers_beyond, measure_peaks
 from tflite_compress.models.network import Network
-from tflite_compress.runtimes.gpu import accelerator_version
+from tflite_compress.runtimes.gpu import accelerator_version, computed_on_cpu
 from tflite_compress.runtimes.gpu_driver import GpuDriver
 from tflite_compress.runtimes.gpu_jobs import GpuRun, run_one_on_gpu
 from tflite_compress.scoring.reference import Outputs, Reference
@@ -51,7 +51,8 @@ class GpuScore(msgspec.Struct, frozen=True, kw_only=True):
         accelerator: The package with the accelerator, with its version.
         samples: Number of evaluation samples that ran.
         is_whole: True if the GPU computes every operator.
-        operators_on_cpu: Number of operators that it leaves to the CPU.
+        operators_on_cpu: Number of operators that it leaves to the CPU, without those that convert stored
+            weights when the file is loaded.
         drop: Accuracy drop of the worst output; finite.
         by_output: Each output, by name.
         layers: Layers whose values or sums float16 cannot hold; empty unless an output is faulty.
@@ -220,7 +221,7 @@ def _score(
         accelerator=accelerator_version(),
         samples=len(outputs[0]),
         is_whole=run.log.is_whole,
-        operators_on_cpu=run.log.on_cpu,
+        operators_on_cpu=computed_on_cpu(content, run.log),
         drop=reference.drop_of(score),
         by_output=by_output,
         layers=_beyond(content, reference, layers) if faulty else (),

@@ -12,7 +12,14 @@ import numpy as np
 from tflite_compress.tflite.flatbuffer import pack, schema
 
 SIGNATURE = "serving_default"
-_TYPES = {"float32": "FLOAT32", "int32": "INT32", "int16": "INT16", "int8": "INT8", "bool": "BOOL"}
+_TYPES = {
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+    "int32": "INT32",
+    "int16": "INT16",
+    "int8": "INT8",
+    "bool": "BOOL",
+}
 _NO_OPTIONS = "NONE"
 
 

@@ -59,12 +59,12 @@ def _evidence(report: Report) -> str | None:
 def _accuracy(report: Report, score: GpuScore) -> str:
     worst: GpuOutput = max(score.by_output.values(), key=lambda output: output.drop)
     difference = max(output.max_difference for output in score.by_output.values())
+    apart = f"outputs differ from the CPU's by at most {difference:.3g}"
+    if not report.accuracy.is_verified:
+        return f"{apart[0].upper()}{apart[1:]} on {score.samples:,} random inputs."
     of = f" of {report.accuracy.samples:,}" if score.samples < report.accuracy.samples else ""
     accuracy = _score(report, worst.metric, worst.accuracy)
-    return (
-        f"{worst.metric} {accuracy} on {score.samples:,}{of} samples; outputs differ from the CPU's by at "
-        f"most {difference:.3g}."
-    )
+    return f"{worst.metric} {accuracy} on {score.samples:,}{of} samples; {apart}."
 
 
 def _score(report: Report, metric: str, value: float) -> str:
@@ -74,7 +74,8 @@ def _score(report: Report, metric: str, value: float) -> str:
 
 
 def _where(score: GpuScore) -> str:
-    part = f"{score.operators_on_cpu} operators are left to the CPU"
+    count = score.operators_on_cpu
+    part = f"{count} operator{' is' if count == 1 else 's are'} left to the CPU ('check' names them)"
     whole = "the GPU computes all operators" if score.is_whole else part
     return f"Simulated by {score.accelerator}'s GPU accelerator on {score.adapter}: {whole}."
 
