@@ -16,6 +16,7 @@ from tflite_compress.profiles.devices import Precision
 from tflite_compress.support import backend
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
+from tflite_compress.tflite.byte_inputs import without_casts_of_bytes
 from tflite_compress.tflite.float_comparisons import with_equal_types
 from tflite_compress.tflite.int16_squares import without_int16_squares
 from tflite_compress.tflite.integer_splits import split_in_integers
@@ -115,6 +116,7 @@ def _finished(
         return content
     for change in (
         split_in_integers,
+        without_casts_of_bytes,
         with_scales_of_zeros,
         without_int16_squares,
         with_equal_types,
