@@ -1,6 +1,6 @@
 """Quantization and channel pruning beyond classification: one command, written to docs/results.md.
 
-    python benchmarks/tasks.py FOLDER [SET ...]
+    python benchmarks/tasks.py FOLDER [SET ...] [--skip=SET:TOOL]
 
 Data and networks are in task_sets.py. Each tool gets the same trained network and the same 256 calibration
 samples; with another seed, data, training and calibration samples are others. FOLDER keeps finished files, so
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -117,19 +118,17 @@ def compared(data: TaskSet, before: np.ndarray, after: np.ndarray) -> dict[str, 
     }
 
 
-def measured(folder: Path, name: str, seed: int) -> dict[str, dict[str, Any]]:
-    """Make and score the files of all tools for a set and a seed, unless that is done."""
+def measured(folder: Path, name: str, seed: int, tools: Iterable[str] = TOOLS) -> dict[str, dict[str, Any]]:
+    """Make and score the files of tools for a set and a seed, unless that is done."""
     record = folder / f"{name}-{seed}.json"
     found: dict[str, dict[str, Any]] = json.loads(record.read_text()) if record.exists() else {}
-    missing = [tool for tool in TOOLS if tool not in found]
+    missing = [tool for tool in tools if tool not in found]
     if not missing:
         return found
     data = SETS[name](seed)
     model = trained(folder / f"{name}-{seed}.keras", data, seed)
-    for tool in TOOLS:
+    for tool in missing:
         path = folder / f"{name}-{seed}-{tool}.tflite"
-        if tool in found and path.exists():
-            continue
         print(f"{name}, seed {seed}: {tool}", flush=True)
         content = make(tool, model, data, seed)
         path.write_bytes(content)
@@ -140,12 +139,16 @@ def measured(folder: Path, name: str, seed: int) -> dict[str, dict[str, Any]]:
     return found
 
 
-def rows_of(folder: Path, name: str) -> list[str]:
+def rows_of(folder: Path, name: str, skipped: Iterable[str]) -> list[str]:
     """Return the rows of a set in the table."""
-    by_seed = [measured(folder, name, seed) for seed in SEEDS]
+    tools = [tool for tool in TOOLS if f"{name}:{tool}" not in skipped]
+    by_seed = [measured(folder, name, seed, tools) for seed in SEEDS]
     title = SETS[name](SEEDS[0]).title
     rows = []
     for tool, words in TOOLS.items():
+        if tool not in tools:
+            rows.append(f"| {title} | {words} | not measured | | |")
+            continue
         found = [results[tool] for results in by_seed]
         scores = ", ".join(f"{100 * one['score']:.2f}" for one in found)
         drops = "; ".join(_drop(one) for one in found) if tool != "float32" else ""
@@ -161,7 +164,7 @@ def _drop(found: dict[str, Any]) -> str:
     return drop if interval is None else f"{drop} ({100 * interval[0]:+.2f} to {100 * interval[1]:+.2f})"
 
 
-def main(folder: Path, names: list[str]) -> None:
+def main(folder: Path, names: list[str], skipped: list[str]) -> None:
     """Make and score everything, and write the table."""
     from tflite_compress.timing.machine import machine_name
 
@@ -170,7 +173,7 @@ def main(folder: Path, names: list[str]) -> None:
     rows = [head, "|" + "---|" * (head.count("|") - 1)]
     names = names or list(SETS)
     for name in names:
-        rows += rows_of(folder, name)
+        rows += rows_of(folder, name, skipped)
     about = [f"- {SETS[name](SEEDS[0]).about}" for name in names]
     measured_on = f"Measured on {date.today()}, {machine_name()}, {os.cpu_count()} cores."
     write_section("Tasks other than classification", [*TEXT, *about, "", measured_on, "", *rows])
@@ -187,4 +190,6 @@ TEXT = [
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    given = sys.argv[2:]
+    left_out = [word.removeprefix("--skip=") for word in given if word.startswith("--skip=")]
+    main(Path(sys.argv[1]), [word for word in given if not word.startswith("--skip=")], left_out)
