@@ -25,6 +25,26 @@ def commands(name: str) -> list[str]:
     return [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
 
 
+def write_scripts(name: str) -> None:
+    """Write the Python files that a guide shows with their name."""
+    text = (GUIDES / f"{name}.md").read_text()
+    for file, code in re.findall(r'```python title="([^"]+)"\n(.*?)```', text, re.DOTALL):
+        Path(file).write_text(code)
+
+
+def require_shown(name: str, output: str) -> None:
+    """Check that commands printed every line that a guide shows as output, figures aside."""
+    text = (GUIDES / f"{name}.md").read_text()
+    printed = without_figures(output)
+    for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            assert line.startswith("pip install") or without_figures(line) in printed, (line, output)
+
+
+def without_figures(text: str) -> str:
+    return re.sub(r"\d[\d.,]*", "#", " ".join(text.split()))
+
+
 def script(folder: Path, name: str, text: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -52,14 +72,17 @@ def pi(tmp_path: Path) -> Iterator[Server]:
     server.stop()
 
 
-def follow(name: str, environment: dict[str, str], stand_ins: dict[str, str], least: int) -> None:
-    lines = commands(name)
+def follow(name: str, environment: dict[str, str], stand_ins: dict[str, str], least: int) -> str:
+    """Run the commands of a guide and return what they printed."""
+    lines, printed = commands(name), []
     assert len(lines) >= least
     for line in lines:
         for shown, real in stand_ins.items():
             line = line.replace(shown, real)
         done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
+        printed.append(done.stdout)
+    return "\n".join(printed)
 
 
 @pytest.mark.marathon
@@ -102,6 +125,15 @@ def test_browser(environment: dict[str, str]) -> None:
     tool("chromium", "chromium")
     tool("npm", "npm")
     follow("browser", environment, {}, 3)
+
+
+@pytest.mark.marathon
+@pytest.mark.parametrize(("name", "least", "program"), [("sensor-data", 7, "g++"), ("audio", 7, "espeak-ng")])
+def test_guides_on_own_data(environment: dict[str, str], name: str, least: int, program: str) -> None:
+    tool(program, program)
+    tool("g++", "g++")
+    write_scripts(name)
+    require_shown(name, follow(name, environment, {}, least))
 
 
 def test_a_command_that_fails_is_noticed(

@@ -51,11 +51,10 @@ def resolve(command: Command, words: Sequence[str]) -> Callable[[], int]:
             raise UsageError(f"{option.flag} is missing", f"For example: {command.example}")
     plain = [f"--{name}={value}" for name, value in named.items()]
     bound = _bound_by_fire(command, [*plain, *placed])
-    bound |= _sources(command, bound, named)
     typed = [_typed(command, name, value) for name, value in named.items()]
     asked = AskedFor(shlex.join(["tflite-compress", command.name, *placed, *typed]))
     settings = {n: _setting(bound[n.replace("-", "_")]) for n in named if n not in command.options}
-    return lambda: _call(command, bound, settings, asked)
+    return lambda: _call(command, bound | _sources(command, bound, named), settings, asked)
 
 
 def _typed(command: Command, name: str, value: str) -> str:

@@ -206,8 +206,11 @@ def _kind_of(given: str | Path) -> type[FileSource] | None:
             return kind
     if ":" in str(given) and not path.exists():
         return None
-    problem = "no kind of file that can be read" if path.exists() else "no such file or folder"
-    raise DataError(f"{given}: {problem}", f"Give {described_kinds()}, or module:function.")
+    if not path.exists():
+        raise DataError(f"{given}: no such file or folder", "Check the path, or give module:function.")
+    raise DataError(
+        f"{given}: no kind of file that can be read", f"Give {described_kinds()}, or module:function."
+    )
 
 
 def _unused(setting: str, sources: list[str]) -> UsageError:
