@@ -101,8 +101,8 @@ def build_resnet8() -> Any:
 MODELS: dict[str, Callable[[], Any]] = {"resnet8": build_resnet8, "fashion_cnn": fashion.build}
 
 
-def run(folder: Path, model: str, row: Row, seed: int) -> Result:
-    """Compress once."""
+def run(folder: Path, model: str, row: Row, seed: int, out: Path) -> Result:
+    """Compress once into the folder ``out``."""
     from tflite_compress import compress
 
     x_train, y_train, x_test, y_test = fashion.load()
@@ -120,7 +120,7 @@ def run(folder: Path, model: str, row: Row, seed: int) -> Result:
         seed=seed,
         bundle=False,
         details=False,
-        out=folder / "out",
+        out=out,
     )
     size, accuracy = result.report.size.result, result.report.accuracy
     interval = accuracy.evidence.drop_interval if accuracy.evidence else None
@@ -186,7 +186,8 @@ def main() -> None:
         for name in (name for name in ROWS if given.row in name):
             path = finished(given.folder, model, given.seed, name)
             if not path.exists():
-                path.write_bytes(msgspec.json.encode(run(given.folder, model, ROWS[name], given.seed)))
+                found = run(given.folder, model, ROWS[name], given.seed, path.with_suffix(""))
+                path.write_bytes(msgspec.json.encode(found))
             print(model, name, json.loads(path.read_bytes()))
 
 
