@@ -38,6 +38,6 @@ def test_lost_parts_are_named_with_what_to_do() -> None:
     (found,) = find_lost_parts([*parts, joined])
     assert (found.concatenation, found.part, found.is_output) == ("all", "scores", True)
     assert "values of scores, 0 to 1, take 0.5 of 255 steps" in found.text
-    assert "--recipe=repair-int8" in found.do
+    assert "--recipe=int8" in found.do
     (inner,) = find_lost_parts([*parts, joined, layer("next", 1, "all")])
     assert not inner.is_output and "--precision=int16x8" in inner.do
