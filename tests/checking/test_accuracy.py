@@ -21,7 +21,10 @@ def test_the_worst_output_is_measured() -> None:
     specs = tuple(FileTensorSpec(name, i, (1, 4), "FLOAT32", 0.0, 0) for i, name in enumerate("ab"))
     x = (np.zeros((100, 1), np.float32),)
     data = FileData(x, x, labels, "made up")
-    found = measure_accuracy(RunResult("here", tuple(outputs), ()), data, Signature((), specs)).measurement
+    accuracy = measure_accuracy(RunResult("here", tuple(outputs), ()), data, Signature((), specs))
+    found = accuracy.measurement
+    assert judge_accuracy(accuracy, 0.5).text.startswith("top1 40 % (30.9 % to 49.8 %), measured: output 'b'")
+    assert judge_accuracy(accuracy, 0.5).text.endswith("; minimum 50 %")
     assert found.value == 0.4 and found.unit == "top1" and "output 'b', the worst of 2" in found.source
     assert found.low == pytest.approx(0.309, abs=1e-3) and found.high == pytest.approx(0.498, abs=1e-3)
     assert found.figure == "0.4 top1 (0.309 to 0.498)" and found.source.endswith("95 % interval")
@@ -45,10 +48,10 @@ def test_an_error_is_compared_with_a_maximum(maximum: float, fits: bool) -> None
     spec = FileTensorSpec("value", 0, (1, 1), "FLOAT32", 0.0, 0)
     data = FileData(labels, labels, labels, "made up")
     shifted = RunResult("here", (labels[0] + np.float32(0.5),), ())
-    measurement, higher_is_better = measure_accuracy(shifted, data, Signature((), (spec,)), "mae")
-    found = judge_accuracy(measurement, maximum, higher_is_better)
-    assert measurement.value == 0.5 and found.fits is fits
-    assert found.text.startswith("0.5 mae (0.5 to 0.5), measured") and f"; maximum {maximum}" in found.text
+    accuracy = measure_accuracy(shifted, data, Signature((), (spec,)), "mae")
+    found = judge_accuracy(accuracy, maximum)
+    assert accuracy.measurement.value == 0.5 and found.fits is fits
+    assert found.text.startswith("mae 0.5 (0.5 to 0.5), measured") and f"; maximum {maximum}" in found.text
 
 
 def test_a_detector_is_scored_by_all_outputs_together() -> None:
@@ -64,8 +67,9 @@ def test_a_detector_is_scored_by_all_outputs_together() -> None:
         for i, (name, width) in enumerate({"a": 4, "b": 2}.items())
     )
     result, signature = RunResult("here", (boxes, scores), ()), Signature((), specs)
-    found, _ = measure_accuracy(result, data, signature)
+    found = measure_accuracy(result, data, signature).measurement
     # Equal scores: two are right, then one is wrong.
     assert found.unit == "coco_map" and found.value == pytest.approx(67 / 101)
-    named, _ = measure_accuracy(result, data, signature, "map_50", "object-detection", HeadOptions("yolo-v8"))
+    head = HeadOptions("yolo-v8")
+    named = measure_accuracy(result, data, signature, "map_50", "object-detection", head).measurement
     assert named.unit == "map_50"

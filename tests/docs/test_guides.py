@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,18 +12,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import EXAMPLES, ROOT
 from tests.needs import tool
 from tests.runtimes.loopback import Server
 from tests.runtimes.test_adb import LOGS, STAND_IN
+from tflite_compress.cli.command_registry import all_commands
+from tflite_compress.cli.fire_adapter import resolve
 
 GUIDES = ROOT / "docs" / "guides"
 
 
 def commands(name: str) -> list[str]:
-    text = (GUIDES / f"{name}.md").read_text()
-    return [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    return [line for block in blocks(name, "sh") for line in block.splitlines()]
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (GUIDES / f"{name}.md").read_text(), re.DOTALL)
 
 
 def write_scripts(name: str) -> None:
@@ -137,6 +144,49 @@ def test_guides_on_own_data(environment: dict[str, str], name: str, least: int, 
     tool("g++", "g++")
     write_scripts(name)
     require_shown(name, follow(name, environment, {}, least))
+
+
+@pytest.mark.marathon
+def test_from_notebook_to_arduino(environment: dict[str, str], tmp_path: Path) -> None:
+    tool("g++", "g++")
+    cells = blocks("notebook-to-arduino", "python")
+    assert len(cells) == 3
+    (tmp_path / "cells.py").write_text("\n".join(cells))
+    done = subprocess.run([sys.executable, "cells.py"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    home = {"HOME": str(tmp_path / "home")}
+    follow("notebook-to-arduino", {**environment, **home}, {}, 6)
+    assert (tmp_path / "home/Arduino/libraries/digits/library.properties").exists()
+
+
+@pytest.mark.marathon
+def test_the_ci_guide_works(environment: dict[str, str], tmp_path: Path) -> None:
+    follow("ci", environment, {}, 5)
+    for folder, file in (("models", "out/gate/digits.tflite"), ("tests", "examples/digits.npz")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(tmp_path / file, tmp_path / folder)
+    steps = workflow_steps()
+    for step in steps:
+        done = subprocess.run(step, shell=True, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, (step, done.stdout, done.stderr)
+    assert sorted(page.name for page in (tmp_path / "pages").iterdir()) == ["changes.html", "check.html"]
+    strict = steps[0].replace("--max-flash=128KB", "--max-flash=20KB")
+    assert subprocess.run(strict, shell=True, env=environment, capture_output=True).returncode == 1
+
+
+def workflow_steps() -> list[str]:
+    """The commands of the workflow that the guide shows, except the installation."""
+    (text,) = blocks("ci", "yaml")
+    steps = yaml.safe_load(text)["jobs"]["gate"]["steps"]
+    return [step["run"] for step in steps if "run" in step and "pip install" not in step["run"]]
+
+
+def test_the_workflow_of_the_ci_guide_has_valid_commands() -> None:
+    lines = [line for step in workflow_steps() for line in step.splitlines() if line.startswith("tflite-")]
+    assert len(lines) == 3
+    for line in lines:
+        _, name, *words = shlex.split(line)
+        resolve(all_commands()[name], words)
 
 
 def test_a_command_that_fails_is_noticed(

@@ -23,10 +23,12 @@ class MeasuredAccuracy(NamedTuple):
     Attributes:
         measurement: The metric with its interval.
         higher_is_better: False for errors such as ``mae``.
+        is_share: True for a share of samples or decisions, which is shown in %.
     """
 
     measurement: Measurement
     higher_is_better: bool
+    is_share: bool = False
 
 
 def measure_accuracy(
@@ -79,7 +81,7 @@ def measure_accuracy(
     else:
         how = f"{how}; 95 % interval"
         measurement = Measurement("accuracy", worst.value, name, "measured", how, interval.low, interval.high)
-    return MeasuredAccuracy(measurement, worst.metric.higher_is_better)
+    return MeasuredAccuracy(measurement, worst.metric.higher_is_better, worst.metric.is_share)
 
 
 class _Scored(NamedTuple):

@@ -176,7 +176,7 @@ def _accuracy(
         _run(content, few)
         few = data.spaced(max(len(few), budget.affords(len(data), len(few), start)))
     accuracy = score(_run(content, few), few)
-    found = judge_accuracy(accuracy.measurement, minimum, accuracy.higher_is_better)
+    found = judge_accuracy(accuracy, minimum)
     if len(few) == len(data):
         return found
     cut = f"on {len(few)} of {len(data)} samples, as the time budget of {budget.seconds:g} s allows"

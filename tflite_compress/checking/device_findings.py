@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tflite_compress.checking.accuracy import MeasuredAccuracy
 from tflite_compress.checking.compiled_files import find_compiler
 from tflite_compress.checking.contents import Contents
 from tflite_compress.checking.evidence import Evidence
@@ -14,7 +15,13 @@ from tflite_compress.profiles.devices import Device, kernels_of
 from tflite_compress.runtimes.run_result import Measurement, RunResult
 from tflite_compress.runtimes.tflm_runtime import reserve_arena
 from tflite_compress.support.errors import CompressError, TimeUsedError
-from tflite_compress.support.quantities import format_bytes, format_value, limit_in_kilobytes
+from tflite_compress.support.quantities import (
+    format_bytes,
+    format_number,
+    format_share,
+    format_value,
+    limit_in_kilobytes,
+)
 
 MICRO_CORE_BYTES = 16 * 1024  # TFLite Micro's documentation
 MICRO_KERNEL_BYTES = 4 * 1024  # rule of thumb
@@ -167,11 +174,16 @@ def judge_latency(latency: Measurement, limit_ms: float | None, is_limited: bool
     return _compare("latency", latency, limit_ms, is_limited, "Try --recipe=channel-prune-int8.")
 
 
-def judge_accuracy(accuracy: Measurement, limit: float, higher_is_better: bool = True) -> Finding:
+def judge_accuracy(accuracy: MeasuredAccuracy, limit: float) -> Finding:
     """Compare a measured accuracy with the user's minimum, or an error with the user's maximum."""
-    text = f"{accuracy}; {'minimum' if higher_is_better else 'maximum'} {limit:g}"
-    fits = accuracy.value >= limit if higher_is_better else accuracy.value <= limit
-    return Finding("accuracy", fits, text, "Choose a recipe that compresses less.", accuracy, limit, True)
+    found, shown = accuracy.measurement, format_share if accuracy.is_share else format_number
+    score = f"{found.unit} {shown(found.value)}"
+    if found.low is not None and found.high is not None:
+        score += f" ({shown(found.low)} to {shown(found.high)})"
+    bound = "minimum" if accuracy.higher_is_better else "maximum"
+    text = f"{score}, {found.kind}: {found.source}; {bound} {shown(limit)}"
+    fits = found.value >= limit if accuracy.higher_is_better else found.value <= limit
+    return Finding("accuracy", fits, text, "Choose a recipe that compresses less.", found, limit, True)
 
 
 def _npu_latency(compiled: RunResult | CompressError) -> Measurement | None:
