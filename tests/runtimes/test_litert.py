@@ -44,9 +44,9 @@ def test_a_scale_of_0_is_refused_before_litert_aborts() -> None:
     x = np.zeros((1, 10, 16), np.float32)
     signature = read_signature(content)
     inputs, outputs = (tuple(spec.name for spec in side) for side in (signature.inputs, signature.outputs))
-    with pytest.raises(ConversionError, match="SUB, has a tensor with a scale of 0") as caught:
+    with pytest.raises(ConversionError, match=r"SUB, .*: its input has a scale of 0;") as caught:
         predict(content, (x,), inputs, outputs)
-    assert "another recipe" in present(caught.value.hint)
+    assert "Compress the Keras model again" in present(caught.value.hint)
 
 
 def test_the_result_does_not_depend_on_the_number_of_workers(keras: ModuleType) -> None:

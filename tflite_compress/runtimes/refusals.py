@@ -27,7 +27,7 @@ _TOO_SMALL = "Compress the Keras model again: conversion keeps scales above this
 _TOO_LARGE = (
     "Divide both inputs of the comparison by the same constant in the Keras model, and convert again."
 )
-_ZERO = "Calibrate with samples for which this tensor is not zero everywhere."
+_ZERO = "Compress the Keras model again, calibrated with samples for which this tensor is not always zero."
 MAX_INPUTS = 4
 # How the interpreters name the operator that fails: LiteRT, then TFLite Micro.
 _FAILED = (
