@@ -8,6 +8,7 @@ Importing this module imports TensorFlow, which its base class needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tflite_compress.models.keras_types import Config, Tensor
@@ -29,7 +30,9 @@ class Unrolled(_Layer):  # type: ignore[misc]
         self.layer = layer
         self.supports_masking = True
 
-    def call(self, values: Any, initial_state: Any = None, mask: Any = None) -> object:
+    def call(
+        self, values: Any, initial_state: Sequence[Tensor] | None = None, mask: Tensor | None = None
+    ) -> object:
         """Return what the layer returns: the outputs, and its states if it returns them.
 
         Args:
@@ -40,8 +43,8 @@ class Unrolled(_Layer):  # type: ignore[misc]
         tf = tensorflow()
         steps, layer = range(int(values.shape[1])), self.layer
         states = _zero_states(layer, values) if initial_state is None else list(initial_state)
-        outputs: list[Any] = []
-        shown: list[Any] = []
+        outputs: list[Tensor] = []
+        shown: list[Tensor] = []
         zero = bool(getattr(layer, "zero_output_for_mask", False))
         for step in reversed(steps) if layer.go_backwards else steps:
             output, after = _run_cell(layer.cell, values[:, step], states)
@@ -78,7 +81,7 @@ def _zero_states(layer: Any, values: Any) -> Any:
     return tf.nest.map_structure(lambda s: tf.zeros([batch, *s.shape[1:]], values.dtype), own)
 
 
-def _run_cell(cell: Any, value: Any, states: Any) -> tuple[Any, Any]:
+def _run_cell(cell: Any, value: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """Return output and states after one step, in inference mode."""
     import inspect
 
@@ -88,7 +91,7 @@ def _run_cell(cell: Any, value: Any, states: Any) -> tuple[Any, Any]:
     return output, list(after) if isinstance(after, list | tuple) else [after]
 
 
-def _choose(kept: Any, new: Any, old: Any) -> Any:
+def _choose(kept: Tensor, new: Tensor, old: Tensor) -> Tensor:
     """Return ``new`` where the mask is true, else ``old``.
 
     A SELECT operator would give both the same scale in integers, and the converter takes that of one of them.
@@ -97,4 +100,5 @@ def _choose(kept: Any, new: Any, old: Any) -> Any:
     share = tf.cast(kept, new.dtype)
     for _ in range(len(new.shape) - len(share.shape)):
         share = share[..., None]
-    return new * share + old * (1 - share)
+    chosen: Tensor = new * share + old * (1 - share)
+    return chosen

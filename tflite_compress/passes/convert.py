@@ -210,15 +210,11 @@ def float_file(model: FloatModel, context: Context) -> tuple[Network, bytes]:
         ConversionError: The converter refuses the network.
     """
     network = _unrolled(model, context)
-    content, _ = flatbuffer(Convert().baseline(), FloatModel(network), context)
-    return network, content
+    return network, flatbuffer(Convert().baseline(), FloatModel(network), context)[0]
 
 
 def plain_file(
-    model: FloatModel,
-    histograms: bool,
-    context: Context,
-    advance: Callable[[int], None] = lambda n: None,
+    model: FloatModel, histograms: bool, context: Context, advance: Callable[[int], None] = lambda n: None
 ) -> Plain:
     """Return the network as float32 file with statistics of its tensors; made once for each network.
 

@@ -97,11 +97,10 @@ def conclude(
             "no file is chosen, because the evaluation samples establish for none that the drop is accepted"
         )
         notes.append(Note("accuracy-not-established", text, "warning"))
-    points = []
-    for number, candidate in enumerate(best, 1):
-        folder, found = f"points/{number:02d}", files[candidate.trial]
-        _write_files(staging / folder, found)
-        points.append(_point(candidate, found, checks[candidate.trial], folder, pick, goal))
+    points = [
+        _write_point(staging, number, candidate, files[candidate.trial], checks[candidate.trial], pick, goal)
+        for number, candidate in enumerate(best, 1)
+    ]
     if pick is not None:
         bundle, why_none = slot.call("bundle", files[pick.trial]).result()
         notes += [Note("no-bundle", f"no bundle: {why_none}", "warning")] if why_none else []
@@ -162,14 +161,18 @@ def _verified(
     return pareto_front(goal, kept), files, checks
 
 
-def _point(
+def _write_point(
+    staging: Path,
+    number: int,
     candidate: Candidate,
     files: Files,
     check: Check,
-    folder: str,
     pick: Candidate | None,
     goal: Goal,
 ) -> FrontPoint:
+    """Write the files of a point, and return its record."""
+    folder = f"points/{number:02d}"
+    _write_files(staging / folder, files)
     report = decode_report(files["report.json"])
     return {
         "trial": candidate.trial,

@@ -47,7 +47,7 @@ class Draw:
     """
 
     def __init__(self, seed: int, step: Tensor, count: int) -> None:
-        self._tf: Any = tensorflow()
+        self._tf = tensorflow()
         self._seed, self._step, self._count, self._calls = seed, step, count, 0
 
     def uniform(self, low: float = 0.0, high: float = 1.0, shape: tuple[int, ...] = ()) -> Any:
@@ -72,7 +72,7 @@ def changed_images(images: Tensor, changes: Changes, draw: Draw) -> Tensor:
         changes: What is changed.
         draw: Random numbers.
     """
-    tf: Any = tensorflow()
+    tf = tensorflow()
     x = tf.cast(images, tf.float32)
     x = tf.gather(x, _positions(int(x.shape[1]), changes.flip, draw), axis=1, batch_dims=1)
     x = tf.gather(x, _positions(int(x.shape[2]), changes.mirror, draw), axis=2, batch_dims=1)
@@ -93,7 +93,7 @@ def changed_series(series: Tensor, changes: Changes, draw: Draw) -> Tensor:
         changes: What is changed.
         draw: Random numbers.
     """
-    tf: Any = tensorflow()
+    tf = tensorflow()
     x = tf.cast(series, tf.float32)
     steps, features = int(x.shape[1]), int(x.shape[2])
     x = tf.gather(x, _positions(steps, False, draw), axis=1, batch_dims=1)
@@ -108,7 +108,7 @@ def changed_series(series: Tensor, changes: Changes, draw: Draw) -> Tensor:
 
 def _positions(size: int, flips: bool, draw: Draw) -> Any:
     """Return where each position of an axis is read from, int32, shape (samples, size)."""
-    tf: Any = tensorflow()
+    tf = tensorflow()
     most = max(1, round(SHIFT * size))
     shift = tf.cast(tf.floor(draw.uniform(-most, most + 1, (1,))), tf.int32)
     read = tf.range(size)[tf.newaxis, :]
@@ -119,14 +119,14 @@ def _positions(size: int, flips: bool, draw: Draw) -> Any:
 
 def _boxes(height: int, width: int, draw: Draw) -> Any:
     """Return 1 within a random box of each sample, 0 outside; shape (samples, height, width, 1)."""
-    tf: Any = tensorflow()
+    tf = tensorflow()
     rows, columns = _spans(height, 1.0, draw), _spans(width, 1.0, draw)
     return (rows[:, :, tf.newaxis] * columns[:, tf.newaxis, :])[..., tf.newaxis]
 
 
 def _spans(size: int, share: float, draw: Draw) -> Any:
     """Return 1 within a random span of each sample, at most ``share`` long, shape (samples, size)."""
-    tf: Any = tensorflow()
+    tf = tensorflow()
     length = draw.uniform(0, share, (1,)) * size
     start = draw.uniform(shape=(1,)) * (size - length)
     places = tf.range(size, dtype=tf.float32)[tf.newaxis, :] + 0.5
@@ -135,7 +135,7 @@ def _spans(size: int, share: float, draw: Draw) -> Any:
 
 def _in_range(values: Any, original: Tensor, changes: Changes) -> Tensor:
     """Return values within the range of the data, in the type of the original."""
-    tf: Any = tensorflow()
+    tf = tensorflow()
     values = tf.clip_by_value(values, changes.low, changes.high)
     dtype: Any = original.dtype
     result: Tensor = values if dtype == tf.float32 else tf.cast(tf.round(values), dtype)
