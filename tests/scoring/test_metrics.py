@@ -21,6 +21,7 @@ from tflite_compress.scoring.score_functions import (
     top1,
     top5,
 )
+from tflite_compress.scoring.task_registry import all_tasks
 from tflite_compress.support.errors import DataError, UsageError
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], np.float32)
@@ -58,6 +59,17 @@ def test_drop_is_a_difference_for_scores_and_relative_for_errors() -> None:
     assert METRICS["top1"].drop_in_words(0.01234) == "1.23 points"
     assert METRICS["top1"].drop_in_words(0.01) == "1 point"
     assert METRICS["mae"].drop_in_words(0.05) == "5 % more"
+
+
+def test_the_drop_of_an_error_rate_is_points() -> None:
+    """A rate can be 0, to which nothing can be relative."""
+    tasks = all_tasks()
+    metrics = [m for task in tasks.values() for m in task.metrics(Head("regression", False))]
+    rates = [metric for metric in metrics if metric.is_share and not metric.higher_is_better]
+    assert sorted(rate.name for rate in rates) == ["eer", "label_error_rate"]
+    for rate in rates:
+        assert rate.drop(0.0, 0.02) == pytest.approx(0.02)
+        assert rate.drop_in_words(0.02) == "2 points"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class MeasuredAccuracy(NamedTuple):
     Attributes:
         measurement: The metric with its interval.
         higher_is_better: False for errors such as ``mae``.
-        is_share: True for a share of samples or decisions, which is shown in %.
+        is_share: True for a share of samples or decisions, or an error rate, which is shown in %.
     """
 
     measurement: Measurement

@@ -58,12 +58,17 @@ class MetricFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: Name, with what predictions are compared with if these are not labels.
         higher_is_better: False for errors such as ``mae``.
-        is_share: True for a share of samples or decisions, which is shown in %.
+        is_share: True for a share of samples or decisions, or an error rate, which is shown in %.
     """
 
     name: str
     higher_is_better: bool
     is_share: bool = False
+
+    @property
+    def has_points(self) -> bool:
+        """True if drops are points, which scores and error rates have; False for errors with a unit."""
+        return self.higher_is_better or self.is_share
 
 
 class OutputAccuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +80,7 @@ class OutputAccuracy(msgspec.Struct, frozen=True, kw_only=True):
         metric: Name of the metric; None in reports of version 0.2.0.
         drop: How much worse the file is, see :class:`Accuracy`; None in reports of version 0.2.0.
         higher_is_better: False for errors such as ``mae``.
-        is_share: True for a share of samples or decisions, which is shown in %.
+        is_share: True for a share of samples or decisions, or an error rate, which is shown in %.
         evidence: What the samples say about the drop; None without data, and in reports of version 0.2.0.
     """
 
@@ -98,7 +103,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         samples: Number of evaluation samples.
         before: Score of the original model at the output that decides.
         after: Score of the file at the output that decides.
-        drop: ``before`` minus ``after``; for errors their relative rise.
+        drop: How much worse ``after`` is: the difference for scores and error rates, for other errors
+            the relative rise.
         max_drop: Largest accepted drop.
         by_output: Scores of each output, by name.
         deciding_output: Name of the output with the worst outcome, among equal ones that with the largest
@@ -135,7 +141,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lowest_accepted(self) -> float | None:
-        """Lowest accepted score; None without data, and for errors, whose drop is relative."""
+        """Lowest accepted score; None without data, and for errors."""
         if not self.is_verified or not self.metric.higher_is_better or self.max_drop >= 1:
             return None
         return self.before - self.max_drop

@@ -33,7 +33,8 @@ def change_in_words(metric: MetricFacts, drop: float) -> str:
     """Describe an accuracy drop as a change: ``-0.4 points``, for errors ``+3.1 %``, or ``unchanged``."""
     if drop == 0:
         return UNCHANGED
-    return f"{-100 * drop:+.3g} points" if metric.higher_is_better else f"{100 * drop:+.3g} %"
+    change = 100 * (-drop if metric.higher_is_better else drop)
+    return f"{change:+.3g} {'points' if metric.has_points else '%'}"
 
 
 def scores_in_words(accuracy: Accuracy) -> str:
@@ -56,7 +57,7 @@ def accuracy_sentence(accuracy: Accuracy) -> str:
 def drop_in_words(metric: MetricFacts, drop: float) -> str:
     """Return a drop with the unit of the metric: ``1 point``, for errors ``12.3 % more``."""
     figure = f"{100 * drop:.3g}"
-    if not metric.higher_is_better:
+    if not metric.has_points:
         return f"{figure} % more"
     return f"{figure} point{'' if figure == '1' else 's'}"
 
@@ -107,7 +108,7 @@ def intervals_in_words(accuracy: Accuracy) -> str | None:
 def interval_in_words(metric: MetricFacts, interval: Interval, word: str = "to") -> str:
     """Return the interval of a drop with its unit: ``-0.4 to 1.2 points``, for errors ``-3 to 12 % more``."""
     low, high = (f"{100 * end:.3g}" for end in _ends(interval))
-    unit = "points" if metric.higher_is_better else "% more"
+    unit = "points" if metric.has_points else "% more"
     return f"{low} {word} {high} {unit}"
 
 

@@ -41,7 +41,7 @@ class Metric:
         higher_is_better: False for errors such as ``mae``.
         compares_values: True if, without labels, the targets are the original's outputs; False if they are
             its decisions.
-        is_share: True for a share of samples or decisions, which is shown in %.
+        is_share: True for a share of samples or decisions, or an error rate, which is shown in %.
         is_mean: True if the score of several samples is the mean of the scores of each.
         resampled: Returns a function that scores resamples at once, ``(targets, predictions) -> (counts ->
             scores)``; counts have the shape (resamples, samples) and say how often a sample occurs. None
@@ -69,19 +69,24 @@ class Metric:
         if self.resampled is None and isinstance(self.function, CountedScore):
             object.__setattr__(self, "resampled", self.function.resampled)
 
+    @property
+    def has_points(self) -> bool:
+        """True if drops are points, which scores and error rates have; False for errors with a unit."""
+        return self.higher_is_better or self.is_share
+
     def drop(self, before: float, after: float) -> float:
         """Return how much worse ``after`` is than ``before``.
 
-        For scores this is the difference (0.01 is one point of accuracy), for errors the relative increase.
+        For scores and error rates this is the difference (0.01 is one point), for other errors the relative
+        increase.
         """
-        if self.higher_is_better:
-            return before - after
-        return (after - before) / max(abs(before), 1e-12)
+        worse = before - after if self.higher_is_better else after - before
+        return worse if self.has_points else worse / max(abs(before), 1e-12)
 
     def drop_in_words(self, drop: float) -> str:
         """Return an accuracy drop with its unit: ``1.23 points``, for errors ``12.3 % more``."""
         figure = f"{100 * drop:.3g}"
-        if not self.higher_is_better:
+        if not self.has_points:
             return f"{figure} % more"
         return f"{figure} point" if figure == "1" else f"{figure} points"
 

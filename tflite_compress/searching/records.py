@@ -34,7 +34,7 @@ class Original(TypedDict):
         accuracy: Score of the original model.
         metric: Name of the metric.
         higher_is_better: False for errors such as ``mae``.
-        is_share: True for a share of samples or decisions, which is shown in %.
+        is_share: True for a share of samples or decisions, or an error rate, which is shown in %.
         samples: Number of evaluation samples.
     """
 

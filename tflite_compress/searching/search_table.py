@@ -89,7 +89,7 @@ def _row(point: FrontPoint, metric: MetricFacts) -> tuple[str, ...]:
 
 
 def _interval(point: FrontPoint, metric: MetricFacts) -> str:
-    """Return the interval of the change; that of the relative rise for errors."""
+    """Return the interval of the change; that of the rise for errors."""
     if point["drop_interval"] is None:
         return "?"
     low, high = point["drop_interval"]

@@ -75,6 +75,7 @@ TASK = register(
                 "eer",
                 verification_eer,
                 higher_is_better=False,
+                is_share=True,
                 needs_labels=True,
                 meaning="equal error rate of telling pairs of one identity from others",
             ),

@@ -70,6 +70,7 @@ TASK = register(
                 "label_error_rate",
                 AdditiveScore(_edits, lambda sums: ratio(sums[..., 0], sums[..., 1])),
                 higher_is_better=False,
+                is_share=True,
                 needs_labels=True,
                 unit="edits per label",
                 highest=None,
