@@ -284,7 +284,7 @@ def limited(digits: Path, data: Path, out: Path, kilobytes: int) -> tflite_compr
         data=data,
         out=out / str(kilobytes),
         max_flash_bytes=kilobytes * 1024,
-        overrides={"epochs": 1},
+        overrides={"epochs": 1, "min_steps": 600},
         bundle=False,
         **FAST,
     )

@@ -22,8 +22,8 @@ def test_killed_at_twenty_moments(
 ) -> None:
     common = [
         "compress", str(plain_model), "--device=raspberry-pi-4", f"--data={digits_data}",
-        "--recipe=prune-int8", "--epochs=12", "--bundle=false", "--details=false", "--ledger=none",
-        "--max-drop=0.03",
+        "--recipe=prune-int8", "--epochs=12", "--min-steps=600", "--bundle=false", "--details=false",
+        "--ledger=none", "--max-drop=0.03",
     ]  # fmt: skip
     start = time.monotonic()
     subprocess.run([*COMMAND, *common, "--out=whole"], env=environment, check=True, capture_output=True)

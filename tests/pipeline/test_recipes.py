@@ -109,12 +109,16 @@ def test_settings_of_training_are_overridden_by_their_own_key() -> None:
 
 
 def test_training_that_is_not_given_is_the_pass_s_own() -> None:
-    assert Prune(training=Training(epochs=4)) == Prune()
+    assert Prune(training=Training(learning_rate=0.002)) == Prune()
     assert Prune().training != Qat().training
     with pytest.raises(ValueError, match="epochs and min_steps are both 0"):
         Qat(training=Training(epochs=0, min_steps=0))
     with pytest.raises(ConfigError, match="epochs and min_steps are both 0"):
         override(load_recipe("prune-int8"), {"epochs": 0, "min_steps": 0})
+    exact = override(load_recipe("prune-int8"), {"epochs": 9}).passes[0]
+    assert exact == Prune(training=Training(epochs=9)) and of_type(Prune, exact).training.min_steps == 0
+    both = override(load_recipe("prune-int8"), {"min_steps": 5, "epochs": 9}).passes[0]
+    assert of_type(Prune, both).training.min_steps == 5
     assert override(load_recipe("qat-int8"), {"min_steps": 7}).passes[0] == Qat(
         training=Training(min_steps=7)
     )
@@ -122,9 +126,12 @@ def test_training_that_is_not_given_is_the_pass_s_own() -> None:
 
 def test_a_recipe_as_toml_reads_back(tmp_path: Path) -> None:
     for recipe in all_recipes():
-        changed = override(recipe, {"epochs": 7}) if recipe.name == "prune-int8" else recipe
-        (tmp_path / "again.toml").write_text(as_toml(changed))
-        assert load_recipe("again.toml").passes == changed.passes
+        for changes in (
+            ({"epochs": 7}, {"epochs": 7, "min_steps": 600}) if recipe.name == "prune-int8" else ({},)
+        ):
+            changed = override(recipe, changes)
+            (tmp_path / "again.toml").write_text(as_toml(changed))
+            assert load_recipe("again.toml").passes == changed.passes
     assert as_toml(load_recipe("int8")).count("=") < 8
 
 

@@ -8,6 +8,9 @@ import msgspec
 
 from tflite_compress.passes.base import Count, FloatPass, Rate, Share, Whole
 
+# Settings that a given one leaves open, for `Training.filled_from`.
+LEFT_OPEN_BY = {"epochs": "min_steps"}
+
 Augment = Literal["auto", "none", "images", "series"]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tflite_compress.passes.training import LEFT_OPEN_BY
 from tflite_compress.pipeline.setting_types import type_name
 from tflite_compress.profiles.toml_files import typed
 from tflite_compress.support.errors import ConfigError, UsageError, closest
@@ -30,6 +31,7 @@ def override(recipe: Recipe, overrides: Overrides, where: str | None = None) -> 
         ConfigError: A value is of the wrong type or out of range.
     """
     values: list[Overrides] = [msgspec.to_builtins(p) for p in recipe.passes]
+    names = {key.replace("-", "_").rpartition(".")[2] for key in overrides}
     for key, value in overrides.items():
         *_, name = key.replace("-", "_").rpartition(".")
         tables = _tables_with(values, key)
@@ -39,6 +41,8 @@ def override(recipe: Recipe, overrides: Overrides, where: str | None = None) -> 
             _require_accepted(recipe, key, value)
         for table in tables:
             table[name] = _as_wanted(value, table[name])
+            if name in LEFT_OPEN_BY and LEFT_OPEN_BY[name] not in names:
+                table[LEFT_OPEN_BY[name]] = None
     passes = tuple(
         typed(v, type(step), f"{where or 'settings'}: {v['pass']}")
         for v, step in zip(values, recipe.passes, strict=True)

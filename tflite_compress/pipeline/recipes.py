@@ -216,14 +216,8 @@ def as_toml(recipe: Recipe) -> str:
 
 
 def _difference(values: Overrides, usual: Overrides) -> Overrides:
-    """Return what differs from the defaults, tables included."""
-    found = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and value != usual[key]:
-            found[key] = _difference(value, usual[key])
-        elif value != usual[key]:
-            found[key] = value
-    return found
+    """Return what differs from the defaults. Tables are whole, since their settings depend on each other."""
+    return {key: value for key, value in values.items() if value != usual[key]}
 
 
 def check_recipe(recipe: Recipe, where: str) -> Recipe:
