@@ -80,3 +80,12 @@ def numbering_note(names: Sequence[str]) -> Note:
     return Note(
         "class-numbers", f"class names are numbered in sorted order: {shown}{more}; --classes changes it"
     )
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text can be read as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -78,7 +78,7 @@ def read_coco_file(path: Path) -> LabelledImages:
     """Read the boxes of a COCO file.
 
     Args:
-        path: The file. The images lie beside it, in a folder beside it, or in a folder beside its own folder.
+        path: The file. The images are next to it, in a folder beside it, or in one beside its own folder.
 
     Returns:
         The images in the order of the file. Classes are numbered from 0 in the order of the categories' ids.

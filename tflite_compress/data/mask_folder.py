@@ -47,7 +47,7 @@ def mask_folders(folder: Path) -> tuple[Path, Path] | None:
 
 
 def has_masks_beside(folder: Path) -> bool:
-    """Return whether masks such as ``x_mask.png`` lie beside the images of a folder."""
+    """Return whether masks such as ``x_mask.png`` are next to the images of a folder."""
     return any(_is_mask(p) for p in folder.iterdir())
 
 

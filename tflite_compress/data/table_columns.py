@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tflite_compress.data.class_numbers import is_number
 from tflite_compress.support.errors import DataError, closest
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def read_header(path: Path) -> tuple[str, ...]:
     )
     if not names:
         raise DataError(f"{path}: has no columns", "Give a table with a column per input.")
-    if all(map(_is_number, names)):
+    if all(map(is_number, names)):
         raise DataError(f"{path}: line 1 has numbers, not names of columns", "Add a first line with names.")
     return names
 
@@ -210,11 +211,3 @@ def _texts(cells: Series, name: str, table: Columns) -> np.ndarray:
             "Correct this cell, or remove its row.",
         )
     return np.asarray(words.to_numpy(object), object)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

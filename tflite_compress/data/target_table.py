@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tflite_compress.data.annotated_boxes import class_note
+from tflite_compress.data.class_numbers import is_number
 from tflite_compress.data.labelled_images import LabelledImages, image_size, is_image, read_text
 from tflite_compress.support.errors import DataError
 
@@ -30,7 +31,7 @@ def read_target_table(path: Path) -> LabelledImages:
 
     Args:
         path: Columns: the name of the image, then numbers, or one column of class names. The first line may
-            name the columns. Images lie beside the file or in a folder ``images`` beside it.
+            name the columns. Images are next to the file or in a folder ``images`` beside it.
 
     Returns:
         The images in the order of the file. Labels have shape (images, columns), float32; one column of names
@@ -56,7 +57,7 @@ def read_target_table(path: Path) -> LabelledImages:
                 "Give every image the same number of targets.",
             )
     files = tuple(_image(path, cells[0].strip(), number) for number, cells in rows)
-    if width == 2 and not _is_number(rows[0][1][1]):
+    if width == 2 and not is_number(rows[0][1][1]):
         words = [cells[1].strip() for _, cells in rows]
         names = tuple(sorted(set(words)))
         known = {name: number for number, name in enumerate(names)}
@@ -90,18 +91,10 @@ def _image(path: Path, name: str, line: int) -> Path:
     )
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _values(path: Path, line: int, cells: Sequence[str]) -> list[float]:
     values = []
     for column, cell in enumerate(cells, 2):
-        value = float(cell) if _is_number(cell) else math.nan
+        value = float(cell) if is_number(cell) else math.nan
         if not math.isfinite(value):
             raise DataError(
                 f"{path}: line {line}, column {column}: '{cell.strip()}' is not a finite number",

@@ -9,7 +9,7 @@ from tflite_compress.inspection.float16_peaks import FLOAT16_MAX, Peaks, layers_
 from tflite_compress.inspection.layer_errors import Layer
 from tflite_compress.tflite.layer_names import LayerTable
 
-LEAST_SHARE = 0.02
+MIN_SHARE = 0.02
 _REPAIR = "Use --recipe=repair-float16, which scales it by a power of two."
 _ROUNDING = (
     "No recipe repairs rounding in float16. If the accuracy is not kept, run the model on the CPU: "
@@ -42,7 +42,7 @@ def find_float16_culprits(
     rounded = [
         Culprit(layer.name, layer.added_noise / total, _loses(layer), _ROUNDING)
         for layer in ranked
-        if layer.name not in reach and layer.added_noise / total >= LEAST_SHARE
+        if layer.name not in reach and layer.added_noise / total >= MIN_SHARE
     ]
     return [*beyond, *rounded][:MAX_CULPRITS]
 

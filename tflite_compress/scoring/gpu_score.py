@@ -115,7 +115,8 @@ class GpuEvaluation:
     Attributes:
         check: The score, or why it was not measured.
         reference: The original model on the samples that ran; None if it was not measured.
-        outputs: Finite outputs on the GPU, one array per output, shape (samples, ...); None likewise.
+        outputs: Finite outputs on the GPU, one array per output, shape (samples, ...); None if it was
+            not measured.
     """
 
     check: GpuCheck

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
-from tflite_compress.tflite.flatbuffer import operator_name, schema, tensor_name, type_name
+from tflite_compress.tflite.flatbuffer import (
+    operator_name,
+    operator_names,
+    pack,
+    schema,
+    tensor_name,
+    type_name,
+    unpack,
+)
 from tflite_compress.tflite.macs import constant, find_stored
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, read_scales, set_scales, shape_of
 
@@ -194,6 +202,29 @@ class GraphEditor:
             if signature.subgraphIndex == 0:
                 for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
                     entry.tensorIndex = numbers[int(entry.tensorIndex)]
+
+
+def replace_operators(
+    content: bytes, kinds: Collection[str], replace: Callable[[GraphEditor, Operator], list[Operator]]
+) -> bytes:
+    """Return a file with other operators in place of some of its main graph; the same file if none changes.
+
+    Args:
+        content: A ``.tflite``.
+        kinds: Names of the operators that may be replaced.
+        replace: Returns the operators in place of one of these kinds: only itself, or more than one.
+    """
+    if not {*kinds} & {*operator_names(content)}:
+        return content
+    tree = unpack(content)
+    editor = GraphEditor(tree)
+    placed: list[Operator] = []
+    for op in editor.graph.operators:
+        placed += replace(editor, op) if editor.kind(op) in kinds else [op]
+    if len(placed) == len(editor.graph.operators):
+        return content
+    editor.graph.operators = placed
+    return pack(tree)
 
 
 def _indices(op: Operator) -> Iterable[int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tflite_compress.tflite.edit_graph import GraphEditor
-from tflite_compress.tflite.flatbuffer import pack, schema, type_name, unpack
+from tflite_compress.tflite.edit_graph import GraphEditor, replace_operators
+from tflite_compress.tflite.flatbuffer import schema, type_name
 from tflite_compress.tflite.scale_limits import COMPARISONS
 from tflite_compress.tflite.tree import Operator
 
@@ -17,18 +17,12 @@ def with_equal_types(content: bytes) -> bytes:
     Args:
         content: A quantized ``.tflite``.
     """
-    tree = unpack(content)
-    editor = GraphEditor(tree)
-    placed = [each for op in editor.graph.operators for each in _with_floats(editor, op)]
-    if len(placed) == len(editor.graph.operators):
-        return content
-    editor.graph.operators = placed
-    return pack(tree)
+    return replace_operators(content, COMPARISONS, _with_floats)
 
 
 def _with_floats(editor: GraphEditor, op: Operator) -> list[Operator]:
     """Return an operator, after one that dequantizes an input where only the other one is float32."""
-    if editor.kind(op) not in COMPARISONS or len({editor.is_float(int(i)) for i in op.inputs}) == 1:
+    if len({editor.is_float(int(i)) for i in op.inputs}) == 1:
         return [op]
     inputs, before = [int(i) for i in op.inputs], []
     for place, index in enumerate(inputs):

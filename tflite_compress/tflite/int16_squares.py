@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflite_compress.tflite.edit_graph import GraphEditor
-from tflite_compress.tflite.flatbuffer import operator_names, pack, type_name, unpack
+from tflite_compress.tflite.edit_graph import GraphEditor, replace_operators
+from tflite_compress.tflite.flatbuffer import type_name
 from tflite_compress.tflite.tree import Operator, read_scales
 
 _LARGEST = np.iinfo(np.int16).max
@@ -20,20 +20,12 @@ def without_int16_squares(content: bytes) -> bytes:
     Args:
         content: A quantized ``.tflite``.
     """
-    if "SQUARED_DIFFERENCE" not in operator_names(content):
-        return content
-    tree = unpack(content)
-    editor = GraphEditor(tree)
-    placed = [each for op in editor.graph.operators for each in _replaced(editor, op)]
-    if len(placed) == len(editor.graph.operators):
-        return content
-    editor.graph.operators = placed
-    return pack(tree)
+    return replace_operators(content, ("SQUARED_DIFFERENCE",), _replaced)
 
 
 def _replaced(editor: GraphEditor, op: Operator) -> list[Operator]:
     """Return the operators in place of one."""
-    if editor.kind(op) != "SQUARED_DIFFERENCE" or type_name(editor.tensor(int(op.inputs[0])).type) != "INT16":
+    if type_name(editor.tensor(int(op.inputs[0])).type) != "INT16":
         return [op]
     output = int(op.outputs[0])
     scales = read_scales(editor.tensor(output))

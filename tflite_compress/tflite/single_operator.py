@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Hashable
 
 from tflite_compress.tflite.flatbuffer import operator_name, pack, schema
+from tflite_compress.tflite.part_copy import copy_operator, copy_tensors
 from tflite_compress.tflite.partition import is_stored
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
 
@@ -22,20 +22,9 @@ def cut_operator(tree: ModelTree, graph: Graph, op: Operator) -> bytes:
     used = list(dict.fromkeys(int(i) for i in (*op.inputs, *op.outputs) if i >= 0))
     place = {index: number for number, index in enumerate(used)}
     single, model, code = g.SubGraphT(), g.ModelT(), tree.operatorCodes[op.opcodeIndex]
-    model.buffers, single.tensors = [g.BufferT()], []
-    for index in used:
-        tensor = copy.copy(graph.tensors[index])
-        if is_stored(tree, graph, index):
-            model.buffers.append(tree.buffers[tensor.buffer])
-            tensor.buffer = len(model.buffers) - 1
-        else:
-            tensor.buffer = 0
-        single.tensors.append(tensor)
-    cut = copy.copy(op)
+    single.tensors, model.buffers = copy_tensors(tree, graph, used)
+    cut = copy_operator(op, place)
     cut.opcodeIndex = 0
-    cut.inputs = [place.get(int(i), -1) for i in op.inputs]
-    cut.outputs = [place[int(i)] for i in op.outputs]
-    cut.intermediates = None
     single.operators, single.outputs = [cut], cut.outputs
     given = [i for i in dict.fromkeys(map(int, op.inputs)) if i >= 0 and not is_stored(tree, graph, i)]
     single.inputs = [place[i] for i in given]

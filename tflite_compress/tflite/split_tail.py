@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +16,8 @@ from tflite_compress.tflite.flatbuffer import (
     unpack,
 )
 from tflite_compress.tflite.operator_work import count_operator, product
-from tflite_compress.tflite.partition import converts_constant, is_stored
+from tflite_compress.tflite.part_copy import copy_operator, copy_tensors
+from tflite_compress.tflite.partition import converts_constant
 from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tree import Graph, ModelTree, Operator, shape_of
 
@@ -198,16 +198,8 @@ def _cut(
     number = {index: place for place, index in enumerate(used)}
     model, part = g.ModelT(), g.SubGraphT()
     model.version, model.operatorCodes, model.description = tree.version, tree.operatorCodes, tree.description
-    model.buffers, part.tensors, part.name = [g.BufferT()], [], graph.name
-    for index in used:
-        tensor = copy.copy(graph.tensors[index])
-        if is_stored(tree, graph, index):
-            model.buffers.append(tree.buffers[tensor.buffer])
-            tensor.buffer = len(model.buffers) - 1
-        else:
-            tensor.buffer = 0
-        part.tensors.append(tensor)
-    part.operators = [_renumbered(op, number) for op in chosen]
+    part.tensors, model.buffers = copy_tensors(tree, graph, used)
+    part.name, part.operators = graph.name, [copy_operator(op, number) for op in chosen]
     part.inputs, part.outputs = [number[i] for i in inputs], [number[i] for i in outputs]
     model.subgraphs, model.signatureDefs = [part], [g.SignatureDefT()]
     (signature,) = model.signatureDefs
@@ -234,11 +226,3 @@ def _with_converters(tree: ModelTree, graph: Graph, places: Collection[int]) -> 
         for place, op in enumerate(graph.operators)
         if place in places or (converts_constant(tree, graph, op) and any(int(i) in read for i in op.outputs))
     ]
-
-
-def _renumbered(op: Operator, number: dict[int, int]) -> Operator:
-    moved = copy.copy(op)
-    moved.inputs = [number.get(int(i), -1) for i in op.inputs]
-    moved.outputs = [number[int(i)] for i in op.outputs]
-    moved.intermediates = None
-    return moved
