@@ -54,6 +54,7 @@ ROWS = {
     "65 % sparse": Row("prune-int8", 1.5, 300, {"sparsity": 0.65, "epochs": 30}),
     "80 % sparse": Row("prune-int8", 3.0, 1200, {"sparsity": 0.8, "epochs": 100}),
     "one-shot 50 % sparse": Row("oneshot-prune-int8", 1.0, 60, {"sparsity": 0.5}),
+    "one-shot channels, 0.8x MACs": Row("oneshot-channel-int8", 2.0, 60, {"target_macs": 0.8}),
     "channels, 0.75x bytes": Row("channel-prune-int8", 1.5, 300, _channels(target_size=0.75)),
     "channels, 0.6x bytes": Row("channel-prune-int8", 2.5, 600, _channels(target_size=0.6)),
     "channels, 0.65x MACs": Row("channel-prune-int8", 2.0, 600, _channels(target_macs=0.65)),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.equalize import Equalize
     from tflite_compress.passes.int4 import Int4
     from tflite_compress.passes.mixed import Mixed
+    from tflite_compress.passes.oneshot_channels import OneshotChannels
     from tflite_compress.passes.oneshot_prune import OneshotPrune
     from tflite_compress.passes.prune import Prune
     from tflite_compress.passes.prune_channels import PruneChannels
@@ -87,6 +88,7 @@ _MODULES = {
     "passes.equalize": "Equalize",
     "passes.int4": "Int4",
     "passes.mixed": "Mixed",
+    "passes.oneshot_channels": "OneshotChannels",
     "passes.oneshot_prune": "OneshotPrune",
     "passes.prune": "Prune",
     "passes.prune_channels": "PruneChannels",
@@ -133,6 +135,7 @@ __all__ = [
     "MissingPackageError",
     "Mixed",
     "ModelError",
+    "OneshotChannels",
     "OneshotPrune",
     "Options",
     "OutputError",

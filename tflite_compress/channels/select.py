@@ -27,7 +27,7 @@ def choose(
 
     Args:
         costs: The costs of the model.
-        saliency: float, shape (groups,): saliency of each group.
+        saliency: float, shape (groups,): saliency of each group; infinite for groups that must stay.
         targets: Maximum cost by quantity, in MACs or bytes. If a target cannot be reached, all removable
             groups are removed.
         multiple: Each family keeps a multiple of this many groups, or all of them.
@@ -88,6 +88,8 @@ def _step(
     gone = size - int(kept[family])
     saved = costs.saving(what, kept, family, count)
     lost = float(sums[family][gone + count] - sums[family][gone])
+    if not np.isfinite(lost):
+        return None
     return (lost / saved, family) if saved > 0 else None
 
 

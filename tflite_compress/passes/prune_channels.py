@@ -27,20 +27,18 @@ from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import ChannelWidths, FloatModel
 from tflite_compress.profiles.devices import Precision
-from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
-    from tflite_compress.channels.cost import Costs, Quantity
-    from tflite_compress.channels.dependencies import Dependencies
+    from tflite_compress.channels.cost import Quantity
     from tflite_compress.channels.families import Wanted
     from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.passes.algorithms.traced_channels import Traced
     from tflite_compress.profiles.devices import Device
 
 FOR_RECOVERY = 0.4  # of the time budget; the rest is for the last fine-tuning
 RECOVERY_STEPS = 400
-WITHIN = 1.02  # tolerance of a target, because channels are removed in steps
 
 
 @register
@@ -113,6 +111,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         from tflite_compress.models.network import keras_network
         from tflite_compress.passes.algorithms.finetune import finetune
         from tflite_compress.passes.algorithms.harm import reestimate_if_better
+        from tflite_compress.passes.algorithms.traced_channels import notes_on, traced, widths_of
         from tflite_compress.passes.algorithms.training_checkpoint import discard_checkpoint
         from tflite_compress.support.backend import seed_everything
 
@@ -126,7 +125,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         seed_everything(context.seed)
         handle = copied(network.handle)
         handle.trainable = True
-        first = traced(handle, context, stays, self)
+        first = traced(handle, context, stays, self.precision)
         targets = _targets(self, handle, first, context)
         keys: list[str] = []
         augmented: tuple[Note, ...] = ()
@@ -147,11 +146,11 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         for key in keys:
             discard_checkpoint(context, key)
         result = replace(model, network=keras_network(handle, network.name, True))
-        widths = _widths(network.handle, handle)
-        after = traced(handle, context, stays, self)
+        widths = widths_of(network.handle, handle)
+        after = traced(handle, context, stays, self.precision)
         both = ChannelWidths({**model.fact(ChannelWidths).by_layer, **widths})
         said = [*augmented, *([note] if note else [])]
-        return result.with_fact(both).noting(*_notes(first, after, targets), *said)
+        return result.with_fact(both).noting(*notes_on(first, after, targets), *said)
 
 
 def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:
@@ -164,40 +163,6 @@ def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:
     if last:
         return full
     return replace(full, epochs=0, min_steps=recovery, learning_rate=full.learning_rate / 2)
-
-
-Traced = tuple["Dependencies", "Costs"]
-
-
-def traced(
-    handle: KerasModel, context: Context, stays: Callable[[str], bool], config: PruneChannels
-) -> Traced:
-    """Return dependencies and costs. Free input dimensions get the size of the data.
-
-    Args:
-        handle: A tf_keras model.
-        context: Data.
-        stays: Returns True for the name of a layer that keeps all its channels.
-        config: The precision for which costs are computed.
-
-    Raises:
-        ModelError: All channels must stay.
-    """
-    from tflite_compress.channels.cost import costs
-    from tflite_compress.channels.dependencies import trace
-    from tflite_compress.models.graph import replay
-
-    graph = handle
-    if any(None in tuple(t.shape)[1:] for t in handle.inputs):
-        shapes = [(None, *x.shape[1:]) for x in context.reference.splits.train.inputs]
-        graph = replay(handle, lambda call: call.layer(*call.args, **call.kwargs), shapes)
-    dependencies = trace(graph, stays)
-    if not dependencies.count:
-        raise ModelError(
-            f"model '{handle.name}' has no channels to remove: {_reasons(dependencies) or 'one layer only'}",
-            "Choose a recipe without channel pruning, or make --exclude narrower.",
-        )
-    return dependencies, costs(dependencies, "int8" if config.precision == "auto" else config.precision)
 
 
 def _targets(
@@ -240,8 +205,9 @@ def _smaller(
     from tflite_compress.channels.select import choose
     from tflite_compress.passes.algorithms.channel_ranking import saliency_of
     from tflite_compress.passes.algorithms.harm import reestimate_if_better
+    from tflite_compress.passes.algorithms.traced_channels import traced
 
-    dependencies, costs = traced(handle, context, stays, config)
+    dependencies, costs = traced(handle, context, stays, config.precision)
     saliency = saliency_of(handle, dependencies, config, context)
     everything = original[1].sizes.astype(float)
     targets = {what: share * original[1].total(what, everything) for what, share in shares.items()}
@@ -252,39 +218,3 @@ def _smaller(
     smaller = without_channels(handle, dependencies, keep)
     reestimate_if_better(smaller, context)
     return smaller
-
-
-def _widths(before: KerasModel, after: KerasModel) -> dict[str, tuple[int, int]]:
-    """Return the output channels before and after of each layer that has fewer."""
-    keys = ("filters", "units", "output_dim")
-    widths = {}
-    for a, b in zip(before.layers, after.layers, strict=True):
-        if a.weights and (key := next((k for k in keys if hasattr(a, k)), None)):
-            widths[a.name] = (getattr(a, key), getattr(b, key))
-    return {name: pair for name, pair in widths.items() if pair[0] != pair[1]}
-
-
-def _notes(before: Traced, after: Traced, targets: dict[Quantity, float]) -> list[Note]:
-    """Return notes on the removed channels, on targets that were not reached, and on channels that stay."""
-    (dependencies, costs), (_, costs_after) = before, after
-    text = f"{dependencies.count - after[0].count} of {dependencies.count} removable channels were removed"
-    notes = [Note("channels-removed", text)]
-    for what, share in targets.items():
-        full = costs.total(what, costs.sizes.astype(float))
-        reached = costs_after.total(what, costs_after.sizes.astype(float)) / full
-        if reached > share * WITHIN:
-            word = "MACs" if what == "macs" else "size"
-            text = (
-                f"channel pruning reached {reached:.0%} of the {word}, not {share:.0%}: a tenth of each "
-                f"layer's channels stay, and their number is a multiple of what the device prefers"
-            )
-            notes.append(Note("target-not-reached", text, "warning"))
-    if dependencies.reasons:
-        notes.append(Note("channels-kept", f"channels kept: {_reasons(dependencies)}"))
-    return notes
-
-
-def _reasons(dependencies: Dependencies) -> str:
-    shown = [f"'{layer}' ({why})" for layer, why in list(dependencies.reasons.items())[:3]]
-    more = len(dependencies.reasons) - len(shown)
-    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")

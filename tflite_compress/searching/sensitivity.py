@@ -46,13 +46,14 @@ def _widths(start: FloatModel, device: Device, context: Context) -> tuple[Width,
     from tflite_compress.channels.select import choose
     from tflite_compress.models.copying import copied
     from tflite_compress.passes.algorithms.channel_ranking import saliency_of
-    from tflite_compress.passes.prune_channels import PruneChannels, traced
+    from tflite_compress.passes.algorithms.traced_channels import traced
+    from tflite_compress.passes.prune_channels import PruneChannels
 
     if not start.network.editable:
         return ()
     handle, config = copied(start.network.handle), PruneChannels()
     try:
-        dependencies, costs = traced(handle, context, lambda name: False, config)
+        dependencies, costs = traced(handle, context, lambda name: False, config.precision)
     except ModelError:
         return ()
     saliency = saliency_of(handle, dependencies, config, context)

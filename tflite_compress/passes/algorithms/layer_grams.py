@@ -7,7 +7,7 @@ are reconstructed by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,7 +21,7 @@ POSITIONS = 128  # of a sample's output positions: neighbours say nearly the sam
 
 @dataclass(frozen=True, eq=False)
 class Grams:
-    """Second moments of a layer's inputs. The last row is a constant 1 where the layer has a bias.
+    """Second moments of a layer's inputs. The last row is a constant 1 where a constant can be added.
 
     Attributes:
         given: Of the changed network's inputs with themselves, float64, shape (groups, rows, rows).
@@ -76,6 +76,7 @@ def gather_grams(
     inputs: tuple[np.ndarray, ...],
     max_rows: Mapping[str, int],
     seed: int,
+    shifted: Collection[str] = (),
 ) -> dict[str, Grams]:
     """Measure second moments of the inputs of layers, in one run over the samples.
 
@@ -86,6 +87,7 @@ def gather_grams(
         inputs: Samples, one array per input.
         max_rows: For each layer; see :func:`split_rows`.
         seed: Seed of the choice of output positions.
+        shifted: Layers without a bias that get a constant row too.
     """
     from tflite_compress.support.backend import tensorflow, tf_keras
 
@@ -95,7 +97,8 @@ def gather_grams(
     layers = [changed.get_layer(name) for name in names]
     probes = [keras.Model(m.inputs, [m.get_layer(name).input for name in names]) for m in models]
     shapes = [split_rows(layer, max_rows[layer.name]) for layer in layers]
-    sizes = [(groups, rows + layer.use_bias) for layer, (groups, rows) in zip(layers, shapes, strict=True)]
+    constant = [bool(layer.use_bias) or layer.name in shifted for layer in layers]
+    sizes = [(groups, rows + more) for (groups, rows), more in zip(shapes, constant, strict=True)]
     sums = [[np.zeros((groups, rows, rows)) for groups, rows in sizes] for _ in models]
     rng = np.random.default_rng(seed)
     for batch in _batches(inputs):
@@ -105,7 +108,7 @@ def gather_grams(
             matrices = []
             for found in values:
                 rng.bit_generator.state = state  # the same positions of both networks
-                matrices.append(_matrices(layer, found[index], groups, rows, rng))
+                matrices.append(_matrices(layer, found[index], (groups, rows), constant[index], rng))
             for total, matrix in zip(sums, matrices, strict=True):
                 total[index] += np.asarray(linalg.matmul(matrices[0], matrix, transpose_a=True))
     return {name: Grams(sums[0][index], sums[-1][index]) for index, name in enumerate(names)}
@@ -125,9 +128,17 @@ def _as_list(values: object) -> list[np.ndarray]:
 
 
 def _matrices(
-    layer: KernelLayer, values: np.ndarray, groups: int, rows: int, rng: np.random.Generator
+    layer: KernelLayer,
+    values: np.ndarray,
+    shape: tuple[int, int],
+    constant: bool,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the layer's inputs as matrices, shape (groups, samples and positions, rows)."""
+    """Return the layer's inputs as matrices, shape (groups, samples and positions, rows).
+
+    ``shape`` is that of :func:`split_rows`; with ``constant`` there is one more row of ones.
+    """
+    groups, rows = shape
     patches = _patches(layer, values)
     _, positions, width = patches.shape
     if positions > POSITIONS:
@@ -138,7 +149,7 @@ def _matrices(
     by_group = flat.reshape(len(flat), -1, convolved, channels // convolved)
     moved = np.moveaxis(by_group, 2, 0).reshape(convolved, len(flat), groups // convolved, rows)
     matrices = np.moveaxis(moved, 2, 1).reshape(groups, len(flat), rows)
-    if layer.use_bias:
+    if constant:
         ones = np.ones((groups, len(flat), 1), matrices.dtype)
         matrices = np.concatenate([matrices, ones], axis=2)
     return np.asarray(matrices)

@@ -50,7 +50,7 @@ def pruned_network(
     from tflite_compress.models.copying import copied
 
     original, changed = copied(handle), copied(handle)  # layers of a copy have one input each
-    inputs, others = _samples(config, context)
+    inputs, others = samples_for(config.samples, context)
     shares = _shares(original, changed, config, names, inputs, context)
     stages = np.array_split(np.array(names), min(STAGES, len(names)))
     rows = {name: _max_rows(changed.get_layer(name)) for name in names}
@@ -61,7 +61,7 @@ def pruned_network(
                 layer = changed.get_layer(name)
                 _set(layer, _path(layer, grams, _rounds(config, shares[name]), config)[-1])
                 advance(1)
-    _keep_better_batchnorm(original, changed, inputs, others, context)
+    keep_better_batchnorm(original, changed, inputs, others, context)
     return changed
 
 
@@ -82,11 +82,11 @@ def _kernel(layer: KernelLayer) -> np.ndarray:
     return np.asarray(layer.kernel)
 
 
-def _samples(config: OneshotPrune, context: Context) -> tuple[Inputs, Inputs]:
+def samples_for(count: int, context: Context) -> tuple[Inputs, Inputs]:
     """Return the samples to reconstruct on, and others to judge by; the same ones if there are no others."""
     inputs = context.reference.splits.train.inputs
     order = np.random.default_rng(context.seed).permutation(len(inputs[0]))
-    chosen, others = order[: config.samples], order[config.samples :][: config.samples]
+    chosen, others = order[:count], order[count:][:count]
     if len(others) < min(len(chosen), JUDGED):
         others = chosen
     return tuple(x[chosen] for x in inputs), tuple(x[others] for x in inputs)
@@ -134,7 +134,7 @@ def _shares(
         return dict.fromkeys(names, 0.5 if config.pattern == "2:4" else config.sparsity)
     rows = dict.fromkeys(names, CURVE_ROWS)
     judged = tuple(x[:JUDGED] for x in inputs)
-    change = change_of_outputs(_outputs(original, judged), judged)
+    change = change_of_outputs(outputs_of(original, judged), judged)
     curves = []
     with context.progress.step("finding where zeros cost least", len(names)) as advance:
         grams = gather_grams(original, original, names, inputs, rows, context.seed)
@@ -152,15 +152,16 @@ def _shares(
     return dict(zip(names, allocate(curves, config.sparsity), strict=True))
 
 
-def _outputs(model: KerasModel, inputs: Inputs) -> Inputs:
+def outputs_of(model: KerasModel, inputs: Inputs) -> Inputs:
+    """Return a tf_keras model's outputs on samples."""
     return keras_network(model, "original", True).predict(inputs)
 
 
-def _keep_better_batchnorm(
+def keep_better_batchnorm(
     original: KerasModel, changed: KerasModel, inputs: Inputs, others: Inputs, context: Context
 ) -> None:
     """Re-estimate BatchNorm, and undo it if other samples say that it did harm."""
-    change = change_of_outputs(_outputs(original, others), others)
+    change = change_of_outputs(outputs_of(original, others), others)
     before, weights = change(changed), changed.get_weights()
     with context.progress.step("re-estimating BatchNorm"):
         if reestimate_batchnorm(changed, inputs, context.seed) and change(changed) >= before:

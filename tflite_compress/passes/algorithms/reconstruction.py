@@ -53,7 +53,7 @@ def removed_step_by_step(
     """
     rows, all_rows = weights.shape[1], grams.given.shape[1]
     original = np.pad(weights, ((0, 0), (0, all_rows - rows), (0, 0)))
-    damping = _damping(grams.given)
+    damping = damping_of(grams.given)
     given = grams.given + damping * np.eye(all_rows)
     # Damping pulls weights to the original's, so that it does not shrink them.
     target = np.matmul(grams.wanted, original) + damping * original
@@ -70,8 +70,12 @@ def removed_step_by_step(
     return found
 
 
-def _damping(gram: np.ndarray) -> np.ndarray:
-    """Return what is added to the diagonal of each group, shape (groups, 1, 1)."""
+def damping_of(gram: np.ndarray) -> np.ndarray:
+    """Return what is added to the diagonal of second moments, shape (groups, 1, 1).
+
+    Args:
+        gram: Second moments, shape (groups, rows, rows).
+    """
     share = DAMPING * np.mean(np.diagonal(gram, axis1=1, axis2=2), axis=1)
     return np.asarray(np.maximum(share, 1e-12)[:, None, None])
 
@@ -95,7 +99,7 @@ def _solve(given: np.ndarray, target: np.ndarray, keep: np.ndarray) -> tuple[np.
     groups, rows, outputs = keep.shape
     all_keep = np.pad(keep, ((0, 0), (0, given.shape[1] - rows), (0, 0)), constant_values=True)
     if keep.all():
-        inverse = _inverse(given)
+        inverse = inverse_of(given)
         solution = np.matmul(inverse, target)
         diagonal = np.diagonal(inverse, axis1=1, axis2=2)[:, :rows, None]
         return solution[:, :rows] ** 2 / diagonal, solution
@@ -106,7 +110,7 @@ def _solve(given: np.ndarray, target: np.ndarray, keep: np.ndarray) -> tuple[np.
         for start in range(0, outputs, step):
             kept = all_keep[group, :, start : start + step].T.astype(np.float64)
             masked = given[group] * kept[:, :, None] * kept[:, None, :] + eye * (1 - kept)[:, None, :]
-            inverse = _inverse(masked)
+            inverse = inverse_of(masked)
             wanted = target[group, :, start : start + step].T * kept
             found = np.matmul(inverse, wanted[:, :, None])[:, :, 0] * kept
             solution[group, :, start : start + step] = found.T
@@ -115,7 +119,7 @@ def _solve(given: np.ndarray, target: np.ndarray, keep: np.ndarray) -> tuple[np.
     return cost, solution
 
 
-def _inverse(matrices: np.ndarray) -> np.ndarray:
+def inverse_of(matrices: np.ndarray) -> np.ndarray:
     """Return the inverses of symmetric matrices.
 
     TensorFlow works on several matrices at once; OpenBLAS's threads wait for each other in every one.

@@ -1,0 +1,290 @@
+"""Remove channels without training: later layers are solved for, layer by layer; see ``oneshot_channels``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tflite_compress.passes.algorithms.channel_removal import Reader, Solution, removal_costs, solved_for
+from tflite_compress.passes.algorithms.harm import change_of_outputs
+from tflite_compress.passes.algorithms.layer_grams import (
+    Grams,
+    as_kernel,
+    as_matrices,
+    gather_grams,
+    is_supported,
+)
+from tflite_compress.passes.algorithms.oneshot import (
+    JUDGED,
+    MAX_ROWS,
+    STAGES,
+    keep_better_batchnorm,
+    outputs_of,
+    samples_for,
+)
+from tflite_compress.passes.algorithms.traced_channels import traced
+from tflite_compress.passes.base import Context
+from tflite_compress.support.notes import Note
+
+if TYPE_CHECKING:
+    from tflite_compress.channels.cost import Costs, Quantity
+    from tflite_compress.channels.dependencies import Dependencies, LayerChannels
+    from tflite_compress.models.keras_types import KerasModel, KernelLayer, Layer
+    from tflite_compress.models.network import Network
+    from tflite_compress.models.wiring import Wiring
+    from tflite_compress.passes.oneshot_channels import OneshotChannels
+
+TRIED = 0.25  # of a layer's input channels, removed to see how much the network's outputs react
+
+Inputs = tuple[np.ndarray, ...]
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Readers:
+    """The layers that can be solved for.
+
+    Attributes:
+        groups: The group of each input channel, by layer, in graph order; negative for channels that stay.
+        shifted: Layers without a bias, with the BatchNorm that takes a constant in its place.
+        fixed: Groups that another layer reads or normalizes, by number, with the name of that layer.
+    """
+
+    groups: Mapping[str, np.ndarray]
+    shifted: Mapping[str, str]
+    fixed: Mapping[int, str]
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """The layers that read channels that can be removed."""
+        return tuple(name for name, own in self.groups.items() if np.any(own >= 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Smaller:
+    """A network with fewer channels.
+
+    Attributes:
+        model: A tf_keras model.
+        kept_by: Layers that keep the channels they read, because they cannot be solved for.
+        note: How near its outputs are to the original's on samples left out; None if nothing was removed.
+    """
+
+    model: KerasModel
+    kept_by: tuple[str, ...]
+    note: Note | None
+
+
+def without_training(
+    network: Network,
+    targets: Mapping[Quantity, float],
+    config: OneshotChannels,
+    context: Context,
+    stays: Callable[[str], bool],
+) -> Smaller:
+    """Return a network without the channels that its outputs need least; the others are solved for.
+
+    Args:
+        network: An editable network; unchanged.
+        targets: Maximum cost by quantity, as a share of the network's.
+        config: Samples, multiple and precision.
+        context: Data, seed and progress.
+        stays: Returns True for the name of a layer that keeps all its channels.
+
+    Raises:
+        ModelError: All channels must stay.
+    """
+    from tflite_compress.channels.rebuild import without_channels
+    from tflite_compress.channels.select import choose
+    from tflite_compress.models.copying import copied
+
+    original, changed = copied(network.handle), copied(network.handle)  # layers of a copy have one input each
+    dependencies, costs = traced(changed, context, stays, config.precision)
+    readers = readers_of(changed, dependencies)
+    kept_by = tuple(dict.fromkeys(readers.fixed.values()))
+    inputs, others = samples_for(config.samples, context)
+
+    def ranked() -> np.ndarray:
+        with context.progress.step("finding channels that matter least", len(readers.reading)) as advance:
+            return channel_costs(original, changed, readers, costs, inputs, context.seed, advance)
+
+    settings = (config.samples, config.exclude, context.seed)
+    found = context.shared.once("channel costs", network, settings, ranked)
+    full = costs.sizes.astype(float)
+    limits = {what: share * costs.total(what, full) for what, share in targets.items()}
+    keep = choose(costs, found, limits, max(1, config.multiple), dependencies.count)
+    if keep.all():
+        return Smaller(changed, kept_by, None)
+    with context.progress.step("removing channels without training", len(readers.groups)) as advance:
+        reconstruct(original, changed, readers, np.flatnonzero(~keep), inputs, context.seed, advance)
+    keep_better_batchnorm(original, changed, inputs, others, context)
+    smaller = without_channels(changed, dependencies, keep)
+    change = change_of_outputs(outputs_of(original, others), others)(smaller)
+    agreement = f"R2 with the original's outputs {1 - change:.4f} on {len(others[0]):,} samples"
+    text = f"channels were removed without training: {agreement}"
+    return Smaller(smaller, kept_by, Note("channels-reconstructed", text))
+
+
+def readers_of(model: KerasModel, dependencies: Dependencies) -> Readers:
+    """Return the layers of a model that can be solved for, and the channels that must stay for others.
+
+    Args:
+        model: A tf_keras model.
+        dependencies: Its channels.
+    """
+    from tflite_compress.models.wiring import wiring
+
+    wires = wiring(model)
+    found = {entry.layer.name: entry for entry in dependencies.layers}
+    groups, fixed = {}, {}
+    for layer in model.layers:
+        entry = found.get(layer.name)
+        if entry is None:
+            continue
+        if _is_solved(layer, entry) and layer.name not in wires.shared:
+            groups[layer.name] = _groups_read(dependencies, entry)
+        else:
+            fixed.update(dict.fromkeys(_groups_needed(dependencies, entry), layer.name))
+    shifted = {name: norm for name in groups if (norm := _norm_after(wires, name))}
+    return Readers(groups, shifted, fixed)
+
+
+def channel_costs(
+    original: KerasModel,
+    changed: KerasModel,
+    readers: Readers,
+    costs: Costs,
+    inputs: Inputs,
+    seed: int,
+    advance: Advance,
+) -> np.ndarray:
+    """Return what removing each group costs, in squared change of the outputs; infinite for those that stay.
+
+    Args:
+        original: A tf_keras model.
+        changed: A copy. Its layers are changed one after another, and restored.
+        readers: Layers that read channels.
+        costs: Families of groups.
+        inputs: Samples, one array per input.
+        seed: Seed of the choice of output positions.
+        advance: Called with 1 after each layer.
+
+    Returns:
+        float64, shape (groups,).
+    """
+    names = readers.reading
+    rows = dict.fromkeys(names, MAX_ROWS)
+    grams = gather_grams(original, original, names, inputs, rows, seed, readers.shifted)
+    judged = tuple(x[:JUDGED] for x in inputs)
+    change = change_of_outputs(outputs_of(original, judged), judged)
+    made = {}
+    for name in names:
+        reader = _reader(original.get_layer(name), grams[name], readers.groups[name])
+        made[name] = replace(reader, factor=_reaction(changed, readers, name, reader, change))
+        advance(1)
+    total = np.full(sum(len(family) for family in costs.families), np.inf)
+    for family in costs.families:
+        own = [reader for reader in made.values() if np.any(np.isin(reader.groups, family))]
+        if own and not any(int(group) in readers.fixed for group in family):
+            total[family] = removal_costs(own, family, len(family) - 1)
+    return total
+
+
+def reconstruct(
+    original: KerasModel,
+    changed: KerasModel,
+    readers: Readers,
+    removed: np.ndarray,
+    inputs: Inputs,
+    seed: int,
+    advance: Advance,
+) -> None:
+    """Solve for the layers of a model without some groups. Weights that read them become zero.
+
+    Args:
+        original: A tf_keras model.
+        changed: A copy; changed in place.
+        readers: Layers that can be solved for.
+        removed: Numbers of the groups, int64.
+        inputs: Samples, one array per input.
+        seed: Seed of the choice of output positions.
+        advance: Called with 1 after each layer.
+    """
+    names = [*readers.groups]
+    first = next(i for i, name in enumerate(names) if np.any(np.isin(readers.groups[name], removed)))
+    names = names[first:]  # later layers make up for what earlier ones lost
+    rows = dict.fromkeys(names, MAX_ROWS)
+    for stage in np.array_split(np.array(names), min(STAGES, len(names))):
+        found = gather_grams(original, changed, [*map(str, stage)], inputs, rows, seed, readers.shifted)
+        for name, grams in found.items():
+            reader = _reader(original.get_layer(name), grams, readers.groups[name])
+            _set(changed, readers, name, solved_for(reader, removed))
+            advance(1)
+
+
+def _is_solved(layer: Layer, entry: LayerChannels) -> bool:
+    return is_supported(layer) and any(axis.role == "in" for axis in entry.weights[0])
+
+
+def _groups_read(dependencies: Dependencies, entry: LayerChannels) -> np.ndarray:
+    axis = next(axis for axis in entry.weights[0] if axis.role == "in")
+    return dependencies.groups(axis.labels)
+
+
+def _groups_needed(dependencies: Dependencies, entry: LayerChannels) -> set[int]:
+    """Return the groups that a layer reads, or whose mean it takes."""
+    mixes = type(entry.layer).__name__ == "LayerNormalization"
+    axes = [axis for weight in entry.weights for axis in weight if axis.role == "in" or mixes]
+    return {int(g) for axis in axes for g in dependencies.groups(axis.labels) if g >= 0}
+
+
+def _norm_after(wires: Wiring, name: str) -> str | None:
+    """Return the BatchNorm that alone reads a layer without a bias, or None."""
+    layer, reader = wires.layers[name], wires.only_reader(name)
+    if layer.use_bias or reader is None or _applies_function(layer):
+        return None
+    return reader if type(wires.layers[reader]).__name__ == "BatchNormalization" else None
+
+
+def _applies_function(layer: Layer) -> bool:
+    return getattr(getattr(layer, "activation", None), "__name__", "linear") != "linear"
+
+
+def _reader(layer: KernelLayer, grams: Grams, groups: np.ndarray) -> Reader:
+    weights = as_matrices(layer, np.asarray(layer.kernel), len(grams.given))
+    of_rows = np.resize(groups, weights.shape[0] * weights.shape[1])  # the channel varies fastest
+    return Reader(grams, weights, of_rows.reshape(weights.shape[:2]))
+
+
+def _reaction(
+    changed: KerasModel,
+    readers: Readers,
+    name: str,
+    reader: Reader,
+    change: Callable[[KerasModel], float],
+) -> float:
+    """Return how much the network's outputs react to a layer's error, by removing some of its inputs."""
+    own = np.unique(reader.groups[reader.groups >= 0])
+    costs = removal_costs([reader], own, max(1, round(TRIED * len(own))))
+    cheapest = own[np.argsort(costs, kind="stable")][: max(1, round(TRIED * len(own)))]
+    solution = solved_for(reader, cheapest)
+    before = changed.get_weights()
+    _set(changed, readers, name, solution)
+    reaction = change(changed) / max(solution.error, 1e-12)
+    changed.set_weights(before)
+    return reaction
+
+
+def _set(model: KerasModel, readers: Readers, name: str, solution: Solution) -> None:
+    layer = model.get_layer(name)
+    weights = [as_kernel(layer, solution.weights), *layer.get_weights()[1:]]
+    added = None if solution.constants is None else solution.constants.sum(axis=0)
+    if added is not None and layer.use_bias:
+        weights[1] = (weights[1] + added).astype(weights[1].dtype)
+    layer.set_weights(weights)
+    if added is not None and name in readers.shifted:
+        norm = model.get_layer(readers.shifted[name])
+        norm.moving_mean.assign(norm.moving_mean - added.astype(np.float32))
