@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from tests.needs import tool
-from tests.scoring.test_heads import LAYOUTS, sample
+from tests.scoring.test_heads import ANCHORS, LAYOUTS, sample
 from tflite_compress.bundling import detection_ports
 from tflite_compress.bundling.detection_ports import c_detections, kotlin_detections
 from tflite_compress.bundling.detections import Detections
 from tflite_compress.models.output_parts import JoinedOutput, OutputParts
-from tflite_compress.scoring.detector import find_detector
+from tflite_compress.scoring.detector import Detector, find_detector
+from tflite_compress.scoring.head_registry import all_heads, head_template
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature
 
 Outputs = tuple[np.ndarray, ...]
@@ -34,14 +35,10 @@ int main(void) {
 }
 """
 KOTLIN = """
-package tflitecompress.net
-
-fun main() {
     val outputs = listOf(@@arrays)
-    for (one in NetDetections.detect(outputs, 0.001f)) {
+    for (one in tflitecompress.@@nameDetections.detect(outputs, 0.001f)) {
         println("${one.classNumber} ${one.score} ${one.xMin} ${one.yMin} ${one.xMax} ${one.yMax}")
     }
-}
 """
 
 
@@ -74,12 +71,18 @@ def in_c(header: bytes, outputs: Outputs, folder: Path) -> np.ndarray:
     return rows(subprocess.run(["./main"], cwd=folder, check=True, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.parametrize("layout", ["yolo v8 in pixels", "yolo v8 in two", "yolo v8 with logits", "yolo v5"])
+def detector_of(layout: str, outputs: Outputs, folder: Path) -> Detector:
+    np.save(folder / "anchors.npy", ANCHORS)
+    anchors = str(folder / "anchors.npy") if LAYOUTS[layout][0] == "ssd" else None
+    return find_detector(sample(outputs, None, anchors))[0]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_c_finds_what_the_evaluation_finds(
     layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs = LAYOUTS[layout][1]()
-    detector, _ = find_detector(sample(outputs))
+    detector = detector_of(layout, outputs, tmp_path)
     header = c_detections(Detections(detector, described(outputs, monkeypatch)), b"", "net")
     assert header is not None
     found, expected = in_c(header, outputs, tmp_path), detector(outputs)[0]
@@ -98,28 +101,74 @@ def test_c_joins_the_parts_of_an_output(tmp_path: Path, monkeypatch: pytest.Monk
     assert np.allclose(in_c(header, parts, tmp_path), detector((whole,))[0, :2], atol=1e-6)
 
 
-def test_other_heads_are_in_python_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = LAYOUTS["fomo"][1]()
-    found = Detections(find_detector(sample(outputs))[0], described(outputs, monkeypatch))
-    assert c_detections(found, b"", "net") is None
-    assert kotlin_detections(found, b"", "net", "Net") is None
-    assert c_detections(None, b"", "net") is None
+def test_c_reads_parts_of_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes of two scales, each with its scores, as YOLO concatenates them."""
+    (whole,) = LAYOUTS["yolo v8 as rows"][1]()
+    parts = whole[:, :4, :4], whole[:, :4, 4:], whole[:, 4:, :4], whole[:, 4:, 4:]
+    detector, _ = find_detector(sample((whole,)))
+    names = described(parts, monkeypatch)
+    scales = OutputParts(2, names[:2]), OutputParts(2, names[2:])
+    joined = (JoinedOutput("all", OutputParts(1, scales)),)
+    header = c_detections(Detections(detector, ("all",), joined), b"", "net")
+    assert header is not None
+    assert np.allclose(in_c(header, parts, tmp_path), detector((whole,))[0, :2], atol=1e-6)
+
+
+def test_random_outputs_give_the_same_in_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Softmax of cells, objects of several cells, and peaks among neighbours."""
+    rng = np.random.default_rng(0)
+    for layout in ("fomo", "center-net"):
+        shapes = [output.shape for output in LAYOUTS[layout][1]()]
+        outputs = tuple(rng.normal(0, 3, shape).astype(np.float32) for shape in shapes)
+        detector = detector_of(layout, outputs, tmp_path)
+        header = c_detections(Detections(detector, described(outputs, monkeypatch)), b"", "net")
+        assert header is not None and detector.decoder != detector_of(layout, LAYOUTS[layout][1](), tmp_path)
+        found, expected = in_c(header, outputs, tmp_path), detector(outputs)[0]
+        expected = expected[expected[:, 0] >= 0]
+        assert len(found) == len(expected) > 5 and np.allclose(found, expected, atol=1e-5)
+
+
+def test_a_users_function_and_other_models_have_none() -> None:
+    own = Detector("own:decode", lambda outputs: (outputs[0], outputs[0]), 0.6)
+    for found in (None, Detections(own, ("a",))):
+        assert c_detections(found, b"", "net") is None
+        assert kotlin_detections(found, b"", "net", "Net") is None
+
+
+def test_each_head_has_templates() -> None:
+    for head in all_heads().values():
+        assert head.port is not None
+        assert all(head_template(head.name, suffix).is_file() for suffix in (".h", ".kt"))
 
 
 @pytest.mark.slow
 def test_kotlin_finds_what_the_evaluation_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = LAYOUTS["yolo v5 in three"][1]()
-    detector, _ = find_detector(sample(outputs))
-    source = kotlin_detections(Detections(detector, described(outputs, monkeypatch)), b"", "net", "Net")
-    assert source is not None
-    (tmp_path / "NetDetections.kt").write_bytes(source)
-    (tmp_path / "Net.kt").write_text("package tflitecompress.net\n\nclass Net { fun run() {} }\n")
-    arrays = ", ".join(f"floatArrayOf({numbers(x)})" for x in outputs)
-    (tmp_path / "Main.kt").write_text(KOTLIN.replace("@@arrays", arrays))
-    sources = ["NetDetections.kt", "Net.kt", "Main.kt"]
-    command = [tool("kotlinc", "kotlin"), *sources, "-include-runtime", "-d", "net.jar"]
+    """All layouts in one compilation, which takes most of the time."""
+    sources, calls, expected = [], [], []
+    for index, layout in enumerate(LAYOUTS):
+        outputs = LAYOUTS[layout][1]()
+        detector = detector_of(layout, outputs, tmp_path)
+        found = Detections(detector, described(outputs, monkeypatch))
+        code = kotlin_detections(found, b"", f"net{index}", f"Net{index}")
+        assert code is not None
+        for name, text in (
+            (f"Net{index}Detections.kt", code.decode()),
+            (
+                f"Net{index}.kt",
+                f"package tflitecompress.net{index}\n\nclass Net{index} {{ fun run() {{}} }}\n",
+            ),
+        ):
+            (tmp_path / name).write_text(text)
+            sources.append(name)
+        arrays = ", ".join(f"floatArrayOf({numbers(x)})" for x in outputs)
+        detections = detector(outputs)[0]
+        expected.append(detections[detections[:, 0] >= 0])
+        calls.append(KOTLIN.replace("@@arrays", arrays).replace("@@name", f"net{index}.Net{index}"))
+    body = "".join(f"fun run{i}() {{{call}}}\n" for i, call in enumerate(calls))
+    run_all = " ".join(f"run{i}();" for i in range(len(calls)))
+    (tmp_path / "Main.kt").write_text(f"{body}\nfun main() {{ {run_all} }}\n")
+    command = [tool("kotlinc", "kotlin"), *sources, "Main.kt", "-include-runtime", "-d", "net.jar"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    run = ["java", "-cp", "net.jar", "tflitecompress.net.MainKt"]
-    found = rows(subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, text=True).stdout)
-    expected = detector(outputs)[0]
-    assert np.allclose(found, expected[expected[:, 0] >= 0], atol=1e-6)
+    run = ["java", "-cp", "net.jar", "MainKt"]
+    printed = subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert np.allclose(rows(printed), np.concatenate(expected), atol=1e-6)

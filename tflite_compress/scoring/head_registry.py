@@ -59,6 +59,16 @@ def head_name(name: str) -> str:
     return wanted
 
 
+def head_template(name: str, suffix: str) -> Path:
+    """Return the template of a head in another language.
+
+    Args:
+        name: Name of the head.
+        suffix: ``.h`` for C or ``.kt`` for Kotlin.
+    """
+    return _FOLDER / f"{name.replace('-', '_')}{suffix}"
+
+
 def find_head(sample: HeadSample, name: str | None) -> FoundHead:
     """Return the head of a detector.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +50,24 @@ class HeadSample:
         return (float(self.image[0]), float(self.image[1])) if in_pixels else (1.0, 1.0)
 
 
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPort:
+    """What the templates of a head in C and Kotlin are filled with. They lie beside the head's module.
+
+    Attributes:
+        boxes: Number of boxes of an image.
+        classes: Number of classes.
+        values: A value for each other ``@@name``.
+    """
+
+    boxes: int
+    classes: int
+    values: Mapping[str, bool | int | float | np.ndarray]
+
+
 @dataclass(frozen=True)
 class DetectionHead:
     """A layout of a detector's outputs.
@@ -61,6 +79,8 @@ class DetectionHead:
         max_iou: Largest accepted overlap of two detections of a class; 1 where the outputs need no
             non-maximum suppression.
         metric: Name of the default metric.
+        port: Returns the values of the head's templates, ``(decoder, shapes of the outputs without the batch)
+            -> port``; None for a user's function, which has no templates.
     """
 
     name: str
@@ -68,6 +88,7 @@ class DetectionHead:
     find_decoder: Callable[[HeadSample], Decoder | None]
     max_iou: float = 0.6
     metric: str = "coco_map"
+    port: Callable[[Decoder, Shapes], HeadPort] | None = None
 
 
 def register(head: DetectionHead) -> DetectionHead:

@@ -3,6 +3,7 @@ package tflitecompress.@@name
 import kotlin.math.exp
 import kotlin.math.max
 import kotlin.math.min
+import kotlin.math.round
 
 /** A detection. Coordinates are shares of the image's width and height. */
 data class Detection(
@@ -16,14 +17,13 @@ data class Detection(
 
 /** Detections from the outputs of [@@Class]: head @@head, then non-maximum suppression. */
 object @@{Class}Detections {
-    private class Part(val output: Int, val values: Int, val isColumn: Boolean)
-
     private const val BOXES = @@boxes
     private const val CLASSES = @@classes
     private const val CANDIDATES = @@candidates
     private const val MAX_DETECTIONS = @@max_detections
-    private const val MAX_IOU = @@{max_iou}f
-    private val PARTS = listOf(@@parts)
+    private const val MAX_IOU = @@max_iou
+    private const val KEEPS_OVERLAPS = @@keeps_overlaps
+    private val PIECES = listOf(@@pieces)
 
     /**
      * Returns the detections of one image, best first.
@@ -31,55 +31,49 @@ object @@{Class}Detections {
      * @param outputs what [@@Class.run] returns.
      * @param minScore smallest score.
      */
-    fun detect(outputs: List<FloatArray>, minScore: Float = @@{min_score}f): List<Detection> {
+    fun detect(outputs: List<FloatArray>, minScore: Float = @@min_score): List<Detection> {
+        val decoder = Decoder(Values(outputs))
         val candidates = ArrayList<Detection>()
         for (box in 0 until BOXES) {
-            val sure = if (@@has_objectness) share(outputs, box, 4) else 1f
             for (number in 0 until CLASSES) {
-                val score = sure * share(outputs, box, @@start + number)
-                if (score >= minScore) candidates.add(detection(outputs, box, number, score))
+                val score = decoder.score(box, number)
+                if (!(score >= minScore)) continue
+                val (xMin, yMin, xMax, yMax) = decoder.corners(box)
+                candidates.add(Detection(number, score, xMin, yMin, xMax, yMax))
             }
         }
         val kept = ArrayList<Detection>()
         for (one in candidates.sortedByDescending { it.score }.take(CANDIDATES)) {
             if (kept.size == MAX_DETECTIONS) break
-            if (kept.none { it.classNumber == one.classNumber && overlap(it, one) > MAX_IOU }) kept.add(one)
+            val isTaken = kept.any { it.classNumber == one.classNumber && overlap(it, one) > MAX_IOU }
+            if (KEEPS_OVERLAPS || !isTaken) kept.add(one)
         }
         return kept
     }
 
-    private fun detection(outputs: List<FloatArray>, box: Int, number: Int, score: Float): Detection {
-        val x = value(outputs, box, 0)
-        val y = value(outputs, box, 1)
-        val halfWidth = value(outputs, box, 2) / 2
-        val halfHeight = value(outputs, box, 3) / 2
-        return Detection(
-            number,
-            score,
-            (x - halfWidth) / @@{width}f,
-            (y - halfHeight) / @@{height}f,
-            (x + halfWidth) / @@{width}f,
-            (y + halfHeight) / @@{height}f
-        )
+    /** A block of an output of the original model is an output of this file. */
+    private class Piece(val whole: Int, val output: Int, val start: IntArray, val size: IntArray) {
+        fun has(i: Int, j: Int, k: Int): Boolean =
+            i >= start[0] && j >= start[1] && k >= start[2] &&
+                i < start[0] + size[0] && j < start[1] + size[1] && k < start[2] + size[2]
+
+        fun place(i: Int, j: Int, k: Int): Int =
+            ((i - start[0]) * size[1] + j - start[1]) * size[2] + k - start[2]
     }
 
-    private fun share(outputs: List<FloatArray>, box: Int, value: Int): Float {
-        val found = value(outputs, box, value)
-        return if (@@from_logits) 1 / (1 + exp(-found)) else found
-    }
-
-    private fun value(outputs: List<FloatArray>, box: Int, value: Int): Float {
-        var left = value
-        for (part in PARTS) {
-            if (left < part.values) {
-                val place = if (part.isColumn) left * BOXES + box else box * part.values + left
-                return outputs[part.output][place]
-            }
-            left -= part.values
+    private class Values(private val outputs: List<FloatArray>) {
+        fun at(whole: Int, i: Int, j: Int, k: Int): Float {
+            val piece = PIECES.first { it.whole == whole && it.has(i, j, k) }
+            return outputs[piece.output][piece.place(i, j, k)]
         }
-        throw IndexOutOfBoundsException("a box has no value $value")
     }
 
+    private fun sigmoid(value: Float): Float = 1 / (1 + exp(-value))
+
+    private fun centred(x: Float, y: Float, width: Float, height: Float): FloatArray =
+        floatArrayOf(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+@@decoder
     /** Returns the intersection over union. */
     private fun overlap(a: Detection, b: Detection): Float {
         val width = max(0f, min(a.xMax, b.xMax) - max(a.xMin, b.xMin))

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.scoring.box_functions import corners, sigmoid
-from tflite_compress.scoring.head_types import DetectionHead, HeadSample, are_logits, register
+from tflite_compress.scoring.head_types import (
+    Decoder,
+    DetectionHead,
+    HeadPort,
+    HeadSample,
+    Shapes,
+    are_logits,
+    register,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,20 @@ def _find(sample: HeadSample) -> CenterNet | None:
     return CenterNet(heat, size, offset, are_logits(outputs[heat]))
 
 
+def _port(decoder: Decoder, shapes: Shapes) -> HeadPort:
+    assert isinstance(decoder, CenterNet)
+    rows, columns, classes = shapes[decoder.heat]
+    values = {
+        "heat_output": decoder.heat,
+        "size_output": decoder.size,
+        "offset_output": decoder.offset,
+        "from_logits": decoder.from_logits,
+        "rows": rows,
+        "columns": columns,
+    }
+    return HeadPort(rows * columns, classes, values)
+
+
 register(
     DetectionHead(
         "center-net",
@@ -58,5 +80,6 @@ register(
         "each class, width and height in cells, offset x and y in cells",
         _find,
         max_iou=1.0,
+        port=_port,
     )
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.scoring.head_types import DetectionHead, HeadSample, register
+from tflite_compress.scoring.head_types import Decoder, DetectionHead, HeadPort, HeadSample, Shapes, register
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,19 @@ def _find(sample: HeadSample) -> Fomo | None:
     return Fomo(0.5, not in_unit)
 
 
+def _port(decoder: Decoder, shapes: Shapes) -> HeadPort:
+    assert isinstance(decoder, Fomo)
+    rows, columns, channels = shapes[0]
+    values = {
+        "output": 0,
+        "rows": rows,
+        "columns": columns,
+        "min_score": decoder.min_score,
+        "is_softmax": decoder.is_softmax,
+    }
+    return HeadPort((channels - 1) * rows * columns, channels - 1, values)
+
+
 register(
     DetectionHead(
         "fomo",
@@ -68,5 +81,6 @@ register(
         _find,
         max_iou=1.0,
         metric="centroid_f1",
+        port=_port,
     )
 )

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.scoring.box_functions import corners, sigmoid
-from tflite_compress.scoring.head_types import DetectionHead, HeadSample, are_logits, register
+from tflite_compress.scoring.head_types import (
+    Decoder,
+    DetectionHead,
+    HeadPort,
+    HeadSample,
+    Shapes,
+    are_logits,
+    register,
+)
 from tflite_compress.support.errors import DataError
 
 CENTRE_SCALE, SIZE_SCALE = 10.0, 5.0  # of TensorFlow's Object Detection API
@@ -55,11 +63,26 @@ def _find(sample: HeadSample) -> Ssd | None:
     if len(shapes) != 2 or any(shape[0] != count for shape in shapes) or 4 * count not in sizes:
         return None
     boxes = sizes.index(4 * count)
-    if sample.outputs[1 - boxes].ndim != 3:
+    if sample.outputs[1 - boxes].ndim != 3 or len(shapes[boxes]) > 3:
         return None
     rows = tuple(tuple(float(value) for value in row) for row in sample.anchors)
     from_logits = are_logits(sample.outputs[1 - boxes])
     return Ssd(boxes, 1 - boxes, rows, (CENTRE_SCALE, SIZE_SCALE), from_logits)
+
+
+def _port(decoder: Decoder, shapes: Shapes) -> HeadPort:
+    assert isinstance(decoder, Ssd)
+    box_shape, score_shape = shapes[decoder.boxes], shapes[decoder.scores]
+    values = {
+        "box_output": decoder.boxes,
+        "score_output": decoder.scores,
+        "inner": box_shape[2] if len(box_shape) == 3 else 1,
+        "anchors": np.array(decoder.anchors, np.float32),
+        "centre_divisor": decoder.divisors[0],
+        "size_divisor": decoder.divisors[1],
+        "from_logits": decoder.from_logits,
+    }
+    return HeadPort(len(decoder.anchors), score_shape[1] - 1, values)
 
 
 register(
@@ -69,5 +92,6 @@ register(
         "Detection API, and (samples, anchors, 1 + classes) with the background first; `--anchors=FILE` "
         "gives the y, x, height and width of each anchor",
         _find,
+        port=_port,
     )
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_compress.scoring.head_types import DetectionHead, HeadSample, register
+from tflite_compress.scoring.head_types import Decoder, DetectionHead, HeadPort, HeadSample, Shapes, register
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,17 @@ def _find(sample: HeadSample) -> SsdPostprocess | None:
     return SsdPostprocess(boxes, classes, scores, count, max(highest + 1, sample.classes))
 
 
+def _port(decoder: Decoder, shapes: Shapes) -> HeadPort:
+    assert isinstance(decoder, SsdPostprocess)
+    values = {
+        "box_output": decoder.boxes,
+        "class_output": decoder.classes,
+        "score_output": decoder.scores,
+        "count_output": decoder.count,
+    }
+    return HeadPort(shapes[decoder.boxes][0], decoder.class_count, values)
+
+
 register(
     DetectionHead(
         "ssd-postprocess",
@@ -62,5 +73,6 @@ register(
         "x_max, classes and scores (samples, boxes), and their number",
         _find,
         max_iou=1.0,
+        port=_port,
     )
 )

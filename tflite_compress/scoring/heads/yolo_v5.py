@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.scoring.box_functions import corners, sigmoid
-from tflite_compress.scoring.head_types import DetectionHead, HeadSample, are_logits, register
+from tflite_compress.scoring.head_types import (
+    Decoder,
+    DetectionHead,
+    HeadPort,
+    HeadSample,
+    Shapes,
+    are_logits,
+    register,
+)
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,30 @@ def _find(sample: HeadSample) -> YoloV5 | None:
     return YoloV5(parts, scale, are_logits(values[..., 4:]))
 
 
+def _port(decoder: Decoder, shapes: Shapes) -> HeadPort:
+    assert isinstance(decoder, YoloV5)
+    is_one = len(decoder.parts) == 1
+    boxes, sure, scores = decoder.parts * 3 if is_one else decoder.parts
+    start = 5 if is_one else 0
+    values = {
+        "box_output": boxes,
+        "sure_output": sure,
+        "sure_start": 4 if is_one else 0,
+        "score_output": scores,
+        "score_start": start,
+        "from_logits": decoder.from_logits,
+        "width": decoder.scale[0],
+        "height": decoder.scale[1],
+    }
+    return HeadPort(shapes[scores][0], shapes[scores][1] - start, values)
+
+
 register(
     DetectionHead(
         "yolo-v5",
         "one output of shape (samples, boxes, 5 + classes) or three with boxes, objectness and scores; boxes "
         "are x, y, width and height around their centre (YOLO v5)",
         _find,
+        port=_port,
     )
 )

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflite_compress.scoring.box_functions import corners, sigmoid
-from tflite_compress.scoring.head_types import DetectionHead, HeadSample, are_logits, register
+from tflite_compress.scoring.head_types import (
+    Decoder,
+    DetectionHead,
+    HeadPort,
+    HeadSample,
+    Shapes,
+    are_logits,
+    register,
+)
 
 
 @dataclass(frozen=True)
@@ -69,11 +77,30 @@ def _made(sample: HeadSample, parts: tuple[int, ...], are_columns: tuple[bool, .
     return YoloV8(parts, are_columns, sample.scale_of(boxes), are_logits(scores))
 
 
+def _port(decoder: Decoder, shapes: Shapes) -> HeadPort:
+    assert isinstance(decoder, YoloV8)
+    boxes, scores = decoder.parts[0], decoder.parts[-1]
+    start = 4 if len(decoder.parts) == 1 else 0
+    rows, columns = shapes[scores][::-1] if decoder.are_columns[-1] else shapes[scores]
+    values = {
+        "box_output": boxes,
+        "box_is_column": decoder.are_columns[0],
+        "score_output": scores,
+        "score_is_column": decoder.are_columns[-1],
+        "score_start": start,
+        "from_logits": decoder.from_logits,
+        "width": decoder.scale[0],
+        "height": decoder.scale[1],
+    }
+    return HeadPort(rows, columns - start, values)
+
+
 register(
     DetectionHead(
         "yolo-v8",
         "one output of shape (samples, 4 + classes, boxes) or two with boxes and scores; boxes are x, y, "
         "width and height around their centre (YOLO v8 to v11)",
         _find,
+        port=_port,
     )
 )
