@@ -122,7 +122,7 @@ def test_random_outputs_give_the_same_in_c(tmp_path: Path, monkeypatch: pytest.M
         outputs = tuple(rng.normal(0, 3, shape).astype(np.float32) for shape in shapes)
         detector = detector_of(layout, outputs, tmp_path)
         header = c_detections(Detections(detector, described(outputs, monkeypatch)), b"", "net")
-        assert header is not None and detector.decoder != detector_of(layout, LAYOUTS[layout][1](), tmp_path)
+        assert header is not None
         found, expected = in_c(header, outputs, tmp_path), detector(outputs)[0]
         expected = expected[expected[:, 0] >= 0]
         assert len(found) == len(expected) > 5 and np.allclose(found, expected, atol=1e-5)

@@ -16,7 +16,7 @@ from tflite_compress.bundling.text import render
 from tflite_compress.models.output_parts import OutputParts
 from tflite_compress.scoring.box_functions import MAX_CANDIDATES
 from tflite_compress.scoring.head_registry import all_heads, head_template
-from tflite_compress.scoring.head_types import Shapes
+from tflite_compress.scoring.head_types import PortValue, Shapes
 from tflite_compress.support.source_text import fill_template
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, read_signature
 
@@ -56,7 +56,7 @@ class _Language:
     piece: Callable[[_Piece], str]
     array: Callable[[np.ndarray], str]
 
-    def value(self, value: bool | int | float | np.ndarray) -> str:
+    def value(self, value: PortValue) -> str:
         """Return a value as an expression."""
         if isinstance(value, np.ndarray):
             return self.array(value)

@@ -51,6 +51,7 @@ class HeadSample:
 
 
 Shapes = tuple[tuple[int, ...], ...]
+PortValue = bool | int | float | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class HeadPort:
 
     boxes: int
     classes: int
-    values: Mapping[str, bool | int | float | np.ndarray]
+    values: Mapping[str, PortValue]
 
 
 @dataclass(frozen=True)

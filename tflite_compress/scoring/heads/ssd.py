@@ -12,6 +12,7 @@ from tflite_compress.scoring.head_types import (
     DetectionHead,
     HeadPort,
     HeadSample,
+    PortValue,
     Shapes,
     are_logits,
     register,
@@ -73,7 +74,7 @@ def _find(sample: HeadSample) -> Ssd | None:
 def _port(decoder: Decoder, shapes: Shapes) -> HeadPort:
     assert isinstance(decoder, Ssd)
     box_shape, score_shape = shapes[decoder.boxes], shapes[decoder.scores]
-    values = {
+    values: dict[str, PortValue] = {
         "box_output": decoder.boxes,
         "score_output": decoder.scores,
         "inner": box_shape[2] if len(box_shape) == 3 else 1,
