@@ -70,7 +70,13 @@ def test_zeros_are_kept(start: FloatModel, context: Context) -> None:
 
 @pytest.mark.slow
 def test_zeros_and_shared_values_are_kept(start: FloatModel, context: Context) -> None:
-    done = after(start, context, Prune(sparsity=0.6, **SHORT), Cluster(clusters=16, **SHORT), Qat(**SHORT))
+    done = after(
+        start,
+        context,
+        Prune(sparsity=0.6, **SHORT),
+        Cluster(clusters=16, scales="layer", **SHORT),
+        Qat(**SHORT),
+    )
     assert all(share == pytest.approx(0.6, abs=0.03) for share in done.fact(Sparsity).by_layer.values())
     assert any("zeros and shared values kept" in note for note in [n.text for n in done.notes])
     assert accuracy(done, context) > context.reference.score.value - 0.03
@@ -78,7 +84,7 @@ def test_zeros_and_shared_values_are_kept(start: FloatModel, context: Context) -
 
 @pytest.mark.slow
 def test_shared_values_are_kept_in_layers_without_batchnorm(start: FloatModel, context: Context) -> None:
-    done = after(start, context, Cluster(clusters=16, **SHORT), Qat(**SHORT))
+    done = after(start, context, Cluster(clusters=16, scales="layer", **SHORT), Qat(**SHORT))
     handle = done.network.handle
     dense = next(layer for layer in handle.layers if layer.name == "quant_hidden")
     kernel = next(w.numpy() for w in dense.trainable_weights if len(w.shape) == 2)

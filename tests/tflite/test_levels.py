@@ -12,7 +12,7 @@ from tflite_compress.runtimes.litert import predict
 from tflite_compress.runtimes.tflm import predict_raw
 from tflite_compress.scoring.reference import distance
 from tflite_compress.tflite.flatbuffer import unpack
-from tflite_compress.tflite.levels import share_levels
+from tflite_compress.tflite.levels import SharedKernel, share_levels
 from tflite_compress.tflite.macs import constant
 
 
@@ -46,7 +46,10 @@ def test_channels_share_their_levels_and_the_outputs_stay(clustered: Any, precis
         start.network, ConverterSettings(precision=precision), samples, lambda n: None
     )
     handle = start.network.handle
-    kernels = [handle.get_layer(name).kernel.numpy() for name in ("one", "two", "three")]
+    kernels = [
+        SharedKernel(k, np.asarray(np.abs(k).max() / 127))
+        for k in (handle.get_layer(name).kernel.numpy() for name in ("one", "two", "three"))
+    ]
     after = share_levels(before, kernels)
     assert min(distinct(before)) > 12
     assert (
@@ -66,7 +69,10 @@ def test_unknown_kernels_change_nothing(clustered: Any) -> None:
     context, start = random_context(clustered)
     samples = context.reference.splits.calibrate.inputs
     content, _ = convert_network(start.network, ConverterSettings(precision="int8"), samples, lambda n: None)
-    strangers = [np.random.default_rng(1).normal(size=(3, 3, 3, 16)), np.ones((7, 7)), np.ones((2, 2, 2))]
+    strangers = [
+        SharedKernel(k, np.asarray(1.0))
+        for k in (np.random.default_rng(1).normal(size=(3, 3, 3, 16)), np.ones((7, 7)), np.ones((2, 2, 2)))
+    ]
     assert share_levels(content, strangers) == content
 
 

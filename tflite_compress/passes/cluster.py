@@ -1,20 +1,21 @@
-"""Weight clustering with TF-MOT: the weights of a layer share a few values, which an encoding indexes.
+"""Weight clustering: the weights of a layer share a few values, which an encoding indexes.
 
-Han et al., "Deep Compression" (arXiv:1510.00149): prune, share weights, quantize, Huffman-code.
+Han et al., "Deep Compression" (arXiv:1510.00149): prune, share weights, quantize, Huffman-code. Values are
+shared by weights that are divided by the scale of their output channel, because a file has such scales: the
+shared values become the same integers in all channels, and nothing is lost when the file is written.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from tflite_compress.passes.base import Context, Stage, editable_network, register
 from tflite_compress.passes.layer_patterns import layer_patterns
-from tflite_compress.passes.training import Training, TrainingPass
+from tflite_compress.passes.training import BatchNormMode, Training, TrainingPass
 from tflite_compress.passes.values import Clusters, FloatModel
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note, named
@@ -22,7 +23,9 @@ from tflite_compress.support.notes import Note, named
 if TYPE_CHECKING:
     import numpy as np
 
-    from tflite_compress.models.keras_types import KerasModel, Layer, Variable
+    from tflite_compress.models.keras_types import KerasModel, Layer
+    from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.passes.algorithms.shared_values import SharedValues
 
 MIN_WEIGHTS = 256  # a table for fewer saves nothing
 
@@ -32,10 +35,16 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
     """Let the weights of each layer share ``clusters`` values, and fine-tune the values.
 
     Attributes:
-        clusters: Distinct values in a layer's weights; 16 make 4-bit indices.
-        preserve_sparsity: Weights that are zero stay zero, and one value is kept for them.
-        per_channel: Separate values for each output channel; Conv2D only, a limit of TF-MOT.
-        centroids: How TF-MOT finds the first values.
+        clusters: Maximum number of distinct values in a layer's weights; 16 make 4-bit indices.
+        bits: Bits per weight that a Huffman code may need at most, mean over all clustered layers. Values
+            are chosen and used accordingly: small layers get more values than large ones, and 0 becomes
+            frequent. Without it, values are those with the smallest error.
+        preserve_sparsity: Weights that are zero stay zero.
+        scales: ``channel``: values are shared by weights divided by the scale of their output channel,
+            which int8 files have too. ``layer``: by the weights as they are, which ``qat`` can keep.
+        batchnorm: ``trained``: BatchNorm learns and uses the statistics of batches. ``frozen``: it keeps its
+            statistics. ``folded``: it becomes part of the layer before it. ``auto``: what comes closest to
+            the original's outputs on held-out samples in short trials.
         exclude: Regular expressions; layers whose name matches one are left unchanged.
         training: How long and how fast the network is fine-tuned.
         reestimate_batchnorm: Average BatchNorm statistics anew afterwards, if that helps on held-out samples.
@@ -45,18 +54,20 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
     usual_training: ClassVar = Training(
         epochs=3, min_steps=400, batch_size=128, learning_rate=0.0005, distill=0.7
     )
-    safer_values: ClassVar = {"clusters": max}
+    safer_values: ClassVar = {"clusters": max, "bits": max}
 
     clusters: Annotated[int, Meta(ge=3, le=128)] = 16
+    bits: Annotated[float, Meta(ge=0.5, le=8)] | None = None
     preserve_sparsity: bool = True
-    per_channel: bool = False
-    centroids: Literal["KMEANS_PLUS_PLUS", "LINEAR", "DENSITY_BASED", "RANDOM"] = "KMEANS_PLUS_PLUS"
+    scales: Literal["channel", "layer"] = "channel"
+    batchnorm: BatchNormMode | Literal["auto"] = "auto"
     exclude: tuple[str, ...] = ()
     reestimate_batchnorm: bool = True
 
     def summary(self) -> str:
-        """Return the number of clusters in words."""
-        return f"{self.clusters} clusters"
+        """Return the number of clusters in words, and the bits per weight if they are limited."""
+        words = f"{self.clusters} clusters"
+        return words if self.bits is None else f"{words} of {self.bits:g} bits"
 
     @property
     def allows_repairs(self) -> bool:
@@ -81,103 +92,162 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
         network = editable_network(model, "cluster")
         chosen, notes = _choose(self, network.handle)
         seed_everything(context.seed)
-        stripped, augmented = _trained(self, context, network.handle, chosen)
-        notes += augmented
-        if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
+        found, said = _trained(_Job(self, network.handle, chosen), context)
+        notes += said
+        if self.reestimate_batchnorm and (note := reestimate_if_better(found.handle, context)):
             notes.append(note)
-        clusters = Clusters({**model.fact(Clusters).by_layer, **dict.fromkeys(sorted(chosen), self.clusters)})
-        clustered = keras_network(stripped, network.name, True)
+        known = model.fact(Clusters)
+        clusters = Clusters({**known.by_layer, **found.counts}, {**known.scales, **found.scales})
+        clustered = keras_network(found.handle, network.name, True)
         return replace(model, network=clustered).with_fact(clusters).noting(*notes)
 
 
-def _trained(
-    config: Cluster, context: Context, handle: KerasModel, chosen: frozenset[str]
-) -> tuple[KerasModel, tuple[Note, ...]]:
-    """Return a copy with the chosen layers clustered and fine-tuned, without wrappers, and notes."""
-    from tflite_compress.models.copying import copied, rebuild
-    from tflite_compress.passes.algorithms.finetune import Schedule, finetune
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What is clustered: settings, the network, and the attribute of the weight of each chosen layer."""
 
-    copy = copied(handle)
+    config: Cluster
+    handle: KerasModel
+    chosen: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Clustered:
+    """A plain network with shared values.
+
+    Attributes:
+        handle: The tf_keras model.
+        counts: Number of values, by layer.
+        scales: See ``Clusters.scales``.
+    """
+
+    handle: KerasModel
+    counts: dict[str, int]
+    scales: dict[str, np.ndarray]
+
+
+def _trained(job: _Job, context: Context) -> tuple[_Clustered, list[Note]]:
+    """Return a copy with the chosen layers clustered and fine-tuned, if that helps, and notes."""
+    from tflite_compress.passes.algorithms.batchnorm_choice import choose_batchnorm
+    from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.passes.algorithms.harm import hold_out
+
+    held_out, schedule = hold_out(context), Schedule.of(job.config.training)
+
+    def trial(mode: BatchNormMode, short: Schedule) -> KerasModel:
+        return _train(job, held_out.context, mode, short)[1].handle
+
+    mode, chosen = choose_batchnorm(job.config.batchnorm, job.handle, schedule, held_out, trial)
+    start, found, augmented = _train(job, held_out.context, mode, schedule)
+    helps, judged = held_out.better("fine-tuning shared values", start.handle, found.handle)
+    return found if helps else start, [*chosen, *augmented, judged]
+
+
+def _train(
+    job: _Job, context: Context, mode: BatchNormMode, schedule: Schedule
+) -> tuple[_Clustered, _Clustered, tuple[Note, ...]]:
+    """Return the network with shared values before and after its training, and notes."""
+    from tflite_compress.passes.algorithms.batchnorm_choice import freeze_batchnorm, prepared
+    from tflite_compress.passes.algorithms.finetune import finetune
+
+    plain = prepared(job.handle, mode)
+    training = _with_shared_values(job, plain)
+    freeze_batchnorm(training, mode)
+    start = _stripped(job, plain, training)
+    title = f"clustering to {job.config.clusters} values and fine-tuning"
+    key = msgspec.json.encode([job.config, mode, schedule.min_steps]).decode()
+    notes = finetune(training, context, schedule, title, key)
+    return start, _stripped(job, plain, training), notes
+
+
+def _with_shared_values(job: _Job, handle: KerasModel) -> KerasModel:
+    """Return a copy of a network whose chosen layers compute with shared values."""
+    from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.passes.algorithms.shared_training import shared_layer
+
+    copy, config = copied(handle), job.config
     copy.trainable = True
-    wrappers: dict[str, tuple[Any, list[Variable]]] = {}
+    scales = {name: _scales(config, copy.get_layer(name), weight) for name, weight in job.chosen.items()}
+    values = _values(config, copy, job.chosen, scales)
 
     def wrapped(layer: Layer) -> Layer:
-        if layer.name not in chosen:
+        name = layer.name
+        if name not in job.chosen:
             return layer
-        variables = list(layer.weights)  # before the wrapper replaces them by tensors
-        wrapper: Layer = _wrapper(layer, config)
-        wrappers[layer.name] = (wrapper, variables)
-        return wrapper
+        shared: Layer = shared_layer(
+            layer, job.chosen[name], scales[name], values[name], config.preserve_sparsity
+        )
+        return shared
 
-    training = rebuild(copy, wrapped)
-    schedule = Schedule.of(config.training)
-    title = f"clustering to {config.clusters} values and fine-tuning"
-    augmented = finetune(training, context, schedule, title, msgspec.json.encode(config).decode())
+    return rebuild(copy, wrapped)
+
+
+def _scales(config: Cluster, layer: Layer, weight: str) -> np.ndarray:
+    from tflite_compress.passes.algorithms.shared_training import PER_CHANNEL
+    from tflite_compress.passes.algorithms.shared_values import channel_scales
+
+    per_channel = config.scales == "channel" and type(layer).__name__ in PER_CHANNEL
+    return channel_scales(getattr(layer, weight).numpy(), per_channel)
+
+
+def _values(
+    config: Cluster, handle: KerasModel, chosen: dict[str, str], scales: dict[str, np.ndarray]
+) -> dict[str, SharedValues]:
+    from tflite_compress.passes.algorithms.shared_values import fit_values
+
+    kernels = {
+        name: getattr(handle.get_layer(name), weight).numpy() / scales[name]
+        for name, weight in chosen.items()
+    }
+    return fit_values(kernels, config.clusters, config.bits)
+
+
+def _stripped(job: _Job, handle: KerasModel, training: KerasModel) -> _Clustered:
+    """Return a network in training with its shared values in plain layers."""
+    from tflite_compress.models.copying import copied
+    from tflite_compress.passes.algorithms.shared_training import shared_kernel
+
     stripped = copied(handle)
+    counts: dict[str, int] = {}
+    scales: dict[str, np.ndarray] = {}
     for layer, trained in zip(stripped.layers, training.layers, strict=True):
-        if layer.name in wrappers:
-            layer.set_weights(_clustered(*wrappers[layer.name]))
-        elif layer.weights:
+        if layer.name not in job.chosen:
             layer.set_weights(trained.get_weights())
-    return stripped, augmented
+            continue
+        layer.set_weights(trained.layer.get_weights())
+        shared = shared_kernel(trained)
+        getattr(layer, job.chosen[layer.name]).assign(shared.kernel)
+        counts[layer.name] = trained.count
+        if job.config.scales == "channel":
+            scales[layer.name] = shared.scales
+    return _Clustered(stripped, counts, scales)
 
 
-def _wrapper(layer: Layer, config: Cluster) -> Any:
-    """Return the layer in TF-MOT's clustering wrapper.
-
-    The public function ``cluster_weights`` mistakes the kernel of a Conv2D without bias for its bias when it
-    counts channels, and does not cluster that layer per channel.
-    """
-    from tflite_compress.support.backend import tfmot
-
-    init = tfmot().clustering.keras.CentroidInitialization[config.centroids]
-    from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import ClusterWeights
-
-    return ClusterWeights(layer, config.clusters, init, config.preserve_sparsity, _by_channel(layer, config))
-
-
-def _by_channel(layer: Layer, config: Cluster) -> bool:
-    """Return True if the layer is clustered per channel: each channel has more weights than clusters."""
-    kernel = layer.trainable_weights[0]
-    weights = math.prod(kernel.shape) // kernel.shape[-1]
-    return config.per_channel and len(kernel.shape) == 4 and weights > config.clusters
-
-
-def _clustered(wrapper: Any, variables: list[Variable]) -> list[np.ndarray]:
-    """Return the weights of a layer, with shared values in clustered weights."""
-    wrapper.update_clustered_weights_associations()
-    shared = {}
-    for name, original in wrapper.original_clusterable_weights.items():
-        algorithm = wrapper.clustering_algorithms[name]
-        values = algorithm.get_clustered_weight(wrapper.pulling_indices[name], original)
-        shared[id(original)] = values.numpy()
-    return [shared[id(v)] if id(v) in shared else v.numpy() for v in variables]
-
-
-def _choose(config: Cluster, model: KerasModel) -> tuple[frozenset[str], list[Note]]:
-    """Return the names of the layers to cluster, and notes on layers that TF-MOT does not support."""
+def _choose(config: Cluster, model: KerasModel) -> tuple[dict[str, str], list[Note]]:
+    """Return the weight to cluster by layer, and notes on layers that cannot be clustered."""
     patterns = layer_patterns(config.exclude, "exclude")
-    names, left_out = [], []
+    chosen, left_out = {}, []
     for layer in model.layers:
         kernels = [w for w in layer.trainable_weights if len(w.shape) > 1]
         if not kernels or any(p.search(layer.name) for p in patterns):
             continue
-        if not _supported(layer):
+        weight = _clusterable(layer)
+        if weight is None:
             left_out.append(layer.name)
-        elif sum(int(w.shape.num_elements()) for w in kernels) >= max(MIN_WEIGHTS, 4 * config.clusters):
-            names.append(layer.name)
-    if not names:
+        elif getattr(layer, weight).shape.num_elements() >= max(MIN_WEIGHTS, 4 * config.clusters):
+            chosen[layer.name] = weight
+    if not chosen:
         raise ModelError(
             f"model '{model.name}' has no layer to cluster",
             "Choose a recipe without clustering, or make --exclude narrower.",
         )
     text = f"not clustered, as TF-MOT does not cluster their kind: {named(left_out)}"
     notes = [Note("layers-not-clustered", text)] if left_out else []
-    return frozenset(names), notes
+    return chosen, notes
 
 
-def _supported(layer: Layer) -> bool:
-    """Return True for layers whose single kernels TF-MOT can cluster."""
+def _clusterable(layer: Layer) -> str | None:
+    """Return the attribute of the weight to cluster: TF-MOT knows in which layers that does little harm."""
     from tflite_compress.support.backend import tfmot
 
     tfmot()
@@ -185,4 +255,5 @@ def _supported(layer: Layer) -> bool:
         ClusteringRegistry,
     )
 
-    return bool(ClusteringRegistry._LAYERS_WEIGHTS_MAP.get(type(layer)))
+    names: list[str] = ClusteringRegistry._LAYERS_WEIGHTS_MAP.get(type(layer)) or []
+    return names[0] if names else None

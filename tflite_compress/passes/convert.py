@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -23,12 +23,11 @@ from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tflite_compress.conversion.converter import ConverterSettings
     from tflite_compress.conversion.per_layer import Plain
     from tflite_compress.models.network import Network
     from tflite_compress.profiles.devices import Device
+    from tflite_compress.tflite.levels import SharedKernel
 
 CHECKED_SAMPLES = 8
 
@@ -131,8 +130,8 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         with context.progress.step(f"converting to {self.precision}", len(samples[0])) as advance:
             content, notes = flatbuffer(self, model, context, advance)
         network = model.network
-        clusters = model.fact(Clusters).by_layer
-        if clusters and self.needs_calibration and self.per_channel:
+        clusters = model.fact(Clusters)
+        if clusters.by_layer and self.needs_calibration and self.per_channel:
             content = share_levels(content, _clustered_kernels(network, clusters))
         dense = model.converted(content).noting(*notes)
         return _sparse(self, dense, network, context) if self.sparse else dense
@@ -258,14 +257,28 @@ def _by_layer(
     return made.content, (*made.notes, *type_notes(written, types))
 
 
-def _clustered_kernels(network: Network, clusters: Mapping[str, int]) -> list[np.ndarray]:
-    """Return the kernels with shared values."""
+def _clustered_kernels(network: Network, clusters: Clusters) -> list[SharedKernel]:
+    """Return the kernels whose weights are few integers times the scale of their channel."""
     import numpy as np
 
-    layers = [layer for layer in network.handle.layers if layer.name.removeprefix("quant_") in clusters]
-    kernels = [w.numpy() for layer in layers for w in layer.trainable_weights if len(w.shape) > 1]
-    most = max(clusters.values())
-    return [kernel for kernel in kernels if len(np.unique(kernel)) <= most]
+    from tflite_compress.tflite.levels import LEVELS, SharedKernel
+
+    found = []
+    for layer in network.handle.layers:
+        name = layer.name.removeprefix("quant_")
+        kernels = [w.numpy() for w in layer.trainable_weights if len(w.shape) > 1]
+        for kernel in kernels if name in clusters.by_layer else []:
+            scales = clusters.scales.get(name)
+            if scales is None:
+                scales = np.asarray(max(float(np.abs(kernel).max()), 1e-30) / LEVELS)
+                levels = np.unique(kernel)
+            elif scales.size in (1, kernel.shape[-1]):
+                levels = np.unique(np.rint(kernel / scales))
+            else:
+                continue  # another pass has changed the layer's channels
+            if len(levels) <= clusters.by_layer[name]:
+                found.append(SharedKernel(kernel, scales))
+    return found
 
 
 def _sparse(config: Convert, dense: ConvertedModel, network: Network, context: Context) -> ConvertedModel:

@@ -12,6 +12,7 @@ from tflite_compress.passes.base import Count, FloatPass, Rate, Share, Whole
 LEFT_OPEN_BY = {"epochs": "min_steps"}
 
 Augment = Literal["auto", "none", "images", "series"]
+BatchNormMode = Literal["trained", "frozen", "folded"]
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

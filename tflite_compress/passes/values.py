@@ -11,6 +11,8 @@ from tflite_compress.support.notes import Note, unique_notes
 if TYPE_CHECKING:
     from typing import Self
 
+    import numpy as np
+
     from tflite_compress.conversion import LayerType, Method
     from tflite_compress.models.network import Network
 
@@ -39,9 +41,16 @@ class ChannelWidths(Fact):
 
 @dataclass(frozen=True)
 class Clusters(Fact):
-    """Number of shared values, by name of clustered layer."""
+    """Shared values of clustered layers.
+
+    Attributes:
+        by_layer: Number of values, by layer name.
+        scales: By layer name, what the kernel's weights are integers times of, one for each output channel,
+            shape (channels,), or one for all, shape (). Layers without one share float values.
+    """
 
     by_layer: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,16 @@ class Reference:
         metrics = tuple(m if good else METRICS["r2"] for m, good in zip(self.metrics, usable, strict=True))
         return replace(found, metrics=metrics, labelled=False)
 
+    def training_on(self, rows: np.ndarray) -> Reference:
+        """Return the same reference with some of the training samples.
+
+        Args:
+            rows: Their indices, shape (samples,).
+        """
+        found = replace(self, splits=replace(self.splits, train=self.splits.train.take(rows)))
+        vars(found)["training_outputs"] = tuple(y[rows] for y in self.training_outputs)
+        return found
+
     def score_of(self, outputs: Outputs) -> Score:
         """Score outputs on the evaluation samples.
 

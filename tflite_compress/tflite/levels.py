@@ -1,14 +1,15 @@
 """Give all channels of a clustered weight the same integer levels.
 
-Per-channel quantization scales each channel by its own largest weight. The few distinct values that
-clustering leaves in a layer then become different integers in every channel, and an entropy code for them
-grows. Scaled by the layer's largest value instead, 16 values stay 16 integers (and their negatives, where
-BatchNorm flips a channel's sign). Each channel keeps its own scale, into which BatchNorm is folded.
+Per-channel quantization scales each channel by its own largest weight. A channel that does not use the
+largest of a layer's shared values then gets other integers than the other channels, and an entropy code for
+them grows. Scaled by what clustering made the weights multiples of, 16 values stay 16 integers (and their
+negatives, where BatchNorm flips a channel's sign). BatchNorm is folded into the scale of each channel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,15 +19,28 @@ from tflite_compress.tflite.tree import Graph, ModelTree, Operator, Tensor, read
 
 LEVELS = 127
 ALIKE = 0.99  # correlation of each channel's integers with the float weights they come from
-_OUTPUT_FIRST = {2: (1, 0), 4: (3, 0, 1, 2)}
+_OUTPUT_FIRST = {2: (1, 0), 3: (2, 0, 1), 4: (3, 0, 1, 2)}
 
 
-def share_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
+@dataclass(frozen=True, eq=False)
+class SharedKernel:
+    """A kernel whose weights are integers from -127 to 127 times the scale of their output channel.
+
+    Attributes:
+        kernel: In Keras layout, shape (in, out), (width, in, out) or (height, width, in, out).
+        scales: Value of the integer 1, float64, shape (channels,), or () where all channels have the same.
+    """
+
+    kernel: np.ndarray
+    scales: np.ndarray
+
+
+def share_levels(content: bytes, kernels: Iterable[SharedKernel]) -> bytes:
     """Requantize clustered weights with the same levels in all channels.
 
     Args:
         content: An integer ``.tflite`` with per-channel weights.
-        kernels: Clustered float kernels in Keras layout, shape (in, out) or (height, width, in, out).
+        kernels: Clustered float kernels.
 
     Returns:
         The model with new integers and scales in those weights and their biases. Weights that match no
@@ -34,7 +48,9 @@ def share_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
     """
     model = unpack(content)
     wanted = [
-        kernel.transpose(_OUTPUT_FIRST[kernel.ndim]) for kernel in kernels if kernel.ndim in _OUTPUT_FIRST
+        (found.kernel.transpose(_OUTPUT_FIRST[found.kernel.ndim]), found.scales)
+        for found in kernels
+        if found.kernel.ndim in _OUTPUT_FIRST
     ]
     graph = model.subgraphs[0]
     done: set[int] = set()
@@ -52,10 +68,10 @@ def share_levels(content: bytes, kernels: Iterable[np.ndarray]) -> bytes:
             or len(scales) < 2
         ):
             continue
-        kernel = next((k for k in wanted if _same(values, k)), None)
-        if kernel is not None:
+        found = next((pair for pair in wanted if _same(values, pair[0])), None)
+        if found is not None:
             done.add(int(op.inputs[1]))
-            _requantize(model, graph, op, values, kernel)
+            _requantize(model, graph, op, values, *found)
     return pack(model) if done else content
 
 
@@ -73,13 +89,16 @@ def _same(values: np.ndarray, kernel: np.ndarray) -> bool:
     return bool(alike.all() and (norms > 0).any())
 
 
-def _requantize(model: ModelTree, graph: Graph, op: Operator, values: np.ndarray, kernel: np.ndarray) -> None:
+def _requantize(
+    model: ModelTree, graph: Graph, op: Operator, values: np.ndarray, kernel: np.ndarray, units: np.ndarray
+) -> None:
     """Write new integers and scales of a weight, and of its bias, whose scale depends on the weight's."""
     a, b = _rows(values), _rows(kernel)
+    b = b / np.broadcast_to(units, len(b))[:, None]
     largest = np.abs(b).max(axis=1)
-    shrink = np.where(largest > 0, largest / largest.max(), 1.0)  # of each channel's range
+    shrink = np.where(largest > 0, largest / LEVELS, 1.0)  # of each channel's range
     sign = np.sign((a * b).sum(axis=1))
-    levels = np.rint(LEVELS * b / largest.max()) * sign[:, None]
+    levels = np.clip(np.rint(b), -LEVELS, LEVELS) * sign[:, None]
     tensor = graph.tensors[op.inputs[1]]
     _store(model, tensor, levels.astype(np.int8).reshape(values.shape))
     scales = np.asarray(read_scales(tensor) / shrink, np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from tflite_compress.support.notes import Note
 MAX_JUDGED = 512  # samples
 JUDGED_SHARE = 0.2  # of the training samples
 MAX_TRIED = 2048  # samples to average over before it is known whether that helps
+HELD_OUT_SHARE = 0.1  # of the training samples
+MAX_COPIED = 256 << 20  # bytes of samples that are copied to hold out some of them
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -72,3 +75,50 @@ def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
     verdict = "helped" if helps else "was undone, it did not help"
     text = f"re-estimating BatchNorm {verdict} on {count:,} samples left out of the averages: {figures}"
     return Note("batchnorm-reestimated" if helps else "batchnorm-kept", text)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Training samples that judge a training.
+
+    Attributes:
+        context: The context of the training: without these samples, or with them where their number is too
+            small or the samples too large to be copied.
+        change: Squared change of a network's outputs on these samples, as a share of their variance.
+        count: Number of samples.
+    """
+
+    context: Context
+    change: Callable[[KerasModel], float]
+    count: int
+
+    def better(self, what: str, start: KerasModel, changed: KerasModel) -> tuple[bool, Note]:
+        """Return whether a network is closer to the original than what it was made from, and a note.
+
+        Args:
+            what: What changed the network, to begin a sentence with.
+            start: The network before.
+            changed: The network after.
+        """
+        before, after = self.change(start), self.change(changed)
+        helps = after < before
+        verdict = "helped" if helps else "was undone, it did not help"
+        figures = f"R2 with the original's outputs {1 - before:.4f} before, {1 - after:.4f} after"
+        text = f"{what} {verdict} on {self.count:,} training samples: {figures}"
+        return helps, Note("training-helped" if helps else "training-undone", text)
+
+
+def hold_out(context: Context) -> HeldOut:
+    """Return some training samples to judge a training by, and the others to train on."""
+    train, reference = context.reference.splits.train, context.reference
+    count = min(MAX_JUDGED, int(HELD_OUT_SHARE * len(train)))
+    is_large = sum(x.nbytes for x in train.inputs) > MAX_COPIED
+    order = np.random.default_rng((context.seed, 2)).permutation(len(train))
+    if not count or is_large:
+        count = min(MAX_JUDGED, len(train))
+    else:
+        rest = np.sort(order[count:])
+        context = replace(context, reference=reference.training_on(rest))
+    judging = np.sort(order[:count])
+    wanted = tuple(y[judging] for y in reference.training_outputs)
+    return HeldOut(context, change_of_outputs(wanted, tuple(x[judging] for x in train.inputs)), count)
