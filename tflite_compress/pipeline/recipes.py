@@ -109,7 +109,7 @@ def recipe_candidates(recipe: Recipe) -> tuple[Recipe, ...]:
         for key, safer in {k: f for p in recipe.passes for k, f in p.safer_values.items()}.items():
             if type(softened.get(key)) in (int, float):
                 given = [getattr(p, key) for p in recipe.passes if key in p.safer_values]
-                softened[key] = safer([softened[key], *given])
+                softened[key] = safer([softened[key], *(value for value in given if value is not None)])
         candidate = override(recipe, softened, f"recipe {recipe.name}")
         if PRECISION_WIDTH[candidate.conversion.precision] < PRECISION_WIDTH[recipe.conversion.precision]:
             continue  # the recipe already has a wider precision than this fallback

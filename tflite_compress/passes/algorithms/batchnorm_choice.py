@@ -70,7 +70,9 @@ def choose_batchnorm(
     steps = int(TRIAL_SHARE * schedule.total_steps(len(held_out.context.reference.splits.train)))
     if steps < MIN_STEPS or not has_batchnorm(model):
         return "trained", ()
-    modes: list[BatchNormMode] = ["trained", "frozen", *(["folded"] if foldable(model) else [])]
+    modes: list[BatchNormMode] = ["trained", "frozen"]
+    if foldable(model):
+        modes.append("folded")
     trial = replace(schedule, epochs=0, min_steps=steps)
     changes = {mode: held_out.change(train(mode, trial)) for mode in modes}
     best = min(modes, key=lambda mode: changes[mode])

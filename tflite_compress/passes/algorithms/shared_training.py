@@ -17,7 +17,7 @@ from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.tflite.levels import LEVELS, SharedKernel
 
 if TYPE_CHECKING:
-    from tflite_compress.models.keras_types import Layer, Tensor
+    from tflite_compress.models.keras_types import Layer
 
 # Classes whose output channels, on the kernel's last axis, have scales of their own in a file.
 PER_CHANNEL = ("Conv1D", "Conv2D", "Dense", "SeparableConv1D", "SeparableConv2D")
@@ -48,9 +48,10 @@ def shared_kernel(trained: Any) -> SharedKernel:
 
 @functools.cache
 def _layer_class() -> Callable[..., Any]:
-    tf, keras2 = tensorflow(), tf_keras()
+    tf: Any = tensorflow()
+    wrapper: Any = tf_keras().layers.Wrapper
 
-    class Shared(keras2.layers.Wrapper):  # type: ignore[misc]
+    class Shared(wrapper):  # type: ignore[misc]
         """A layer with shared values in place of a weight."""
 
         def __init__(
@@ -80,7 +81,7 @@ def _layer_class() -> Callable[..., Any]:
             found = (weights * near).sum(axis=axes) / np.maximum((near * near).sum(axis=axes), 1e-12)
             return np.asarray(np.where(found > 0, found, 1.0))
 
-        def call(self, inputs: Tensor, training: object = None, **kwargs: object) -> Tensor:
+        def call(self, inputs: Any, training: object = None, **kwargs: object) -> Any:
             variable = self._variable()
             object.__setattr__(self.layer, self._weight, self._computed())  # Keras would forget the variable
             try:
@@ -88,7 +89,7 @@ def _layer_class() -> Callable[..., Any]:
             finally:
                 object.__setattr__(self.layer, self._weight, variable)
 
-        def _computed(self) -> Tensor:
+        def _computed(self) -> Any:
             values = self._values * (self._shared.values != 0)
             weights = self._variable() / self._scales
             near = tf.gather(values, self._indices(values, weights))
@@ -96,7 +97,7 @@ def _layer_class() -> Callable[..., Any]:
             masked = near if self._mask is None else near * self._mask
             return masked * (self._scales * self._gains)
 
-        def _indices(self, values: Tensor, weights: Tensor) -> Tensor:
+        def _indices(self, values: Any, weights: Any) -> Any:
             thresholds = (values[1:] + values[:-1]) / 2 + self._shared.offsets.astype(np.float32)
             flat = tf.searchsorted(thresholds, tf.reshape(weights, [-1]))
             return tf.stop_gradient(tf.reshape(flat, tf.shape(weights)))

@@ -125,9 +125,9 @@ def _first_values(means: np.ndarray, counts: np.ndarray, max_values: int, price:
     low, high = float(means.min()), float(means.max())
     step = UNIFORM_STEP * np.sqrt(price)
     if step > 0 and (high - low) / step + 1 <= max_values:
-        return step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
+        return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
     order = np.argsort(means)
     density = counts[order] ** (1 / 3) * (means[order] != 0)
     spread = np.cumsum(density) / max(float(density.sum()), 1e-300)
     values = np.unique(np.interp((np.arange(max_values - 1) + 0.5) / (max_values - 1), spread, means[order]))
-    return np.unique(np.append(values[values != 0], 0.0))
+    return np.unique(np.append(values, 0.0))
