@@ -122,10 +122,10 @@ def _fit(means: np.ndarray, counts: np.ndarray, max_values: int, price: float) -
 
 def _first_values(means: np.ndarray, counts: np.ndarray, max_values: int, price: float) -> np.ndarray:
     """Return values to begin with: a uniform grid, or if that has too many, more where weights are many."""
-    low, high = float(means.min()), float(means.max())
+    low, high = min(0.0, float(means.min())), max(0.0, float(means.max()))
     step = UNIFORM_STEP * np.sqrt(price)
     if step > 0 and (high - low) / step + 1 <= max_values:
-        return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+        return np.asarray(step * np.arange(np.ceil(low / step), np.floor(high / step) + 1))
     order = np.argsort(means)
     density = counts[order] ** (1 / 3) * (means[order] != 0)
     spread = np.cumsum(density) / max(float(density.sum()), 1e-300)
