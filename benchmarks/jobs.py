@@ -67,17 +67,21 @@ def by_quantizer(path: Path, samples: np.ndarray) -> bytes:
     return bytes(tool.quantize(tool.calibrate(calibration)).quantized_model)
 
 
-def pruned(network: Any, x: np.ndarray, y: np.ndarray) -> Any:
+def pruned(
+    network: Any, x: np.ndarray, y: np.ndarray, sparsity: float = 0.8, epochs: int = PRUNING_EPOCHS
+) -> Any:
     """As in TF-MOT's tutorial "Pruning in Keras example"."""
     import tensorflow_model_optimization as tfmot
 
-    steps = PRUNING_EPOCHS * -(-len(x) // BATCH)
+    steps = epochs * -(-len(x) // BATCH)
     often = min(100, max(1, steps // 10))  # its default of 100 never comes on few samples
-    schedule = tfmot.sparsity.keras.PolynomialDecay(0.5, 0.8, begin_step=0, end_step=steps, frequency=often)
+    schedule = tfmot.sparsity.keras.PolynomialDecay(
+        min(0.5, sparsity / 2), sparsity, 0, steps, frequency=often
+    )
     wrapped = tfmot.sparsity.keras.prune_low_magnitude(network, pruning_schedule=schedule)
     wrapped.compile("adam", "sparse_categorical_crossentropy")
     callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
-    wrapped.fit(x, y, batch_size=BATCH, epochs=PRUNING_EPOCHS, verbose=0, callbacks=callbacks)
+    wrapped.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=callbacks)
     return tfmot.sparsity.keras.strip_pruning(wrapped)
 
 

@@ -1,30 +1,80 @@
 """What 4,000 images allow: the points that compression loses with few training samples, for docs/results.md.
 
-    python benchmarks/small_data.py FOLDER [--model=NAME] [--row=TEXT] [--seed=N] [--table]
+    python benchmarks/small_data.py FOLDER [--images=FOLDER] [--model=NAME] [--row=TEXT] [--seed=N] [--table]
 
-Trains a ResNet8 of MLPerf Tiny's layout and the CNN of fashion.py on all Fashion-MNIST images, then
-compresses them with 4,000 of these images; accuracy is that on the 10,000 test images. FOLDER keeps models
-and finished rows, so an interrupted run goes on. --model and --row choose what runs: all rows whose name
-contains the text. --table writes the section of docs/results.md from the rows that are finished.
-Needs: apt-get install dataset-fashion-mnist
+Trains a ResNet8 of MLPerf Tiny's layout on colour images and the CNN of fashion.py on Fashion-MNIST, then
+compresses them with 4,000 of the training images; accuracy is that on all test images. The same is done with
+TF-MOT by hand, the plain converter and litert-quantizer. FOLDER keeps models and finished rows, so an
+interrupted run goes on. --model and --row choose what runs: all rows whose name contains the text. --table
+writes the section of docs/results.md from the rows that are finished.
+Needs: apt-get install dataset-fashion-mnist; --images: a folder of Tiny ImageNet, see colour_images.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import fashion
 import msgspec
 import numpy as np
+import others
 from results import write_section
+from small_sets import IMAGES, SETS, few
+from tasks import outputs_of
 
-IMAGES = 4_000
+SEEDS = range(10)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a row gets.
+
+    Attributes:
+        model: The trained network.
+        x: Images for training and calibration, shape (IMAGES, height, width, channels).
+        y: Their labels.
+        evaluate: Test images and labels.
+        out: Folder that the row may write.
+        seed: Of everything random.
+    """
+
+    model: Path
+    x: np.ndarray
+    y: np.ndarray
+    evaluate: tuple[np.ndarray, np.ndarray]
+    out: Path
+    seed: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe of this tool, with its settings."""
+
+    name: str
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    def __call__(self, job: Job) -> bytes:
+        """Compress with the recipe's first settings, as other tools have no fallbacks."""
+        from tflite_compress import compress
+
+        result = compress(
+            job.model,
+            "raspberry-pi-4",
+            self.name,
+            train=(job.x, job.y),
+            evaluate=job.evaluate,
+            overrides=dict(self.settings),
+            max_drop=1.0,
+            seed=job.seed,
+            bundle=False,
+            details=False,
+            latency_seconds=0.01,
+            out=job.out,
+        )
+        return result.tflite.read_bytes()
 
 
 @dataclass(frozen=True)
@@ -32,32 +82,44 @@ class Row:
     """A way to compress, and the goal for it on two idle cores.
 
     Attributes:
-        recipe: Name of the recipe.
-        points: Accuracy that may be lost.
-        seconds: Time that it may take.
-        settings: Settings of the recipe.
+        make: Makes the file.
+        points: Accuracy that may be lost; None without a goal.
+        seconds: Time that it may take; None without a goal.
     """
 
-    recipe: str
-    points: float
-    seconds: int
-    settings: Mapping[str, float] = field(default_factory=dict)
+    make: Callable[[Job], bytes]
+    points: float | None = None
+    seconds: int | None = None
 
 
-def _channels(**targets: float) -> Mapping[str, float]:
-    return {"target_macs": 1.0, "target_size": 1.0, "epochs": 30, **targets}
+def _channels(**targets: float) -> Recipe:
+    return Recipe("channel-prune-int8", {"target_macs": 1.0, "target_size": 1.0, "epochs": 30, **targets})
+
+
+def _pruned(sparsity: float, epochs: int) -> Recipe:
+    return Recipe("prune-int8", {"sparsity": sparsity, "epochs": epochs})
+
+
+def _by_hand(sparsity: float, epochs: int) -> Callable[[Job], bytes]:
+    return lambda job: others.pruned(job.model, job.x, job.y, sparsity, epochs, job.seed)
 
 
 ROWS = {
-    "int8": Row("int8", 0.3, 60),
-    "50 % sparse": Row("prune-int8", 0.8, 300, {"sparsity": 0.5, "epochs": 30}),
-    "65 % sparse": Row("prune-int8", 1.5, 300, {"sparsity": 0.65, "epochs": 30}),
-    "80 % sparse": Row("prune-int8", 3.0, 1200, {"sparsity": 0.8, "epochs": 100}),
-    "one-shot 50 % sparse": Row("oneshot-prune-int8", 1.0, 60, {"sparsity": 0.5}),
-    "one-shot channels, 0.8x MACs": Row("oneshot-channel-int8", 2.0, 60, {"target_macs": 0.8}),
-    "channels, 0.75x bytes": Row("channel-prune-int8", 1.5, 300, _channels(target_size=0.75)),
-    "channels, 0.6x bytes": Row("channel-prune-int8", 2.5, 600, _channels(target_size=0.6)),
-    "channels, 0.65x MACs": Row("channel-prune-int8", 2.0, 600, _channels(target_macs=0.65)),
+    "int8, converter": Row(lambda job: others.converted(job.model, job.x, job.seed)),
+    "int8, litert-quantizer": Row(lambda job: others.quantized(job.model, job.x, job.seed)),
+    "int8": Row(Recipe("int8"), 0.3, 60),
+    "50 % sparse, TF-MOT by hand": Row(_by_hand(0.5, 30)),
+    "50 % sparse": Row(_pruned(0.5, 30), 0.8, 300),
+    "65 % sparse, TF-MOT by hand": Row(_by_hand(0.65, 30)),
+    "65 % sparse": Row(_pruned(0.65, 30), 1.5, 300),
+    "80 % sparse, TF-MOT by hand": Row(_by_hand(0.8, 100)),
+    "80 % sparse": Row(_pruned(0.8, 100), 3.0, 1200),
+    "one-shot 50 % sparse": Row(Recipe("oneshot-prune-int8", {"sparsity": 0.5}), 1.0, 60),
+    "one-shot channels, 0.8x MACs": Row(Recipe("oneshot-channel-int8", {"target_macs": 0.8}), 2.0, 60),
+    "deep compression, 0.35x bytes": Row(Recipe("deep-compression-int8", {"epochs": 30}), 1.5, 600),
+    "channels, 0.75x bytes": Row(_channels(target_size=0.75), 1.5, 300),
+    "channels, 0.6x bytes": Row(_channels(target_size=0.6), 2.5, 600),
+    "channels, 0.65x MACs": Row(_channels(target_macs=0.65), 2.0, 600),
 }
 
 
@@ -68,66 +130,30 @@ class Result(msgspec.Struct, frozen=True):
         bytes: Of the file.
         top1: On the test images.
         drop: Points lost, and the ends of its 95 % interval.
-        seconds: Wall time of the whole call, on a machine that may have had other work.
+        seconds: Wall time of the whole row, on a machine that may have had other work.
+        cpu_seconds: Processor time of the whole row, of all cores.
     """
 
     bytes: int
     top1: float
     drop: tuple[float, float, float]
     seconds: float
+    cpu_seconds: float
 
 
-def build_resnet8() -> Any:
-    """ResNet8 as MLPerf Tiny has it: convolutions with bias, 1x1 shortcuts without BatchNorm."""
-    import keras
-
-    layers = keras.layers
-
-    def convolved(x: Any, channels: int, stride: int, name: str) -> Any:
-        x = layers.Conv2D(channels, 3, stride, padding="same", name=name)(x)
-        return layers.BatchNormalization()(x)
-
-    inputs = keras.Input((28, 28, 1), name="image")
-    x = layers.ReLU()(convolved(inputs, 16, 1, "stem"))
-    for index, (channels, stride) in enumerate([(16, 1), (32, 2), (64, 2)], 1):
-        y = layers.ReLU()(convolved(x, channels, stride, f"first_{index}"))
-        y = convolved(y, channels, 1, f"second_{index}")
-        if stride > 1:
-            x = layers.Conv2D(channels, 1, stride, padding="same", name=f"shortcut_{index}")(x)
-        x = layers.ReLU()(layers.Add()([x, y]))
-    x = layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(inputs, layers.Dense(10, activation="softmax", name="garment")(x), name="resnet8")
-
-
-MODELS: dict[str, Callable[[], Any]] = {"resnet8": build_resnet8, "fashion_cnn": fashion.build}
-
-
-def run(folder: Path, model: str, row: Row, seed: int, out: Path) -> Result:
-    """Compress once into the folder ``out``."""
-    from tflite_compress import compress
-
-    x_train, y_train, x_test, y_test = fashion.load()
-    scale = np.float32(1 / 255)
-    few = np.random.default_rng(seed).permutation(len(x_train))[:IMAGES]
-    start = time.perf_counter()
-    result = compress(
-        folder / f"{model}.keras",
-        "raspberry-pi-4",
-        row.recipe,
-        train=(x_train[few] * scale, y_train[few]),
-        evaluate=(x_test * scale, y_test),
-        overrides=dict(row.settings),
-        max_drop=1.0,
-        seed=seed,
-        bundle=False,
-        details=False,
-        out=out,
-    )
-    size, accuracy = result.report.size.result, result.report.accuracy
-    interval = accuracy.evidence.drop_interval if accuracy.evidence else None
-    low, high = (interval.low, interval.high) if interval else (float("nan"), float("nan"))
-    drop = (100 * accuracy.drop, 100 * low, 100 * high)
-    return Result(size.bytes, accuracy.after, drop, time.perf_counter() - start)
+def run(folder: Path, model: str, row: Row, seed: int, out: Path, images: Path | None) -> Result:
+    """Compress once into the folder ``out``, and score the file."""
+    data = SETS[model]
+    x_train, y_train, x_test, y_test = data.load(images)
+    chosen = few(len(x_train), seed)
+    job = Job(folder / f"{model}.keras", x_train[chosen], y_train[chosen], (x_test, y_test), out, seed)
+    start, cpu = time.perf_counter(), time.process_time()
+    content = row.make(job)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    before = others.float_outputs(job.model, x_test)
+    after = outputs_of(content, x_test)
+    drop = others.drop_in_points(before, after, x_test, y_test)
+    return Result(len(content), float(np.mean(after.argmax(1) == y_test)), drop, seconds, cpu)
 
 
 def finished(folder: Path, model: str, seed: int, name: str) -> Path:
@@ -135,31 +161,40 @@ def finished(folder: Path, model: str, seed: int, name: str) -> Path:
     return folder / f"{model}-{seed}-{name.replace(' ', '_').replace(',', '').replace('%', 'percent')}.json"
 
 
-def line(folder: Path, model: str, name: str, seeds: list[int]) -> str | None:
+def read_rows(folder: Path, model: str, name: str) -> list[Result]:
+    """The finished rows of a name, by seed."""
+    paths = [path for seed in SEEDS if (path := finished(folder, model, seed, name)).exists()]
+    return [msgspec.json.decode(path.read_bytes(), type=Result) for path in paths]
+
+
+def line(folder: Path, model: str, name: str, row: Row) -> str | None:
     """One line of the table: the mean over the seeds that are finished; None if there are none."""
-    paths = [path for seed in seeds if (path := finished(folder, model, seed, name)).exists()]
-    if not paths:
+    found = read_rows(folder, model, name)
+    if not found:
         return None
-    found = [msgspec.json.decode(path.read_bytes(), type=Result) for path in paths]
     drops = "; ".join(f"{r.drop[0]:+.2f} ({r.drop[1]:+.2f} to {r.drop[2]:+.2f})" for r in found)
     mean = float(np.mean([r.drop[0] for r in found]))
-    seconds = float(np.mean([r.seconds for r in found]))
-    return (
-        f"| {model}, {name} | {found[0].bytes:,} | {mean:+.2f} | {drops} | {ROWS[name].points:.1f} | "
-        f"{seconds:.0f} | {ROWS[name].seconds} |"
+    times = "/".join(
+        f"{np.mean([getattr(r, name) for r in found]):.0f}" for name in ("seconds", "cpu_seconds")
     )
+    points = "" if row.points is None else f"{row.points:.1f}"
+    seconds = "" if row.seconds is None else f"{row.seconds}"
+    size = max(r.bytes for r in found)
+    return f"| {model}, {name} | {size:,} | {mean:+.2f} | {drops} | {points} | {times} | {seconds} |"
 
 
 def write_table(folder: Path) -> None:
     """Write the section of docs/results.md."""
-    seeds = list(range(10))
-    lines = [line(folder, model, name, seeds) for model in MODELS for name in ROWS]
+    lines = [line(folder, model, name, row) for model in SETS for name, row in ROWS.items()]
     write_section(
-        "Small data, Fashion-MNIST",
+        "Small data",
         [
             f"Written by `benchmarks/small_data.py`. Training and calibration with {IMAGES:,} images, int8 "
-            "files, accuracy on the 10,000 test images. Each drop has its 95 % interval; one value for each "
-            "seed that was run. Seconds are those of the whole call on a machine that had other work.",
+            "files, accuracy on all test images. Each drop has its 95 % interval; one value for each seed "
+            "that was run. Seconds: wall time and processor time of all cores; the machine may have had "
+            "other work. Rows without a goal are other tools.",
+            "",
+            *(f"- {model}: {data.about}." for model, data in SETS.items()),
             "",
             "| model and row | bytes | mean drop, points | drops | goal, points | seconds | goal, seconds |",
             "|---|---|---|---|---|---|---|",
@@ -168,28 +203,33 @@ def write_table(folder: Path) -> None:
     )
 
 
-def main() -> None:
-    """Run the rows that are chosen and not finished."""
+def parsed() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default="", choices=["", *MODELS])
+    parser.add_argument("--images", type=Path)
+    parser.add_argument("--model", default="", choices=["", *SETS])
     parser.add_argument("--row", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the rows that are chosen and not finished."""
+    given = parsed()
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.table:
         write_table(given.folder)
         return
-    for model in [given.model] if given.model else [*MODELS]:
-        if not (given.folder / f"{model}.keras").exists():
-            fashion.train(given.folder / f"{model}.keras", build=MODELS[model])
+    for model in [given.model] if given.model else [*SETS]:
+        SETS[model].trained(given.folder / f"{model}.keras", given.images)
         for name in (name for name in ROWS if given.row in name):
             path = finished(given.folder, model, given.seed, name)
             if not path.exists():
-                found = run(given.folder, model, ROWS[name], given.seed, path.with_suffix(""))
+                found = run(given.folder, model, ROWS[name], given.seed, path.with_suffix(""), given.images)
                 path.write_bytes(msgspec.json.encode(found))
-            print(model, name, json.loads(path.read_bytes()))
+            print(model, name, path.read_text(), flush=True)
 
 
 if __name__ == "__main__":
