@@ -41,6 +41,11 @@ def sources(tmp_path: Path) -> None:
         ("--data=gray.npz --custom-objects=gone:f", "--custom-objects=gone:f: No module named 'gone'"),
         ("--data=gray.npz --out=taken", "--out=taken: exists and holds something other than a result"),
         ("--data=gray.npz --out=/proc/result", "/proc/result: cannot be written"),
+        ("--data=gray.npz --recipe=prune-int8 --unlabelled=gone", "gone: no such file or folder"),
+        (
+            "--data=gray.npz --unlabelled=gray.npz",
+            "unlabelled data are for recipes that train a network, and int8",
+        ),
         ("--eval=gray.npz", "calibrates int8 ranges and only evaluation data was given"),
     ],
 )

@@ -231,6 +231,24 @@ def test_separate_sources() -> None:
     assert [s.inputs[0][0, 0] for s in (splits.train, splits.calibrate, splits.evaluate)] == [1, 2, 3]
 
 
+def test_unlabelled_samples_lose_the_classes_they_came_with() -> None:
+    some, more = (np.full((9, 4), v, np.float32) for v in (1, 2))
+    known, others = np.arange(9) % 2, np.full(9, 99)  # not a class of the model
+    splits = gather(
+        DataSpec(train=(some, known), evaluate=(some, known), unlabelled=(more, others)), network(), 0
+    )
+    assert splits.unlabelled is not None and splits.unlabelled.labels is None
+    assert splits.train.labels is not None and splits.learned_samples == 18
+    assert list(splits.learned_inputs[0][:, 0]) == [1.0] * 9 + [2.0] * 9
+
+
+def test_unlabelled_samples_alone_are_the_training_data() -> None:
+    spec = DataSpec(evaluate=np.zeros((9, 4), np.float32), unlabelled=np.ones((8, 4), np.float32))
+    splits = gather(spec, network(), 0)
+    assert not spec.only_evaluation and splits.unlabelled is None
+    assert splits.train.inputs[0].all() and splits.calibrate.inputs[0].all()
+
+
 def test_evaluation_data_alone_is_enough_to_evaluate() -> None:
     spec = DataSpec(evaluate=np.full((9, 4), 3, np.float32))
     splits = gather(spec, network(), 0)

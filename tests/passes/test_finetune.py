@@ -28,6 +28,30 @@ def test_targets_mix_teacher_and_labels(context: Context) -> None:
     assert np.allclose(training_targets(context, 0.25)[0], 0.25 * teacher + 0.75 * hard, atol=1e-6)
 
 
+def with_unlabelled(context: Context) -> Context:
+    splits = context.reference.splits
+    found = replace(splits, unlabelled=replace(splits.evaluate, labels=None))
+    return replace(context, reference=replace(context.reference, splits=found))
+
+
+def test_unlabelled_samples_get_the_teachers_answers(context: Context) -> None:
+    reference = context.reference
+    (found,) = training_targets(with_unlabelled(context), 0.25)
+    (labelled,) = training_targets(context, 0.25)
+    assert np.array_equal(found[: len(labelled)], labelled)
+    assert np.allclose(found[len(labelled) :], reference.evaluation_outputs[0], atol=1e-6)
+
+
+def test_unlabelled_samples_are_trained_on(context: Context, start: FloatModel) -> None:
+    notes = finetune(
+        copied(start.network.handle), with_unlabelled(context), Schedule(0, 2, 8, 0.001, 1), "t", "k"
+    )
+    splits = context.reference.splits
+    assert (
+        f"{len(splits.evaluate):,} unlabelled samples beside {len(splits.train):,} others" in notes[-1].text
+    )
+
+
 def test_cross_entropy_is_linear_in_its_target(keras2: ModuleType) -> None:
     rng = np.random.default_rng(0)
     teacher, predicted = (rng.dirichlet(np.ones(4), 3).astype(np.float32) for _ in range(2))

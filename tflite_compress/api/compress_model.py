@@ -28,6 +28,7 @@ def compress(
     train: DataSource | None = None,
     calibrate: DataSource | None = None,
     evaluate: DataSource | None = None,
+    unlabelled: DataSource | None = None,
     preprocess: Preprocess = "none",
     resize: bool = False,
     out: str | os.PathLike[str] | None = None,
@@ -69,6 +70,7 @@ def compress(
         train: Training samples, as a separate source.
         calibrate: Calibration samples, as a separate source.
         evaluate: Evaluation samples, as a separate source.
+        unlabelled: More samples for training, whose labels are not read: the model's own answers are learned.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
         resize: Resize images to the model's input.
         out: Folder for the result; ``compressed/MODEL-DEVICE`` by default. Nothing is written elsewhere.
@@ -133,6 +135,7 @@ def compress(
         train=train,
         calibrate=calibrate,
         evaluate=evaluate,
+        unlabelled=unlabelled,
         preprocess=preprocess,
         resize=resize,
         out=out,
@@ -172,6 +175,7 @@ def compress_many(
     train: DataSource | None = None,
     calibrate: DataSource | None = None,
     evaluate: DataSource | None = None,
+    unlabelled: DataSource | None = None,
     preprocess: Preprocess = "none",
     resize: bool = False,
     out: str | os.PathLike[str] | None = None,
@@ -210,6 +214,7 @@ def compress_many(
         train: Training samples, as a separate source.
         calibrate: Calibration samples, as a separate source.
         evaluate: Evaluation samples, as a separate source.
+        unlabelled: More samples for training, whose labels are not read: the model's own answers are learned.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
         resize: Resize images to the model's input.
         out: Folder for the results, with one subfolder per device; ``compressed/MODEL`` by default. Nothing
@@ -303,7 +308,7 @@ def compress_many(
         )
         limited = max_flash_bytes is not None or max_ram_bytes is not None
         forest = is_forest(model)
-        spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
+        spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize, unlabelled)
         changes = dict(overrides or {})
         plans = [make_plan(name, recipe, changes, limited, forest, spec.given) for name in devices]
         record = OFF if ledger is None else os.fspath(ledger)

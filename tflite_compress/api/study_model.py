@@ -109,6 +109,7 @@ def search(
     *,
     data: DataSource,
     evaluate: DataSource | None = None,
+    unlabelled: DataSource | None = None,
     preprocess: Preprocess = "none",
     out: str | os.PathLike[str] | None = None,
     minimize: Sequence[str] = ("size", "latency"),
@@ -141,6 +142,7 @@ def search(
         device: Name of a device profile, or path of a TOML file.
         data: Samples ``(x, y)`` with shape (samples, ...), a path, a dataset or a function.
         evaluate: Evaluation samples, as a separate source.
+        unlabelled: More samples for training, whose labels are not read: the model's own answers are learned.
         preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
         out: Folder for the result; ``searched/MODEL-DEVICE`` by default.
         minimize: Objectives: any of ``size``, ``gzip``, ``latency``, ``ram``, ``flash``, ``macs``, ``drop``.
@@ -193,6 +195,7 @@ def search(
             device,
             data=data,
             evaluate=evaluate,
+            unlabelled=unlabelled,
             preprocess=preprocess,
             settings=settings,
             out=out,

@@ -94,6 +94,7 @@ def search(
             train=data.train,
             calibrate=data.calibrate,
             evaluate=data.eval,
+            unlabelled=data.unlabelled,
             preprocess=data.preprocess,
             resize=data.resize,
             settings=settings,

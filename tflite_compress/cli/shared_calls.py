@@ -51,7 +51,9 @@ def data_spec(data: DataOptions) -> DataSpec:
     """Return the data sources that options name."""
     from tflite_compress.data.gather import DataSpec
 
-    return DataSpec(data.data, data.train, data.calibrate, data.eval, data.preprocess, data.resize)
+    return DataSpec(
+        data.data, data.train, data.calibrate, data.eval, data.preprocess, data.resize, data.unlabelled
+    )
 
 
 def remote_device(device: DeviceOptions, threads: int) -> Remote:

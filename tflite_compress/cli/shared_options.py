@@ -51,6 +51,8 @@ class DataOptions:
         train: Training data from a separate source.
         calibrate: Calibration data (representative dataset) from a separate source.
         eval: Evaluation data from a separate source.
+        unlabelled: More training data, such as a folder of images; labels are not read. The model's own
+            answers are what is learned there.
         preprocess: Applied to the inputs: none, unit (0 to 1), symmetric (-1 to 1), or module:function.
         resize: Resize images to the input size of the model.
     """
@@ -59,6 +61,7 @@ class DataOptions:
     train: Source | None = None
     calibrate: Source | None = None
     eval: Source | None = None
+    unlabelled: Source | None = None
     preprocess: Preprocess = "none"
     resize: bool = False
 

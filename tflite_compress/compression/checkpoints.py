@@ -27,6 +27,8 @@ def find_checkpoints(source: Source, splits: Splits, options: Options) -> Path |
         return None
     loss = reference_name(options.loss) if callable(options.loss) else options.loss
     record = [source.sha256, splits.train.sha256(), options.seed, loss, versions()]
+    if splits.unlabelled is not None:
+        record.append(splits.unlabelled.sha256())
     run = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:20]
     if not isinstance(options.resume, bool):
         return Path(options.resume) / run

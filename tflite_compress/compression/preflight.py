@@ -61,12 +61,22 @@ def check_inputs(model: object, spec: DataSpec, options: Options) -> None:
     declared: tuple[TensorSpec, ...] = ()
     if isinstance(model, str | os.PathLike):
         declared = _model_inputs(Path(model), forest)
-    for source in (spec.data, spec.train, spec.calibrate, spec.evaluate):
+    for source in (spec.data, spec.train, spec.calibrate, spec.evaluate, spec.unlabelled):
         if isinstance(source, str | Path | FileSource):
             _check_source(source, spec, declared if options.cut is None else ())
     _check_references(spec, options)
     if not forest:
         require_packages()
+
+
+def _require_training(plans: Sequence[Plan]) -> None:
+    recipes = [plan.candidates[0] for plan in plans if plan.trains and not plan.candidates[0].for_forests]
+    if not recipes:
+        names = ", ".join(dict.fromkeys(plan.candidates[0].name for plan in plans))
+        raise DataError(
+            f"unlabelled data are for recipes that train a network, and {names} does not",
+            "Leave out --unlabelled, or choose a recipe that trains, such as --recipe=prune-int8.",
+        )
 
 
 def require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
@@ -79,8 +89,11 @@ def require_data(plans: Sequence[Plan], spec: DataSpec) -> None:
         spec: Where data comes from.
 
     Raises:
-        DataError: A recipe trains or calibrates, and no data for that is given.
+        DataError: A recipe trains or calibrates, and no data for that is given; or unlabelled data are given
+            and nothing learns from them.
     """
+    if spec.unlabelled is not None:
+        _require_training(plans)
     if spec.given and not spec.only_evaluation:
         return
     given = "only evaluation data" if spec.given else "no data"

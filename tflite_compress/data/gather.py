@@ -33,6 +33,7 @@ class DataSpec:
     Attributes:
         data: One source, which is split into training, calibration and evaluation samples.
         train, calibrate, evaluate: Separate sources.
+        unlabelled: More training samples; labels that they have are not read.
         preprocess, resize: See :class:`ReadOptions`.
     """
 
@@ -42,16 +43,19 @@ class DataSpec:
     evaluate: DataSource | None = None
     preprocess: Preprocess = "none"
     resize: bool = False
+    unlabelled: DataSource | None = None
 
     @property
     def given(self) -> bool:
         """True if there is any source."""
-        return any(x is not None for x in (self.data, self.train, self.calibrate, self.evaluate))
+        sources = (self.data, self.train, self.calibrate, self.evaluate, self.unlabelled)
+        return any(source is not None for source in sources)
 
     @property
     def only_evaluation(self) -> bool:
         """True if there is evaluation data but no data to train or calibrate with."""
-        return self.evaluate is not None and self.data is self.train is self.calibrate is None
+        others = (self.data, self.train, self.calibrate, self.unlabelled)
+        return self.evaluate is not None and all(source is None for source in others)
 
 
 def gather_fixed(
@@ -87,10 +91,14 @@ def gather_fixed(
     if spec.only_evaluation:
         unused = _random_splits(network, seed)
         found = Splits(unused.train, unused.calibrate, found.evaluate)
-    bound = {name: _rebound(samples, network) for name, samples in vars(found).items()}
-    evaluate = bound["evaluate"]
+    evaluate = _rebound(found.evaluate, network)
     notes = (*evaluate.notes, _sizes_note(network, opened))
-    return network, Splits(bound["train"], bound["calibrate"], replace(evaluate, notes=notes))
+    return network, Splits(
+        _rebound(found.train, network),
+        _rebound(found.calibrate, network),
+        replace(evaluate, notes=notes),
+        None if found.unlabelled is None else _rebound(found.unlabelled, network),
+    )
 
 
 def _rebound(samples: Samples, network: Network) -> Samples:
@@ -123,7 +131,8 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
     """Read, check and split the data; without data, generate random inputs.
 
     With evaluation data alone, training and calibration samples are random inputs, which
-    ``compression.compress`` allows for plans that need neither.
+    ``compression.compress`` allows for plans that need neither. Unlabelled data without training data are
+    the training data.
 
     Args:
         spec: The data sources.
@@ -141,10 +150,30 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
             "data cannot be combined with train or calibrate",
             "Give one source as data, or separate sources for training, calibration and evaluation.",
         )
+    unlabelled = _read_unlabelled(spec, network)
+    if unlabelled is None or spec.data is not None or spec.train is not None:
+        return replace(_read_splits(spec, network, seed, None), unlabelled=unlabelled)
+    return _read_splits(spec, network, seed, unlabelled)
+
+
+def _options(spec: DataSpec, network: Network) -> ReadOptions:
     names = tuple(tensor.name for tensor in network.inputs)
-    options = ReadOptions(
+    return ReadOptions(
         network.inputs[0], spec.preprocess, spec.resize, input_names=names, outputs=network.outputs
     )
+
+
+def _read_unlabelled(spec: DataSpec, network: Network) -> Samples | None:
+    """Read the unlabelled samples. Classes of a folder are no labels here: they may be others."""
+    if spec.unlabelled is None:
+        return None
+    raw = next(iter(read(spec.unlabelled, _options(spec, network)).values()))
+    return bind(replace(raw, labels=None, class_names=()), network.inputs, network.outputs)
+
+
+def _read_splits(spec: DataSpec, network: Network, seed: int, unlabelled: Samples | None) -> Splits:
+    """Read and split the other sources, with unlabelled samples for training if there are no others."""
+    options = _options(spec, network)
 
     def load(source: DataSource) -> dict[str, Samples]:
         found: dict[str, RawData] = read(source, options)
@@ -164,7 +193,7 @@ def gather(spec: DataSpec, network: Network, seed: int) -> Splits:
         if evaluate is not None:
             return from_sources(found["all"], None, evaluate, seed)
         return split(found["all"], seed)
-    base = load_one(spec.train)
+    base = load_one(spec.train) if unlabelled is None else unlabelled
     calibrate = load_one(spec.calibrate)
     if evaluate is None:
         divided = split(base if base is not None else calibrate, seed)  # type: ignore[arg-type]

@@ -29,8 +29,9 @@ def find_overlap(splits: Splits) -> Overlap:
         splits: The data.
     """
     evaluation = splits.evaluate.input_digests
+    unlabelled = () if splits.unlabelled is None else splits.unlabelled.input_digests
     in_training, in_calibration = (
         sum(digest in known for digest in evaluation)
-        for known in (set(samples.input_digests) for samples in (splits.train, splits.calibrate))
+        for known in ({*splits.train.input_digests, *unlabelled}, set(splits.calibrate.input_digests))
     )
     return Overlap(len(evaluation), in_training, in_calibration)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -23,11 +24,26 @@ class Splits:
         train: Samples for fine-tuning.
         calibrate: Representative samples for quantization and BatchNorm re-estimation.
         evaluate: Samples for accuracy, in neither of the other two.
+        unlabelled: More samples for fine-tuning, without labels; None without any.
     """
 
     train: Samples
     calibrate: Samples
     evaluate: Samples
+    unlabelled: Samples | None = None
+
+    @functools.cached_property
+    def learned_inputs(self) -> tuple[np.ndarray, ...]:
+        """Inputs of all samples for fine-tuning: those for training, then the unlabelled ones."""
+        if self.unlabelled is None:
+            return self.train.inputs
+        pairs = zip(self.train.inputs, self.unlabelled.inputs, strict=True)
+        return tuple(np.concatenate(pair) for pair in pairs)
+
+    @property
+    def learned_samples(self) -> int:
+        """Number of samples for fine-tuning."""
+        return len(self.train) + (0 if self.unlabelled is None else len(self.unlabelled))
 
 
 def split(samples: Samples, seed: int, share: float = EVALUATION_SHARE) -> Splits:

@@ -105,9 +105,8 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         network = editable_network(model, "prune")
         choice = _choose(self, network.handle)
         seed_everything(context.seed)
-        train = context.reference.splits.train
         schedule = Schedule.of(self.training)
-        options = _tfmot_options(self, schedule.total_steps(len(train)))
+        options = _tfmot_options(self, schedule.total_steps(context.reference.splits.learned_samples))
         wrapper = tfmot().sparsity.keras.prune_low_magnitude
 
         def wrapped(layer: Layer) -> Layer:

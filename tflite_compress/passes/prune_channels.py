@@ -135,7 +135,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
             kept = [(pattern, share**part) for pattern, share in wanted]
             handle = _smaller(handle, first, shares, kept, self, context, stays)
             last = done == self.rounds
-            schedule = _schedule(self, last, len(context.reference.splits.train))
+            schedule = _schedule(self, last, context.reference.splits.learned_samples)
             keys.append(f"{msgspec.json.encode(self).decode()}:{done}")
             if schedule.epochs or schedule.min_steps:
                 title = "fine-tuning" if last else f"recovering, round {done} of {self.rounds}"

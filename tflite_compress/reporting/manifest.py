@@ -55,6 +55,8 @@ def build_manifest(
 def data_record(splits: Splits) -> dict[str, dict[str, object]]:
     """Origin, number and hash of the samples in each role."""
     roles = {"train": splits.train, "calibrate": splits.calibrate, "evaluate": splits.evaluate}
+    if splits.unlabelled is not None:
+        roles["unlabelled"] = splits.unlabelled
     return {
         role: {"origin": samples.origin, "samples": len(samples), "sha256": samples.sha256()}
         for role, samples in roles.items()

@@ -114,6 +114,12 @@ class Reference:
         return self.network.predict(self.splits.train.inputs)
 
     @functools.cached_property
+    def unlabelled_outputs(self) -> Outputs | None:
+        """Outputs of the original on the unlabelled samples; None without any."""
+        samples = self.splits.unlabelled
+        return None if samples is None else self.network.predict(samples.inputs)
+
+    @functools.cached_property
     def targets(self) -> Outputs:
         """Targets of the evaluation samples."""
         given = self.labelled_targets(self.splits.evaluate)

@@ -101,6 +101,7 @@ def search(
     train: DataSource | None = None,
     calibrate: DataSource | None = None,
     evaluate: DataSource | None = None,
+    unlabelled: DataSource | None = None,
     preprocess: Preprocess = "none",
     resize: bool = False,
     settings: SearchSettings | None = None,
@@ -121,6 +122,7 @@ def search(
         train: Training data, if it comes separately.
         calibrate: Calibration data, if it comes separately.
         evaluate: Evaluation data, if it comes separately.
+        unlabelled: More data for training, whose labels are not read.
         preprocess: ``none``, ``unit``, ``symmetric`` or ``module:function``.
         resize: Resize images to the model's input.
         settings: What to minimize, the budget, and how to search.
@@ -138,7 +140,7 @@ def search(
     require_network(model, "search")
     wanted, settled = settings or SearchSettings(), make_options(options)
     profile = load_device(device)
-    spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize)
+    spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize, unlabelled)
     if not spec.given or spec.only_evaluation:
         given = "only evaluation data" if spec.given else "no data"
         raise DataError(

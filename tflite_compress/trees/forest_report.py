@@ -37,8 +37,8 @@ def with_choosing_samples(splits: Splits, given: bool, seed: int) -> Splits:
     halves = split(splits.evaluate, seed, 0.5)
     text = f"{len(halves.train)} of the evaluation samples are held out for choosing settings"
     note = Note("choosing-samples", text)
-    evaluate = halves.evaluate
-    return Splits(splits.train, halves.train, replace(evaluate, notes=(*evaluate.notes, note)))
+    evaluate = replace(halves.evaluate, notes=(*halves.evaluate.notes, note))
+    return replace(splits, calibrate=halves.train, evaluate=evaluate)
 
 
 class ForestSize(msgspec.Struct, frozen=True):

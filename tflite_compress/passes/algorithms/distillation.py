@@ -14,7 +14,7 @@ import numpy as np
 
 from tflite_compress.passes.base import Context
 from tflite_compress.scoring.metrics import Head, decide
-from tflite_compress.scoring.reference import LossFunction
+from tflite_compress.scoring.reference import LossFunction, Outputs, Reference
 from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.references import reference_name, resolve_reference
@@ -24,13 +24,36 @@ if TYPE_CHECKING:
 
 
 def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]:
-    """Return the target outputs on the training samples: a mix of teacher outputs and labels."""
+    """Return the target outputs on the samples for fine-tuning, see ``Splits.learned_inputs``.
+
+    They are a mix of teacher outputs and labels, and teacher outputs where there is no label.
+
+    Raises:
+        DataError: A loss function of the user gets labels, which some samples lack.
+    """
     reference = context.reference
     labels = reference.output_labels(reference.splits.train)
+    targets = _targets(reference, reference.training_outputs, labels, distill)
+    if reference.unlabelled_outputs is None:
+        return targets
+    others = _targets(reference, reference.unlabelled_outputs, (None,) * len(labels), distill)
+    shapes = [(a.shape[1:], b.shape[1:]) for a, b in zip(targets, others, strict=True)]
+    if any(a != b for a, b in shapes):
+        raise DataError(
+            f"--loss={reference_name(reference.loss or '')} needs labels, which unlabelled samples lack",
+            "Leave out --unlabelled or --loss.",
+        )
+    return tuple(np.concatenate(pair) for pair in zip(targets, others, strict=True))
+
+
+def _targets(
+    reference: Reference, teachers: Outputs, labels: tuple[np.ndarray | None, ...], distill: float
+) -> tuple[np.ndarray, ...]:
     if reference.loss is not None:
-        return tuple(_given_loss_targets(context, reference_name(reference.loss).lower()))
+        name = reference_name(reference.loss).lower()
+        return tuple(_given_loss_targets(reference.heads, teachers, labels, name))
     targets = []
-    for index, (head, teacher) in enumerate(zip(reference.heads, reference.training_outputs, strict=True)):
+    for index, (head, teacher) in enumerate(zip(reference.heads, teachers, strict=True)):
         soft = _probabilities(head, teacher)
         task = reference.tasks[index] if reference.tasks and reference.joint is None else None
         given = labels[index]
@@ -41,11 +64,11 @@ def training_targets(context: Context, distill: float) -> tuple[np.ndarray, ...]
     return tuple(targets)
 
 
-def _given_loss_targets(context: Context, loss: str) -> Iterator[np.ndarray]:
+def _given_loss_targets(
+    heads: tuple[Head, ...], teachers: Outputs, labels: tuple[np.ndarray | None, ...], loss: str
+) -> Iterator[np.ndarray]:
     """Return the targets of a user's loss: labels, or the outputs of the teacher if there are none."""
-    reference = context.reference
-    labels = reference.output_labels(reference.splits.train)
-    for head, teacher, given in zip(reference.heads, reference.training_outputs, labels, strict=True):
+    for head, teacher, given in zip(heads, teachers, labels, strict=True):
         if "sparse" in loss:
             decided = decide(head, teacher)
             yield decided if given is None else _where_labelled(head, given, decided)

@@ -88,25 +88,26 @@ def finetune(
             training; :func:`discard_checkpoint` removes it.
 
     Returns:
-        How samples were augmented.
+        How samples were augmented, and how many were unlabelled.
 
     Raises:
         DataError: The loss became NaN, or the data cannot be augmented as asked.
     """
     keras2 = tf_keras()
-    train = context.reference.splits.train
-    steps = schedule.total_steps(len(train))
+    inputs = context.reference.splits.learned_inputs
+    samples = len(inputs[0])
+    steps = schedule.total_steps(samples)
     rate = keras2.optimizers.schedules.CosineDecay(schedule.learning_rate, max(1, steps), alpha=0.02)
     with context.progress.step("running the original model on the training data"):
         losses = training_losses(context)
         targets = training_targets(context, schedule.distill)
-        epochs = steps * schedule.batch_of(len(train)) / len(train)
+        epochs = steps * schedule.batch_of(samples) / samples
         augmentation = augmentation_for(context, schedule.augment, epochs)
     model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
     model.optimizer.build(model.trainable_variables)
     checkpoint = TrainingCheckpoint(model, context, key)
-    order = BatchOrder(len(train), schedule.batch_of(len(train)), context.seed)
-    loop = _Loop(model, train.inputs, targets, order, context.budget, augmentation)
+    order = BatchOrder(samples, schedule.batch_of(samples), context.seed)
+    loop = _Loop(model, inputs, targets, order, context.budget, augmentation)
     done = checkpoint.restore(title)
     with context.progress.step(title, steps) as advance:
         advance(done)
@@ -127,7 +128,16 @@ def finetune(
         checkpoint.save()
     else:
         discard_checkpoint(context, key)
-    return (augmentation.note,) if augmentation else ()
+    return _notes(context, augmentation)
+
+
+def _notes(context: Context, augmentation: Augmentation | None) -> tuple[Note, ...]:
+    splits = context.reference.splits
+    notes = (augmentation.note,) if augmentation else ()
+    if splits.unlabelled is None:
+        return notes
+    text = f"trained on {len(splits.unlabelled):,} unlabelled samples beside {len(splits.train):,} others"
+    return (*notes, Note("unlabelled-trained", text))
 
 
 class _Loop:
