@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import gc
+import importlib
 import logging
 import os
+import sys
 import warnings
 
 import pytest
 
-from tflite_compress.support.process_settings import ignore_warnings, process_settings_kept, quieten
+from tflite_compress.support import process_settings
+from tflite_compress.support.process_settings import (
+    fast_imports,
+    ignore_warnings,
+    own_process,
+    process_settings_kept,
+    quieten,
+)
 
 
 def test_environment_warnings_and_log_levels_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +46,25 @@ def test_settings_are_restored_after_an_exception() -> None:
         os.environ["SETTING_ADDED"] = "1"
         raise KeyError
     assert "SETTING_ADDED" not in os.environ
+
+
+def test_optional_packages_are_hidden_in_an_own_process_while_others_are_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process_settings, "_hidden", ())
+    monkeypatch.setattr(process_settings, "_OPTIONAL", ("colorsys", "os"))
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with fast_imports("not_imported_yet"):  # a user's process
+        importlib.import_module("colorsys")
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    del sys.modules["colorsys"]
+    own_process()
+    with fast_imports("not_imported_yet"):
+        with pytest.raises(ImportError):
+            importlib.import_module("colorsys")
+        assert importlib.import_module("os") is os  # it was imported before
+    gc.unfreeze()
+    assert gc.isenabled() and importlib.import_module("colorsys").hls_to_rgb
+    with fast_imports("os"):
+        assert gc.isenabled()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from tflite_compress.support.errors import CompressError, UsageError, closest
+from tflite_compress.support.process_settings import own_process
 
 INTERRUPTED, INTERNAL = 130, 3
 PIPE_CLOSED = 141  # as of a program that the signal SIGPIPE ends
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 success, 1 a check failed, 2 a mistake to correct, 3 an error of this program, 130
         interrupted, 141 the reader of the output has closed the pipe.
     """
+    if argv is None:
+        own_process()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]

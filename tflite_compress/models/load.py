@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tflite_compress.models.keras_types import CustomObjects
-from tflite_compress.models.read_model import archive_config, h5_config, model_format, read_model
+from tflite_compress.models.read_model import (
+    archive_config,
+    h5_config,
+    model_format,
+    read_model,
+    require_sound_saved_model,
+)
 from tflite_compress.models.sandboxed_load import is_suspicious, require_loadable
 from tflite_compress.models.source import Source, source_from_object
 
@@ -40,9 +46,14 @@ def load_model(
 
 
 def _needs_sandbox(path: Path) -> bool:
-    """Return True for SavedModels, and for configurations that allow far more weights than usual."""
+    """Return True for SavedModels, and for configurations that allow far more weights than usual.
+
+    Raises:
+        ModelError: The file is damaged or unsafe, which its content shows before it is loaded.
+    """
     kind = model_format(path)
     if kind == "saved_model":
+        require_sound_saved_model(path)
         return True
     config = archive_config(path)[0] if kind == "keras" else h5_config(path)[0]
     return is_suspicious(config)

@@ -214,11 +214,21 @@ def h5_config(path: Path) -> tuple[Config, str]:
     return config, version.decode() if isinstance(version, bytes) else str(version)
 
 
+def require_sound_saved_model(path: Path) -> None:
+    """Refuse a SavedModel that runs code, has links, or claims more bytes than it stores. Nothing of it runs.
+
+    Raises:
+        ModelError: It is damaged or unsafe.
+    """
+    tensorflow()
+    require_no_code_ops(path)
+    require_sound_folder(path)
+
+
 def _load_saved_model(path: Path, custom: CustomObjects, trust: bool) -> Loaded:
     tf = tensorflow()
     if not trust:
-        require_no_code_ops(path)
-        require_sound_folder(path)
+        require_sound_saved_model(path)
     if (path / "keras_metadata.pb").exists():
         wrappers = wrapper_objects((path / "keras_metadata.pb").read_bytes().decode("latin-1"))
         model = _guarded(path, tf_keras().models.load_model, {**wrappers, **custom}, trust)

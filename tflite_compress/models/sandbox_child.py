@@ -12,6 +12,7 @@ from tflite_compress.models.read_model import read_model
 from tflite_compress.models.sandboxed_load import REPLY_PREFIX
 from tflite_compress.support.errors import CompressError
 from tflite_compress.support.input_shape import probe_shape
+from tflite_compress.support.process_settings import own_process
 from tflite_compress.support.references import resolve_reference
 
 
@@ -39,4 +40,5 @@ def main(path: str, custom: str) -> None:
 
 
 if __name__ == "__main__":
+    own_process()
     main(sys.argv[1], sys.argv[2])

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from tflite_compress.searching.job import Setup, Worker
 from tflite_compress.support.errors import CompressError
+from tflite_compress.support.process_settings import own_process
 from tflite_compress.support.progress import Silent
 
 
@@ -68,4 +69,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    own_process()
     main()

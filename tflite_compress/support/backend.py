@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TextIO
 
 from tflite_compress.support.packages import missing_package
-from tflite_compress.support.process_settings import ignore_warnings, quieten
+from tflite_compress.support.process_settings import fast_imports, ignore_warnings, quieten
 
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -35,7 +35,8 @@ def tensorflow() -> ModuleType:
     ignore_warnings(module=r"(tensorflow|tf_keras|keras|tensorflow_model_opt).*")
     ignore_warnings(message=r".*(In the future `np\.|HDF5 file|statistics).*")
     try:
-        with contextlib.nullcontext() if "tensorflow" in sys.modules else native_noise_captured():
+        quiet = contextlib.nullcontext() if "tensorflow" in sys.modules else native_noise_captured()
+        with quiet, fast_imports("tensorflow"):
             import tensorflow as tf
     except ModuleNotFoundError as error:
         raise missing_package(error) or error from error
@@ -48,7 +49,8 @@ def tensorflow() -> ModuleType:
 def tf_keras() -> ModuleType:
     """Import Keras 2 (``tf_keras``), the Keras that TF-MOT works on."""
     tensorflow()
-    import tf_keras as keras2
+    with fast_imports("tf_keras"):
+        import tf_keras as keras2
 
     module: ModuleType = keras2
     return module
@@ -61,7 +63,8 @@ def keras3() -> ModuleType:
         RuntimeError: Keras 3 was set up for another backend than TensorFlow before us.
     """
     tensorflow()
-    import keras
+    with fast_imports("keras"):
+        import keras
 
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
@@ -76,7 +79,8 @@ def tfmot() -> ModuleType:
     tf = tensorflow()
     # TF-MOT selects Keras 2 for ``tf.keras``, unless ``tf.keras`` was used before: the user's stays as it is.
     getattr(tf.keras, "version", None)
-    import tensorflow_model_optimization as toolkit
+    with fast_imports("tensorflow_model_optimization"):
+        import tensorflow_model_optimization as toolkit
 
     module: ModuleType = toolkit
     return module
