@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from tflite_compress.passes import Context
     from tflite_compress.pipeline.candidates import Attempt
+    from tflite_compress.reporting.detail_figures import Details
     from tflite_compress.scoring.reference import Reference
     from tflite_compress.timing.paired import Latency
 
@@ -28,6 +30,7 @@ EXAMPLES = ROOT / "examples"
 DATA = Path(__file__).parent / "data"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 Run = Callable[..., tuple[int, str, str]]  # the command line: exit code, standard output, standard error
+BRIEF_SECONDS = 0.05  # for latency, where no test asks how exact it is
 LONGEST = ("test_fashion.py", "test_readme.py", "test_api.py")
 
 
@@ -77,20 +80,28 @@ def measure_briefly(
 ) -> tuple[Latency, ...]:
     from tflite_compress.compression.host_latency import measure_host_latency
 
-    return measure_host_latency(baseline, attempt, reference, min(seconds, 0.05))
+    return measure_host_latency(baseline, attempt, reference, min(seconds, BRIEF_SECONDS))
+
+
+def collect_briefly(baseline: bytes, chosen: Attempt, context: Context, seconds: float) -> Details:
+    from tflite_compress.reporting.details import collect_details
+
+    return collect_details(baseline, chosen, context, min(seconds, BRIEF_SECONDS))
 
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command line in this process; gives exit code, standard output and standard error.
 
-    ``compress``, which has no option for it, measures latency for a shorter time.
+    ``compress``, which has no option for it, measures latency and operators for a shorter time.
     """
     from tflite_compress.cli.main import main
 
     def call(*arguments: object) -> tuple[int, str, str]:
         if arguments and arguments[0] == "compress":
-            monkeypatch.setattr("tflite_compress.compression.session.measure_host_latency", measure_briefly)
+            session = "tflite_compress.compression.session"
+            monkeypatch.setattr(f"{session}.measure_host_latency", measure_briefly)
+            monkeypatch.setattr(f"{session}.collect_details", collect_briefly)
         capfd.readouterr()
         code = main([str(a) for a in arguments])
         captured = capfd.readouterr()

@@ -95,7 +95,7 @@ def compress(
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         gpu: What computes in float16 for a phone's GPU: ``software``, or ``device`` for the machine's.
-        latency_seconds: Time to measure latency, in seconds.
+        latency_seconds: Time to measure latency, in seconds. Operators are timed half as long again.
         time_budget_seconds: Time for the whole run in seconds. When it is used, training and choosing stop,
             and the best so far is kept. None sets no limit.
         bundle: Write the source files and test vectors for the device.
@@ -240,7 +240,8 @@ def compress_many(
         trust_model: Run code that the model file contains.
         seed: Seed of everything random. The caller's random state is not changed.
         gpu: What computes in float16 for a phone's GPU: ``software``, or ``device`` for the machine's.
-        latency_seconds: Time to measure latency per device, in seconds.
+        latency_seconds: Time to measure latency per device, in seconds. Operators are timed half as long
+            again.
         time_budget_seconds: Time for the whole run in seconds; see :func:`compress`.
         bundle: Write the source files and test vectors for each device.
         details: Also measure operators and layers, and write ``report.html``, ``report.md`` and

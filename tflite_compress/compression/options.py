@@ -44,7 +44,7 @@ class Options:
             commas. The data are then for the output of these layers.
         trust_model: Run code that comes in the model file (Lambda layers, pickle and joblib files).
         seed: Seed of everything random.
-        latency_seconds: Time to measure latency in seconds.
+        latency_seconds: Time to measure latency in seconds. Operators are timed half as long again.
         time_budget_seconds: Time for the whole run in seconds. When it is used, training and choosing stop,
             the best so far is kept, and details are left out. None sets no limit.
         gpu: What scores a file for a phone's GPU in float16: ``software``, or ``device`` for the

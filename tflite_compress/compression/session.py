@@ -228,7 +228,7 @@ class Session:
         if not self.options.details:
             return None
         with clock.step("details"):
-            return collect_details(baseline, chosen, self.context)
+            return collect_details(baseline, chosen, self.context, self.options.latency_seconds)
 
     def _memory(self, plan: Plan, verdict: Verdict) -> Memory:
         """Return the RAM of the baseline and of the result on the device."""

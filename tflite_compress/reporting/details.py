@@ -31,24 +31,26 @@ from tflite_compress.tflite.layer_names import NO_LAYERS, LayerTable
 from tflite_compress.timing.prefixes import find_cuts
 from tflite_compress.timing.profile import profile_content
 
-OPERATOR_SECONDS = 1.5
+OPERATOR_SHARE = 1.5  # time for operators, relative to that for the model's latency
 MAX_PARAMETERS = 5_000_000
 INTEGER = ("int8", "int16x8")
 T = TypeVar("T")
 
 
-def collect_details(baseline: bytes, chosen: Attempt, context: Context) -> Details:
+def collect_details(baseline: bytes, chosen: Attempt, context: Context, latency_seconds: float) -> Details:
     """Measure everything the page shows besides figures.
 
     Args:
         baseline: The original as plain float32 ``.tflite``.
         chosen: The attempt whose file is kept.
         context: The original model on the data, and results that passes share.
+        latency_seconds: Time that the model's latency was measured; operators are timed half as long again.
     """
     reference, progress = context.reference, context.progress
     runs_here = chosen.model.for_litert
     assert chosen.outputs is not None
     missing: list[Note] = []
+    seconds = OPERATOR_SHARE * latency_seconds
 
     def attempt(what: str, compute: Callable[[], T]) -> T | None:
         try:
@@ -58,7 +60,7 @@ def collect_details(baseline: bytes, chosen: Attempt, context: Context) -> Detai
             return None
 
     with progress.step("timing its operators"):
-        times = attempt("time of each operator", lambda: operator_times(runs_here))
+        times = attempt("time of each operator", lambda: operator_times(runs_here, seconds))
     with progress.step("comparing its layers"):
         errors = attempt("most quantization-sensitive layers", lambda: _errors(chosen, context))
     errors = errors or LayerErrors()
@@ -95,13 +97,17 @@ def layer_bytes(baseline: bytes, result: bytes, layers: LayerTable = NO_LAYERS) 
     return tuple(LayerBytes(layer=n, before=sides[0].get(n, 0), after=sides[1].get(n, 0)) for n in names)
 
 
-def operator_times(content: bytes) -> OperatorTimes:
+def operator_times(content: bytes, seconds: float) -> OperatorTimes:
     """Measure the time of each operator of a file on this machine; see :mod:`tflite_compress.timing.profile`.
+
+    Args:
+        content: A valid ``.tflite``.
+        seconds: Approximate time for everything.
 
     Raises:
         ModelError: The file has no operators, or LiteRT refuses it.
     """
-    found = profile_content(content, "", seconds=OPERATOR_SECONDS)
+    found = profile_content(content, "", seconds=seconds, needs_roofline=False)
     rows = tuple(
         OperatorRow(
             operator=row.kinds,

@@ -52,7 +52,8 @@ class Profile:
         total_ms: Median time of the whole model in ms, in the same rounds.
         rows: One per operator of the main graph, or per group that was timed together. Their times add up to
             the total, up to noise, unless a note says that the time budget left operators out.
-        roofline: The machine's measured peak rates; None if the time budget left no time to measure them.
+        roofline: The machine's measured peak rates; None if they were not measured, as when the time budget
+            left no time.
         operators: Number of operators of the main graph.
         notes: Why operators were timed together, and which were not timed.
         method: How the times were measured.
@@ -140,6 +141,7 @@ def profile_content(
     progress: Progress | None = None,
     budget: TimeBudget = NO_BUDGET,
     resize: bool = False,
+    needs_roofline: bool = True,
 ) -> Profile:
     """Profile a valid ``.tflite`` in memory; see :func:`profile`.
 
@@ -155,6 +157,7 @@ def profile_content(
         progress: Where to report progress.
         budget: When it is used, what was timed is kept.
         resize: Resize images to the input.
+        needs_roofline: Measure the machine's peak rates too, which takes about a second.
 
     Raises:
         ModelError: The runtime refuses it, or it has no operators.
@@ -172,7 +175,7 @@ def profile_content(
     graph = model.tree.subgraphs[0]
     with children_within(budget):
         times = _times(model, settings, len(graph.operators), progress)
-        best = _roofline({type_name(t.type) for t in graph.tensors}, settings)
+        best = _roofline({type_name(t.type) for t in graph.tensors}, settings) if needs_roofline else None
     spans = zip([-1, *times.places], times.places, times.own_ms, strict=False)
     rows = tuple(
         time_operators(model.tree, range(before + 1, last + 1), own, best) for before, last, own in spans
