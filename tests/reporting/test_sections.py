@@ -8,7 +8,7 @@ import pytest
 
 from tests.reporting.sample import MANIFEST, accuracy, sample_report
 from tflite_compress.reporting import sections
-from tflite_compress.reporting.figures import Memory
+from tflite_compress.reporting.figures import Forecast, LevelCost, Memory
 from tflite_compress.reporting.outcome import gpu_findings, report_verdict
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections import all_sections, verdict_section
@@ -66,6 +66,22 @@ def test_a_change_too_small_to_show_is_neither_better_nor_worse() -> None:
     rows = summary_rows(sample_report(memory=Memory(baseline=before, result=after)))
     (ram,) = [row for row in rows if row.name.startswith("RAM")]
     assert ram.change == "unchanged" and ram.is_better is None
+
+
+def test_the_forecast_is_compared_with_the_result_in_every_medium() -> None:
+    asked, used = (
+        LevelCost(level=level, untrained_drop=2 * drop, estimated_drop=drop)
+        for level, drop in ((0.8, 0.041), (0.58, 0.0096))
+    )
+    found = Forecast(setting="sparsity", asked=asked, used=used, measured_drop=0.005, scanned=(used, asked))
+    result = Recorded(Path("out"), sample_report(forecast=found), "digits.keras", MANIFEST)
+    for medium in ("html", "markdown", "terminal"):
+        text = "\n".join(render_sections(all_sections(), medium, result))
+        assert (
+            "sparsity 0.58: accuracy drop estimated before training 0.96 points, measured 0.5 points" in text
+        )
+        assert "0.8 was asked for, estimated 4.1 points" in text
+    assert "Forecast" not in "\n".join(render_sections(all_sections(), "terminal", FOUND))
 
 
 def gpu_score(**changes: Any) -> GpuScore:

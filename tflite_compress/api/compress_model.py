@@ -51,6 +51,7 @@ def compress(
     gpu: GpuDriver = "software",
     latency_seconds: float = 1.0,
     time_budget_seconds: float | None = None,
+    forecast: bool = True,
     bundle: bool = True,
     details: bool = True,
     resume: str | os.PathLike[str] | None = None,
@@ -98,6 +99,8 @@ def compress(
         latency_seconds: Time to measure latency, in seconds. Operators are timed half as long again.
         time_budget_seconds: Time for the whole run in seconds. When it is used, training and choosing stop,
             and the best so far is kept. None sets no limit.
+        forecast: Estimate what pruning costs before a long training, and begin with the strongest level that
+            is expected to keep the accuracy. False begins with the level asked for.
         bundle: Write the source files and test vectors for the device.
         details: Also measure operators and layers, and write ``report.html``, ``report.md`` and
             ``MODEL_CARD.md``.
@@ -158,6 +161,7 @@ def compress(
         gpu=gpu,
         latency_seconds=latency_seconds,
         time_budget_seconds=time_budget_seconds,
+        forecast=forecast,
         bundle=bundle,
         details=details,
         resume=resume,
@@ -198,6 +202,7 @@ def compress_many(
     gpu: GpuDriver = "software",
     latency_seconds: float = 1.0,
     time_budget_seconds: float | None = None,
+    forecast: bool = True,
     bundle: bool = True,
     details: bool = True,
     resume: str | os.PathLike[str] | None = None,
@@ -243,6 +248,8 @@ def compress_many(
         latency_seconds: Time to measure latency per device, in seconds. Operators are timed half as long
             again.
         time_budget_seconds: Time for the whole run in seconds; see :func:`compress`.
+        forecast: Estimate what pruning costs before a long training, and begin with the strongest level that
+            is expected to keep the accuracy. False begins with the level asked for.
         bundle: Write the source files and test vectors for each device.
         details: Also measure operators and layers, and write ``report.html``, ``report.md`` and
             ``MODEL_CARD.md``.
@@ -302,6 +309,7 @@ def compress_many(
                 "time_budget_seconds": time_budget_seconds,
                 "max_flash_bytes": max_flash_bytes,
                 "max_ram_bytes": max_ram_bytes,
+                "forecast": forecast,
                 "bundle": bundle,
                 "details": details,
                 "resume": resume,

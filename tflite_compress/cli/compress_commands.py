@@ -35,6 +35,7 @@ class CompressOptions:
         device: Device profiles separated by commas; each a name, or the path of a TOML file.
         recipe: Recipe: a name, or the path of a TOML file. Default: the recipe of the device.
         out: Folder for the result. Default: compressed/MODEL-DEVICE.
+        forecast: Do not estimate what pruning costs before a long training; begin with the level asked for.
         bundle: Do not write sources and test vectors for the device.
         details: Do not measure operators and layers, and do not write report.html, report.md and
             MODEL_CARD.md.
@@ -45,6 +46,7 @@ class CompressOptions:
     device: DeviceNames
     recipe: RecipeName | None = None
     out: Folder | None = None
+    forecast: bool = True
     bundle: bool = True
     details: bool = True
     resume: bool = True
@@ -134,6 +136,7 @@ def _run_options(
     return Options(
         **vars(accuracy),
         time_budget_seconds=time.time_budget,
+        forecast=options.forecast,
         bundle=options.bundle,
         details=options.details,
         resume=options.resume,

@@ -115,7 +115,8 @@ def repeat_run(
     device = typed(record["device"], Device, f"{path}: device")
     recipe = recipe_from(record["recipe"], f"{path}: recipe")
     arguments = record["arguments"]
-    options = make_options({**arguments["options"], "seed": record["seed"], "resume": resume})
+    as_recorded = {"seed": record["seed"], "resume": resume, "forecast": False}
+    options = make_options({**arguments["options"], **as_recorded})
     target = (
         out
         if out is not None

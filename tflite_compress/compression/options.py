@@ -51,6 +51,8 @@ class Options:
             machine's own GPU.
         max_flash_bytes: Limit of flash besides the device's own; None sets none.
         max_ram_bytes: Limit of RAM besides the device's own; None sets none.
+        forecast: Estimate what pruning costs before a long training, and begin with the strongest level that
+            is expected to keep the accuracy.
         bundle: Write what is deployed to the device into the result's folder ``bundle``.
         details: Also time operators and compare layers, and write ``report.html``, ``report.md`` and
             ``MODEL_CARD.md``.
@@ -76,6 +78,7 @@ class Options:
     gpu: GpuDriver = "software"
     max_flash_bytes: int | None = None
     max_ram_bytes: int | None = None
+    forecast: bool = True
     bundle: bool = True
     details: bool = True
     resume: bool | str | os.PathLike[str] | None = True

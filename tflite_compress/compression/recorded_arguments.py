@@ -36,7 +36,7 @@ def recorded_arguments(source: Source, spec: DataSpec, options: Options, was_cut
     if source.origin.startswith("<"):
         from_python.append("model")
     data = {name: _recorded(value) for name, value in vars(spec).items() if name not in from_python}
-    transient = ("resume", "time_budget_seconds")
+    transient = ("resume", "time_budget_seconds", "forecast")  # the recipe is recorded as run
     settings = {k: v for k, v in asdict(options).items() if k not in (*from_python, *transient)}
     return {
         "data": data,

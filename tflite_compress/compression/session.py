@@ -26,6 +26,7 @@ from tflite_compress.passes.export_trees import ExportTrees
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
 from tflite_compress.pipeline.candidates import Attempt, best, run_plan
+from tflite_compress.pipeline.forecast import Forecast, begin_where_expected, find_forecast
 from tflite_compress.pipeline.memo import Memo
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import keeps_graph
@@ -43,6 +44,7 @@ from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.staging import MANIFEST, full_disk, write_file
 from tflite_compress.support.time_budget import TimeBudget
+from tflite_compress.tflite.macs import count_work
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source
 from tflite_compress.trees.forest_report import ForestFacts, forest_facts, make_c_files, with_choosing_samples
@@ -87,9 +89,18 @@ class Session:
         """
         clock = Clock(dict(self.clock.seconds))
         with clock.step("passes"):
-            attempts, chosen = self._compress(plan)
-        report, files, bundle = self._examine(plan, attempts, chosen, clock)
+            forecast, expected = self._forecast(plan)
+            attempts, chosen = self._compress(expected)
+        report, files, bundle = self._examine(plan, attempts, chosen, forecast, clock)
         return self._write(plan, chosen, report, files, bundle, folder)
+
+    def _forecast(self, plan: Plan) -> tuple[Forecast | None, Plan]:
+        """Estimate what a long training costs. Return the plan from the level that is expected to keep."""
+        if not (self.options.forecast and self.spec.given):
+            return None, plan
+        start = FloatModel(self.source.network)
+        found = find_forecast(plan, start, self.context, lambda: count_work(self.original).macs)
+        return (None, plan) if found is None else (found, begin_where_expected(plan, found, self.context))
 
     def _compress(self, plan: Plan) -> tuple[list[Attempt], Attempt]:
         """Return the attempts at the plan's candidates, and the one to keep."""
@@ -112,7 +123,7 @@ class Session:
         return attempts, chosen
 
     def _examine(
-        self, plan: Plan, attempts: list[Attempt], chosen: Attempt, clock: Clock
+        self, plan: Plan, attempts: list[Attempt], chosen: Attempt, forecast: Forecast | None, clock: Clock
     ) -> tuple[Report, Files, Files]:
         """Measure the chosen file. Return the report, the model files and the bundle."""
         progress, options = self.context.progress, self.options
@@ -145,6 +156,7 @@ class Session:
                 is_strict=options.strict,
                 has_bundle=bool(bundle),
                 is_verified=self.spec.given,
+                forecast=forecast,
                 forest=forest,
                 details=self._details(baseline, chosen, clock),
                 notes=(*notes, *more, *self.context.budget.notes),

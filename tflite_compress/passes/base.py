@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from tflite_compress.models.network import Network
+    from tflite_compress.passes.cost_curve import CostCurve
     from tflite_compress.profiles.devices import Device, Precision
     from tflite_compress.scoring.reference import Reference
 
@@ -131,6 +132,18 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         Raises:
             ConversionError: The pass cannot work on a model of this structure.
         """
+
+    def scan_costs(self, model: FloatModel, context: Context) -> CostCurve | None:
+        """Estimate in seconds what levels of the pass cost, before minutes of training.
+
+        Args:
+            model: The original model; unchanged.
+            context: Data, seed and progress.
+
+        Returns:
+            The accuracy drop by level, or None if it cannot be estimated.
+        """
+        return None
 
     def outcome(self, model: Model) -> str | None:
         """Return what the pass did in a few words: :meth:`summary`, corrected by what the model holds.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.models.keras_types import KerasModel, Layer, Variable
+    from tflite_compress.passes.cost_curve import CostCurve
 
 
 NEAR = 0.005  # of the sparsity asked for: half a percent
@@ -84,6 +85,14 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         shares = [*model.fact(Sparsity).by_layer.values()]
         reached = sum(shares) / max(1, len(shares))
         return self.summary() if reached > _target(self) - NEAR else f"{reached:.0%} sparsity"
+
+    def scan_costs(self, model: FloatModel, context: Context) -> CostCurve | None:
+        """Return the accuracy drop by sparsity; None for patterns, whose zeros are not free."""
+        from tflite_compress.passes.algorithms.level_scan import scan_sparsity
+
+        if self.pattern != "unstructured" or not model.network.editable:
+            return None
+        return scan_sparsity(model.network.handle, _choose(self, model.network.handle).names, context)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Return the pruned model, fine-tuned by distillation.

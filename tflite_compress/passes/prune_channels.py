@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.passes.algorithms.traced_channels import Traced
+    from tflite_compress.passes.cost_curve import CostCurve
     from tflite_compress.profiles.devices import Device
 
 FOR_RECOVERY = 0.4  # of the time budget; the rest is for the last fine-tuning
@@ -94,6 +95,21 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         multiple = self.multiple or device.precisions.channel_multiple
         precision = conversion.precision if self.precision == "auto" else self.precision
         return msgspec.structs.replace(self, multiple=multiple, precision=precision)
+
+    def scan_costs(self, model: FloatModel, context: Context) -> CostCurve | None:
+        """Return the accuracy drop by the only target, MACs or size; None for several targets and others."""
+        from tflite_compress.passes.algorithms.level_scan import scan_channels
+
+        targets = {"target_macs": self.target_macs, "target_size": self.target_size}
+        asked = [name for name, share in targets.items() if share < 1]
+        if len(asked) != 1 or self.keep or self.target_latency_ratio < 1 or not model.network.editable:
+            return None
+        excluded = layer_patterns(self.exclude, "exclude")
+
+        def stays(name: str) -> bool:
+            return any(p.search(name) for p in excluded)
+
+        return scan_channels(model.network.handle, self, asked[0], stays, context)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Return a model with fewer channels.

@@ -19,7 +19,9 @@ from tflite_compress.data.split import Splits
 from tflite_compress.passes import ConvertedModel
 from tflite_compress.passes import values as facts
 from tflite_compress.pipeline.candidates import Attempt, Step
+from tflite_compress.pipeline.forecast import Forecast
 from tflite_compress.pipeline.plan import Plan
+from tflite_compress.reporting import figures
 from tflite_compress.reporting.accuracy_facts import accuracy_facts
 from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
@@ -72,6 +74,7 @@ class Findings:
         is_strict: True to accept only an accuracy that is established to be kept.
         is_verified: False where there was no data to check accuracy on.
         has_bundle: True if a bundle was written.
+        forecast: What pruning was estimated to cost before training; None where nothing was.
         forest: Facts about decision trees.
         details: What the page shows besides figures.
         notes: Notes of the run's later steps.
@@ -95,6 +98,7 @@ class Findings:
     is_strict: bool
     is_verified: bool
     has_bundle: bool
+    forecast: Forecast | None
     forest: ForestFacts | None
     details: Details | None
     notes: tuple[Note, ...]
@@ -137,6 +141,7 @@ def build_report(found: Findings) -> Report:
         macs=Macs(baseline=_mac_count(work_before), result=_mac_count(work)),
         operators=count_work(model.flatbuffer).operators,
         joined_outputs=model.network.joined_outputs,
+        forecast=_forecast(found.forecast, chosen),
         sparsity_by_layer=written.sparsity,
         channels_by_layer=written.channels,
         clusters_by_layer=written.clusters,
@@ -224,6 +229,27 @@ def _accuracy_on_gpu(found: Findings) -> Accuracy | None:
     if gpu is None or gpu.reference is None or gpu.outputs is None or found.chosen.fault is not None:
         return None
     return accuracy_facts(gpu.reference, gpu.outputs, _rule(found), found.is_verified)
+
+
+def _forecast(found: Forecast | None, chosen: Attempt) -> figures.Forecast | None:
+    """Compare what was estimated with what was measured; None where the file was not pruned as estimated."""
+    used = None if found is None else found.level_of(chosen.recipe)
+    if found is None or used is None:
+        return None
+    curve = found.curve
+
+    def cost(level: float) -> figures.LevelCost:
+        untrained, estimated = curve.untrained_at(level), curve.estimated_at(level)
+        return figures.LevelCost(level=level, untrained_drop=untrained, estimated_drop=estimated)
+
+    scanned = tuple(cost(round(curve.removed_at(share), 4)) for share in curve.removed)
+    return figures.Forecast(
+        setting=curve.setting,
+        asked=cost(found.asked),
+        used=cost(used),
+        measured_drop=chosen.drop,
+        scanned=scanned,
+    )
 
 
 def _mac_count(work: Work) -> MacCount:

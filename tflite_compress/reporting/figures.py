@@ -52,6 +52,38 @@ class RecipeFacts(msgspec.Struct, frozen=True, kw_only=True):
     is_for_forests: bool
 
 
+class LevelCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a level of pruning was estimated to cost.
+
+    Attributes:
+        level: The level, for example a sparsity.
+        untrained_drop: Accuracy drop without training, estimated from the agreement with the original.
+        estimated_drop: Accuracy drop after training, estimated from that.
+    """
+
+    level: float
+    untrained_drop: float
+    estimated_drop: float
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What pruning was estimated to cost before it was trained, and what it cost.
+
+    Attributes:
+        setting: The setting that is the level, for example ``sparsity``.
+        asked: What the level asked for was estimated to cost.
+        used: What the level of the file was estimated to cost.
+        measured_drop: The measured accuracy drop of the file.
+        scanned: What was estimated for other levels, weakest first.
+    """
+
+    setting: str
+    asked: LevelCost
+    used: LevelCost
+    measured_drop: float
+    scanned: tuple[LevelCost, ...]
+
+
 class MetricFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The metric accuracy is measured by.
 

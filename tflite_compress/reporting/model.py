@@ -22,6 +22,7 @@ from tflite_compress.reporting.figures import (
     Distance,
     Encoding,
     Fit,
+    Forecast,
     HostLatency,
     Macs,
     Memory,
@@ -70,6 +71,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         device_latency: Latency on the device; None where it is unknown.
         memory: RAM on the device.
         fit: Whether the file fits the device.
+        forecast: What pruning was estimated to cost before training; None where nothing was estimated.
         candidates: Recipes that were tried, in order.
         passes: Passes that made the file.
         forest: Facts about decision trees, or None for a network.
@@ -115,6 +117,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int | None
     created: str
     joined_outputs: tuple[JoinedOutput, ...] = ()
+    forecast: Forecast | None = None
 
     @property
     def judged_drop(self) -> float:

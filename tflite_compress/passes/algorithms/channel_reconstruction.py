@@ -225,6 +225,34 @@ def reconstruct(
             advance(1)
 
 
+def solve_at_once(
+    original: KerasModel, changed: KerasModel, readers: Readers, inputs: Inputs, seed: int
+) -> Callable[[np.ndarray], None]:
+    """Return a function that solves for a copy without some groups, for a rough estimate.
+
+    Each layer is solved for with the inputs that it gets in the original.
+
+    Args:
+        original: A tf_keras model.
+        changed: A copy; the function changes it in place and begins anew each time.
+        readers: Layers that can be solved for.
+        inputs: Samples, one array per input.
+        seed: Seed of the choice of output positions.
+    """
+    names, start = readers.reading, changed.get_weights()
+    rows = dict.fromkeys(names, MAX_ROWS)
+    grams = gather_grams(original, original, names, inputs, rows, seed, readers.shifted)
+
+    def solve(removed: np.ndarray) -> None:
+        changed.set_weights(start)
+        for name in names:
+            reader = _reader(original.get_layer(name), grams[name], readers.groups[name])
+            if np.any(np.isin(reader.groups, removed)):
+                _set(changed, readers, name, solved_for(reader, removed))
+
+    return solve
+
+
 def _is_solved(layer: Layer, entry: LayerChannels) -> bool:
     return is_supported(layer) and any(axis.role == "in" for axis in entry.weights[0])
 

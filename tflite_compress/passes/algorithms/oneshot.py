@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,6 +64,55 @@ def pruned_network(
                 advance(1)
     keep_better_batchnorm(original, changed, inputs, others, context)
     return changed
+
+
+def sparse_at_once(
+    original: KerasModel,
+    changed: KerasModel,
+    names: tuple[str, ...],
+    inputs: Inputs,
+    levels: tuple[float, ...],
+    seed: int,
+) -> Iterator[float]:
+    """Prune a copy to several levels, with the original's inputs of each layer, for a rough estimate.
+
+    Args:
+        original: A tf_keras model.
+        changed: A copy; it has the weights of a level after each step.
+        names: The layers to prune, in graph order.
+        inputs: Samples, one array per input.
+        levels: Shares of zeros, rising.
+        seed: Seed of the choice of output positions.
+
+    Yields:
+        The share of zeros that was reached.
+    """
+    grams = gather_grams(original, original, names, inputs, dict.fromkeys(names, CURVE_ROWS), seed)
+    layers = {name: original.get_layer(name) for name in names}
+    paths = {}
+    for name, layer in layers.items():
+        weights = as_matrices(layer, _kernel(layer), len(grams[name].given))
+        paths[name] = removed_step_by_step(grams[name], weights, CURVE_LEVELS)
+    judged = tuple(x[:JUDGED] for x in inputs)
+    change = change_of_outputs(outputs_of(original, judged), judged)
+    middle = len(CURVE_LEVELS) // 2
+    curves = []
+    for name, path in paths.items():
+        before = changed.get_layer(name).get_weights()
+        _set(changed.get_layer(name), path[middle])
+        factor = change(changed) / max(path[middle].error, 1e-12)
+        changed.get_layer(name).set_weights(before)
+        reached = tuple(found.sparsity for found in path)
+        curves.append(LayerCurve(before[0].size, reached, tuple(factor * found.error for found in path)))
+    for level in levels:
+        for (name, path), share in zip(paths.items(), allocate(curves, level), strict=True):
+            layer = changed.get_layer(name)
+            layer.set_weights(layers[name].get_weights())
+            nearest = min(path, key=lambda found: abs(found.sparsity - share))
+            if nearest.sparsity < 2 * share:
+                _set(layer, nearest)
+        sizes = np.array([_kernel(layer).size for layer in layers.values()], float)
+        yield float(np.average([zeros_of(changed, name) for name in names], weights=sizes))
 
 
 def overall_sparsity(model: Model) -> float:

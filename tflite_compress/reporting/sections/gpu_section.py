@@ -86,7 +86,7 @@ def to_html(found: Recorded) -> str | None:
     if summary is None:
         return None
     rows = gpu_rows(found.report)
-    return render("sections/gpu.html", title=TITLE, summary=summary, columns=COLUMNS, rows=rows)
+    return render("sections/summary_table.html", title=TITLE, summary=summary, columns=COLUMNS, rows=rows)
 
 
 def to_markdown(found: Recorded) -> str | None:
