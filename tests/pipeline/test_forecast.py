@@ -60,7 +60,7 @@ def test_a_plan_begins_with_the_level_that_is_expected_to_keep(context: Context)
     asked = Forecast("prune", CURVE, 0.8)
     assert levels(plan)[0] == 0.8
     careful = begin_where_expected(plan, asked, replace(context, max_drop=0.01, progress=said))
-    level = CURVE.strongest(0.8, 0.01, 0.1)
+    level = CURVE.strongest(0.8, 0.01, 0.1) or 0.0
     weaker = sorted({found for found in levels(plan) if found < level}, reverse=True)
     assert list(dict.fromkeys(levels(careful))) == [level, *weaker]
     assert len({repr(r.passes) for r in careful.candidates}) == len(careful.candidates)
