@@ -201,6 +201,8 @@ def bundle(
     progress: ProgressCallback | None = None,
     format: str | None = None,
     keep_graph: bool = False,
+    head: str | None = None,
+    anchors: str | None = None,
 ) -> Path:
     """Write the source files and test vectors to deploy a ``.tflite`` on a device.
 
@@ -223,12 +225,16 @@ def bundle(
             default.
         keep_graph: Deploy one file also where a GPU refuses its post-processing. By default that is a file of
             its own, which the bundle's code runs on the CPU.
+        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``. The bundle gets
+            its decoding. Recognized where labels are boxes.
+        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
 
     Returns:
         The folder.
 
     Raises:
         ModelError: The file is missing, damaged, or refused by the runtime.
+        DataError: The outputs do not fit the head.
         OutputError: The folder cannot be written, or holds other files.
 
     Examples:
@@ -239,7 +245,8 @@ def bundle(
         True
     """
     from tflite_compress.bundling.bundle_file import bundle_file
+    from tflite_compress.scoring.joint_output import HeadOptions
 
     with library_call(progress) as reports, opened_file(model) as path:
         settings = (data, preprocess, labels, out, reports, input_shape, format, time_budget_seconds)
-        return bundle_file(path, device, *settings, keep_graph, resize)
+        return bundle_file(path, device, *settings, keep_graph, resize, HeadOptions(head, anchors))

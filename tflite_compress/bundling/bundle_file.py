@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tflite_compress.bundling.bundle_registry import choose_device, make_bundle
+from tflite_compress.bundling.file_detector import find_file_detector
 from tflite_compress.bundling.vectors import find_preprocessing
 from tflite_compress.data.opened_file import open_file
 from tflite_compress.data.raw import SAMPLES, FileData
 from tflite_compress.data.sources import DataSource, Preprocess
 from tflite_compress.profiles.devices import load_device
 from tflite_compress.runtimes.isolated import children_within
+from tflite_compress.scoring.joint_output import NO_HEAD, HeadOptions
 from tflite_compress.support.errors import TimeUsedError, UsageError
 from tflite_compress.support.file_manifest import files_manifest
 from tflite_compress.support.input_shape import InputShape
@@ -37,6 +40,7 @@ def bundle_file(
     time_budget_seconds: float | None = None,
     keep_graph: bool = False,
     resize: bool = False,
+    head: HeadOptions = NO_HEAD,
 ) -> Path:
     """Write the bundle of a file for a device.
 
@@ -54,15 +58,17 @@ def bundle_file(
             one test vector, and an upper bound of the arena. None sets no limit.
         keep_graph: Deploy one file also where a GPU refuses its post-processing.
         resize: Resize images to the input.
+        head: How the outputs of a detector are read.
 
     Returns:
         The folder.
 
     Raises:
         ModelError: The file is missing, damaged, or refused by the runtime.
-        DataError: The samples do not fit the file.
+        DataError: The samples do not fit the file, or the outputs do not fit the head.
         ConfigError: The device profile cannot be used.
-        UsageError: The label file cannot be read, no device is named, or the format is not for it.
+        UsageError: The label file cannot be read, no device is named, the format is not for it, or
+            there is no such head.
         OutputError: The folder cannot be written, or holds other files.
         TimeUsedError: The time budget was used before the runtime had run one sample.
     """
@@ -76,11 +82,21 @@ def bundle_file(
     target = Path(out) if out else Path(f"bundle-{profile.name}")
     with result_folder(target) as staging, progress.step("making the bundle"):
         stem, notes, preprocessing = Path(path).stem, list[Note](), find_preprocessing(preprocess)
+        detections = find_file_detector(opened, replace(head, classes=len(names)), notes.append)
         files = _make_within(
             budget,
             samples.first(SAMPLES),
             lambda vectors: make_bundle(
-                content, profile, vectors, stem, names, preprocessing, format, keep_graph, notes.append
+                content,
+                profile,
+                vectors,
+                stem,
+                names,
+                preprocessing,
+                format,
+                keep_graph,
+                notes.append,
+                detections,
             ),
         )
         for name, written in files.items():

@@ -198,6 +198,9 @@ class BundleOptions:
             test vector and an upper bound of the arena. Default: no limit.
         keep_graph: Deploy one file also where a GPU refuses its post-processing. By default that is a file of
             its own, which the bundle's code runs on the CPU.
+        head: Layout of a detector's outputs (docs/tasks.md), or module:function. The bundle gets its
+            decoding. Recognized where labels are boxes.
+        anchors: File with the anchors of an SSD, .npy or .csv: y, x, height and width of each.
     """
 
     device: DeviceName | None = None
@@ -206,6 +209,8 @@ class BundleOptions:
     out: Folder | None = None
     time_budget: Duration | None = None
     keep_graph: bool = False
+    head: HeadName | None = None
+    anchors: File | None = None
 
 
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
@@ -216,6 +221,7 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: O
     browser.
     """
     from tflite_compress.bundling.bundle_file import bundle_file
+    from tflite_compress.scoring.joint_output import HeadOptions
 
     folder = with_progress(
         lambda progress: bundle_file(
@@ -231,6 +237,7 @@ def bundle(model: str, options: BundleOptions, samples: SampleOptions, output: O
             options.time_budget,
             options.keep_graph,
             samples.resize,
+            HeadOptions(options.head, options.anchors),
         )
     )
     if output.json:

@@ -75,7 +75,8 @@ def _recognized(sample: ModelSample, options: HeadOptions) -> FoundHead:
         )
     anchors = None if options.anchors is None else read_anchors(options.anchors)
     name = options.head or (None if anchors is None else "ssd")
-    classes = 0 if sample.labels is None else int(sample.labels[..., 0].max(initial=-1)) + 1
+    labelled = 0 if sample.labels is None else int(sample.labels[..., 0].max(initial=-1)) + 1
+    classes = max(labelled, options.classes)
     given = HeadSample(sample.outputs, (shape[2], shape[1]), classes, anchors, name is not None)
     return find_head(given, name)
 

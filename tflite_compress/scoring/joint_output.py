@@ -19,10 +19,12 @@ class HeadOptions:
     Attributes:
         head: Name of a detection head, or ``module:function``; None to recognize it.
         anchors: File with the anchors of SSD; None for other heads.
+        classes: Number of classes, where it is known without labels; 0 if it is not.
     """
 
     head: str | None = None
     anchors: str | None = None
+    classes: int = 0
 
 
 NO_HEAD = HeadOptions()
