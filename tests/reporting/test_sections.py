@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from tests.reporting.sample import MANIFEST, accuracy, sample_report
+from tests.reporting.test_result_notes import ENCODING
 from tflite_compress.reporting import sections
-from tflite_compress.reporting.figures import Forecast, LevelCost, Memory
+from tflite_compress.reporting.figures import EncodingChoice, Forecast, LevelCost, Memory
 from tflite_compress.reporting.outcome import gpu_findings, report_verdict
 from tflite_compress.reporting.recorded import Recorded
-from tflite_compress.reporting.sections import all_sections, verdict_section
+from tflite_compress.reporting.sections import all_sections, encoding_section, verdict_section
 from tflite_compress.reporting.sections.gpu_section import to_terminal
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register, render_sections
 from tflite_compress.reporting.sections.summary_section import summary_rows
@@ -38,6 +39,19 @@ def test_no_section_is_missing_in_a_medium_without_a_reason() -> None:
 def test_memory_is_in_every_medium(medium: str) -> None:
     text = "\n".join(render_sections(all_sections(), medium, FOUND))
     assert "RAM" in text and "20 KB" in text and "estimated" in text
+
+
+@pytest.mark.parametrize("is_encoded", [True, False])
+@pytest.mark.parametrize("medium", ["html", "markdown", "terminal"])
+def test_both_choices_of_encoding_are_in_every_medium(medium: str, is_encoded: bool) -> None:
+    choice = EncodingChoice(encoding=ENCODING, is_encoded=is_encoded)
+    found = Recorded(Path("out"), sample_report(encoding_choice=choice), "digits.keras", MANIFEST)
+    text = "\n".join(render_sections(all_sections(), medium, found))
+    for figure in ("39.1 KB", "32.6 KB", "100 bytes", "120 bytes", "1.00x", "1.50x", "encoded (2 lut)"):
+        assert figure in text
+    rows = encoding_section.encoding_rows(found)
+    assert [row[-1] for row in rows] == (["", "chosen"] if is_encoded else ["chosen", ""])
+    assert encoding_section.to_terminal(FOUND) is None
 
 
 def test_the_output_that_decides_is_named() -> None:

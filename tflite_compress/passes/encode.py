@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, ConversionPass, Count, FilePass, Stage, register
-from tflite_compress.passes.values import ConvertedModel, Encoding
+from tflite_compress.passes.base import Context, ConversionPass, Count, FilePass, Share, Stage, register
+from tflite_compress.passes.values import ConvertedModel, Encoding, EncodingChoice
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tflite_compress.profiles.devices import Device
 
 Ports = tuple[tuple[str, ...], tuple[str, ...]]
+Arrays = tuple["np.ndarray", ...]
 SECONDS = 0.3
-MIN_SAVING = 0.1  # of the file
 
 
 @register
@@ -32,7 +32,13 @@ class Encode(FilePass, frozen=True, tag="encode"):
 
     Attributes:
         encode: ``lut``, ``prune`` or ``huffman`` for all tensors it makes smaller; ``auto`` for the best of
-            each tensor, kept only if the file shrinks by at least 10 %; ``none`` for none.
+            each tensor, where bytes * time^time_weight * RAM^ram_weight is below 1, each as a multiple of
+            that without encoding; ``none`` for none.
+        time_weight: What the time of decoding weighs in ``auto``. 0.25 accepts twice the time for 16 % fewer
+            bytes. Times are estimated from MACs, so that a layer that uses each weight once is the first to
+            stay plain.
+        ram_weight: What the arena weighs in ``auto``. 0.1 accepts twice the arena for 7 % fewer bytes.
+        min_saving: Share of the file that ``auto`` must save.
         arena_limit_bytes: Largest tensor arena the result may need, as decoded weights live there; 0 sets no
             limit, and is half the device's RAM where a device is known.
         check_samples: Samples on which the encoded file must equal the plain one.
@@ -42,6 +48,9 @@ class Encode(FilePass, frozen=True, tag="encode"):
     preserves_outputs: ClassVar = True
 
     encode: Literal["auto", "none", "lut", "prune", "huffman"] = "auto"
+    time_weight: Annotated[float, Meta(ge=0, le=10)] = 0.25
+    ram_weight: Annotated[float, Meta(ge=0, le=10)] = 0.1
+    min_saving: Share = 0.1
     arena_limit_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 0
     check_samples: Count = 100
 
@@ -91,7 +100,6 @@ class Encode(FilePass, frozen=True, tag="encode"):
 
         if self.encode == "none":
             return model
-        ports = model.network.tensor_names
         with context.progress.step("encoding weights"):
             try:
                 arena = find_minimal_arena(model.flatbuffer)
@@ -100,11 +108,11 @@ class Encode(FilePass, frozen=True, tag="encode"):
             tensors = encodable(model.flatbuffer)
             chosen = choose_encodings(tensors, self.encode)
             limit = max(arena, self.arena_limit_bytes) if self.arena_limit_bytes else LARGEST_ARENA
-            found = _largest_within(model.flatbuffer, chosen, tensors, limit)
+            worth = _worth(self, chosen, tensors, model.flatbuffer, arena)
+            found = _largest_within(model.flatbuffer, worth or chosen, tensors, limit)
         if found is not None and len(found.content) < len(model.flatbuffer):
-            if self.encode == "auto" and not pays(len(model.flatbuffer), len(found.content)):
-                return model.noting(_why_not(model.flatbuffer, found, context, ports, arena))
-            return _verified(self, model, context, ports, found, arena)
+            not_worth = len(chosen) - len(worth) if worth else None
+            return self._decided(model, context, found, arena, not_worth)
         if chosen and found is None:
             return model.noting(
                 Note("not-encoded", "weights are not encoded: decoded they would not fit into the arena")
@@ -112,6 +120,41 @@ class Encode(FilePass, frozen=True, tag="encode"):
         return model.noting(
             Note("not-encoded", "weights are not encoded: no encoding would make the file smaller")
         )
+
+    def _decided(
+        self, model: ConvertedModel, context: Context, found: _Candidate, arena: int, not_worth: int | None
+    ) -> ConvertedModel:
+        """Return the encoded model, if the rule of ``auto`` accepts it, and record both choices.
+
+        Args:
+            model: The model without encoding.
+            context: Gives the samples both files are compared on.
+            found: The encoded file.
+            arena: Smallest arena of the file without encoding, in bytes.
+            not_worth: Number of tensors that the rule leaves plain; None if it leaves all plain.
+        """
+        pool = context.reference.splits.evaluate.inputs
+        inputs, ports = _repeated(pool, self.check_samples), model.network.tensor_names
+        is_small = len(found.content) <= (1 - self.min_saving) * len(model.flatbuffer)
+        if not_worth is None or (self.encode == "auto" and not is_small):
+            encoding = _figures(model.flatbuffer, found, arena, inputs, ports)
+            choice = EncodingChoice(encoding, is_encoded=False)
+            return model.with_fact(choice).noting(_why_not(encoding, self))
+        return _verified(model, context, (inputs, ports), found, arena, not_worth)
+
+
+def _worth(
+    config: Encode, chosen: dict[int, Encoded], tensors: dict[int, Weights], content: bytes, arena: int
+) -> dict[int, Encoded]:
+    """Return the encodings that pay by the rule of ``auto``; all if they were asked for."""
+    from tflite_compress.decode.weigh import PlainFile, Rule, worth_encoding
+    from tflite_compress.tflite.macs import count_work
+
+    if config.encode != "auto":
+        return chosen
+    plain = PlainFile(len(content), arena, count_work(content).macs)
+    rule = Rule(config.time_weight, config.ram_weight, config.min_saving)
+    return worth_encoding(chosen, tensors, plain, rule)
 
 
 @dataclass(frozen=True)
@@ -131,24 +174,29 @@ class _Candidate:
     left_plain: int
 
 
-def pays(plain_bytes: int, encoded_bytes: int) -> bool:
-    """Return True if an automatically chosen encoding saves enough bytes.
+def _figures(plain: bytes, found: _Candidate, arena: int, inputs: Arrays, ports: Ports) -> Encoding:
+    """Return the figures of a file with and without encoding."""
+    return Encoding(
+        plain=plain,
+        kinds=dict(Counter(e.kind for e in found.encodings.values())),
+        tables=len({e.ancillary for e in found.encodings.values()}),
+        encoded_bytes=len(found.content),
+        plain_arena_bytes=arena,
+        encoded_arena_bytes=found.arena,
+        time_ratio=_time_ratio(plain, found.content, inputs, ports),
+        equal_on_samples=len(inputs[0]),
+    )
 
-    Decoding costs time in each inference and arena for the decoded weights, so the file must shrink by at
-    least 10 %.
-    """
-    return encoded_bytes <= (1 - MIN_SAVING) * plain_bytes
 
-
-def _why_not(plain: bytes, found: _Candidate, context: Context, ports: Ports, arena: int) -> Note:
+def _why_not(found: Encoding, config: Encode) -> Note:
     """Return a note on the bytes saved, the time and the arena of a rejected encoding."""
-    inputs = tuple(x[:1] for x in context.reference.splits.evaluate.inputs)
-    saved = 1 - len(found.content) / len(plain)
-    ratio = _time_ratio(plain, found.content, inputs, ports)
+    saved = 1 - found.encoded_bytes / len(found.plain)
+    arena = found.encoded_arena_bytes / found.plain_arena_bytes
     text = (
-        f"weights are not encoded: the file would be {saved:.1%} smaller, for {ratio:.1f}x the time and "
-        f"{found.arena / arena:.1f}x the arena on TFLite Micro; --encode=lut, prune or huffman encodes "
-        "them all the same"
+        f"weights are not encoded: the file would be {saved:.1%} smaller, for {found.time_ratio:.1f}x the "
+        f"time and {arena:.1f}x the arena on TFLite Micro; a lower "
+        f"--time-weight={config.time_weight:g} or --min-saving={config.min_saving:g} accepts more time or "
+        "fewer bytes, and --encode=lut, prune or huffman encodes all weights that it makes smaller"
     )
     return Note("not-encoded", text)
 
@@ -174,29 +222,22 @@ def _largest_within(
 
 
 def _verified(
-    config: Encode, model: ConvertedModel, context: Context, ports: Ports, found: _Candidate, arena: int
+    model: ConvertedModel,
+    context: Context,
+    data: tuple[Arrays, Ports],
+    found: _Candidate,
+    arena: int,
+    not_worth: int,
 ) -> ConvertedModel:
     """Return the encoded model if its outputs equal those of the plain model on every sample."""
     from tflite_compress.runtimes.tflm import has_same_outputs
 
-    pool = context.reference.splits.evaluate.inputs
-    inputs = _repeated(pool, config.check_samples)
     with context.progress.step("comparing encoded and plain weights on TFLite Micro"):
-        if not has_same_outputs(model.flatbuffer, found.content, inputs, ports):
+        if not has_same_outputs(model.flatbuffer, found.content, *data):
             return model.noting(
                 Note("not-encoded", "weights are not encoded: TFLite Micro's outputs would change")
             )
-        ratio = _time_ratio(model.flatbuffer, found.content, inputs, ports)
-    encoding = Encoding(
-        plain=model.flatbuffer,
-        kinds=dict(Counter(e.kind for e in found.encodings.values())),
-        tables=len({e.ancillary for e in found.encodings.values()}),
-        encoded_bytes=len(found.content),
-        plain_arena_bytes=arena,
-        encoded_arena_bytes=found.arena,
-        time_ratio=ratio,
-        equal_on_samples=len(inputs[0]),
-    )
+        encoding = _figures(model.flatbuffer, found, arena, *data)
     needs = (
         "encoded weights need TFLite Micro's DECODE operator (late 2025 "
         "or later), which a vendor's copy may lack; "
@@ -206,10 +247,16 @@ def _verified(
     if found.left_plain:
         text = f"{found.left_plain} tensors are not encoded: decoded they would not fit into the arena"
         notes.append(Note("partly-encoded", text))
-    return replace(model, flatbuffer=found.content).with_fact(encoding).noting(*notes)
+    if not_worth:
+        text = (
+            f"{not_worth} tensors are not encoded: decoding them takes too much time or RAM for their bytes"
+        )
+        notes.append(Note("encoding-not-worth", text))
+    encoded = replace(model, flatbuffer=found.content).with_fact(encoding)
+    return encoded.with_fact(EncodingChoice(encoding, is_encoded=True)).noting(*notes)
 
 
-def _repeated(pool: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...]:
+def _repeated(pool: Arrays, count: int) -> Arrays:
     """Return ``count`` samples. If the pool has fewer, noisy copies of its samples are added."""
     import numpy as np
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from tflite_compress.support.notes import Note, unique_notes
 
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fact:
-    """A fact that a pass recorded about a model, for later passes and for the report."""
+    """A fact that a pass recorded about a model, for later passes and for the report.
+
+    Attributes:
+        is_change: False for a fact about what a pass did not do.
+    """
+
+    is_change: ClassVar[bool] = True
 
 
 F = TypeVar("F", bound=Fact)
@@ -100,6 +106,21 @@ class Encoding(Fact):
 
 
 @dataclass(frozen=True)
+class EncodingChoice(Fact):
+    """The choice between encoded and plain weights.
+
+    Attributes:
+        figures: Those of both files.
+        is_encoded: True if the encoded one was taken.
+    """
+
+    is_change: ClassVar[bool] = False
+
+    figures: Encoding
+    is_encoded: bool
+
+
+@dataclass(frozen=True)
 class _Value:
     """Attributes of both kinds of models.
 
@@ -164,4 +185,5 @@ Model = FloatModel | ConvertedModel
 def same_model(before: Model, after: Model) -> bool:
     """Return True if a pass left a model as it was, besides its notes."""
     files = [m.flatbuffer if isinstance(m, ConvertedModel) else None for m in (before, after)]
-    return before.network is after.network and before.facts == after.facts and files[0] == files[1]
+    facts = [{kind: f for kind, f in m.facts.items() if kind.is_change} for m in (before, after)]
+    return before.network is after.network and facts[0] == facts[1] and files[0] == files[1]

@@ -30,6 +30,7 @@ from tflite_compress.reporting.figures import (
     DeviceFacts,
     Distance,
     Encoding,
+    EncodingChoice,
     FileSize,
     Fit,
     HostLatency,
@@ -145,7 +146,8 @@ def build_report(found: Findings) -> Report:
         sparsity_by_layer=written.sparsity,
         channels_by_layer=written.channels,
         clusters_by_layer=written.clusters,
-        encoding=_encoding(chosen),
+        encoding=_encoding(chosen.model.find(facts.Encoding)),
+        encoding_choice=_encoding_choice(chosen),
         weights=work.layers,
         latency=_host_latency(found.latency),
         device_latency=found.verdict.measurement("latency"),
@@ -256,8 +258,15 @@ def _mac_count(work: Work) -> MacCount:
     return MacCount(value=work.macs, uncounted=work.uncounted)
 
 
-def _encoding(chosen: Attempt) -> Encoding | None:
-    found = chosen.model.find(facts.Encoding)
+def _encoding_choice(chosen: Attempt) -> EncodingChoice | None:
+    choice = chosen.model.find(facts.EncodingChoice)
+    figures = _encoding(choice.figures if choice else None)
+    if choice is None or figures is None:
+        return None
+    return EncodingChoice(encoding=figures, is_encoded=choice.is_encoded)
+
+
+def _encoding(found: facts.Encoding | None) -> Encoding | None:
     if found is None:
         return None
     return Encoding(

@@ -285,6 +285,18 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     equal_samples: int
 
 
+class EncodingChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """The choice between encoded and plain weights.
+
+    Attributes:
+        encoding: Figures of both files.
+        is_encoded: True if the file is the encoded one.
+    """
+
+    encoding: Encoding
+    is_encoded: bool
+
+
 class HostLatency(msgspec.Struct, frozen=True, kw_only=True):
     """Latency of one inference on the machine that ran the tool, measured interleaved.
 

@@ -21,6 +21,7 @@ from tflite_compress.reporting.figures import (
     DeviceFacts,
     Distance,
     Encoding,
+    EncodingChoice,
     Fit,
     Forecast,
     HostLatency,
@@ -81,6 +82,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         peak_memory_bytes: Largest memory of the run's process; None where the system does not tell.
         created: When the report was built (UTC, ISO 8601).
         joined_outputs: The outputs of the original model, where the file has parts of them; else empty.
+        encoding_choice: What encoding would change, whether it was done or not; None where it was not tried.
     """
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
@@ -118,6 +120,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     created: str
     joined_outputs: tuple[JoinedOutput, ...] = ()
     forecast: Forecast | None = None
+    encoding_choice: EncodingChoice | None = None
 
     @property
     def judged_drop(self) -> float:
