@@ -9,12 +9,14 @@ from tflite_compress.scoring.metrics import (
     Metric,
     apply_metric,
     fitting_metric,
+    hardly_varies,
     infer_head,
     resolve_metric,
 )
 from tflite_compress.scoring.score_functions import (
     binary_accuracy,
     binary_accuracy_from_logits,
+    closeness,
     f1,
     f1_from_logits,
     r2,
@@ -157,3 +159,17 @@ def test_macro_f1_counts_rare_classes_as_much_as_frequent_ones() -> None:
 def test_metrics_that_fit_an_output(head: Head, targets: np.ndarray, is_labelled: bool, name: str) -> None:
     """Too few rare decisions for F1 to be more than noise are counted as before."""
     assert fitting_metric(head, targets.astype(np.int64), is_labelled).name == name
+
+
+def test_outputs_within_a_step_of_int8_hardly_vary() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(50, 4))
+    assert hardly_varies(0.5 + 1e-4 * noise) and hardly_varies(np.full((5, 2), 3.0))
+    assert not hardly_varies(noise) and not hardly_varies(0.5 + 0.01 * noise)
+
+
+def test_closeness_is_relative_to_the_largest_value() -> None:
+    targets = np.full((10, 2), 0.5)
+    assert closeness(targets, targets) == 1
+    assert closeness(targets, targets + 0.005) == pytest.approx(0.99)
+    assert closeness(0 * targets, 0 * targets) == 1 and closeness(0 * targets, targets) == 0

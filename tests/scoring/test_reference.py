@@ -8,7 +8,10 @@ import pytest
 from tflite_compress.data.samples import Samples
 from tflite_compress.data.split import Splits
 from tflite_compress.models.network import Network, TensorSpec
+from tflite_compress.scoring.choose_task import choose_meaning
+from tflite_compress.scoring.metrics import Head
 from tflite_compress.scoring.reference import Reference, distance, make_reference
+from tflite_compress.scoring.task_types import OutputSample
 from tflite_compress.support.errors import UsageError
 
 
@@ -78,6 +81,15 @@ def test_without_labels_the_original_agrees_with_itself() -> None:
 def test_an_error_metric_without_labels_becomes_r2() -> None:
     reference = make_reference(*doubling(None), "mse", "mae", None)
     assert reference.metrics[0].name == "r2" and reference.score.value == 1.0
+
+
+def test_agreement_of_outputs_that_hardly_vary_is_not_judged_by_r2() -> None:
+    head = Head("regression", False)
+    for spread, name in ((1e-4, "closeness"), (0.1, "r2")):
+        output = 0.5 + spread * np.random.default_rng(0).normal(size=(64, 1))
+        sample = OutputSample(output, None, output, head)
+        assert choose_meaning(sample, None, None).metric.name == name
+        assert choose_meaning(sample, None, "r2").metric.name == "r2"
 
 
 def test_functions_are_accepted_as_metric_and_loss() -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeGuard
 
 from tflite_compress.scoring.joint_output import JointOutput, ModelSample
 from tflite_compress.scoring.metrics import (
+    CLOSENESS,
     METRICS,
     Head,
     Metric,
@@ -13,6 +14,7 @@ from tflite_compress.scoring.metrics import (
     decide,
     default_metric,
     fitting_metric,
+    hardly_varies,
     resolve_metric,
 )
 from tflite_compress.scoring.task_registry import all_tasks, find_task, infer_task, metric_of_task
@@ -196,4 +198,5 @@ def _metric(
         )
     # Without labels the error of the original is 0, to which nothing can be relative.
     usable = chosen.higher_is_better and not chosen.needs_labels
-    return chosen if usable else default_metric(Head("regression", head.from_logits))
+    found = chosen if usable else default_metric(Head("regression", head.from_logits))
+    return CLOSENESS if metric is None and found.name == "r2" and hardly_varies(sample.output) else found

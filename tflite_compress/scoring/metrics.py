@@ -13,8 +13,10 @@ from tflite_compress.scoring.resampled_scores import CountedScore, ResampledScor
 from tflite_compress.scoring.score_functions import (
     binary_accuracy,
     binary_accuracy_from_logits,
+    closeness,
     f1,
     f1_from_logits,
+    int8_step,
     mae,
     mse,
     r2,
@@ -206,6 +208,27 @@ def infer_head(output: np.ndarray, labels: np.ndarray | None, loss: str | None) 
     if in_unit and yes_no and values.std() > 0:
         return Head("binary", False)
     return Head("regression", False)
+
+
+CLOSENESS = Metric(
+    "closeness",
+    closeness,
+    compares_values=True,
+    lowest=None,
+    meaning="1 minus the root mean square error as a share of the largest value",
+)
+
+
+def hardly_varies(outputs: np.ndarray) -> bool:
+    """Return True if outputs are constant to within a step of an int8 output.
+
+    R2 then says nothing about agreement: the exact rounding to int8 may be as large as the variation.
+
+    Args:
+        outputs: Shape (samples, ...).
+    """
+    values = outputs.astype(np.float64)
+    return bool(np.sqrt(np.mean((values - values.mean(axis=0)) ** 2)) < int8_step(values))
 
 
 def default_metric(head: Head) -> Metric:

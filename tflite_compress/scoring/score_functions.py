@@ -41,6 +41,19 @@ def r2(targets: np.ndarray, predictions: np.ndarray) -> float:
     return float(1.0 - rest / spread) if spread > 0 else float(rest == 0)
 
 
+def closeness(targets: np.ndarray, predictions: np.ndarray) -> float:
+    """Return 1 minus the root mean square error as a share of the largest target; 1 for exact predictions."""
+    targets = targets.reshape(predictions.shape).astype(np.float64)
+    error = float(np.sqrt(np.mean((targets - predictions) ** 2)))
+    largest = float(np.max(np.abs(targets)))
+    return 1.0 - error / largest if largest > 0 else float(error == 0)
+
+
+def int8_step(values: np.ndarray) -> float:
+    """Return the step between two values of an int8 tensor that holds these values and 0."""
+    return (max(0.0, float(values.max())) - min(0.0, float(values.min()))) / 255
+
+
 def mae(targets: np.ndarray, predictions: np.ndarray) -> float:
     """Return the mean absolute error."""
     return float(np.mean(np.abs(targets.reshape(predictions.shape) - predictions)))

@@ -11,6 +11,7 @@ from tflite_compress.models.keras_types import KerasModel
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 from tflite_compress.passes.base import Context
+from tflite_compress.scoring.score_functions import int8_step
 from tflite_compress.support.notes import Note
 
 MAX_JUDGED = 512  # samples
@@ -25,6 +26,8 @@ Arrays = tuple[np.ndarray, ...]
 def change_of_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], float]:
     """Return a function for the squared change of a network's outputs, as a share of their variance.
 
+    Outputs that vary by less than a step of an int8 output count as varying by a step.
+
     Args:
         wanted: Outputs of the original model, one array for each output.
         inputs: The samples, one array for each input.
@@ -33,7 +36,7 @@ def change_of_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], 
     def change(model: KerasModel) -> float:
         outputs = keras_network(model, "changed", True).predict(inputs)
         parts = [
-            float(np.mean((a - b) ** 2) / max(float(np.var(a)), 1e-12))
+            float(np.mean((a - b) ** 2) / max(float(np.var(a)), int8_step(a) ** 2, 1e-12))
             for a, b in zip(wanted, outputs, strict=True)
         ]
         return max(parts)
