@@ -48,4 +48,4 @@ def to_terminal(found: Recorded) -> str | None:
     return "\n".join(f"  {line}".rstrip() for line in lines)
 
 
-register(Section("encoding", 28, to_html, to_markdown, to_terminal))
+register(Section("encoding", 29, to_html, to_markdown, to_terminal))
