@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,15 +12,33 @@ from tflite_compress.models.network import TensorSpec
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 UNSCALED_PIXELS = Note(
     "unscaled-pixels",
     "pixels have values 0 to 255; use preprocess for a model that was trained on another scale",
 )
+ORIENTATION = 0x0112  # the EXIF tag that says how a camera was held
+TURNED = (5, 6, 7, 8)  # its values for a quarter turn
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """Return an image as programs show it: turned and mirrored as its EXIF orientation says."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height of an image as programs show it, from its header."""
+    width, height = image.size
+    return (height, width) if image.getexif().get(ORIENTATION) in TURNED else (width, height)
+
+
 def read_images(files: list[Path], spec: TensorSpec, resize: bool) -> np.ndarray:
-    """Read images for a model's input.
+    """Read images for a model's input, turned as their EXIF orientation says.
 
     Args:
         files: Image files.
@@ -46,7 +65,7 @@ def read_images(files: list[Path], spec: TensorSpec, resize: bool) -> np.ndarray
     for file in files:
         try:
             with Image.open(file) as opened:
-                image = opened.convert(mode)
+                image = upright(opened).convert(mode)
         except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
             raise DataError(f"{file}: not a readable image ({error})", "Remove or replace it.") from error
         if resize and height and width:

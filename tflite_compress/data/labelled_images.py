@@ -11,7 +11,7 @@ import numpy as np
 
 from tflite_compress.data.files.image_folder import IMAGE_SUFFIXES
 from tflite_compress.data.image_parts import part_names
-from tflite_compress.data.images import UNSCALED_PIXELS, read_images
+from tflite_compress.data.images import UNSCALED_PIXELS, read_images, upright_size
 from tflite_compress.data.samples import RawData
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
@@ -75,7 +75,7 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def image_size(path: Path, place: str) -> tuple[int, int]:
-    """Return width and height of an image, from its header.
+    """Return width and height of an image as programs show it, from its header.
 
     Args:
         path: The image.
@@ -88,7 +88,7 @@ def image_size(path: Path, place: str) -> tuple[int, int]:
 
     try:
         with Image.open(path) as image:
-            return image.size
+            return upright_size(image)
     except FileNotFoundError as error:
         raise missing_image(path, place) from error
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
@@ -113,6 +113,11 @@ def checked_size(path: Path, size: tuple[int | None, int | None], place: str) ->
     """
     width, height = image_size(path, place)
     wanted = size[0] or width, size[1] or height
+    if wanted == (height, width) != (width, height):
+        raise DataError(
+            f"{place}: the size is {wanted[0]}x{wanted[1]}, {path} has {width}x{height} pixels as shown",
+            "Annotate the images as they are shown, or turn the pixels of those with an EXIF orientation.",
+        )
     if wanted != (width, height):
         raise DataError(
             f"{place}: the size is {wanted[0]}x{wanted[1]}, {path} has {width}x{height} pixels",

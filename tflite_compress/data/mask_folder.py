@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tflite_compress.data.images import upright, upright_size
 from tflite_compress.data.labelled_images import by_part, images_below, is_image, read_names
 from tflite_compress.data.samples import IGNORED
 from tflite_compress.data.spool import Rows, map_blocks
@@ -151,13 +152,13 @@ def _mask(mask: Path, image: Path, size: tuple[int, int] | None) -> np.ndarray:
 
     try:
         with Image.open(mask) as opened, Image.open(image) as other:
-            if opened.size != other.size:
+            sizes = upright_size(opened), upright_size(other)
+            if sizes[0] != sizes[1]:
                 raise DataError(
-                    f"{mask}: is {opened.size[0]}x{opened.size[1]} pixels, its image "
-                    f"{other.size[0]}x{other.size[1]}",
-                    "Give the mask the size of its image.",
+                    f"{mask}: is {sizes[0][0]}x{sizes[0][1]} pixels, its image {sizes[1][0]}x{sizes[1][1]}",
+                    "Give the mask the size of its image as it is shown.",
                 )
-            plain = _class_numbers(np.asarray(opened), mask)
+            plain = _class_numbers(np.asarray(upright(opened)), mask)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise DataError(f"{mask}: not a readable image ({error})", "Remove or replace it.") from error
     if size is None or plain.shape == size:
