@@ -45,7 +45,7 @@ def test_annotations_belong_to_the_image_that_is_shown(tmp_path: Path) -> None:
     found = read_coco_file(coco(tmp_path / "c.json", images=shown, annotations=box))
     assert found.labels[0, 0].tolist() == [0, 0, 0.5, 1, 1]
     stored = [{"id": 7, "file_name": "a.png", "width": 20, "height": 10}]
-    with pytest.raises(DataError, match=r"images\[0\]: the size is 20x10, .* 10x20 pixels as shown"):
+    with pytest.raises(DataError, match=r"images\[0\]: the size is 20x10, .* 10x20 as shown"):
         read_coco_file(coco(tmp_path / "c.json", images=stored, annotations=box))
 
 

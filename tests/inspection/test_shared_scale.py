@@ -41,3 +41,11 @@ def test_lost_parts_are_named_with_what_to_do() -> None:
     assert "--recipe=int8" in found.do
     (inner,) = find_lost_parts([*parts, joined, layer("next", 1, "all")])
     assert not inner.is_output and "--precision=int16x8" in inner.do
+
+
+def test_layers_that_can_move_to_the_parts_may_follow() -> None:
+    joined = layer("all", 512, "boxes", "scores", operator="CONCATENATION")
+    parts = [layer("boxes", 512), layer("scores", 1), joined]
+    turned = layer("turned", 512, "all", operator="TRANSPOSE")
+    assert find_lost_parts([*parts, turned])[0].is_output
+    assert not find_lost_parts([*parts, turned, layer("next", 1, "turned")])[0].is_output

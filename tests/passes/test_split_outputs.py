@@ -56,6 +56,44 @@ def test_only_concatenations_with_a_lost_part_are_split() -> None:
     assert np.abs(outputs[0][:, 0, 4:] - wanted[0][:, 0, 4:]).max() < 0.05  # the scores
 
 
+def behind(*names: str) -> Network:
+    """A network with boxes up to 500, scores up to 1, and layers behind their concatenation."""
+    layers = tf_keras().layers
+    inputs = tf_keras().Input((6,), name="x")
+    boxes = layers.Reshape((2, 3, 4))(layers.Dense(24, activation="sigmoid")(inputs))
+    boxes = layers.Rescaling(500.0, name="boxes")(boxes)
+    scores = layers.Dense(12, activation="sigmoid")(inputs)
+    scores = layers.Reshape((2, 3, 2), name="scores")(scores)
+    x = layers.Concatenate(name="whole")([boxes, scores])
+    kinds = {
+        "rows": layers.Reshape((6, 6), name="rows"),
+        "columns": layers.Permute((2, 1), name="columns"),
+        "positive": layers.Activation("relu", name="positive"),
+        "mixed": layers.Reshape((36,), name="mixed"),
+        "shares": layers.Activation("softmax", name="shares"),
+    }
+    for name in names:
+        x = kinds[name](x)
+    return keras_network(tf_keras().Model(inputs, x, name="net"), "net", True)
+
+
+@pytest.mark.parametrize(
+    ("names", "axis"), [(("rows",), 2), (("rows", "columns"), 1), (("positive", "rows", "columns"), 1)]
+)
+def test_layers_behind_a_concatenation_move_to_its_parts(names: tuple[str, ...], axis: int) -> None:
+    original = behind(*names)
+    found = split_outputs(original, (X,))
+    assert found is not None and len(found.outputs) == 2
+    (joined,) = found.joined_outputs
+    assert isinstance(joined.source, OutputParts) and joined.source.axis == axis
+    assert np.allclose(found.predict((X,))[0], original.predict((X,))[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("names", [("mixed",), ("shares",)])
+def test_layers_that_mix_the_parts_stay(names: tuple[str, ...]) -> None:
+    assert split_outputs(behind(*names), (X,)) is None
+
+
 def test_outputs_of_one_range_stay() -> None:
     assert split_outputs(network(1.0), (X,)) is None
 

@@ -115,7 +115,7 @@ def checked_size(path: Path, size: tuple[int | None, int | None], place: str) ->
     wanted = size[0] or width, size[1] or height
     if wanted == (height, width) != (width, height):
         raise DataError(
-            f"{place}: the size is {wanted[0]}x{wanted[1]}, {path} has {width}x{height} pixels as shown",
+            f"{place}: the size is {wanted[0]}x{wanted[1]}, {path} is {width}x{height} as shown",
             "Annotate the images as they are shown, or turn the pixels of those with an EXIF orientation.",
         )
     if wanted != (width, height):

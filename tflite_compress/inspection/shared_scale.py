@@ -9,6 +9,7 @@ from tflite_compress.inspection.layer_errors import Layer
 
 STEPS = 255  # of an int8 scale
 MIN_STEPS = 16  # that a part needs to keep its values apart
+MOVED = frozenset({"RESHAPE", "TRANSPOSE", "RELU", "LOGISTIC", "TANH"})  # to the parts, by split_outputs
 GAIN = 4  # times as many steps that a scale of its own must give
 
 
@@ -22,7 +23,7 @@ class LostPart:
         steps: Number of steps that its range takes.
         low, high: Its range.
         whole_low, whole_high: The range of the whole concatenation.
-        is_output: True if no other layer reads the concatenation.
+        is_output: True if it is an output, or if only layers that can move to its parts follow it.
     """
 
     concatenation: str
@@ -75,7 +76,6 @@ def find_lost_parts(layers: Sequence[Layer]) -> list[LostPart]:
         layers: The layers of a model that was compared with its int8 file.
     """
     by_name = {layer.name: layer for layer in layers}
-    read = {name for layer in layers for name in layer.inputs}
     found = []
     for layer in layers:
         if layer.operator != "CONCATENATION" or layer.range_low is None:
@@ -85,5 +85,11 @@ def find_lost_parts(layers: Sequence[Layer]) -> list[LostPart]:
             if is_lost((part.low, part.high), whole):
                 steps = steps_of((part.low, part.high), whole)
                 ranges = part.low, part.high, *whole
-                found.append(LostPart(layer.name, part.name, steps, *ranges, layer.name not in read))
+                found.append(LostPart(layer.name, part.name, steps, *ranges, _is_last(layer, layers)))
     return found
+
+
+def _is_last(layer: Layer, layers: Sequence[Layer]) -> bool:
+    """Return whether only layers that can move to the parts of a concatenation lead to an output."""
+    readers = [reader for reader in layers if layer.name in reader.inputs]
+    return all(reader.operator in MOVED and _is_last(reader, layers) for reader in readers)

@@ -20,7 +20,8 @@ class SplitOutputs(Repair, frozen=True, tag="split_outputs"):
 
     A detector that concatenates boxes in pixels and scores from 0 to 1 gets one scale for both, and its
     scores become 0. The pass removes the last ``Concatenate`` layer, and is kept only if the quantized model
-    improves on the calibration samples. The application concatenates the parts again.
+    improves on the calibration samples. ``Reshape``, ``Permute`` and elementwise activations behind it move
+    to the parts. The application concatenates the parts again.
     """
 
     automatic: ClassVar = Automatic(order=0, quick=True)

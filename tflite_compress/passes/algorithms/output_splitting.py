@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tflite_compress.models.graph import output_names
 from tflite_compress.models.keras_types import KerasModel, Layer, Tensor
 from tflite_compress.models.network import Network, keras_network, safe_name
 from tflite_compress.models.output_parts import JoinedOutput, OutputParts
+from tflite_compress.passes.algorithms.movable_layers import MOVABLE, is_movable, move_behind, moved_axis
 from tflite_compress.support.backend import tensorflow, tf_keras
 
 
@@ -23,11 +24,13 @@ class _Node:
         tensor: The tensor.
         axis: Axis of the concatenation.
         parts: What is concatenated; empty for a tensor of another layer.
+        before: The tensor before the layers that follow the concatenation; None if none follow.
     """
 
     tensor: Tensor
     axis: int = 0
     parts: tuple[_Node, ...] = ()
+    before: Tensor | None = None
 
     @property
     def leaves(self) -> Iterator[_Node]:
@@ -39,6 +42,7 @@ class _Node:
 
 
 Range = tuple[float, float]
+Ranges = dict[_Node, tuple[Range, ...]]  # of the tensor, and before the layers behind the concatenation
 
 
 def split_outputs(network: Network, inputs: tuple[np.ndarray, ...]) -> Network | None:
@@ -69,7 +73,11 @@ def split_outputs(network: Network, inputs: tuple[np.ndarray, ...]) -> Network |
 def _node_of(tensor: Tensor) -> _Node:
     history: tuple[Layer, int, int] = getattr(tensor, "_keras_history")  # noqa: B009
     layer, index, _ = history
-    if type(layer).__name__ != "Concatenate":
+    kind = type(layer).__name__
+    if kind in MOVABLE and is_movable(layer):
+        found = _node_of(layer._inbound_nodes[index].keras_inputs[0])
+        return replace(_behind(found, layer, tensor.shape), tensor=tensor) if found.parts else _Node(tensor)
+    if kind != "Concatenate":
         return _Node(tensor)
     parts: list[Tensor] = tensorflow().nest.flatten(layer._inbound_nodes[index].keras_inputs)
     return _Node(
@@ -77,24 +85,46 @@ def _node_of(tensor: Tensor) -> _Node:
     )
 
 
-def _measured(network: Network, leaves: list[_Node], inputs: tuple[np.ndarray, ...]) -> dict[_Node, Range]:
+def _behind(node: _Node, layer: Layer, shape: Sequence[int | None]) -> _Node:
+    """Return a node with a layer moved from behind its concatenation to each part.
+
+    Args:
+        node: The concatenation, or a part.
+        layer: The layer.
+        shape: What the layer makes of the shape of the node.
+    """
+    tensor, parts = move_behind(layer, node.tensor, shape), []
+    axis = moved_axis(layer, node.tensor.shape, shape, node.axis) if node.parts else None
+    if axis is not None:
+        for part in node.parts:
+            part_shape = (*shape[:axis], part.tensor.shape[node.axis], *shape[axis + 1 :])
+            parts.append(_behind(part, layer, part_shape))
+    return _Node(tensor, axis or 0, tuple(parts), node.tensor if node.before is None else node.before)
+
+
+def _measured(network: Network, leaves: list[_Node], inputs: tuple[np.ndarray, ...]) -> Ranges:
     """Return the smallest and largest value of each tensor on samples."""
-    probe: KerasModel = tf_keras().Model(network.handle.inputs, [leaf.tensor for leaf in leaves])
-    values = keras_network(probe, "ranges", True).predict(inputs)
-    return {leaf: (float(x.min()), float(x.max())) for leaf, x in zip(leaves, values, strict=True)}
+    tensors = [(leaf.tensor, leaf.tensor if leaf.before is None else leaf.before) for leaf in leaves]
+    probe: KerasModel = tf_keras().Model(network.handle.inputs, [one for pair in tensors for one in pair])
+    values = [(float(x.min()), float(x.max())) for x in keras_network(probe, "ranges", True).predict(inputs)]
+    return {leaf: tuple(values[2 * i : 2 * i + 2]) for i, leaf in enumerate(leaves)}
 
 
-def _range(node: _Node, ranges: dict[_Node, Range]) -> Range:
-    found = [ranges[leaf] for leaf in node.leaves]
+def _range(node: _Node, ranges: Ranges, place: int) -> Range:
+    found = [ranges[leaf][place] for leaf in node.leaves]
     return min(low for low, _ in found), max(high for _, high in found)
 
 
-def _is_split(node: _Node, ranges: dict[_Node, Range]) -> bool:
-    whole = _range(node, ranges)
-    return any(is_lost(_range(part, ranges), whole) or _is_split(part, ranges) for part in node.parts)
+def _is_split(node: _Node, ranges: Ranges) -> bool:
+    lost = (
+        is_lost(_range(part, ranges, place), _range(node, ranges, place))
+        for part in node.parts
+        for place in range(2)
+    )
+    return any(lost) or any(_is_split(part, ranges) for part in node.parts)
 
 
-def _kept(node: _Node, ranges: dict[_Node, Range]) -> Iterator[_Node]:
+def _kept(node: _Node, ranges: Ranges) -> Iterator[_Node]:
     """Return the tensors that become outputs instead of a node."""
     if not _is_split(node, ranges):
         yield node
@@ -103,7 +133,7 @@ def _kept(node: _Node, ranges: dict[_Node, Range]) -> Iterator[_Node]:
         yield from _kept(part, ranges)
 
 
-def _source(node: _Node, ranges: dict[_Node, Range], names: Iterator[str]) -> str | OutputParts:
+def _source(node: _Node, ranges: Ranges, names: Iterator[str]) -> str | OutputParts:
     if not _is_split(node, ranges):
         return next(names)
     return OutputParts(node.axis, tuple(_source(part, ranges, names) for part in node.parts))
