@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from tflite_compress.models.keras_types import Layer, Tensor
 
@@ -60,5 +61,4 @@ def move_behind(layer: Layer, tensor: Tensor, shape: Sequence[int | None]) -> Te
     config["name"] = f"{layer.name}_of_{getattr(tensor, '_keras_history')[0].name}"  # noqa: B009
     if type(layer).__name__ == "Reshape":
         config["target_shape"] = tuple(shape[1:])
-    moved: Tensor = type(layer).from_config(config)(tensor)
-    return moved
+    return cast("Tensor", type(layer).from_config(config)(tensor))

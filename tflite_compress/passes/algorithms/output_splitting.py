@@ -75,7 +75,8 @@ def _node_of(tensor: Tensor) -> _Node:
     layer, index, _ = history
     kind = type(layer).__name__
     if kind in MOVABLE and is_movable(layer):
-        found = _node_of(layer._inbound_nodes[index].keras_inputs[0])
+        read: list[Tensor] = tensorflow().nest.flatten(layer._inbound_nodes[index].keras_inputs)
+        found = _node_of(read[0])
         return replace(_behind(found, layer, tensor.shape), tensor=tensor) if found.parts else _Node(tensor)
     if kind != "Concatenate":
         return _Node(tensor)
