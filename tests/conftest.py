@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -31,12 +32,22 @@ DATA = Path(__file__).parent / "data"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 Run = Callable[..., tuple[int, str, str]]  # the command line: exit code, standard output, standard error
 BRIEF_SECONDS = 0.05  # for latency, where no test asks how exact it is
+MANY_MODULES = 500
+imported = [0]  # number of modules when garbage collections last left them out
 LONGEST = ("test_fashion.py", "test_readme.py", "test_api.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of few long tests begin: a process that gets one last runs on alone."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+def pytest_runtest_teardown() -> None:
+    """Keep what large imports left out of garbage collections, which would look at it again and again."""
+    if len(sys.modules) > imported[0] + MANY_MODULES:
+        imported[0] = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

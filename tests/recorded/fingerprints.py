@@ -149,6 +149,9 @@ def record() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    from tflite_compress.support.process_settings import own_process
+
+    own_process()
     names = tuple(sys.argv[1:])
     if names:
         recipes = [name for name in names if name in EXAMPLE_RECIPES]

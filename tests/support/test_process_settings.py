@@ -51,20 +51,22 @@ def test_settings_are_restored_after_an_exception() -> None:
 def test_optional_packages_are_hidden_in_an_own_process_while_others_are_imported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    frozen: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append("imported"))
     monkeypatch.setattr(process_settings, "_hidden", ())
     monkeypatch.setattr(process_settings, "_OPTIONAL", ("colorsys", "os"))
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     with fast_imports("not_imported_yet"):  # a user's process
         importlib.import_module("colorsys")
         assert not gc.isenabled()
-    assert gc.isenabled()
+    assert gc.isenabled() and frozen == []
     del sys.modules["colorsys"]
     own_process()
     with fast_imports("not_imported_yet"):
         with pytest.raises(ImportError):
             importlib.import_module("colorsys")
         assert importlib.import_module("os") is os  # it was imported before
-    gc.unfreeze()
+    assert frozen == ["imported"]
     assert gc.isenabled() and importlib.import_module("colorsys").hls_to_rgb
     with fast_imports("os"):
         assert gc.isenabled()

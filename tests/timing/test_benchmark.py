@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from tflite_compress.timing.remote import compare_on_device, time_on_device
 
 
 @pytest.fixture(scope="module")
-def files(keras: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A small and a large dense model as float ``.tflite``."""
     from tests.timing.models import dense
 

@@ -12,6 +12,9 @@ from typing import Any
 from tflite_compress.models.keras_types import Config, Layer
 from tflite_compress.support.backend import tensorflow, tf_keras
 
+# A constant, because AutoGraph rewrites the functions that a layer calls, which takes long for the one that
+# imports TensorFlow.
+tf: Any = tensorflow()
 _Layer: Any = tf_keras().layers.Layer
 
 
@@ -91,7 +94,7 @@ def arguments_of(template: str, tensors: list[object]) -> tuple[tuple[object, ..
         template: Name of the template, an argument of the carrier's call.
         tensors: The tensors to place into it.
     """
-    found: tuple[tuple[object, ...], Config] = tensorflow().nest.map_structure(
+    found: tuple[tuple[object, ...], Config] = tf.nest.map_structure(
         lambda x: tensors[x.index] if isinstance(x, Slot) else x, _TEMPLATES[template].arguments
     )
     return found
@@ -102,12 +105,12 @@ def call_carrier(carrier: Carrier, args: tuple[object, ...], kwargs: Config) -> 
     tensors: list[object] = []
 
     def to_slot(x: object) -> object:
-        if not tensorflow().is_tensor(x) and not hasattr(x, "_keras_history"):
+        if not tf.is_tensor(x) and not hasattr(x, "_keras_history"):
             return x
         tensors.append(x)
         return Slot(len(tensors) - 1)
 
-    template = Template(*tensorflow().nest.map_structure(to_slot, (tuple(args), dict(kwargs))))
+    template = Template(*tf.nest.map_structure(to_slot, (tuple(args), dict(kwargs))))
     key = str(len(_TEMPLATES))
     _TEMPLATES[key] = template
     outputs: object = carrier(tensors, template=key)

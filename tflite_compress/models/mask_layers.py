@@ -14,6 +14,9 @@ from typing import Any
 from tflite_compress.models.keras_types import Config, Layer, Tensor
 from tflite_compress.support.backend import tensorflow, tf_keras
 
+# A constant, because AutoGraph rewrites the functions that a layer calls, which takes long for the one that
+# imports TensorFlow.
+tf: Any = tensorflow()
 _Layer: Any = tf_keras().layers.Layer
 
 
@@ -53,7 +56,7 @@ class WithMask(_Layer):  # type: ignore[misc]
 
     def call(self, tensors: list[Tensor]) -> object:
         """Return the tensor unchanged."""
-        return tensorflow().identity(tensors[0])
+        return tf.identity(tensors[0])
 
     def compute_mask(self, inputs: list[Tensor], mask: object = None) -> object:
         """Return the mask, which is the second input."""
@@ -69,7 +72,7 @@ class WithoutMask(_Layer):  # type: ignore[misc]
 
     def call(self, tensor: Tensor) -> object:
         """Return the tensor unchanged."""
-        return tensorflow().identity(tensor)
+        return tf.identity(tensor)
 
     def compute_mask(self, inputs: object, mask: object = None) -> None:
         """Return None."""
@@ -81,7 +84,6 @@ class Compact(_Layer):  # type: ignore[misc]
 
     def call(self, tensors: list[Tensor]) -> object:
         """Return the first input compacted by the second, its mask."""
-        tf = tensorflow()
         values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
         chosen = tf.cast(tf.logical_and(_equal_places(mask), tf.expand_dims(mask, 1)), values.dtype)
         return tf.matmul(chosen, values)
@@ -102,7 +104,6 @@ class Spread(_Layer):  # type: ignore[misc]
 
     def call(self, tensors: list[Tensor]) -> object:
         """Return the first input, the compacted outputs of a layer, spread by the second, the mask."""
-        tf = tensorflow()
         values, mask = tensors[0], tf.cast(tensors[1], tf.bool)
         moves = _equal_places(mask, by_step=True)
         if self.zero and not self.last:
@@ -131,7 +132,6 @@ class MaskedMean(_Layer):  # type: ignore[misc]
 
     def call(self, tensors: list[Tensor]) -> object:
         """Return the means of the first input, whose mask is the second, shape (batch, steps)."""
-        tf = tensorflow()
         kept = tf.expand_dims(tf.cast(tensors[1], tensors[0].dtype), 3 - self.axis)
         count = tf.maximum(tf.reduce_sum(kept, self.axis, keepdims=self.keepdims), 1.0)
         return tf.reduce_sum(tensors[0] * kept, self.axis, keepdims=self.keepdims) / count
@@ -146,7 +146,6 @@ class Backwards(_Layer):  # type: ignore[misc]
 
     def call(self, tensor: Tensor) -> object:
         """Return the tensor reversed."""
-        tf = tensorflow()
         if tensor.dtype != tf.bool:
             return tf.reverse(tensor, [1])
         return tf.cast(tf.reverse(tf.cast(tensor, tf.int32), [1]), tf.bool)
@@ -169,7 +168,6 @@ def _equal_places(mask: Tensor, by_step: bool = False) -> Any:
         mask: Bool, shape (batch, steps).
         by_step: Return shape (batch, steps, places).
     """
-    tf = tensorflow()
     count = tf.cast(mask, tf.int32)
     steps, shift = int(count.shape[1]), 1
     while shift < steps:
@@ -195,7 +193,7 @@ def mask_tensor(tensor: Any) -> Tensor | None:
         return known
     history = tensor._keras_history
     node = history.layer._inbound_nodes[history.node_index]
-    inputs = tensorflow().nest.flatten(node.input_tensors)
+    inputs = tf.nest.flatten(node.input_tensors)
     if isinstance(history.layer, WithMask):
         return inputs[1]  # type: ignore[no-any-return]
     masks = [mask_tensor(x) for x in inputs]
