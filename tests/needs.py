@@ -20,9 +20,9 @@ def tool(name: str, package: str, path: str | None = None) -> str:
     return found
 
 
-def slow(value: object) -> ParameterSet:
-    """A value of ``parametrize`` whose test is slow: another value tests the same code in the fast tests."""
-    return pytest.param(value, marks=pytest.mark.slow)
+def slow(*values: object) -> ParameterSet:
+    """Values of ``parametrize`` whose test is slow: others test the same code in the fast tests."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def marathon_count(whole: int, sample: int) -> int:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.conftest import Run
-from tests.needs import tool
+from tests.needs import slow, tool
 from tests.reporting.example_pages import example_pages
 from tests.reporting.layout import layout_faults, print_faults
 from tests.reporting.sample import LOST
@@ -52,8 +52,17 @@ def _outside(url: str) -> bool:
     return not url.startswith(("file:", "data:"))
 
 
-@pytest.mark.parametrize("device", ["arduino-nano-33-ble", "android-gpu", "raspberry-pi-4"])
-@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+@pytest.mark.parametrize(
+    ("device", "width", "scheme"),
+    [
+        ("arduino-nano-33-ble", 1400, "light"),
+        ("android-gpu", 390, "dark"),
+        ("raspberry-pi-4", 390, "dark"),
+        slow("arduino-nano-33-ble", 390, "dark"),
+        slow("android-gpu", 1400, "light"),
+        slow("raspberry-pi-4", 1400, "light"),
+    ],
+)
 def test_a_results_page(browser: Any, compressed: Path, device: str, width: int, scheme: str) -> None:
     page, complaints = opened(browser, compressed / device / "report.html", width, scheme)
     assert complaints == []

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.needs import tool
+from tests.needs import slow, tool
 from tests.trees.conftest import FittedModel
 from tflite_compress.trees.c_source import write_c_forest
 from tflite_compress.trees.compiled import measure_arm_size, run_c_code
@@ -23,7 +23,7 @@ def gcc() -> str:
 
 
 @pytest.mark.usefixtures("gcc")
-@pytest.mark.parametrize("precision", ["float32", "int8", "int16"])
+@pytest.mark.parametrize("precision", ["float32", "int8", slow("int16")])
 def test_compiled_code_predicts_what_the_forest_predicts(
     every_model: FittedModel, precision: Precision
 ) -> None:
@@ -124,8 +124,10 @@ def test_the_flash_of_reading_a_stream_is_as_assumed(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("gcc")
-@pytest.mark.parametrize("features", [20, 100, 300])
-@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(
+    ("missing", "features"),
+    [(False, 20), (True, 300), slow(True, 20), slow(False, 100), slow(True, 100), slow(False, 300)],
+)
 def test_packed_trees_predict_what_the_forest_predicts(features: int, missing: bool) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.needs import slow
 from tests.trees.conftest import FittedModel, fitted
 from tflite_compress.runtimes.litert import LiteRTModel, predict
 from tflite_compress.runtimes.tflm_runtime import run_micro
@@ -49,7 +50,7 @@ def test_litert_predicts_what_the_library_predicts(every_model: FittedModel, for
 NAMES = ["forest", "boosted", "histogram nan", "xgboost nan", "lightgbm averaged", "forest regression"]
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8", "int16"])
+@pytest.mark.parametrize("precision", ["float32", "int8", slow("int16")])
 @pytest.mark.parametrize("name", NAMES)
 def test_tflite_micro_predicts_what_the_forest_predicts(name: str, precision: Any) -> None:
     forest, x = forest_of(name)
