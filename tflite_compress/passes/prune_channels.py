@@ -104,12 +104,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
         asked = [name for name, share in targets.items() if share < 1]
         if len(asked) != 1 or self.keep or self.target_latency_ratio < 1 or not model.network.editable:
             return None
-        excluded = layer_patterns(self.exclude, "exclude")
-
-        def stays(name: str) -> bool:
-            return any(p.search(name) for p in excluded)
-
-        return scan_channels(model.network.handle, self, asked[0], stays, context)
+        return scan_channels(model.network.handle, self, asked[0], self._find_exclusions(), context)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Return a model with fewer channels.
@@ -122,51 +117,65 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
             ModelError: The network cannot be edited, or all of its channels must stay.
             ConfigError: A regular expression is invalid.
         """
-        from tflite_compress.channels.families import shares_asked
         from tflite_compress.models.copying import copied
         from tflite_compress.models.network import keras_network
-        from tflite_compress.passes.algorithms.finetune import finetune
-        from tflite_compress.passes.algorithms.harm import reestimate_if_better
         from tflite_compress.passes.algorithms.traced_channels import notes_on, traced, widths_of
-        from tflite_compress.passes.algorithms.training_checkpoint import discard_checkpoint
         from tflite_compress.support.backend import seed_everything
 
         network = editable_network(model, "prune_channels")
-        excluded = layer_patterns(self.exclude, "exclude")
-        wanted = shares_asked(self.keep)
-
-        def stays(name: str) -> bool:
-            return any(p.search(name) for p in excluded)
-
+        stays = self._find_exclusions()
         seed_everything(context.seed)
-        handle = copied(network.handle)
-        handle.trainable = True
-        first = traced(handle, context, stays, self.precision)
-        targets = _targets(self, handle, first, context)
-        keys: list[str] = []
-        augmented: tuple[Note, ...] = ()
-        for done in range(1, self.rounds + 1):
-            part = done / self.rounds
-            shares = {what: share**part for what, share in targets.items()}
-            kept = [(pattern, share**part) for pattern, share in wanted]
-            handle = _smaller(handle, first, shares, kept, self, context, stays)
-            last = done == self.rounds
-            schedule = _schedule(self, last, context.reference.splits.learned_samples)
-            keys.append(f"{msgspec.json.encode(self).decode()}:{done}")
-            if schedule.epochs or schedule.min_steps:
-                title = "fine-tuning" if last else f"recovering, round {done} of {self.rounds}"
-                share = 1.0 if last else FOR_RECOVERY / (self.rounds - done)
-                part_of_time = replace(context, budget=context.budget.share(share))
-                augmented = finetune(handle, part_of_time, schedule, title, keys[-1], keep_checkpoint=True)
-            note = reestimate_if_better(handle, context)
-        for key in keys:
-            discard_checkpoint(context, key)
+        original = copied(network.handle)
+        original.trainable = True
+        first = traced(original, context, stays, self.precision)
+        targets = _targets(self, original, first, context)
+        handle, notes = _prune_in_rounds(self, original, first, targets, context, stays)
         result = replace(model, network=keras_network(handle, network.name, True))
         widths = widths_of(network.handle, handle)
         after = traced(handle, context, stays, self.precision)
         both = ChannelWidths({**model.fact(ChannelWidths).by_layer, **widths})
-        said = [*augmented, *([note] if note else [])]
-        return result.with_fact(both).noting(*notes_on(first, after, targets), *said)
+        return result.with_fact(both).noting(*notes_on(first, after, targets), *notes)
+
+    def _find_exclusions(self) -> Callable[[str], bool]:
+        """Return a function that is True for the name of a layer that keeps all its channels."""
+        excluded = layer_patterns(self.exclude, "exclude")
+        return lambda name: any(pattern.search(name) for pattern in excluded)
+
+
+def _prune_in_rounds(
+    config: PruneChannels,
+    handle: KerasModel,
+    first: Traced,
+    targets: dict[Quantity, float],
+    context: Context,
+    stays: Callable[[str], bool],
+) -> tuple[KerasModel, tuple[Note, ...]]:
+    """Return the model after the last round, and notes on its training."""
+    from tflite_compress.channels.families import shares_asked
+    from tflite_compress.passes.algorithms.finetune import finetune
+    from tflite_compress.passes.algorithms.harm import reestimate_if_better
+    from tflite_compress.passes.algorithms.training_checkpoint import discard_checkpoint
+
+    wanted = shares_asked(config.keep)
+    keys: list[str] = []
+    augmented: tuple[Note, ...] = ()
+    for done in range(1, config.rounds + 1):
+        part = done / config.rounds
+        shares = {what: share**part for what, share in targets.items()}
+        kept = [(pattern, share**part) for pattern, share in wanted]
+        handle = _smaller(handle, first, shares, kept, config, context, stays)
+        last = done == config.rounds
+        schedule = _schedule(config, last, context.reference.splits.learned_samples)
+        keys.append(f"{msgspec.json.encode(config).decode()}:{done}")
+        if schedule.epochs or schedule.min_steps:
+            title = "fine-tuning" if last else f"recovering, round {done} of {config.rounds}"
+            share = 1.0 if last else FOR_RECOVERY / (config.rounds - done)
+            part_of_time = replace(context, budget=context.budget.share(share))
+            augmented = finetune(handle, part_of_time, schedule, title, keys[-1], keep_checkpoint=True)
+        note = reestimate_if_better(handle, context)
+    for key in keys:
+        discard_checkpoint(context, key)
+    return handle, (*augmented, *([note] if note else []))
 
 
 def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:
