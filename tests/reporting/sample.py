@@ -10,9 +10,9 @@ import msgspec
 
 from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.checking.verdict import Finding
+from tflite_compress.reporting.accuracy_figures import Accuracy, MetricFacts, OutputAccuracy
 from tflite_compress.reporting.candidate_facts import PassStep
 from tflite_compress.reporting.figures import (
-    Accuracy,
     DeviceFacts,
     Distance,
     FileSize,
@@ -21,9 +21,7 @@ from tflite_compress.reporting.figures import (
     MacCount,
     Macs,
     Memory,
-    MetricFacts,
     ModelFacts,
-    OutputAccuracy,
     Parameters,
     RecipeFacts,
     Size,

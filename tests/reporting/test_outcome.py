@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tests.reporting.sample import accuracy
 from tflite_compress.checking.verdict import Finding
-from tflite_compress.reporting.figures import Accuracy
+from tflite_compress.reporting.accuracy_figures import Accuracy
 from tflite_compress.reporting.outcome import report_verdict
 from tflite_compress.reporting.scores import intervals_in_words, what_samples_allow
 from tflite_compress.runtimes.run_result import Measurement

@@ -7,7 +7,7 @@ import re
 from msgspec.structs import replace
 
 from tests.reporting.test_page_plots import legend, values
-from tflite_compress.reporting.figures import MetricFacts
+from tflite_compress.reporting.accuracy_figures import MetricFacts
 from tflite_compress.reporting.trade_off_plot import Place, Point, size_and_accuracy, trade_off_plot
 
 BASELINE = Point("float32", 4096, 0.9, "before")

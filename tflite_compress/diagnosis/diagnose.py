@@ -18,7 +18,7 @@ from tflite_compress.inspection.shared_scale import LostPart, find_lost_parts
 from tflite_compress.pipeline.overrides import Overrides
 from tflite_compress.pipeline.plan import make_plan
 from tflite_compress.pipeline.recipes import Recipe
-from tflite_compress.reporting.figures import MetricFacts
+from tflite_compress.reporting.accuracy_figures import MetricFacts
 from tflite_compress.reporting.scores import format_score
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tflite_compress.reporting.figures import Accuracy, MetricFacts, OutputAccuracy
+from tflite_compress.reporting.accuracy_figures import Accuracy, MetricFacts, OutputAccuracy
 from tflite_compress.scoring.drop_evidence import SEVERITY, DropEvidence, DropRule, evidence_by_output
 from tflite_compress.scoring.reference import Outputs, Reference
 

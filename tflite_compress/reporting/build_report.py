@@ -23,10 +23,10 @@ from tflite_compress.pipeline.forecast import Forecast
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting import figures
 from tflite_compress.reporting.accuracy_facts import accuracy_facts
+from tflite_compress.reporting.accuracy_figures import Accuracy
 from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
-    Accuracy,
     DeviceFacts,
     Distance,
     Encoding,

@@ -14,10 +14,10 @@ from msgspec import Meta
 
 from tflite_compress.checking.device_verdict import DeviceVerdict
 from tflite_compress.models.output_parts import JoinedOutput
+from tflite_compress.reporting.accuracy_figures import Accuracy
 from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
-    Accuracy,
     DeviceFacts,
     Distance,
     Encoding,

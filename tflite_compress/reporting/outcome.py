@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tflite_compress.checking.device_verdict import DeviceVerdict, decide
 from tflite_compress.checking.verdict import Finding
-from tflite_compress.reporting.figures import Accuracy
+from tflite_compress.reporting.accuracy_figures import Accuracy
 from tflite_compress.reporting.scores import (
     accuracy_name,
     accuracy_sentence,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tflite_compress.reporting.figures import Accuracy, MetricFacts
+from tflite_compress.reporting.accuracy_figures import Accuracy, MetricFacts
 from tflite_compress.scoring.drop_evidence import DropOutcome
 from tflite_compress.scoring.intervals import Interval
 from tflite_compress.support.quantities import format_number

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tflite_compress.reporting.figures import MetricFacts
+from tflite_compress.reporting.accuracy_figures import MetricFacts
 from tflite_compress.reporting.interactive_svg import (
     AFTER,
     BAD,

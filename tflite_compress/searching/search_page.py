@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import quote
 
+from tflite_compress.reporting.accuracy_figures import MetricFacts
 from tflite_compress.reporting.facts_page import Card, Cards, Drawing, FactsPage, Lines, Table
-from tflite_compress.reporting.figures import MetricFacts
 from tflite_compress.reporting.scores import change_in_words, format_score
 from tflite_compress.reporting.trade_off_plot import Place, size_axis, trade_off_plot
 from tflite_compress.searching.records import FrontPoint, SearchRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tflite_compress.reporting.figures import MetricFacts
+from tflite_compress.reporting.accuracy_figures import MetricFacts
 from tflite_compress.reporting.scores import (
     OUTCOMES,
     change_in_words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tflite_compress.reporting.figures import Accuracy
+from tflite_compress.reporting.accuracy_figures import Accuracy
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.markdown_text import safe, table
 from tflite_compress.reporting.model import Report
