@@ -38,7 +38,7 @@ def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp
     assert report.accuracy.before > 0.9 and report.accuracy.drop <= 0.01
     assert report.macs.baseline == report.macs.result
     assert report.macs.result.value == 64 * 9 * 24 + 64 * 9 * 24 * 48 + 16 * 9 * 48 * 32 + 32 * 64 + 640
-    assert {p.name for p in report.passes} == {"convert", "slim"}
+    assert {p.name for p in report.passes} == {"choose_int8", "convert", "slim"}
     assert all(p.accuracy > 0.9 and p.seconds >= 0 for p in report.passes)
     for latency in (report.latency.baseline, report.latency.result):
         assert 0 < latency.median_ms <= latency.p90_ms <= latency.p99_ms

@@ -52,17 +52,26 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
         network = model.network
         if not network.editable:
             return model.noting(Note("pass-left-out", f"bias_correct left out: {network.why_not_editable}"))
-        changed = context.shared.once(
-            "bias_correct", network, (self.means, self.per_channel), lambda: self._corrected(model, context)
-        )
+        changed = self.corrected(model, context)
         if changed is None:
             return model.noting(
                 Note("pass-left-out", f"bias_correct left out: no layer has a bias and {self.means} means")
             )
         return keep_if_better("bias_correct", model, replace(model, network=changed), self, context)
 
+    def corrected(self, model: FloatModel, context: Context) -> Network | None:
+        """Return the network with corrected biases; None if it has none to correct.
+
+        Args:
+            model: A model with an editable network.
+            context: Calibration samples.
+        """
+        settings = (self.means, self.per_channel)
+        return context.shared.once(
+            "bias_correct", model.network, settings, lambda: self._corrected(model, context)
+        )
+
     def _corrected(self, model: FloatModel, context: Context) -> Network | None:
-        """Return the network with corrected biases; None if it has none to correct."""
         from tflite_compress.passes.algorithms.bias_correction import (
             analytic_means,
             input_means,

@@ -17,6 +17,7 @@ from tflite_compress.passes.values import (
     DenseFile,
     FloatModel,
     LayerTypes,
+    Quantizer,
 )
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ConversionError
@@ -159,7 +160,11 @@ def flatbuffer(
     Raises:
         ConversionError: The converter refuses the model.
     """
-    facts = (tuple(model.fact(LayerTypes).by_layer.items()), model.fact(CalibrationMethod).method)
+    facts = (
+        tuple(model.fact(LayerTypes).by_layer.items()),
+        model.fact(CalibrationMethod).method,
+        model.fact(Quantizer).name,
+    )
     return context.shared.once(
         "file", model.network, (config, facts), lambda: _convert(config, model, context, advance)
     )
@@ -182,7 +187,10 @@ def _convert(
 def _is_finer(config: Convert, model: FloatModel) -> bool:
     """Return True if the settings need litert-quantizer instead of the TFLite converter."""
     return bool(
-        config.layers or model.fact(LayerTypes).by_layer or calibration_method_of(config, model) != "minmax"
+        config.layers
+        or model.fact(LayerTypes).by_layer
+        or model.fact(Quantizer).name == "litert-quantizer"
+        or calibration_method_of(config, model) != "minmax"
     )
 
 
@@ -234,7 +242,7 @@ def plain_file(
         "plain",
         model.network,
         histograms or known,
-        lambda: prepare(_unrolled(model, context), samples, histograms, advance),
+        lambda: prepare(*float_file(model, context), samples, histograms, advance),
     )
 
 

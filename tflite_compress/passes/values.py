@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 from tflite_compress.support.notes import Note, unique_notes
 
@@ -71,6 +71,13 @@ class CalibrationMethod(Fact):
     """The calibration method; see ``conversion.activation_ranges``."""
 
     method: Method = "minmax"
+
+
+@dataclass(frozen=True)
+class Quantizer(Fact):
+    """What quantizes the model to int8."""
+
+    name: Literal["converter", "litert-quantizer"] = "converter"
 
 
 @dataclass(frozen=True)

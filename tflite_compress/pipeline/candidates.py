@@ -263,7 +263,9 @@ def _score(model: Model, context: Context) -> tuple[Score, Outputs]:
     samples = context.reference.splits.evaluate.inputs
     with context.progress.step("evaluating"):
         if isinstance(model, FloatModel):
-            outputs = model.network.predict(samples)
+            reference = context.reference
+            is_original = model.network is reference.network
+            outputs = reference.evaluation_outputs if is_original else model.network.predict(samples)
         else:
             parts = predict(model.flatbuffer, samples, *model.network.tensor_names)
             outputs = model.network.joined(parts)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tflite_compress.passes.base import Context
+from tflite_compress.scoring.agreement import probabilities
 from tflite_compress.scoring.metrics import Head, decide
 from tflite_compress.scoring.reference import LossFunction, Outputs, Reference
 from tflite_compress.support.backend import tensorflow, tf_keras
@@ -54,7 +55,7 @@ def _targets(
         return tuple(_given_loss_targets(reference.heads, teachers, labels, name))
     targets = []
     for index, (head, teacher) in enumerate(zip(reference.heads, teachers, strict=True)):
-        soft = _probabilities(head, teacher)
+        soft = probabilities(head, teacher)
         task = reference.tasks[index] if reference.tasks and reference.joint is None else None
         given = labels[index]
         if given is not None and distill < 1 and (task is None or task.trains_on_labels):
@@ -73,11 +74,11 @@ def _given_loss_targets(
             decided = decide(head, teacher)
             yield decided if given is None else _where_labelled(head, given, decided)
         elif given is None:
-            yield _probabilities(head, teacher)
+            yield probabilities(head, teacher)
         elif ":" in loss:
             yield given
         else:
-            yield _where_labelled(head, _shaped_like(given, teacher), _probabilities(head, teacher))
+            yield _where_labelled(head, _shaped_like(given, teacher), probabilities(head, teacher))
 
 
 def training_losses(context: Context) -> list[LossFunction]:
@@ -121,16 +122,6 @@ def _head_loss(head: Head, variance: float) -> LossFunction:
         return tf.reduce_mean(tf.square(target - predicted), axis=-1) * scale
 
     return scaled_mse
-
-
-def _probabilities(head: Head, outputs: np.ndarray) -> np.ndarray:
-    values = outputs.astype(np.float32)
-    if head.task == "classification" and head.from_logits:
-        shifted = np.exp(values - values.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-    if head.task == "binary" and head.from_logits:
-        return np.asarray(1.0 / (1.0 + np.exp(-values)), np.float32)
-    return values
 
 
 def _shaped_like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
