@@ -75,15 +75,15 @@ class ChooseInt8(Repair, frozen=True, tag="choose_int8"):
     another one is significantly closer. Nothing else is tried where the converter's file is close enough.
 
     Attributes:
-        tolerance: Difference up to which the converter's file is kept without trying others. 0.002 means
-            that 0.2 % of the probability goes to other classes, or a squared error of 0.2 % of the variance.
+        tolerance: Difference up to which the converter's file is kept without trying others. 0.003 means
+            that 0.3 % of the probability goes to other classes, or a squared error of 0.3 % of the variance.
         io, float_fallback: How the model will be converted; filled in from the ``convert`` pass.
     """
 
     for_activations: ClassVar = True
     excludes: ClassVar = ("qat",)
 
-    tolerance: Share = 0.002
+    tolerance: Share = 0.003
     io: Literal["auto", "float32", "integer"] = "auto"
     float_fallback: bool = True
 
