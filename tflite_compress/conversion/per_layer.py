@@ -140,22 +140,28 @@ class QuantizedFile:
 
 def prepare(
     network: Network,
-    content: bytes,
     samples: tuple[np.ndarray, ...],
     histograms: bool,
     advance: Callable[[int], None] = lambda n: None,
+    content: bytes | None = None,
 ) -> Plain:
     """Return a network as float32 file with statistics of its tensors.
 
     Args:
         network: The network.
-        content: The same as float32 ``.tflite`` with the converter's names.
         samples: Calibration inputs, one array per input, shape (samples, ...).
         histograms: Also compute histograms, which all calibration methods except ``minmax`` need.
         advance: Called with 1 for each sample.
+        content: The network as float32 ``.tflite`` with the converter's names; converted here if None.
+
+    Raises:
+        ConversionError: The converter refuses the network.
     """
+    from tflite_compress.conversion.converter import ConverterSettings, convert_network
     from tflite_compress.models.layer_table import layer_table
 
+    if content is None:
+        content, _ = convert_network(network, ConverterSettings(precision="float32"), samples, lambda n: None)
     names, _ = network.tensor_names
     layers = plain_layers(content, layer_table(network))
     return Plain(content, observe(content, samples, names, histograms, advance), layers)

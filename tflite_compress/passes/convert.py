@@ -237,13 +237,13 @@ def plain_file(
     from tflite_compress.conversion.per_layer import prepare
 
     samples = context.reference.splits.calibrate.inputs
+
+    def prepared() -> Plain:
+        network, content = float_file(model, context)
+        return prepare(network, samples, histograms, advance, content)
+
     known = context.shared.holds("plain", model.network, True)  # statistics with histograms serve both
-    return context.shared.once(
-        "plain",
-        model.network,
-        histograms or known,
-        lambda: prepare(*float_file(model, context), samples, histograms, advance),
-    )
+    return context.shared.once("plain", model.network, histograms or known, prepared)
 
 
 def _by_layer(
