@@ -317,7 +317,7 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
     with clock.step("baseline"):
         baseline = (FOREST_BASELINE if forest else BASELINE).apply(FloatModel(source.network), context)
         if not forest:
-            baseline = Slim().apply(baseline, context)
+            baseline = Slim().apply_for_comparison(baseline, context)
     names = tuple(tensor.name for tensor in source.network.inputs)
     checker = FileChecker(splits.evaluate, names, options.gpu)
     return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -122,16 +123,20 @@ class Network:
         fixed = self.inputs[0].shape[0]
         size = fixed or batch_size or _default_batch_size(arrays)
         count = len(arrays[0])
-        step = tensorflow().function(lambda *xs: self.call(xs), autograph=False, reduce_retracing=True)
         parts: list[tuple[np.ndarray, ...]] = []
         for start in range(0, count, size):
             chunk = tuple(x[start : start + size] for x in arrays)
             missing = size - len(chunk[0]) if fixed else 0
             if missing:
                 chunk = tuple(np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]) for x in chunk)
-            results = step(*(tensorflow().constant(x) for x in chunk))
+            results = self._traced(*(tensorflow().constant(x) for x in chunk))
             parts.append(tuple(np.asarray(r)[: len(chunk[0]) - missing] for r in results))
         return self.joined(tuple(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    @functools.cached_property
+    def _traced(self) -> Any:
+        """:meth:`call` as ``tf.function``, so that several predictions trace the network once."""
+        return tensorflow().function(lambda *xs: self.call(xs), autograph=False, reduce_retracing=True)
 
     def parameter_count(self) -> int:
         """Return the number of weights, trainable or not; 0 for a SavedModel without Keras layers."""

@@ -45,13 +45,25 @@ class Slim(FilePass, frozen=True, tag="slim"):
         Returns:
             The model. A note names each step that is left out because it would change an output.
         """
+        return self._slimmed(model, context, len(model.flatbuffer) <= MAX_MICRO_BYTES)
+
+    def apply_for_comparison(self, model: ConvertedModel, context: Context) -> ConvertedModel:
+        """Return the model with a smaller file that no device gets: outputs are compared in LiteRT only.
+
+        Args:
+            model: A converted model.
+            context: Calibration samples, on which outputs are compared.
+        """
+        return self._slimmed(model, context, False)
+
+    def _slimmed(self, model: ConvertedModel, context: Context, runs_micro: bool) -> ConvertedModel:
         from tflite_compress.models.layer_table import layer_table
         from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
 
         if self.slim == "none":
             return model
         inputs = tuple(x[:CHECKED_SAMPLES] for x in context.reference.splits.calibrate.inputs)
-        same = _comparison(model, inputs)
+        same = _comparison(model, inputs, runs_micro)
         steps = list_slimming_steps(self.slim, layer_table(model.network))
         everything = slim_file(model.flatbuffer, steps)
         if same(everything):
@@ -71,10 +83,12 @@ class Slim(FilePass, frozen=True, tag="slim"):
         return replace(model, flatbuffer=content).noting(*notes)
 
 
-def _comparison(model: ConvertedModel, inputs: tuple[np.ndarray, ...]) -> Callable[[bytes], bool]:
+def _comparison(
+    model: ConvertedModel, inputs: tuple[np.ndarray, ...], runs_micro: bool
+) -> Callable[[bytes], bool]:
     """Return a function that compares a file's outputs with the model's, in LiteRT and TFLite Micro.
 
-    TFLite Micro is left out if it cannot run the model.
+    TFLite Micro is left out if it cannot run the model, and where ``runs_micro`` is False.
     """
     import numpy as np
 
@@ -83,7 +97,6 @@ def _comparison(model: ConvertedModel, inputs: tuple[np.ndarray, ...]) -> Callab
 
     ports = model.network.tensor_names
     before = predict(model.flatbuffer, inputs, *ports, workers=1)
-    runs_micro = len(model.flatbuffer) <= MAX_MICRO_BYTES
 
     def same(content: bytes) -> bool:
         try:

