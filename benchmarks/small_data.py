@@ -51,10 +51,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe of this tool, with its settings."""
+    """A recipe of this tool, with its settings and a device that it is for."""
 
     name: str
     settings: Mapping[str, float] = field(default_factory=dict)
+    device: str = "raspberry-pi-4"
 
     def __call__(self, job: Job) -> bytes:
         """Compress with the recipe's first settings, as other tools have no fallbacks."""
@@ -62,7 +63,7 @@ class Recipe:
 
         result = compress(
             job.model,
-            "raspberry-pi-4",
+            self.device,
             self.name,
             train=(job.x, job.y),
             evaluate=job.evaluate,
@@ -100,6 +101,10 @@ def _pruned(sparsity: float, epochs: int) -> Recipe:
     return Recipe("prune-int8", {"sparsity": sparsity, "epochs": epochs})
 
 
+def _encoded(bits: float, epochs: int) -> Recipe:
+    return Recipe("deep-compression-int8", {"bits": bits, "epochs": epochs}, "rp2040")
+
+
 def _by_hand(sparsity: float, epochs: int) -> Callable[[Job], bytes]:
     return lambda job: others.pruned(job.model, job.x, job.y, sparsity, epochs, job.seed)
 
@@ -116,7 +121,7 @@ ROWS = {
     "80 % sparse": Row(_pruned(0.8, 100), 3.0, 1200),
     "one-shot 50 % sparse": Row(Recipe("oneshot-prune-int8", {"sparsity": 0.5}), 1.0, 60),
     "one-shot channels, 0.8x MACs": Row(Recipe("oneshot-channel-int8", {"target_macs": 0.8}), 2.0, 60),
-    "deep compression, 0.35x bytes": Row(Recipe("deep-compression-int8", {"epochs": 30}), 1.5, 600),
+    "deep compression, 0.35x bytes": Row(_encoded(1.7, 30), 1.5, 600),
     "channels, 0.75x bytes": Row(_channels(target_size=0.75), 1.5, 300),
     "channels, 0.6x bytes": Row(_channels(target_size=0.6), 2.5, 600),
     "channels, 0.65x MACs": Row(_channels(target_macs=0.65), 2.0, 600),

@@ -184,3 +184,14 @@ def test_an_interrupted_training_continues(context: Context, start: FloatModel, 
 
 def test_networks_are_values() -> None:
     assert Network("n", None, (), ()) == Network("n", None, (), ())
+
+
+@pytest.mark.slow
+def test_a_training_that_harms_is_undone_and_the_zeros_stay(context: Context, start: FloatModel) -> None:
+    hasty = Training(epochs=0, min_steps=400, learning_rate=1.0)
+    pruned = Prune(sparsity=0.3, training=hasty, reestimate_batchnorm=False).apply(start, context)
+    [note] = [n for n in pruned.notes if n.code == "training-undone"]
+    assert note.text.startswith("fine-tuning while pruning was undone, it did not help on")
+    assert np.mean(kernels(pruned)["hidden"] == 0) == pytest.approx(0.3, abs=0.01)
+    kept = kernels(pruned)["hidden"] != 0
+    assert np.array_equal(kernels(pruned)["hidden"][kept], kernels(start)["hidden"][kept])

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.models.keras_types import KerasModel, Layer, Variable
+    from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.passes.cost_curve import CostCurve
 
 
 NEAR = 0.005  # of the sparsity asked for: half a percent
+JUDGED_STEPS = 400  # a training of as many steps is judged by samples that are left out of it
 
 
 @register
@@ -105,39 +107,61 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
             ModelError: The network cannot be edited, or no layer is left to prune.
             ConfigError: A regular expression is wrong.
         """
-        from tflite_compress.models.copying import copied, rebuild
         from tflite_compress.models.network import keras_network
-        from tflite_compress.passes.algorithms.finetune import Schedule, finetune
-        from tflite_compress.passes.algorithms.harm import reestimate_if_better
-        from tflite_compress.support.backend import seed_everything, tfmot
+        from tflite_compress.passes.algorithms.finetune import Schedule
+        from tflite_compress.passes.algorithms.harm import hold_out, reestimate_if_better, untrained_zeros
+        from tflite_compress.support.backend import seed_everything
 
         network = editable_network(model, "prune")
         choice = _choose(self, network.handle)
         seed_everything(context.seed)
         schedule = Schedule.of(self.training)
-        options = _tfmot_options(self, schedule.total_steps(context.reference.splits.learned_samples))
-        wrapper = tfmot().sparsity.keras.prune_low_magnitude
-
-        def wrapped(layer: Layer) -> Layer:
-            return wrapper(layer, **options) if layer.name in choice.names else layer
-
-        copy = copied(network.handle)
-        copy.trainable = True  # layers frozen for transfer learning must adapt to the zeros too
-        training = rebuild(copy, wrapped)
-        title = f"pruning to {_target(self):.0%} and fine-tuning"
-        key = msgspec.json.encode(self).decode()
-        _start_pruning(training)
-        notes = [*choice.notes, *finetune(training, context, schedule, title, key)]
-        _finish_pruning(training)
-        stripped = rebuild(
-            training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
+        is_long = schedule.total_steps(context.reference.splits.learned_samples) >= JUDGED_STEPS
+        held_out = hold_out(context) if is_long else None
+        stripped, learned = _trained(
+            self, network.handle, choice.names, held_out.context if held_out else context, schedule
         )
+        notes = [*choice.notes, *learned]
         if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
             notes.append(note)
+        if held_out:
+            untrained = untrained_zeros(
+                network.handle, stripped, choice.names, self.pattern == "unstructured"
+            )
+            helps, judged = held_out.better("fine-tuning while pruning", untrained, stripped)
+            stripped = stripped if helps else untrained
+            notes.append(judged)
         sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
         shares = Sparsity({**model.fact(Sparsity).by_layer, **sparsity})
         pruned = keras_network(stripped, network.name, True)
         return replace(model, network=pruned).with_fact(shares).noting(*notes)
+
+
+def _trained(
+    config: Prune, handle: KerasModel, names: frozenset[str], context: Context, schedule: Schedule
+) -> tuple[KerasModel, tuple[Note, ...]]:
+    """Return a copy that was pruned while it was fine-tuned, and notes."""
+    from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.passes.algorithms.finetune import finetune
+    from tflite_compress.support.backend import tfmot
+
+    options = _tfmot_options(config, schedule.total_steps(context.reference.splits.learned_samples))
+    wrapper = tfmot().sparsity.keras.prune_low_magnitude
+
+    def wrapped(layer: Layer) -> Layer:
+        return wrapper(layer, **options) if layer.name in names else layer
+
+    copy = copied(handle)
+    copy.trainable = True  # layers frozen for transfer learning must adapt to the zeros too
+    training = rebuild(copy, wrapped)
+    title = f"pruning to {_target(config):.0%} and fine-tuning"
+    _start_pruning(training)
+    notes = finetune(training, context, schedule, title, msgspec.json.encode(config).decode())
+    _finish_pruning(training)
+    stripped = rebuild(
+        training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
+    )
+    return stripped, notes
 
 
 @dataclass(frozen=True)

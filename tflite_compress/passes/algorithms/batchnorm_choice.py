@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from tflite_compress.models.keras_types import KerasModel
+from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 from tflite_compress.passes.algorithms.fold import foldable, without_batchnorm
-from tflite_compress.passes.algorithms.harm import HeldOut
+from tflite_compress.passes.algorithms.harm import MAX_TRIED, HeldOut
 from tflite_compress.passes.training import BatchNormMode
 from tflite_compress.support.backend import tf_keras
 from tflite_compress.support.notes import Note
@@ -67,14 +68,15 @@ def choose_batchnorm(
     """
     if wanted != "auto":
         return wanted, ()
-    steps = int(TRIAL_SHARE * schedule.total_steps(len(held_out.context.reference.splits.train)))
+    samples = held_out.context.reference.splits.learned_samples
+    steps = int(TRIAL_SHARE * schedule.total_steps(samples))
     if steps < MIN_STEPS or not has_batchnorm(model):
         return "trained", ()
     modes: list[BatchNormMode] = ["trained", "frozen"]
     if foldable(model):
         modes.append("folded")
     trial = replace(schedule, epochs=0, min_steps=steps)
-    changes = {mode: held_out.change(train(mode, trial)) for mode in modes}
+    changes = {mode: _change(train(mode, trial), held_out) for mode in modes}
     best = min(modes, key=lambda mode: changes[mode])
     figures = ", ".join(f"{1 - change:.4f} {mode}" for mode, change in changes.items())
     text = (
@@ -82,6 +84,16 @@ def choose_batchnorm(
         f"{held_out.count:,} training samples was {figures}"
     )
     return best, (Note("batchnorm-chosen", text),)
+
+
+def _change(model: KerasModel, held_out: HeldOut) -> float:
+    """Return the change of outputs, with the statistics that fit best: passes re-estimate them in the end."""
+    kept = held_out.change(model)
+    context = held_out.context
+    inputs = tuple(x[:MAX_TRIED] for x in context.reference.splits.train.inputs)
+    if not reestimate_batchnorm(model, inputs, context.seed):
+        return kept
+    return min(kept, held_out.change(model))
 
 
 def _is_batchnorm(layer: object) -> bool:

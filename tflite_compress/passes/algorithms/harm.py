@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tflite_compress.models.copying import copied
 from tflite_compress.models.keras_types import KerasModel
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
@@ -18,6 +19,7 @@ MAX_JUDGED = 512  # samples
 JUDGED_SHARE = 0.2  # of the training samples
 MAX_TRIED = 2048  # samples to average over before it is known whether that helps
 HELD_OUT_SHARE = 0.1  # of the training samples
+MAX_HELD_OUT = 256  # samples that are not trained on
 MAX_COPIED = 256 << 20  # bytes of samples that are copied to hold out some of them
 
 Arrays = tuple[np.ndarray, ...]
@@ -114,7 +116,7 @@ class HeldOut:
 def hold_out(context: Context) -> HeldOut:
     """Return some training samples to judge a training by, and the others to train on."""
     train, reference = context.reference.splits.train, context.reference
-    count = min(MAX_JUDGED, int(HELD_OUT_SHARE * len(train)))
+    count = min(MAX_HELD_OUT, int(HELD_OUT_SHARE * len(train)))
     is_large = sum(x.nbytes for x in train.inputs) > MAX_COPIED
     order = np.random.default_rng((context.seed, 2)).permutation(len(train))
     if not count or is_large:
@@ -125,3 +127,30 @@ def hold_out(context: Context) -> HeldOut:
     judging = np.sort(order[:count])
     wanted = tuple(y[judging] for y in reference.training_outputs)
     return HeldOut(context, change_of_outputs(wanted, tuple(x[judging] for x in train.inputs)), count)
+
+
+def untrained_zeros(
+    original: KerasModel, pruned: KerasModel, names: Iterable[str], smallest: bool
+) -> KerasModel:
+    """Return a copy of a network with as many zeros as a pruned one has, and its own weights elsewhere.
+
+    Args:
+        original: The network before pruning.
+        pruned: The network after pruning, with layers of the same names.
+        names: Pruned layers.
+        smallest: The smallest weights of each layer are 0; otherwise those that are 0 in the pruned network.
+    """
+
+    def zeroed(weights: np.ndarray, other: np.ndarray) -> np.ndarray:
+        if weights.ndim < 2 or not smallest:
+            return weights if weights.ndim < 2 else np.where(other == 0, 0, weights)
+        flat = weights.flatten()
+        flat[np.argsort(np.abs(flat), kind="stable")[: int((other == 0).sum())]] = 0
+        return flat.reshape(weights.shape)
+
+    result = copied(original)
+    for name in names:
+        layer, source = result.get_layer(name), pruned.get_layer(name)
+        pairs = zip(layer.get_weights(), source.get_weights(), strict=True)
+        layer.set_weights([zeroed(a, b) for a, b in pairs])
+    return result
