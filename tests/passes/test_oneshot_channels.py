@@ -11,7 +11,8 @@ import pytest
 from tflite_compress.models.copying import copied
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes import Context, FloatModel
-from tflite_compress.passes.algorithms.channel_reconstruction import readers_of, reconstruct
+from tflite_compress.passes.algorithms.channel_readers import readers_of
+from tflite_compress.passes.algorithms.channel_reconstruction import reconstruct
 from tflite_compress.passes.algorithms.channel_removal import Reader, removal_costs, solved_for
 from tflite_compress.passes.algorithms.layer_grams import Grams
 from tflite_compress.passes.oneshot_channels import OneshotChannels

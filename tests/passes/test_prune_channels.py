@@ -98,6 +98,19 @@ def test_channels_of_the_original_are_ranked_once(
     assert len(counted) == 2
 
 
+def test_a_start_that_is_solved_for_is_nearer(context: Context, start: FloatModel) -> None:
+    none = {"rounds": 1, "recovery_steps": 0, "training": Training(epochs=0, min_steps=0)}
+    inputs = context.reference.splits.evaluate.inputs
+    wanted = start.network.predict(inputs)[0]
+    errors = []
+    for asked in (False, True):
+        config = PruneChannels(target_macs=0.7, criterion="l1", multiple=4, reconstruct=asked, **none)
+        found = config.apply(start, context)
+        assert share(found, start, "macs") <= 0.71
+        errors.append(np.mean((found.network.predict(inputs)[0] - wanted) ** 2))
+    assert errors[1] < errors[0] / 2
+
+
 def _depthwise(start: FloatModel) -> set[str]:
     return {layer.name for layer in start.network.handle.layers if "depthwise" in layer.name}
 

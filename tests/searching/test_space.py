@@ -56,6 +56,13 @@ def test_every_point_is_a_recipe_that_can_be_read_back(tmp_path: Path) -> None:
     assert {PruneChannels, Prune, Cluster, Int4, AdaRound, Encode} <= kinds
 
 
+@pytest.mark.parametrize(("steps", "is_solved_for"), [(0, True), (200, False)])
+def test_only_what_is_not_trained_is_solved_for(steps: int, is_solved_for: bool) -> None:
+    values = {"keep:a": 0.5, "keep:b": 1.0, "precision": "int8"}
+    pruned = recipe_of(values, SPACE, Effort(steps, False), "p").passes[0]
+    assert isinstance(pruned, PruneChannels) and pruned.reconstruct == is_solved_for
+
+
 def test_what_a_point_says_is_what_the_recipe_does() -> None:
     values = {"keep:a": 0.5, "keep:b": 1.0, "precision": "int8", "bits:b": 4, "bits:the rest": 8}
     passes = recipe_of(values, SPACE, Effort(300, True), "p").passes

@@ -55,6 +55,8 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
             require it.
         criterion: How channels are ranked: ``taylor`` (on data), ``l1``, ``l2`` or ``bn_gamma``.
         samples: Number of training samples for the Taylor criterion.
+        reconstruct: Solve for the layers that read removed channels before each fine-tuning, as
+            ``oneshot_channels`` does, if that brings outputs nearer to the original's on held-out samples.
         rounds: Number of rounds. The network is fine-tuned after each.
         multiple: Layers keep a multiple of this many channels. 0 uses the preferred multiple of the device.
         exclude: Regular expressions. Layers whose name matches one keep all their channels.
@@ -77,6 +79,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     keep: tuple[str, ...] = ()
     criterion: Literal["taylor", "l1", "l2", "bn_gamma"] = "taylor"
     samples: Count = 2048
+    reconstruct: bool = False
     rounds: Count = 3
     multiple: Whole = 0
     exclude: tuple[str, ...] = ()
@@ -229,6 +232,7 @@ def _smaller(
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
     from tflite_compress.passes.algorithms.channel_ranking import saliency_of
+    from tflite_compress.passes.algorithms.channel_reconstruction import nearer_by_reconstruction
     from tflite_compress.passes.algorithms.harm import reestimate_if_better
     from tflite_compress.passes.algorithms.traced_channels import traced
 
@@ -242,4 +246,6 @@ def _smaller(
         return handle
     smaller = without_channels(handle, dependencies, keep)
     reestimate_if_better(smaller, context)
-    return smaller
+    if not config.reconstruct:
+        return smaller
+    return nearer_by_reconstruction(handle, smaller, keep, config.precision, context, stays)

@@ -197,7 +197,8 @@ def _trained(values: Values, space: Space, steps: int) -> list[PassConfig]:
     count = sum((bool(keep), bool(clusters), sparsity > 0))
     part = steps // max(1, count)
     if keep:
-        passes.append(PruneChannels(keep=keep, rounds=1, recovery_steps=0, training=_steps(part)))
+        once: Any = {"rounds": 1, "recovery_steps": 0, "reconstruct": not part}
+        passes.append(PruneChannels(keep=keep, training=_steps(part), **once))
     if sparsity > 0:
         when: Any = {"schedule": "constant"} if part < 100 else {}
         passes.append(Prune(sparsity=sparsity, training=_steps(max(1, part)), **when))

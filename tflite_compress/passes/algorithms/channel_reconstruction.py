@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tflite_compress.passes.algorithms.channel_readers import Readers, readers_of
 from tflite_compress.passes.algorithms.channel_removal import Reader, Solution, removal_costs, solved_for
 from tflite_compress.passes.algorithms.harm import change_of_outputs
 from tflite_compress.passes.algorithms.layer_grams import (
@@ -15,7 +16,6 @@ from tflite_compress.passes.algorithms.layer_grams import (
     as_kernel,
     as_matrices,
     gather_grams,
-    is_supported,
 )
 from tflite_compress.passes.algorithms.oneshot import (
     JUDGED,
@@ -31,36 +31,16 @@ from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.channels.cost import Costs, Quantity
-    from tflite_compress.channels.dependencies import Dependencies, LayerChannels
-    from tflite_compress.models.keras_types import KerasModel, KernelLayer, Layer
+    from tflite_compress.models.keras_types import KerasModel, KernelLayer
     from tflite_compress.models.network import Network
-    from tflite_compress.models.wiring import Wiring
+    from tflite_compress.passes.algorithms.traced_channels import AnyPrecision
     from tflite_compress.passes.oneshot_channels import OneshotChannels
 
+SAMPLES = 256  # to solve for the start of a training
 TRIED = 0.25  # of a layer's input channels, removed to see how much the network's outputs react
 
 Inputs = tuple[np.ndarray, ...]
 Advance = Callable[[int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Readers:
-    """The layers that can be solved for.
-
-    Attributes:
-        groups: The group of each input channel, by layer, in graph order; negative for channels that stay.
-        shifted: Layers without a bias, with the BatchNorm that takes a constant in its place.
-        fixed: Groups that another layer reads or normalizes, by number, with the name of that layer.
-    """
-
-    groups: Mapping[str, np.ndarray]
-    shifted: Mapping[str, str]
-    fixed: Mapping[int, str]
-
-    @property
-    def reading(self) -> tuple[str, ...]:
-        """The layers that read channels that can be removed."""
-        return tuple(name for name, own in self.groups.items() if np.any(own >= 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,28 +108,39 @@ def without_training(
     return Smaller(smaller, kept_by, Note("channels-reconstructed", text))
 
 
-def readers_of(model: KerasModel, dependencies: Dependencies) -> Readers:
-    """Return the layers of a model that can be solved for, and the channels that must stay for others.
+def nearer_by_reconstruction(
+    handle: KerasModel,
+    cut: KerasModel,
+    keep: np.ndarray,
+    precision: AnyPrecision,
+    context: Context,
+    stays: Callable[[str], bool],
+) -> KerasModel:
+    """Return a network without some channels: solved for where that is nearer to what it was, else as cut.
 
     Args:
-        model: A tf_keras model.
-        dependencies: Its channels.
+        handle: The tf_keras model with all channels; unchanged.
+        cut: The model without the channels.
+        keep: bool, shape (groups,): False for groups that were removed.
+        precision: The precision for which costs are computed.
+        context: Data, seed and progress.
+        stays: Returns True for the name of a layer that keeps all its channels.
     """
-    from tflite_compress.models.wiring import wiring
+    from tflite_compress.channels.rebuild import without_channels
+    from tflite_compress.models.copying import copied
 
-    wires = wiring(model)
-    found = {entry.layer.name: entry for entry in dependencies.layers}
-    groups, fixed = {}, {}
-    for layer in model.layers:
-        entry = found.get(layer.name)
-        if entry is None:
-            continue
-        if _is_solved(layer, entry) and layer.name not in wires.shared:
-            groups[layer.name] = _groups_read(dependencies, entry)
-        else:
-            fixed.update(dict.fromkeys(_groups_needed(dependencies, entry), layer.name))
-    shifted = {name: norm for name in groups if (norm := _norm_after(wires, name))}
-    return Readers(groups, shifted, fixed)
+    original, changed = copied(handle), copied(handle)
+    dependencies, _ = traced(changed, context, stays, precision)
+    readers, removed = readers_of(changed, dependencies), np.flatnonzero(~keep)
+    if not any(np.any(np.isin(own, removed)) for own in readers.groups.values()):
+        return cut
+    inputs, others = samples_for(SAMPLES, context)
+    with context.progress.step("solving for the channels that stay", len(readers.groups)) as advance:
+        reconstruct(original, changed, readers, removed, inputs, context.seed, advance)
+    keep_better_batchnorm(original, changed, inputs, others, context)
+    solved = without_channels(changed, dependencies, keep)
+    change = change_of_outputs(outputs_of(original, others), others)
+    return solved if change(solved) < change(cut) else cut
 
 
 def channel_costs(
@@ -251,34 +242,6 @@ def solve_at_once(
                 _set(changed, readers, name, solved_for(reader, removed))
 
     return solve
-
-
-def _is_solved(layer: Layer, entry: LayerChannels) -> bool:
-    return is_supported(layer) and any(axis.role == "in" for axis in entry.weights[0])
-
-
-def _groups_read(dependencies: Dependencies, entry: LayerChannels) -> np.ndarray:
-    axis = next(axis for axis in entry.weights[0] if axis.role == "in")
-    return dependencies.groups(axis.labels)
-
-
-def _groups_needed(dependencies: Dependencies, entry: LayerChannels) -> set[int]:
-    """Return the groups that a layer reads, or whose mean it takes."""
-    mixes = type(entry.layer).__name__ == "LayerNormalization"
-    axes = [axis for weight in entry.weights for axis in weight if axis.role == "in" or mixes]
-    return {int(g) for axis in axes for g in dependencies.groups(axis.labels) if g >= 0}
-
-
-def _norm_after(wires: Wiring, name: str) -> str | None:
-    """Return the BatchNorm that alone reads a layer without a bias, or None."""
-    layer, reader = wires.layers[name], wires.only_reader(name)
-    if layer.use_bias or reader is None or _applies_function(layer):
-        return None
-    return reader if type(wires.layers[reader]).__name__ == "BatchNormalization" else None
-
-
-def _applies_function(layer: Layer) -> bool:
-    return getattr(getattr(layer, "activation", None), "__name__", "linear") != "linear"
 
 
 def _reader(layer: KernelLayer, grams: Grams, groups: np.ndarray) -> Reader:

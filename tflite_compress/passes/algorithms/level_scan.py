@@ -14,7 +14,8 @@ import numpy as np
 from tflite_compress.models.copying import copied
 from tflite_compress.models.network import keras_network
 from tflite_compress.models.wiring import wiring
-from tflite_compress.passes.algorithms.channel_reconstruction import channel_costs, readers_of, solve_at_once
+from tflite_compress.passes.algorithms.channel_readers import readers_of
+from tflite_compress.passes.algorithms.channel_reconstruction import channel_costs, solve_at_once
 from tflite_compress.passes.algorithms.layer_grams import is_supported
 from tflite_compress.passes.algorithms.oneshot import sparse_at_once
 from tflite_compress.passes.algorithms.traced_channels import traced
