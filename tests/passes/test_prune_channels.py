@@ -99,7 +99,7 @@ def test_channels_of_the_original_are_ranked_once(
 
 
 def test_a_start_that_is_solved_for_is_nearer(context: Context, start: FloatModel) -> None:
-    none = {"rounds": 1, "recovery_steps": 0, "training": Training(epochs=0, min_steps=0)}
+    none: Any = {"rounds": 1, "recovery_steps": 0, "training": Training(epochs=0, min_steps=0)}
     inputs = context.reference.splits.evaluate.inputs
     wanted = start.network.predict(inputs)[0]
     errors = []
