@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.data.pictures import mask, picture, text
-from tflite_compress.data.mask_folder import find_masks, read_masks
+from tflite_compress.data.mask_folder import check_masks, find_masks, read_masks
 from tflite_compress.support.errors import DataError
 
 CLASSES = [[0, 1, 2, 0], [2, 2, 1, 0]]
@@ -106,9 +106,13 @@ def test_lossy_masks_are_refused(folder: Path) -> None:
 )
 def test_a_malformed_mask_is_named(folder: Path, pixels: object, match: str) -> None:
     mask(folder / "masks" / "b.png", pixels)
+    masked = find_masks(folder)["all"]
     with pytest.raises(DataError, match=rf"b\.png: {match}") as caught:
-        read_masks(find_masks(folder)["all"], None, 3)
+        read_masks(masked, None, 3)
     assert caught.value.hint
+    if "class 3" not in match:  # the model's classes are not known before it is loaded
+        with pytest.raises(DataError, match=rf"b\.png: {match}"):
+            check_masks(masked)
 
 
 def test_masks_of_different_sizes(folder: Path) -> None:

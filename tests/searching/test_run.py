@@ -87,6 +87,19 @@ def test_nothing_found_is_said(run: Run, digits: Path, digits_data: Path, tmp_pa
     assert code == 1 and "nothing found" in out and "does not fit" in err
 
 
+@pytest.mark.slow
+def test_strict_chooses_only_what_is_established(
+    run: Run, digits: Path, digits_data: Path, tmp_path: Path
+) -> None:
+    """450 samples cannot show that a drop is below 0.05 points."""
+    code, out, err = run(*words(digits, digits_data, "--trials=1", "--max-drop=0.05%", "--strict"))
+    assert code == 1 and "not established" in out and "no file is chosen" in " ".join((out + err).split())
+    record = json.loads((tmp_path / "found" / "search.json").read_text())
+    assert [point["chosen"] for point in record["front"]] == [False]
+    assert record["front"][0]["outcome"] == "not-established"
+    assert not (tmp_path / "found/chosen").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

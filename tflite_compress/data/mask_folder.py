@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +17,14 @@ from tflite_compress.data.spool import Rows, map_blocks
 from tflite_compress.support.errors import DataError
 from tflite_compress.support.notes import Note
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 IMAGE_FOLDERS = ("images", "image", "imgs", "jpegimages")
 MASK_FOLDERS = ("masks", "mask", "labels", "annotations", "segmentationclass")
 MASK_ENDINGS = ("_mask", "-mask", "_label", "_seg", "_labels", "_gt")
 LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
+ONE_CHANNEL = frozenset({"1", "L", "P", "I", "I;16"})  # modes of Pillow
 WHITE = 255  # yes in a mask of yes and no; else a pixel that is ignored
 
 
@@ -146,8 +152,25 @@ def read_masks(
     return _numbered(found, is_yes_no), _notes(values, is_yes_no)
 
 
-def _mask(mask: Path, image: Path, size: tuple[int, int] | None) -> np.ndarray:
-    """Read one mask, shape (height, width), int32."""
+def check_masks(masked: MaskedImages) -> None:
+    """Check the size of each mask by its header, and the pixels of masks that may have colours.
+
+    Raises:
+        DataError: A mask has colours, or another size than its image.
+    """
+    for image, mask in zip(masked.files, masked.masks, strict=True):
+        with _opened(mask, image) as opened:
+            if opened.mode not in ONE_CHANNEL:
+                _class_numbers(np.asarray(opened), mask)
+
+
+@contextmanager
+def _opened(mask: Path, image: Path) -> Iterator[Image.Image]:
+    """Open a mask that has the size of its image.
+
+    Raises:
+        DataError: It cannot be read, or has another size.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -158,9 +181,17 @@ def _mask(mask: Path, image: Path, size: tuple[int, int] | None) -> np.ndarray:
                     f"{mask}: is {sizes[0][0]}x{sizes[0][1]} pixels, its image {sizes[1][0]}x{sizes[1][1]}",
                     "Give the mask the size of its image as it is shown.",
                 )
-            plain = _class_numbers(np.asarray(upright(opened)), mask)
+            yield opened
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise DataError(f"{mask}: not a readable image ({error})", "Remove or replace it.") from error
+
+
+def _mask(mask: Path, image: Path, size: tuple[int, int] | None) -> np.ndarray:
+    """Read one mask, shape (height, width), int32."""
+    from PIL import Image
+
+    with _opened(mask, image) as opened:
+        plain = _class_numbers(np.asarray(upright(opened)), mask)
     if size is None or plain.shape == size:
         return plain
     resized = Image.fromarray(plain).resize((size[1], size[0]), Image.Resampling.NEAREST)

@@ -33,14 +33,15 @@ class MaskFolder(FileSource):
         return mask_folders(path) is not None or has_masks_beside(path)
 
     def check(self, expected: TensorSpec | None) -> None:
-        """Check that every image has a mask.
+        """Check that every image has a mask of its size without colours.
 
         Raises:
-            DataError: One has none, or a mask has no image.
+            DataError: One has none, or a mask has no image, colours or another size.
         """
-        from tflite_compress.data.mask_folder import find_masks
+        from tflite_compress.data.mask_folder import check_masks, find_masks
 
-        find_masks(Path(self.path))
+        for masked in find_masks(Path(self.path)).values():
+            check_masks(masked)
 
     def read(self, options: ReadOptions) -> dict[str, RawData]:
         """Read images and masks. Masks are resized to the model's output, images to its input.
