@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -50,6 +51,9 @@ class CocoFile(msgspec.Struct):
     categories: list[CocoCategory]
 
 
+Decoded = TypeVar("Decoded", bound=msgspec.Struct)
+
+
 def coco_parts(folder: Path) -> dict[str, Path] | None:
     """Return the file of each part of a folder that was exported as COCO; None for another folder."""
     if (folder / EXPORTED).is_file():
@@ -87,21 +91,16 @@ def read_coco_file(path: Path) -> LabelledImages:
     Raises:
         DataError: The file is malformed, or an image is missing or has another size.
     """
-    coco = _decoded(path)
+    coco = decoded(path, CocoFile)
     categories = sorted(coco.categories, key=lambda category: category.id)
     numbers = {category.id: number for number, category in enumerate(categories)}
-    _require_unique([c.id for c in coco.categories], f"{path}: categories")
-    _require_unique([image.id for image in coco.images], f"{path}: images")
-    files = _find_images(path, coco.images)
-    sizes = {
-        image.id: checked_size(file, (image.width, image.height), f"{path}: images[{index}]")
-        for index, (image, file) in enumerate(zip(coco.images, files, strict=True))
-    }
+    require_unique([c.id for c in coco.categories], f"{path}: categories")
+    files, sizes = find_images(path, coco.images)
     boxes: dict[Identifier, list[Box]] = defaultdict(list)
     crowds = empty = 0
     for index, annotation in enumerate(coco.annotations):
         place = f"{path}: annotations[{index}]"
-        _require_known(annotation, numbers, sizes, place)
+        require_known(annotation.image_id, annotation.category_id, numbers, sizes, place)
         box = _box(annotation, numbers[annotation.category_id], sizes[annotation.image_id], place)
         if annotation.iscrowd:
             crowds += 1
@@ -130,14 +129,18 @@ def _box(annotation: CocoAnnotation, number: int, size: tuple[int, int], place: 
     return checked_box(number, corners, place)
 
 
-def _decoded(path: Path) -> CocoFile:
-    """Parse the file and check the types of what is used.
+def decoded(path: Path, kind: type[Decoded]) -> Decoded:
+    """Parse a COCO file and check the types of what is used.
+
+    Args:
+        path: The file.
+        kind: The parts that are used.
 
     Raises:
         DataError: It is missing, not JSON, or not in COCO's format.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=CocoFile)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
     except msgspec.ValidationError as error:
@@ -145,10 +148,16 @@ def _decoded(path: Path) -> CocoFile:
         where = f" in {element.strip('.`')}" if element.strip(".`") else ""
         raise DataError(
             f"{path}: not in the format of COCO{where}: {problem}",
-            "Give images, categories and annotations with image_id, category_id and bbox.",
+            f"Give images, categories and annotations with {', '.join(_required(kind))}.",
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: {_json_problem(path)}", "Repair the file, or export it again.") from error
+
+
+def _required(kind: type[Decoded]) -> list[str]:
+    """Return the keys that an annotation must have."""
+    annotation = get_args(get_type_hints(kind)["annotations"])[0]
+    return [field.name for field in msgspec.structs.fields(annotation) if field.required]
 
 
 def _json_problem(path: Path) -> str:
@@ -164,7 +173,22 @@ def _json_problem(path: Path) -> str:
     return "is not JSON"
 
 
-def _find_images(path: Path, images: list[CocoImage]) -> list[Path]:
+def find_images(path: Path, images: list[CocoImage]) -> tuple[list[Path], dict[Identifier, tuple[int, int]]]:
+    """Return the path of each image, and width and height by its id.
+
+    Raises:
+        DataError: There are no images, an id occurs twice, or an image is missing or has another size.
+    """
+    require_unique([image.id for image in images], f"{path}: images")
+    files = _paths(path, images)
+    sizes = {
+        image.id: checked_size(file, (image.width, image.height), f"{path}: images[{index}]")
+        for index, (image, file) in enumerate(zip(images, files, strict=True))
+    }
+    return files, sizes
+
+
+def _paths(path: Path, images: list[CocoImage]) -> list[Path]:
     """Return the path of each image; the folder with the first one has all.
 
     Raises:
@@ -194,7 +218,12 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def _require_unique(identifiers: Iterable[Identifier], place: str) -> None:
+def require_unique(identifiers: Iterable[Identifier], place: str) -> None:
+    """Refuse an id that occurs twice.
+
+    Raises:
+        DataError: One does.
+    """
     seen: set[Identifier] = set()
     for identifier in identifiers:
         if identifier in seen:
@@ -202,16 +231,22 @@ def _require_unique(identifiers: Iterable[Identifier], place: str) -> None:
         seen.add(identifier)
 
 
-def _require_known(
-    annotation: CocoAnnotation,
-    numbers: dict[int, int],
-    sizes: dict[Identifier, tuple[int, int]],
+def require_known(
+    image: Identifier,
+    category: int,
+    numbers: Mapping[int, int],
+    sizes: Mapping[Identifier, tuple[int, int]],
     place: str,
 ) -> None:
-    if annotation.category_id not in numbers:
+    """Refuse an annotation of an unknown image or category.
+
+    Raises:
+        DataError: It is of one.
+    """
+    if category not in numbers:
         raise DataError(
-            f"{place}: category_id {annotation.category_id} is not in categories",
+            f"{place}: category_id {category} is not in categories",
             f"Its ids are {', '.join(map(str, list(numbers)[:10]))}.",
         )
-    if annotation.image_id not in sizes:
-        raise DataError(f"{place}: image_id {annotation.image_id} is not in images", "Add the image.")
+    if image not in sizes:
+        raise DataError(f"{place}: image_id {image} is not in images", "Add the image.")
