@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def coco(folder: Path, *annotations: dict[str, object]) -> Path:
+def coco(folder: Path, *annotations: Mapping[str, object]) -> Path:
     """Write a file with two images of 20x10 pixels and two classes."""
     content = {
         "images": [
@@ -35,7 +36,7 @@ def coco(folder: Path, *annotations: dict[str, object]) -> Path:
             {"id": 2, "file_name": "b.png"},
         ],
         "categories": [{"id": 9, "name": "dog"}, {"id": 3, "name": "car"}],
-        "annotations": [{"image_id": 1, "category_id": 9} | values for values in annotations],
+        "annotations": [{"image_id": 1, "category_id": 9, **values} for values in annotations],
     }
     return text(folder / "c.json", json.dumps(content))
 
@@ -51,7 +52,7 @@ def test_polygons_are_filled_with_class_numbers(folder: Path) -> None:
 
 
 def test_masks_have_the_same_pixels_as_pycocotools(folder: Path) -> None:
-    from pycocotools.mask import decode, frPyObjects
+    from pycocotools.mask import decode, frPyObjects  # type: ignore[import-untyped]
 
     polygon = [1.0, 1.0, 17.0, 2.0, 12.0, 9.0, 3.0, 7.0]
     found = read_masks_of(coco(folder, {"segmentation": [polygon]}), None).labels[0] > 0
@@ -62,7 +63,7 @@ def test_masks_have_the_same_pixels_as_pycocotools(folder: Path) -> None:
 def test_key_points_are_those_of_the_largest_object(folder: Path) -> None:
     small = {"keypoints": [1, 1, 2, 2, 2, 2, 3, 3, 2]}
     found = read_key_points(coco(folder, small, {"keypoints": POINTS}), (None, 3, 3))
-    assert np.allclose(found.labels, [[[0.1, 0.1, 1], [0.5, 0.5, 1], [1, 1, 1]]])
+    assert np.allclose(found.labels, np.array([[[0.1, 0.1, 1], [0.5, 0.5, 1], [1, 1, 1]]]))
     assert [file.name for file in found.files] == ["a.png"]
     assert [note.text for note in found.notes] == ["1 images without key points are left out"]
     assert read_key_points(coco(folder, {"keypoints": POINTS}), (None, 6)).labels.shape == (1, 6)
@@ -105,8 +106,8 @@ def test_the_setting_chooses_what_labels_are(folder: Path) -> None:
     image, shape = TensorSpec("x", (None, 10, 20, 3), "float32"), {"masks": (5, 10, 3), "key-points": (3, 2)}
     for kind, expected in (("masks", (2, 5, 10)), ("key-points", (1, 3, 2)), ("boxes", (2, 1, 5))):
         outputs = (TensorSpec("y", (None, *shape.get(kind, (4, 7))), "float32"),)
-        options = ReadOptions(image, "none", True, None, ("x",), outputs)
+        options = ReadOptions(image, "none", True, 100, ("x",), outputs)
         labels = CocoFile(file, kind).read(options)["all"].labels  # type: ignore[arg-type]
-        assert np.shape(labels) == expected
+        assert isinstance(labels, np.ndarray) and labels.shape == expected
     with pytest.raises(UsageError, match="annotations"):
         find_source(CocoFile(file, "polygons"))  # type: ignore[arg-type]

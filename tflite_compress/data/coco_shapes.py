@@ -133,10 +133,9 @@ def _mask(
             numbers[_inside(np.reshape(polygon, (-1, 2)), size)] = number
     if wanted is None or numbers.shape == wanted:
         return numbers
-    rows, columns = (
-        (np.arange(new) + 0.5) * old // new for new, old in zip(wanted, numbers.shape, strict=True)
-    )
-    return numbers[rows.astype(int)[:, np.newaxis], columns.astype(int)]
+    pairs = zip(wanted, numbers.shape, strict=True)
+    rows, columns = (((np.arange(new) + 0.5) * old / new).astype(np.int64) for new, old in pairs)
+    return np.asarray(numbers[rows[:, np.newaxis], columns])
 
 
 def _inside(corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
