@@ -23,6 +23,8 @@ from jobs import CALIBRATION, bridged, by_quantizer, converted
 from results import write_section
 from task_sets import SETS, TaskSet
 
+from tflite_compress.models.output_parts import JoinedOutput, join_outputs
+
 SEEDS = (0, 1, 2)
 MAX_DROP = 0.01
 TOOLS = {
@@ -45,25 +47,26 @@ def trained(path: Path, data: TaskSet, seed: int) -> Path:
         model = data.build()
         x, y = data.train
         model.fit(x, y, batch_size=data.batch, epochs=data.epochs, verbose=0)
-        model.save(path)
+        named = isinstance(model.loss, str)  # a file with a function as loss could not be loaded
+        (model if named else keras.Model(model.inputs, model.outputs)).save(path)
     return path
 
 
-def make(tool: str, path: Path, data: TaskSet, seed: int) -> bytes:
-    """Return the file that a tool makes of a trained network."""
+def make(tool: str, path: Path, data: TaskSet, seed: int) -> tuple[bytes, tuple[JoinedOutput, ...]]:
+    """Return the file that a tool makes of a trained network, and which of its outputs are parts of one."""
     x = data.train[0]
     samples = x[np.random.default_rng(seed).permutation(len(x))[:CALIBRATION]]
     if tool in ("float32", "converter"):
-        return converted(bridged(path), samples, tool == "converter")
+        return converted(bridged(path), samples, tool == "converter"), ()
     if tool == "quantizer":
-        return by_quantizer(path, samples)
+        return by_quantizer(path, samples), ()
     import tflite_compress
 
     with tempfile.TemporaryDirectory() as folder:
         result = tflite_compress.compress(
             path,
             "raspberry-pi-4",
-            tool,
+            recipe_with(data.repair, tool, Path(folder)),
             train=None if "prune" not in tool else x if data.labels is None else (x, data.labels),
             calibrate=samples,
             evaluate=data.evaluate,
@@ -75,37 +78,57 @@ def make(tool: str, path: Path, data: TaskSet, seed: int) -> bytes:
             latency_seconds=0.01,
             out=Path(folder) / "out",
         )
-        return result.tflite.read_bytes()
+        return result.tflite.read_bytes(), result.report.joined_outputs
 
 
-def outputs_of(content: bytes, x: np.ndarray) -> np.ndarray:
-    """Return the outputs of a file as real numbers, shape (samples, ...)."""
+def recipe_with(repair: str | None, name: str, folder: Path) -> str:
+    """Return a bundled recipe's name, or the path of a copy that has a repair before the conversion."""
+    if repair is None:
+        return name
+    text = (Path(__file__).resolve().parents[1] / "recipes" / f"{name}.toml").read_text()
+    conversion = '[[passes]]\npass = "convert"'
+    path = folder / f"{name}.toml"
+    path.write_text(text.replace(conversion, f'[[passes]]\npass = "{repair}"\n\n{conversion}'))
+    return str(path)
+
+
+def outputs_of(content: bytes, x: np.ndarray, joined: tuple[JoinedOutput, ...] = ()) -> np.ndarray:
+    """Return the output of the network that a file computes as real numbers, shape (samples, ...)."""
     from ai_edge_litert.interpreter import Interpreter
 
     from tflite_compress.runtimes.litert import dequantize_array, quantize_array
 
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    found = []
+    taken = interpreter.get_input_details()[0]
+    signature = next(iter(interpreter.get_signature_list()))
+    given = interpreter.get_signature_runner(signature).get_output_details()
+    found: dict[str, list[np.ndarray]] = {name: [] for name in given}
     for sample in x:
         interpreter.set_tensor(taken["index"], quantize_array(sample[np.newaxis], taken))
         interpreter.invoke()
-        found.append(dequantize_array(interpreter.get_tensor(given["index"]), given)[0])
-    return np.asarray(found, np.float32)
+        for name, details in given.items():
+            found[name].append(dequantize_array(interpreter.get_tensor(details["index"]), details)[0])
+    arrays = [np.asarray(values, np.float32) for values in found.values()]
+    return join_outputs(joined, list(found), arrays)[0]
 
 
 def compared(data: TaskSet, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
     """Return metric, score, drop and interval of a file's outputs beside those of the float file."""
     from tflite_compress.scoring.drop_evidence import DropRule, compare_outputs
-    from tflite_compress.scoring.metrics import Head, infer_head
+    from tflite_compress.scoring.joint_output import NO_HEAD, ModelSample
+    from tflite_compress.scoring.metrics import infer_head
     from tflite_compress.scoring.task_registry import find_task
     from tflite_compress.scoring.task_types import OutputSample
 
     x, y = data.evaluate
     task = find_task(data.task)
-    head: Head = task.checked_head(OutputSample(before, y, x, infer_head(before, y, None)))
-    metric = task.metrics(head)[0]
+    if task.joint is None:
+        head = task.checked_head(OutputSample(before, y, x, infer_head(before, y, None)))
+        metric = task.metrics(head)[0]
+    else:
+        joint = task.joint(ModelSample((before,), y, x, NO_HEAD))
+        metric, before, after = joint.metrics[0], joint.combine((before,)), joint.combine((after,))
     targets = task.make_targets(y, x)
     evidence = compare_outputs(metric, targets, before, after, DropRule(MAX_DROP))
     scores = [float(metric.function(targets, values)) for values in (before, after)]
@@ -130,10 +153,10 @@ def measured(folder: Path, name: str, seed: int, tools: Iterable[str] = TOOLS) -
     for tool in missing:
         path = folder / f"{name}-{seed}-{tool}.tflite"
         print(f"{name}, seed {seed}: {tool}", flush=True)
-        content = make(tool, model, data, seed)
+        content, joined = make(tool, model, data, seed)
         path.write_bytes(content)
         before = outputs_of((folder / f"{name}-{seed}-float32.tflite").read_bytes(), data.evaluate[0])
-        after = outputs_of(content, data.evaluate[0])
+        after = outputs_of(content, data.evaluate[0], joined)
         found[tool] = {"bytes": len(content), **compared(data, before, after)}
         record.write_text(json.dumps(found, indent=1))
     return found

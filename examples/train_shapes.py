@@ -36,21 +36,25 @@ def draw(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return images.astype(np.float32), boxes
 
 
-def targets(boxes: np.ndarray) -> np.ndarray:
-    """Return the box in pixels and the classes of each cell, shape (samples, 64, 7)."""
+def targets(boxes: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Return the box in pixels of an image of a size and the classes of each cell, shape (samples, 64, 7)."""
     values = np.zeros((len(boxes), GRID, GRID, 4 + CLASSES), np.float32)
     for sample, index in np.argwhere(boxes[..., 0] >= 0):
         number, x0, y0, x1, y1 = boxes[sample, index]
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
         cell = values[sample, int(y * GRID), int(x * GRID)]
         cell[:] = 0
-        cell[:4] = np.array([x, y, x1 - x0, y1 - y0]) * SIDE
+        cell[:4] = np.array([x, y, x1 - x0, y1 - y0]) * side
         cell[4 + int(number)] = 1
     return values.reshape(len(boxes), GRID * GRID, -1)
 
 
-def build() -> tuple[keras.Model, keras.Model]:
-    """Return the network for images at an eighth of the size, and the detector around it."""
+def build(side: int = SIDE) -> tuple[keras.Model, keras.Model]:
+    """Return the network for images at an eighth of the size, and the detector around it.
+
+    Args:
+        side: Width and height of the image that boxes count pixels of.
+    """
     layers, cells = keras.layers, GRID * GRID
     inputs = x = keras.Input((SIDE // SHRINK, SIDE // SHRINK, 1), name="small")
     for width in (12, 24, 32):
@@ -58,11 +62,11 @@ def build() -> tuple[keras.Model, keras.Model]:
         x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.Conv2D(32, 3, padding="same", activation="relu")(x)
     x = layers.Conv2D(32, 3, padding="same", activation="relu")(x)
-    corners = np.stack(np.meshgrid(*[np.arange(GRID)] * 2), axis=-1).reshape(1, cells, 2) * SIDE / GRID
+    corners = np.stack(np.meshgrid(*[np.arange(GRID)] * 2), axis=-1).reshape(1, cells, 2) * side / GRID
     places = layers.Reshape((cells, 2))(layers.Conv2D(2, 1, activation="sigmoid")(x))
-    centres = layers.Rescaling(SIDE / GRID)(places) + corners.astype(np.float32)
+    centres = layers.Rescaling(side / GRID)(places) + corners.astype(np.float32)
     sizes = layers.Reshape((cells, 2))(layers.Conv2D(2, 1, activation="sigmoid")(x))
-    boxes = layers.Concatenate(name="boxes")([centres, layers.Rescaling(SIDE)(sizes)])
+    boxes = layers.Concatenate(name="boxes")([centres, layers.Rescaling(side)(sizes)])
     scores = layers.Conv2D(CLASSES, 1, activation="sigmoid")(x)
     scores = layers.Reshape((cells, CLASSES), name="scores")(scores)
     network = keras.Model(inputs, layers.Concatenate(name="detections")([boxes, scores]), name="network")
@@ -70,11 +74,11 @@ def build() -> tuple[keras.Model, keras.Model]:
     return network, keras.Model(image, network(layers.AveragePooling2D(SHRINK)(image)), name="shapes")
 
 
-def loss(wanted: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:
+def loss(wanted: keras.KerasTensor, found: keras.KerasTensor, side: int = SIDE) -> keras.KerasTensor:
     """Return the error of the boxes where there are shapes, and the focal cross-entropy of the scores."""
     ops, yes = keras.ops, wanted[..., 4:]
     is_shape = ops.max(yes, axis=-1, keepdims=True)
-    boxes = ops.sum(is_shape * ops.abs(wanted[..., :4] - found[..., :4])) / SIDE
+    boxes = ops.sum(is_shape * ops.abs(wanted[..., :4] - found[..., :4])) / side
     share = ops.clip(found[..., 4:], 1e-6, 1 - 1e-6)
     entropy = yes * ops.log(share) * (1 - share) + (1 - yes) * ops.log(1 - share) * share
     return (8 * boxes - ops.sum(entropy)) / ops.maximum(ops.sum(is_shape), 1)

@@ -184,6 +184,7 @@ def make_bundle(
     files = found.maker(job)
     if detections is None or not detections.is_known:
         return files
-    readme = render("detections_readme.md", head=detections.detector.head)
+    suppression = ", then non-maximum suppression" if detections.detector.max_iou < 1 else ""
+    readme = render("detections_readme.md", head=detections.detector.head, suppression=suppression)
     files["README.md"] = files.get("README.md", b"") + readme
     return files | detection_files(detections, content)
