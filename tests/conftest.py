@@ -34,7 +34,17 @@ Run = Callable[..., tuple[int, str, str]]  # the command line: exit code, standa
 BRIEF_SECONDS = 0.05  # for latency, where no test asks how exact it is
 MANY_MODULES = 500
 imported = [0]  # number of modules when garbage collections last left them out
-LONGEST = ("test_fashion.py", "test_readme.py", "test_api.py")
+# Of the fast tests: 15 s of processor time or more.
+LONGEST = (
+    "test_api.py",
+    "test_c_source.py",
+    "test_convert.py",
+    "test_export.py",
+    "test_fingerprints.py",
+    "test_judge.py",
+    "test_main.py",
+    "test_readme.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
