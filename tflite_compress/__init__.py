@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.adaround import AdaRound
     from tflite_compress.passes.base import PassConfig
     from tflite_compress.passes.bias_correct import BiasCorrect
+    from tflite_compress.passes.block_round import BlockRound
     from tflite_compress.passes.calibration import Calibration
     from tflite_compress.passes.cluster import Cluster
     from tflite_compress.passes.convert import Convert
@@ -81,6 +82,7 @@ _MODULES = {
     "passes.adaround": "AdaRound",
     "passes.base": "PassConfig",
     "passes.bias_correct": "BiasCorrect",
+    "passes.block_round": "BlockRound",
     "passes.calibration": "Calibration",
     "passes.cluster": "Cluster",
     "passes.convert": "Convert",
@@ -111,6 +113,7 @@ __all__ = [
     "AudioFolder",
     "Benchmark",
     "BiasCorrect",
+    "BlockRound",
     "Calibration",
     "Cluster",
     "Comparison",

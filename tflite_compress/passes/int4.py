@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import Context, ConversionPass, Share, register
+from tflite_compress.passes.base import Context, ConversionPass, Ratio, Share, register
 from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.layer_patterns import layer_patterns
-from tflite_compress.passes.mixed import measure
+from tflite_compress.passes.mixed import measure, quantized_file
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
@@ -29,20 +30,25 @@ MIN_WEIGHTS = 256  # fewer save less than a scale takes
 class Int4(Repair, frozen=True, tag="int4"):
     """Store weights in 4 bits, the least sensitive layers first, while the accuracy is kept.
 
-    The accuracy is that on the calibration samples, before rounding is learned (pass ``adaround``).
+    The accuracy is that on the calibration samples, before rounding is learned (passes ``adaround`` and
+    ``block_round``).
 
     Attributes:
         max_calibration_drop: Accuracy drop allowed on the calibration samples. With 1, every layer that
             supports 4 bits gets them, and nothing is measured.
+        target_size: Maximum size of the file, as a share of its size with 8-bit weights. Below 1, the layers
+            with 4 bits are those that reach the size with the least noise in the outputs, found by an integer
+            program, and ``max_calibration_drop`` is not used.
         exclude: Regular expressions; layers whose name matches one keep 8 bits.
         operators: Operators that run with 4-bit weights, named as in ``schema.fbs``; filled in from the
             device.
     """
 
     changes_size: ClassVar = True
-    safer_values: ClassVar = {"max_calibration_drop": min}
+    safer_values: ClassVar = {"max_calibration_drop": min, "target_size": max}
 
     max_calibration_drop: Share = 0.01
+    target_size: Ratio = 1.0
     exclude: tuple[str, ...] = ()
     operators: tuple[str, ...] = ("CONV_2D", "FULLY_CONNECTED")
 
@@ -96,12 +102,13 @@ class Int4(Repair, frozen=True, tag="int4"):
                     f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples",
                 )
             )
+        types = LayerTypes(_with_four_bits(model, chosen))
+        notes = [] if self.target_size == 1 else [_size_note(plain, types, self, model)]
         text = (
             f"4-bit weights chosen for {len(chosen)} of {len(weights)} layers: on the calibration samples "
             f"{before} before, {found} after"
         )
-        types = LayerTypes(_with_four_bits(model, chosen))
-        return model.with_fact(types).noting(Note("layer-types-chosen", text))
+        return model.with_fact(types).noting(Note("layer-types-chosen", text), *notes)
 
 
 def noise_of_layers(
@@ -163,14 +170,17 @@ def _chosen(
     if config.max_calibration_drop == 1:
         return before, tried([*weights]), [*weights]
     noise: dict[str, float] = {}
-    for name, count in weights.items():
+    for name in weights:
         if context.budget.is_used:
             context.budget.cut(f"int4 stopped after it measured {len(noise)} of {len(weights)} layers")
             break
-        noise[name] = _noise(tried([name])) / count
+        noise[name] = _noise(tried([name]))
         advance(1)
-    chosen: list[str] = []
-    for index, name in enumerate(sorted(noise, key=lambda n: noise[n])):
+    if config.target_size < 1:
+        chosen = _within_size(plain, noise, config, model)
+        return before, tried(chosen), chosen
+    chosen = []
+    for index, name in enumerate(sorted(noise, key=lambda n: noise[n] / weights[n])):
         if context.budget.is_used:
             context.budget.cut(f"int4 stopped after it tried {index} of {len(noise)} layers")
             break
@@ -179,3 +189,45 @@ def _chosen(
         if quality.score >= before.score - config.max_calibration_drop:
             chosen, found = [*chosen, name], quality
     return before, found, chosen
+
+
+def _bytes(plain: Plain, names: list[str], config: Int4, model: FloatModel) -> int:
+    """Return the size of the file with 4-bit weights in these layers, without what no runtime reads."""
+    from tflite_compress.models.layer_table import layer_table
+    from tflite_compress.tflite.slim_file import list_slimming_steps, slim_file
+
+    content = quantized_file(plain, _with_four_bits(model, names), config, model).content
+    return len(slim_file(content, list_slimming_steps("safe", layer_table(model.network))))
+
+
+def _within_size(plain: Plain, noise: dict[str, float], config: Int4, model: FloatModel) -> list[str]:
+    """Return the layers whose 4-bit weights reach the target size with the least noise; all if none do."""
+    from tflite_compress.passes.algorithms.bit_widths import choose_layers
+
+    full = _bytes(plain, [], config, model)
+    saved = {name: full - _bytes(plain, [name], config, model) for name in noise}
+    wanted = math.ceil(full * (1 - config.target_size))
+    needed = wanted
+    while True:
+        chosen = choose_layers(noise, saved, needed)
+        if chosen is None:
+            return [*noise]
+        missing = wanted - (full - _bytes(plain, chosen, config, model))
+        if missing <= 0:
+            return chosen
+        needed += missing  # savings of several layers differ from their sum by padding
+
+
+def _size_note(plain: Plain, types: LayerTypes, config: Int4, model: FloatModel) -> Note:
+    """Return a note on the size that was reached; a warning if the target was not."""
+    chosen = [name for name, kind in types.by_layer.items() if kind == "int4"]
+    full, found = (_bytes(plain, names, config, model) for names in ([], chosen))
+    reached = found / full
+    if reached > config.target_size:
+        text = (
+            f"target size {config.target_size:g} not reached: {reached:.2f}x the bytes of 8-bit weights, "
+            f"with 4-bit weights in all {len(chosen)} layers that support them"
+        )
+        return Note("target-size-missed", text, "warning")
+    text = f"{found:,} bytes, {reached:.2f}x those of 8-bit weights; target {config.target_size:g}"
+    return Note("target-size-reached", text)

@@ -21,7 +21,7 @@ from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
-    from tflite_compress.conversion.per_layer import Plain
+    from tflite_compress.conversion.per_layer import Plain, QuantizedFile
     from tflite_compress.passes.algorithms.quality import Quality
     from tflite_compress.profiles.devices import Device
 
@@ -137,11 +137,22 @@ def measure(
     Raises:
         ConversionError: An operator would stay in float32, or litert-quantizer cannot quantize the file.
     """
-    from tflite_compress.conversion.per_layer import quantized
     from tflite_compress.passes.algorithms.quality import quality_of
 
-    precision = config.conversion.precision
-    method = model.fact(CalibrationMethod).method
-    made = quantized(plain, precision, types, method, False, config.per_channel)
+    made = quantized_file(plain, types, config, model)
     made.require_integers()
     return quality_of(made.content, model.network, context)
+
+
+def quantized_file(
+    plain: Plain, types: Mapping[str, LayerType], config: Repair, model: FloatModel
+) -> QuantizedFile:
+    """Return a float32 file quantized with these types, with inputs and outputs in float32.
+
+    Raises:
+        ConversionError: litert-quantizer cannot quantize the file.
+    """
+    from tflite_compress.conversion.per_layer import quantized
+
+    method = model.fact(CalibrationMethod).method
+    return quantized(plain, config.conversion.precision, types, method, False, config.per_channel)

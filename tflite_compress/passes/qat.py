@@ -58,7 +58,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
     usual_training: ClassVar = Training(
         epochs=2, min_steps=400, batch_size=128, learning_rate=0.0003, distill=0.7
     )
-    excludes: ClassVar = ("int4", "adaround", "bias_correct", "calibration", "mixed")
+    excludes: ClassVar = ("int4", "adaround", "block_round", "bias_correct", "calibration", "mixed")
 
     preserve: Literal["auto", "nothing", "sparsity", "clusters", "both"] = "auto"
     exclude: tuple[str, ...] = ()

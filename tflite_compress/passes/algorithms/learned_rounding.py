@@ -117,7 +117,7 @@ def learn(
     kernel, *rest = layer.get_weights()
     below = grid.below(kernel)
     share = np.clip(kernel / grid.scale - below, 0.01, 0.99)
-    choice = tf.Variable(_inverse(share).astype(np.float32))
+    choice = tf.Variable(inverse_share(share).astype(np.float32))
     step = _step(_linear(layer), choice, below, grid, float(np.mean(wanted**2)) + 1e-12, config)
     rng = np.random.default_rng(seed)
     for index in range(config.steps):
@@ -126,18 +126,19 @@ def learn(
         beta = 2 + 18 * (1 + np.cos(np.pi * min(1.0, max(0.0, done - FREE_SHARE) / (1 - FREE_SHARE)))) / 2
         step(given[batch], wanted[batch], np.float32(beta), np.float32(done > FREE_SHARE))
         advance(1)
-    up = np.asarray(_rectified(choice)) >= 0.5
+    up = np.asarray(rectified(choice)) >= 0.5
     steps = np.clip(below + up, -grid.max_step, grid.max_step)
     layer.set_weights([(steps * grid.scale).astype(kernel.dtype), *rest])
 
 
-def _inverse(share: np.ndarray) -> np.ndarray:
+def inverse_share(share: np.ndarray) -> np.ndarray:
     """Return the variable whose rectified sigmoid is ``share``."""
     inner = (share - ZETA) / STRETCH
     return np.asarray(np.log(inner / (1 - inner)))
 
 
-def _rectified(choice: Variable) -> Tensor:
+def rectified(choice: Variable) -> Tensor:
+    """Return how far each weight goes up, from 0 to 1, for the variable of its choice."""
     from tflite_compress.support.backend import tensorflow
 
     tf = tensorflow()
@@ -160,7 +161,7 @@ def _step(
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(given: Tensor, wanted: Tensor, beta: Tensor, pushed: Tensor) -> None:
         with tf.GradientTape() as tape:
-            up = _rectified(choice)
+            up = rectified(choice)
             steps = tf.clip_by_value(below + up, -float(grid.max_step), float(grid.max_step))
             setattr(linear, name, steps * scale)  # as TF-MOT's wrappers do: a tensor for the variable
             error = tf.reduce_mean(tf.square(tf.subtract(linear.call(given), wanted))) / size

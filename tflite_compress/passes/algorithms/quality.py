@@ -48,13 +48,21 @@ class Quality:
         return mine > others
 
 
-def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
+def quality(model: FloatModel, config: Repair, context: Context, judging: Context | None = None) -> Quality:
     """Return the quality of a model after quantization.
+
+    Args:
+        model: The model.
+        config: Settings of a repair, with the conversion.
+        context: Data; the conversion takes its calibration samples.
+        judging: A context whose calibration samples judge instead; None for the same.
 
     Raises:
         ConversionError: The converter refuses it.
     """
     content, _ = flatbuffer(config.conversion, model, context)
+    if judging is not None:
+        return quality_of(content, model.network, judging)
     return context.shared.once(
         "quality", model.network, content, lambda: quality_of(content, model.network, context)
     )
@@ -96,7 +104,12 @@ def with_handle(model: FloatModel, handle: KerasModel) -> FloatModel:
 
 
 def keep_if_better(
-    name: str, model: FloatModel, changed: FloatModel, config: Repair, context: Context
+    name: str,
+    model: FloatModel,
+    changed: FloatModel,
+    config: Repair,
+    context: Context,
+    judging: Context | None = None,
 ) -> FloatModel:
     """Return the repaired model if it is better after quantization, else the original model with a note.
 
@@ -106,18 +119,18 @@ def keep_if_better(
         changed: The repaired one.
         config: The pass's settings.
         context: Data and progress.
+        judging: A context whose calibration samples judge the repair; None for the same.
     """
     with context.progress.step(f"{name}: measuring with and without"):
         try:
-            before, after = (quality(m, config, context) for m in (model, changed))
+            before, after = (quality(m, config, context, judging) for m in (model, changed))
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"{name} left out: {error.message}"))
     figures = f"{before} before, {after} after"
+    where = "the calibration samples" if judging is None else "samples that it did not learn from"
     if not after.better_than(before):
-        return model.noting(
-            Note("pass-left-out", f"{name} left out, it did not help on the calibration samples: {figures}")
-        )
-    return changed.noting(Note("repair-helped", f"{name} helped on the calibration samples: {figures}"))
+        return model.noting(Note("pass-left-out", f"{name} left out, it did not help on {where}: {figures}"))
+    return changed.noting(Note("repair-helped", f"{name} helped on {where}: {figures}"))
 
 
 def same_function(first: KerasModel, second: KerasModel, context: Context) -> bool:

@@ -1,0 +1,144 @@
+"""Rounding learned over blocks of layers.
+
+Layers that feed each other compensate each other's rounding. The rounding of all weights of a block, the step
+sizes and the biases are learned together, so that the outputs of the block come close to those of the float
+model, with inputs from the blocks that are already rounded (Li et al., "BRECQ: Pushing the Limit of
+Post-Training Quantization by Block Reconstruction", arXiv:2102.05426, with the rounding of Nagel et al.,
+"Up or Down?", arXiv:2004.10568). A block ends where a single tensor connects it with the rest, as after a
+residual sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tflite_compress.passes.base import Context, Count, Rate, register
+from tflite_compress.passes.repair import Repair
+from tflite_compress.passes.values import FloatModel, LayerTypes
+from tflite_compress.support.notes import Note, named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tflite_compress.conversion import LayerType
+    from tflite_compress.models.keras_types import KerasModel
+    from tflite_compress.models.network import Network
+    from tflite_compress.passes.algorithms.blocks import Block
+
+
+@register
+class BlockRound(Repair, frozen=True, tag="block_round"):
+    """Learn the rounding of the weights of whole blocks, from training samples without labels.
+
+    The pass is kept only if the quantized model improves on samples that it did not learn from.
+
+    Attributes:
+        steps: Gradient steps per block.
+        batch_size: Samples per step.
+        learning_rate: Learning rate of Adam for the rounding.
+        samples: Maximum number of training samples to learn from.
+        block_layers: Neighbouring blocks are joined up to this number of layers with weights.
+    """
+
+    steps: Count = 500
+    batch_size: Count = 32
+    learning_rate: Rate = 0.02
+    samples: Count = 1024
+    block_layers: Count = 3
+
+    def summary(self) -> str:
+        """Return ``rounding learned over blocks``."""
+        return "rounding learned over blocks"
+
+    def apply(self, model: FloatModel, context: Context) -> FloatModel:
+        """Return the model with rounded weights.
+
+        Args:
+            model: A model with a network.
+            context: Training samples and seed.
+
+        Returns:
+            The rounded model; the given one with a note if it cannot be edited or does not improve.
+        """
+        from tflite_compress.passes.algorithms.held_out import hold_out
+        from tflite_compress.passes.algorithms.quality import keep_if_better
+
+        network = model.network
+        if not network.editable:
+            return model.noting(Note("pass-left-out", f"block_round left out: {network.why_not_editable}"))
+        learning, judging = hold_out(context, self.samples)
+        types = model.fact(LayerTypes).by_layer
+        key = (self, context.seed, tuple(types.items()))
+        changed, others = context.shared.once(
+            "block_round",
+            network,
+            key,
+            lambda: self._rounded(model, learning),
+            lambda: not context.budget.is_used,
+        )
+        if changed is None:
+            return model.noting(Note("pass-left-out", "block_round left out: no layer can be rounded"))
+        done = keep_if_better("block_round", model, replace(model, network=changed), self, context, judging)
+        if others:
+            return done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
+        return done
+
+    def _rounded(self, model: FloatModel, learning: Context) -> tuple[Network | None, list[str]]:
+        """Return the network with rounded weights, or None, and the layers that are rounded to nearest."""
+        from tflite_compress.models.wiring import wiring
+        from tflite_compress.passes.algorithms.blocks import find_blocks
+        from tflite_compress.passes.algorithms.fold import without_batchnorm
+        from tflite_compress.passes.algorithms.learned_rounding import LEARNED
+        from tflite_compress.passes.algorithms.quality import with_handle
+
+        types = model.fact(LayerTypes).by_layer
+        plain, work = without_batchnorm(model.network.handle), without_batchnorm(model.network.handle)
+        shared = wiring(work).shared
+        names = [
+            layer.name
+            for layer in work.layers
+            if type(layer).__name__ in LEARNED
+            and types.get(layer.name, "int8") in ("int8", "int4")
+            and layer.name not in shared
+        ]
+        if not names:
+            return None, []
+        self._round_blocks(plain, work, find_blocks(work, names, self.block_layers), types, learning)
+        others = [la.name for la in work.layers if la.trainable_weights and la.name not in names]
+        return with_handle(model, work).network, others
+
+    def _round_blocks(
+        self,
+        plain: KerasModel,
+        work: KerasModel,
+        blocks: list[Block],
+        types: Mapping[str, LayerType],
+        learning: Context,
+    ) -> None:
+        """Round the layers of ``work`` block by block."""
+        from tflite_compress.passes.algorithms.block_rounding import learn_block, outputs_of, part_of
+        from tflite_compress.passes.algorithms.learned_rounding import step_grid
+        from tflite_compress.support.backend import seed_everything
+
+        seed_everything(learning.seed)
+        given = wanted = learning.reference.splits.calibrate.inputs
+        title = f"learning to round {len(blocks)} blocks of layers"
+        with learning.progress.step(title, len(blocks) * self.steps) as advance:
+            for index, block in enumerate(blocks):
+                if learning.budget.is_used:
+                    learning.budget.cut(f"learned rounding stopped after {index} of {len(blocks)} blocks")
+                    return
+                is_last = index == len(blocks) - 1
+                grids = {
+                    name: step_grid(
+                        work.get_layer(name), 4 if types.get(name) == "int4" else 8, self.per_channel
+                    )
+                    for name in block.names
+                }
+                wanted = outputs_of(part_of(plain, block, is_last), wanted)
+                part = part_of(work, block, is_last)
+                found = learn_block(part, grids, given, wanted, self, learning.seed, advance)
+                for name, weights in found.items():
+                    work.get_layer(name).set_weights(weights)
+                given = outputs_of(part_of(work, block, is_last), given)
