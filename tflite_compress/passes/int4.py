@@ -76,14 +76,12 @@ class Int4(Repair, frozen=True, tag="int4"):
 
         patterns = layer_patterns(self.exclude, "exclude")
         if self.conversion.precision != "int8":
-            return model.noting(
-                Note("pass-left-out", f"4-bit weights go with int8 activations, not with {self.precision}")
-            )
+            text = f"4-bit weights go with int8 activations, not with {self.precision}"
+            return model.noting(Note("pass-left-out", text))
         able = {*self.operators} & {*FOUR_BIT}
         if not able:
-            return model.noting(
-                Note("pass-left-out", "no 4-bit weights: the device's runtime has no kernels for them")
-            )
+            text = "no 4-bit weights: the device's runtime has no kernels for them"
+            return model.noting(Note("pass-left-out", text))
         try:
             with context.progress.step("running the model on the calibration samples"):
                 histograms = model.fact(CalibrationMethod).method != "minmax"
@@ -96,12 +94,8 @@ class Int4(Repair, frozen=True, tag="int4"):
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"int4 left out: {error.message}"))
         if not chosen:
-            return model.noting(
-                Note(
-                    "pass-left-out",
-                    f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples",
-                )
-            )
+            text = f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples"
+            return model.noting(Note("pass-left-out", text))
         types = LayerTypes(_with_four_bits(model, chosen))
         notes = [] if self.target_size == 1 else [_size_note(plain, types, self, model)]
         text = (
