@@ -13,7 +13,6 @@ from tflite_compress.models.keras_types import KerasModel, Layer, Tensor, Variab
 from tflite_compress.passes.algorithms.blocks import FINAL, Block
 from tflite_compress.passes.algorithms.learned_rounding import (
     FREE_SHARE,
-    REGULARIZATION,
     Grid,
     inverse_share,
     rectified,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.block_round import BlockRound
 
 Arrays = tuple[np.ndarray, ...]
+REGULARIZATION = 0.1  # ten times that of single layers: a few hundred steps must decide on all weights
 SMALLER = 0.05  # learning rate of scales and biases, as a share of that of the rounding
 
 
