@@ -54,14 +54,19 @@ def converted(network: Any, samples: np.ndarray, quantize: bool) -> bytes:
     return bytes(converter.convert())
 
 
-def by_quantizer(path: Path, samples: np.ndarray) -> bytes:
-    """litert-quantizer's static int8 recipe on the converter's float file."""
+def by_quantizer(path: Path, samples: np.ndarray, bits: int = 8) -> bytes:
+    """litert-quantizer's static int8 recipe on the converter's float file.
+
+    With 4 bits, the weights of convolutions and dense layers have 4 bits.
+    """
     import tensorflow as tf
     from litert_quantizer import quantizer, recipe
 
     plain = converted(bridged(path), samples, False)
     tool = quantizer.Quantizer(bytearray(plain))
     tool.load_quantization_recipe(recipe.static_wi8_ai8())
+    for operator in ("CONV_2D", "FULLY_CONNECTED") if bits == 4 else ():
+        tool.add_static_config(".*", operator, 8, 4)
     signature, ports = next(iter(tf.lite.Interpreter(model_content=plain).get_signature_list().items()))
     calibration = {signature: [{ports["inputs"][0]: sample[np.newaxis]} for sample in samples]}
     return bytes(tool.quantize(tool.calibrate(calibration)).quantized_model)

@@ -18,9 +18,9 @@ def converted(model: Path, x: np.ndarray, seed: int) -> bytes:
     return jobs.converted(jobs.bridged(model), calibration(x, seed), True)
 
 
-def quantized(model: Path, x: np.ndarray, seed: int) -> bytes:
-    """litert-quantizer's static int8."""
-    return jobs.by_quantizer(model, calibration(x, seed))
+def quantized(model: Path, x: np.ndarray, seed: int, bits: int = 8) -> bytes:
+    """litert-quantizer's static int8, with weights of 8 or 4 bits."""
+    return jobs.by_quantizer(model, calibration(x, seed), bits)
 
 
 def pruned(model: Path, x: np.ndarray, y: np.ndarray, sparsity: float, epochs: int, seed: int) -> bytes:

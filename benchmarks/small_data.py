@@ -188,16 +188,16 @@ def line(folder: Path, model: str, name: str, row: Row) -> str | None:
     return f"| {model}, {name} | {size:,} | {mean:+.2f} | {drops} | {points} | {times} | {seconds} |"
 
 
-def write_table(folder: Path) -> None:
+def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -> None:
     """Write the section of docs/results.md."""
-    lines = [line(folder, model, name, row) for model in SETS for name, row in ROWS.items()]
+    lines = [line(folder, model, name, row) for model in SETS for name, row in rows.items()]
     write_section(
-        "Small data",
+        title,
         [
-            f"Written by `benchmarks/small_data.py`. Training and calibration with {IMAGES:,} images, int8 "
-            "files, accuracy on all test images. Each drop has its 95 % interval; one value for each seed "
-            "that was run. Seconds: wall time and processor time of all cores; the machine may have had "
-            "other work. Rows without a goal are other tools.",
+            f"{about} Training and calibration with {IMAGES:,} images, int8 files, accuracy on all test "
+            "images. Each drop has its 95 % interval; one value for each seed that was run. Seconds: wall "
+            "time and processor time of all cores; the machine may have had other work. Rows without a "
+            "goal are for comparison.",
             "",
             *(f"- {model}: {data.about}." for model, data in SETS.items()),
             "",
@@ -208,9 +208,9 @@ def write_table(folder: Path) -> None:
     )
 
 
-def parsed() -> argparse.Namespace:
+def parsed(description: str | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--model", default="", choices=["", *SETS])
@@ -220,22 +220,22 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Run the rows that are chosen and not finished."""
-    given = parsed()
+def run_rows(rows: Mapping[str, Row], title: str, about: str, description: str | None) -> None:
+    """Run the rows that are chosen on the command line and not finished, or write their table."""
+    given = parsed(description)
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.table:
-        write_table(given.folder)
+        write_table(given.folder, rows, title, about)
         return
     for model in [given.model] if given.model else [*SETS]:
         SETS[model].trained(given.folder / f"{model}.keras", given.images)
-        for name in (name for name in ROWS if given.row in name):
+        for name in (name for name in rows if given.row in name):
             path = finished(given.folder, model, given.seed, name)
             if not path.exists():
-                found = run(given.folder, model, ROWS[name], given.seed, path.with_suffix(""), given.images)
+                found = run(given.folder, model, rows[name], given.seed, path.with_suffix(""), given.images)
                 path.write_bytes(msgspec.json.encode(found))
             print(model, name, path.read_text(), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    run_rows(ROWS, "Small data", "Written by `benchmarks/small_data.py`.", __doc__)
