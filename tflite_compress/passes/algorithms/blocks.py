@@ -52,7 +52,9 @@ def find_blocks(model: KerasModel, names: Collection[str], max_layers: int) -> l
     wires = wiring(model)
     cuts = _cuts(order, wires)
     found: list[Block] = []
-    entry, held, end = None, [], None
+    held: list[str] = []
+    entry: str | None = None
+    end: str | None = None
     for piece, cut in _pieces(order, cuts, names):
         if held and piece and len(held) + len(piece) > max_layers:
             found.append(Block(tuple(held), entry, end))
