@@ -68,7 +68,7 @@ def _lowered(
         if step[0] > priority * (1 + 1e-9):  # saves less since connected layers shrank
             heapq.heappush(heap, step)
             continue
-        count = _removed(int(kept[family]), len(sums[family]) - 1, multiple)
+        count = next_smaller(int(kept[family]), len(sums[family]) - 1, multiple)
         total -= costs.saving(what, kept, family, count)
         kept[family] -= count
         following = _step(costs, sums, what, kept, family, multiple)
@@ -82,7 +82,7 @@ def _step(
 ) -> tuple[float, int] | None:
     """Return (saliency removed per unit saved, family) for a family's next step, or None if there is none."""
     size = len(sums[family]) - 1
-    count = _removed(int(kept[family]), size, multiple)
+    count = next_smaller(int(kept[family]), size, multiple)
     if count == 0:
         return None
     gone = size - int(kept[family])
@@ -101,8 +101,8 @@ def _limited(size: int, maximum: float, multiple: int) -> int:
     return min(size, max(minimum, round(maximum / multiple) * multiple))
 
 
-def _removed(kept: int, size: int, multiple: int) -> int:
-    """Return the number of groups the next step removes; 0 if fewer than MIN_SHARE would stay."""
+def next_smaller(kept: int, size: int, multiple: int) -> int:
+    """Return the number of groups that the next step removes; 0 if fewer than ``MIN_SHARE`` would stay."""
     after = (kept - 1) // multiple * multiple
     minimum = max(1, int(np.ceil(size * MIN_SHARE)))
     return kept - after if after >= minimum else 0

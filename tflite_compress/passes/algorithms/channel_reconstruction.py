@@ -77,6 +77,7 @@ def without_training(
     Raises:
         ModelError: All channels must stay.
     """
+    from tflite_compress.channels.exchange import improved
     from tflite_compress.channels.rebuild import without_channels
     from tflite_compress.channels.select import choose
     from tflite_compress.models.copying import copied
@@ -95,7 +96,9 @@ def without_training(
     found = context.shared.once("channel costs", network, settings, ranked)
     full = costs.sizes.astype(float)
     limits = {what: share * costs.total(what, full) for what, share in targets.items()}
-    keep = choose(costs, found, limits, max(1, config.multiple), dependencies.count)
+    multiple = max(1, config.multiple)
+    keep = choose(costs, found, limits, multiple, dependencies.count)
+    keep = improved(costs, found, limits, multiple, keep)
     if keep.all():
         return Smaller(changed, kept_by, None)
     with context.progress.step("removing channels without training", len(readers.groups)) as advance:
