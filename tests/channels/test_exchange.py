@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from tflite_compress.channels.cost import Costs
+from tflite_compress.channels.cost import Costs, Quantity
 from tflite_compress.channels.exchange import improved
 from tflite_compress.channels.select import choose
 
@@ -31,7 +31,7 @@ def test_exchanges_come_near_the_best_choice() -> None:
     beaten = 0
     for seed in range(20):
         saliency = np.random.default_rng(seed).exponential(size=32)
-        limit = {"macs": 0.7 * full}
+        limit: dict[Quantity, float] = {"macs": 0.7 * full}
         first = choose(COSTS, saliency, limit, 4, 32)
         second = improved(COSTS, saliency, limit, 4, first)
         assert COSTS.total("macs", np.array(counts(second), float)) <= 0.7 * full
@@ -48,6 +48,6 @@ def test_exchanges_come_near_the_best_choice() -> None:
 def test_groups_that_must_stay_are_not_exchanged() -> None:
     saliency = np.ones(32)
     saliency[:8] = np.inf
-    limit = {"macs": 0.8 * COSTS.total("macs", COSTS.sizes.astype(float))}
+    limit: dict[Quantity, float] = {"macs": 0.8 * COSTS.total("macs", COSTS.sizes.astype(float))}
     keep = improved(COSTS, saliency, limit, 4, choose(COSTS, saliency, limit, 4, 32))
     assert counts(keep)[0] == 8
