@@ -74,6 +74,30 @@ def test_two_of_each_four() -> None:
     assert np.all(np.sum(found.weights[0].reshape(4, 4, 4) == 0, axis=1) == 2)
 
 
+@pytest.mark.parametrize("block", [(1, 4), (2, 2)])
+def test_whole_blocks(block: tuple[int, int]) -> None:
+    x, weights = correlated(400, 16), np.random.default_rng(1).standard_normal((16, 8))
+    *_, found = removed_step_by_step(grams_of(x), weights[None], (0.25, 0.5), 1, block)
+    height, width = block
+    zeros = (found.weights[0] == 0).reshape(16 // height, height, 8 // width, width).mean(axis=(1, 3))
+    assert set(zeros.ravel().tolist()) == {0.0, 1.0} and found.sparsity == 0.5
+    blocks = np.abs(weights).reshape(16 // height, height, 8 // width, width).sum(axis=(1, 3))
+    large = (blocks > np.median(blocks)).repeat(height, axis=0).repeat(width, axis=1)
+    y = x @ weights
+    assert found.error < np.sum((x @ (weights * large) - y) ** 2) / np.sum(y**2) / 1.5
+
+
+def test_layers_without_whole_blocks_are_named(context: Context, start: FloatModel) -> None:
+    config = OneshotPrune(pattern="block", block_size=(1, 8), sparsity=0.4, samples=50, keep_ends=False)
+    pruned = config.apply(start, context)
+    handle = pruned.network.handle
+    for name in pruned.fact(Sparsity).by_layer:
+        kernel = np.asarray(handle.get_layer(name).kernel)
+        assert set(np.mean(kernel.reshape(-1, 8) == 0, axis=1).tolist()) <= {0.0, 1.0}
+    (note,) = [note for note in pruned.notes if "multiples of 1 and 8" in note.text]
+    assert [*start.network.handle.layers][-1].name in note.text or "digit" in note.text
+
+
 def test_inputs_that_are_always_zero() -> None:
     found = removed_step_by_step(grams_of(np.zeros((10, 4))), np.ones((1, 4, 2)), (0.5,))
     assert found[0].error == 0 and np.all(np.isfinite(found[0].weights))

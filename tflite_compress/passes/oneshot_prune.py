@@ -29,7 +29,8 @@ class OneshotPrune(FloatPass, frozen=True, tag="oneshot_prune"):
 
     Attributes:
         sparsity: Share of all weights of the pruned layers that becomes zero (2:4 always gives 0.5).
-        pattern: ``unstructured``, or ``2:4``: two of each four along the inputs.
+        pattern: ``unstructured``, ``2:4`` (two of each four along the inputs), or ``block``.
+        block_size: Inputs and outputs of a block.
         allocation: ``output`` puts zeros where the network's outputs change least, ``uniform`` gives all
             layers the same share.
         samples: Number of training samples to reconstruct outputs on. Labels are not used.
@@ -43,7 +44,8 @@ class OneshotPrune(FloatPass, frozen=True, tag="oneshot_prune"):
     excludes: ClassVar = ("prune",)
 
     sparsity: Annotated[float, Meta(ge=0, le=0.95)] = 0.5
-    pattern: Literal["unstructured", "2:4"] = "unstructured"
+    pattern: Literal["unstructured", "2:4", "block"] = "unstructured"
+    block_size: tuple[Count, Count] = (1, 4)
     allocation: Literal["output", "uniform"] = "output"
     samples: Count = 512
     include: tuple[str, ...] = ()
@@ -107,6 +109,7 @@ class _Choice:
 def _choose(config: OneshotPrune, model: KerasModel) -> _Choice:
     from tflite_compress.models.wiring import wiring
     from tflite_compress.passes.algorithms.layer_grams import is_supported
+    from tflite_compress.passes.algorithms.oneshot import takes_blocks
 
     shared = wiring(model).shared
     able = {x.name: x for x in model.layers if is_supported(x) and x.name not in shared}
@@ -117,6 +120,11 @@ def _choose(config: OneshotPrune, model: KerasModel) -> _Choice:
         uneven = [able[name] for name in names if able[name].kernel.shape[-2] % 4]
         notes += _left_out("2:4 needs a multiple of 4 input channels", uneven)
         names = tuple(name for name in names if able[name] not in uneven)
+    if config.pattern == "block":
+        cut = [able[name] for name in names if not takes_blocks(able[name], config)]
+        height, width = config.block_size
+        notes += _left_out(f"inputs and outputs must be multiples of {height} and {width}", cut)
+        names = tuple(name for name in names if able[name] not in cut)
     require_layers(names, [*able], model.name)
     return _Choice(names, tuple(notes))
 

@@ -16,6 +16,7 @@ from tflite_compress.passes.algorithms.layer_grams import (
     as_kernel,
     as_matrices,
     gather_grams,
+    split_rows,
 )
 from tflite_compress.passes.algorithms.reconstruction import Reconstruction, removed_step_by_step
 from tflite_compress.passes.algorithms.sparsity_allocation import LayerCurve, allocate
@@ -159,7 +160,21 @@ def _path(
     layer: KernelLayer, grams: Grams, levels: tuple[float, ...], config: OneshotPrune
 ) -> list[Reconstruction]:
     weights = as_matrices(layer, _kernel(layer), len(grams.given))
-    return removed_step_by_step(grams, weights, levels, 4 if config.pattern == "2:4" else 1)
+    multiple = 4 if config.pattern == "2:4" else 1
+    return removed_step_by_step(grams, weights, levels, multiple, block_of(config))
+
+
+def block_of(config: OneshotPrune) -> tuple[int, int]:
+    """Return rows and outputs of what becomes zero together."""
+    return config.block_size if config.pattern == "block" else (1, 1)
+
+
+def takes_blocks(layer: KernelLayer, config: OneshotPrune) -> bool:
+    """Return True if a layer's matrices consist of whole blocks, also where their rows are split."""
+    height, width = block_of(config)
+    splits = (split_rows(layer, rows) for rows in (CURVE_ROWS, _max_rows(layer)))
+    outputs = layer.kernel.shape[-1] // getattr(layer, "groups", 1)
+    return outputs % width == 0 and all(rows % height == 0 for _, rows in splits)
 
 
 def _set(layer: KernelLayer, solution: Reconstruction) -> None:

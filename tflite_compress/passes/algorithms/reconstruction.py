@@ -37,7 +37,11 @@ class Reconstruction:
 
 
 def removed_step_by_step(
-    grams: Grams, weights: np.ndarray, levels: tuple[float, ...], multiple: int = 1
+    grams: Grams,
+    weights: np.ndarray,
+    levels: tuple[float, ...],
+    multiple: int = 1,
+    block: tuple[int, int] = (1, 1),
 ) -> list[Reconstruction]:
     """Remove the weights that cost least, in rounds.
 
@@ -47,6 +51,8 @@ def removed_step_by_step(
         levels: Share of zeros after each round, rising.
         multiple: With 1, weights are removed one by one. With 4, each four weights along the rows lose as
             many as the others: 2 of them at 0.5.
+        block: Rows and outputs of a block; all weights of a block become zero together. Rows and outputs are
+            multiples of it.
 
     Returns:
         One solution per level.
@@ -62,7 +68,7 @@ def removed_step_by_step(
     found = []
     cost, solution = _solve(given, target, keep)
     for level in levels:
-        keep = _without_cheapest(cost, keep, level, multiple)
+        keep = _without_cheapest(cost, keep, level, multiple, block)
         cost, solution = _solve(given, target, keep)
         error = _square(grams.given, solution - original) / size if size else 0.0
         constants = solution[:, rows].copy() if all_rows > rows else None
@@ -80,8 +86,16 @@ def damping_of(gram: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(share, 1e-12)[:, None, None])
 
 
-def _without_cheapest(cost: np.ndarray, keep: np.ndarray, level: float, multiple: int) -> np.ndarray:
+def _without_cheapest(
+    cost: np.ndarray, keep: np.ndarray, level: float, multiple: int, block: tuple[int, int]
+) -> np.ndarray:
     """Return which weights stay at a level of sparsity."""
+    if block != (1, 1):
+        height, width = block
+        groups, rows, outputs = cost.shape
+        blocks = cost.reshape(groups, rows // height, height, outputs // width, width).sum(axis=(2, 4))
+        stays = _without_cheapest(blocks, keep[:, ::height, ::width], level, 1, (1, 1))
+        return np.asarray(stays.repeat(height, axis=1).repeat(width, axis=2))
     cost = np.where(keep, cost, -1.0)  # what is removed stays removed
     if multiple > 1:
         groups, rows, outputs = cost.shape
