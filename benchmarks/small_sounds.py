@@ -140,11 +140,15 @@ def finished(folder: Path, seed: int, name: str) -> Path:
     return folder / f"autoencoder-{seed}-{name.replace(' ', '_').replace(',', '')}.json"
 
 
+def results(folder: Path, name: str) -> list[Result]:
+    """The results of a row, for the seeds that are finished."""
+    paths = [finished(folder, seed, name) for seed in SEEDS]
+    return [msgspec.json.decode(path.read_bytes(), type=Result) for path in paths if path.exists()]
+
+
 def line(folder: Path, name: str) -> str | None:
     """One line of the table: means over the seeds that are finished; None if there are none."""
-    paths = {seed: finished(folder, seed, name) for seed in SEEDS}
-    found = [msgspec.json.decode(p.read_bytes(), type=Result) for p in paths.values() if p.exists()]
-    plain = [msgspec.json.decode(p.read_bytes(), type=Result) for p in folder.glob("*-int8.json")]
+    found, plain = results(folder, name), results(folder, "int8")
     if not found or not plain:
         return None
     row, size = ROWS[name], float(np.mean([r.bytes for r in found]))
