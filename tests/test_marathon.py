@@ -6,6 +6,7 @@ import json
 import time
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,33 @@ def test_the_longest_groups_are_sampled_where_the_budget_is_short(script: Any) -
     assert script.choose_samples(groups, list(groups), 7) == {"b"}
     assert script.choose_samples(groups, list(groups), 6) == {"b", "c"}  # samples run two at a time
     assert script.choose_samples(groups, list(groups), 0) == {"a", "b", "c"}
+
+
+def test_what_passed_on_this_machine_is_not_run_again_on_the_same_files(
+    script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A sample that passed leaves its time to whole groups, and a whole group that passed is green."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(script, "RECORD", tmp_path / "groups.json")
+    minutes = {"whole": 2, "sample": 1}
+    groups = {name: {"depends": ["README.md"], "minutes": minutes, "green": None} for name in "ab"}
+    script.RECORD.write_text(json.dumps(groups))
+    ran: list[str] = []
+
+    def run(group: dict[str, Any], sample: bool) -> tuple[bool, float, str]:
+        ran.append("sample" if sample else "whole")
+        return True, 1.0, ""
+
+    monkeypatch.setattr(script, "run", run)
+    monkeypatch.setattr("sys.argv", ["marathon", "--minutes=2"])
+    for expected in (["sample", "sample"], ["whole"], ["whole"], []):
+        ran.clear()
+        assert script.main() == 0
+        assert ran == expected
+    assert json.loads(script.RECORD.read_text()) == groups  # nothing in the repository changes
+    monkeypatch.setattr(script, "digest", lambda group: "changed")
+    assert script.main() == 0
+    assert ran == ["sample", "sample"]
 
 
 def test_samples_run_two_at_a_time_and_the_longest_first(
