@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tflite_compress.api.catalog import devices, load_device, load_recipe, recipes
-    from tflite_compress.api.compress_model import compress, compress_many
+    from tflite_compress.api.compress_devices import compress_many
+    from tflite_compress.api.compress_model import compress
     from tflite_compress.api.conversions import Dynamic, Float16, Float32, Int8, Int16x8
     from tflite_compress.api.file_functions import bundle, check, inspect, verify
     from tflite_compress.api.library_call import ProgressUpdate
@@ -63,7 +64,8 @@ if TYPE_CHECKING:
 # Module of each public name. Modules are imported on first use, so that importing the package stays fast.
 _MODULES = {
     "api.catalog": "devices load_device load_recipe recipes",
-    "api.compress_model": "compress compress_many",
+    "api.compress_devices": "compress_many",
+    "api.compress_model": "compress",
     "api.conversions": "Dynamic Float16 Float32 Int16x8 Int8",
     "api.file_functions": "bundle check inspect verify",
     "api.library_call": "ProgressUpdate",

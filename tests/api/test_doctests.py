@@ -12,7 +12,7 @@ import tflite_compress as tc
 from tests.conftest import EXAMPLES
 from tflite_compress import api
 
-SLOW = ("compress_model", "results", "study_model")  # their examples compress, 5 to 13 s
+SLOW = ("compress_devices", "compress_model", "results", "study_model")  # their examples compress, 5 to 13 s
 NAMES = [module.name for module in pkgutil.iter_modules(api.__path__)]
 
 

@@ -9,8 +9,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
+from tflite_compress.compression.open_session import open_session
 from tflite_compress.compression.options import Options
-from tflite_compress.compression.session import Session, open_session
+from tflite_compress.compression.session import Session
 from tflite_compress.data.gather import DataSpec
 from tflite_compress.passes import FloatModel, FloatPass
 from tflite_compress.passes.algorithms.forest_score import forest_scorer, network_of

@@ -3,16 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tflite_compress.scoring.metrics import (
-    METRICS,
-    Head,
-    Metric,
-    apply_metric,
-    fitting_metric,
-    hardly_varies,
-    infer_head,
-    resolve_metric,
-)
+from tflite_compress.scoring.default_metric import fitting_metric, hardly_varies
+from tflite_compress.scoring.metrics import METRICS, Head, Metric, apply_metric, infer_head, resolve_metric
 from tflite_compress.scoring.score_functions import (
     binary_accuracy,
     binary_accuracy_from_logits,

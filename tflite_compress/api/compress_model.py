@@ -1,13 +1,13 @@
-"""``compress`` and ``compress_many``: a model, devices and data give ``.tflite`` files with reports."""
+"""``compress``: a model, a device and data give a ``.tflite`` with a report."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tflite_compress.api.library_call import ProgressCallback, library_call
-from tflite_compress.support.errors import UsageError
+from tflite_compress.api.compress_devices import compress_many
+from tflite_compress.api.library_call import ProgressCallback
 
 if TYPE_CHECKING:
     from tflite_compress.compression.options import Result
@@ -168,157 +168,3 @@ def compress(
         ledger=ledger,
         progress=progress,
     )[0]
-
-
-def compress_many(
-    model: object,
-    devices: Sequence[str],
-    recipe: str | Recipe | None = None,
-    *,
-    data: DataSource | None = None,
-    train: DataSource | None = None,
-    calibrate: DataSource | None = None,
-    evaluate: DataSource | None = None,
-    unlabelled: DataSource | None = None,
-    preprocess: Preprocess = "none",
-    resize: bool = False,
-    out: str | os.PathLike[str] | None = None,
-    max_drop: float = 0.01,
-    confidence: float = 0.95,
-    strict: bool = False,
-    task: str | None = None,
-    metric: str | ScoreFunction | None = None,
-    head: str | None = None,
-    anchors: str | None = None,
-    loss: str | LossFunction | None = None,
-    max_flash_bytes: int | None = None,
-    max_ram_bytes: int | None = None,
-    overrides: Mapping[str, object] | None = None,
-    custom_objects: str | Mapping[str, object] | None = None,
-    input_shape: InputShape | None = None,
-    cut: str | None = None,
-    trust_model: bool = False,
-    seed: int = 0,
-    gpu: GpuDriver = "software",
-    latency_seconds: float = 1.0,
-    time_budget_seconds: float | None = None,
-    forecast: bool = True,
-    bundle: bool = True,
-    details: bool = True,
-    resume: str | os.PathLike[str] | None = None,
-    ledger: str | os.PathLike[str] | None = None,
-    progress: ProgressCallback | None = None,
-) -> list[Result]:
-    """Compress a model for several devices. Training that they have in common runs once.
-
-    Args:
-        model: A model of Keras 3 or tf_keras, a fitted forest, or the path of one.
-        devices: Names of device profiles, or paths of TOML files.
-        recipe: Recipe for all devices; each device's own by default.
-        data: One source for training, calibration and evaluation, as for :func:`compress`.
-        train: Training samples, as a separate source.
-        calibrate: Calibration samples, as a separate source.
-        evaluate: Evaluation samples, as a separate source.
-        unlabelled: More samples for training, whose labels are not read: the model's own answers are learned.
-        preprocess: ``none``, ``unit``, ``symmetric``, or a function of an input array.
-        resize: Resize images to the model's input.
-        out: Folder for the results, with one subfolder per device; ``compressed/MODEL`` by default. Nothing
-            is written elsewhere.
-        max_drop: Largest accepted accuracy drop: 0.01 is 1 point.
-        confidence: Confidence of the intervals of accuracy and of its drop.
-        strict: ``passed`` is True only if the samples establish that the drop is accepted.
-        task: What the outputs are, such as ``"segmentation"``; of several, names separated by commas;
-            inferred by default.
-        metric: Accuracy metric: a name or a function ``(targets, predictions)``; inferred by default.
-        head: Layout of a detector's outputs, such as ``"yolo-v8"``, or ``module:function``; recognized by
-            default.
-        anchors: File with the anchors of an SSD, ``.npy`` or ``.csv``: y, x, height and width of each.
-        loss: Loss for fine-tuning: a Keras name or a function; inferred by default.
-        max_flash_bytes: Maximum flash in bytes.
-        max_ram_bytes: Maximum RAM in bytes.
-        overrides: Settings of the recipe to change, for example ``{"sparsity": 0.6}``.
-        custom_objects: Classes of custom layers by name, or ``module:dict``.
-        input_shape: Sizes of the inputs without the batch, for open dimensions: a tuple, or a mapping by
-            input name. Those of the data by default.
-        cut: Layers to cut off the start of the model, separated by commas. The data are then for their
-            outputs.
-        trust_model: Run code that the model file contains.
-        seed: Seed of everything random. The caller's random state is not changed.
-        gpu: What computes in float16 for a phone's GPU: ``software``, or ``device`` for the machine's.
-        latency_seconds: Time to measure latency per device, in seconds. Operators are timed half as long
-            again.
-        time_budget_seconds: Time for the whole run in seconds; see :func:`compress`.
-        forecast: Estimate what pruning costs before a long training, and begin with the strongest level that
-            is expected to keep the accuracy. False begins with the level asked for.
-        bundle: Write the source files and test vectors for each device.
-        details: Also measure operators and layers, and write ``report.html``, ``report.md`` and
-            ``MODEL_CARD.md``.
-        resume: Folder for training checkpoints. None keeps none.
-        ledger: SQLite file that records the runs; None records nothing.
-        progress: Called with each :class:`ProgressUpdate`. An exception it raises cancels the run: nothing is
-            written, and the exception reaches the caller.
-
-    Returns:
-        One result per device, in the order of ``devices``.
-
-    Raises:
-        UsageError: Arguments contradict each other, no device is named, or a device does not run what the
-            recipe makes.
-        DataError: The data are missing or do not fit the model.
-        ModelError: The model cannot be loaded or changed.
-        OutputError: ``out`` cannot be written, or holds other files.
-
-    Examples:
-        >>> import tempfile
-        >>> import tflite_compress as tc
-        >>> results = tc.compress_many(
-        ...     "examples/digits.keras", ["android-gpu", "raspberry-pi-4"], "float16",
-        ...     out=tempfile.mkdtemp(), details=False, bundle=False, latency_seconds=0.01,
-        ... )
-        >>> [(result.device, result.fits) for result in results]
-        [('android-gpu', True), ('raspberry-pi-4', True)]
-    """
-    from tflite_compress.compression.compress import run_plans
-    from tflite_compress.compression.options import make_options
-    from tflite_compress.data.gather import DataSpec
-    from tflite_compress.pipeline.plan import make_plan
-    from tflite_compress.reporting.ledger import OFF
-    from tflite_compress.trees.load_forest import is_forest
-
-    with library_call(progress) as reports:
-        if not devices or isinstance(devices, str):
-            hint = "For example devices=['rp2040', 'raspberry-pi-4']."
-            raise UsageError(f"devices={devices!r}: expected a list with at least one device", hint)
-        options = make_options(
-            {
-                "max_drop": max_drop,
-                "confidence": confidence,
-                "strict": strict,
-                "task": task,
-                "metric": metric,
-                "head": head,
-                "anchors": anchors,
-                "loss": loss,
-                "custom_objects": custom_objects,
-                "input_shape": input_shape,
-                "cut": cut,
-                "trust_model": trust_model,
-                "seed": seed,
-                "gpu": gpu,
-                "latency_seconds": latency_seconds,
-                "time_budget_seconds": time_budget_seconds,
-                "max_flash_bytes": max_flash_bytes,
-                "max_ram_bytes": max_ram_bytes,
-                "forecast": forecast,
-                "bundle": bundle,
-                "details": details,
-                "resume": resume,
-            }
-        )
-        limited = max_flash_bytes is not None or max_ram_bytes is not None
-        forest = is_forest(model)
-        spec = DataSpec(data, train, calibrate, evaluate, preprocess, resize, unlabelled)
-        changes = dict(overrides or {})
-        plans = [make_plan(name, recipe, changes, limited, forest, spec.given) for name in devices]
-        record = OFF if ledger is None else os.fspath(ledger)
-        return run_plans(model, plans, spec, options, out, reports, ledger=record)

@@ -4,46 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import msgspec
 
 from tflite_compress.api.conversions import Int8
 from tflite_compress.api.library_call import ProgressCallback, library_call
 from tflite_compress.api.pass_arguments import checked_pass, require_data, require_network_pass
+from tflite_compress.api.pass_run import PassRun
 from tflite_compress.api.tflite_model import TFLiteModel
-from tflite_compress.passes import (
-    Context,
-    ConversionPass,
-    ConvertedModel,
-    Domain,
-    FloatModel,
-    Model,
-    PassConfig,
-    Stage,
-)
+from tflite_compress.passes import ConvertedModel, Domain, PassConfig, Stage
 from tflite_compress.pipeline.recipes import Recipe, check_recipe
-from tflite_compress.pipeline.time_share import with_share
-from tflite_compress.profiles.devices import Device, load_device
-from tflite_compress.support.progress import Progress
-from tflite_compress.support.time_budget import NO_BUDGET, TimeBudget
+from tflite_compress.support.time_budget import TimeBudget
 
 if TYPE_CHECKING:
-    from tflite_compress.data.gather import DataSpec
     from tflite_compress.data.sources import DataSource, Preprocess
-    from tflite_compress.data.split import Splits
     from tflite_compress.models.keras_types import KerasModel
-    from tflite_compress.models.network import Network
-    from tflite_compress.models.source import Source
-    from tflite_compress.scoring.joint_output import HeadOptions
     from tflite_compress.scoring.metrics import ScoreFunction
     from tflite_compress.scoring.reference import LossFunction
     from tflite_compress.support.input_shape import InputShape
 
 _CHAIN = "chain"
-_WITHOUT_DEVICE = "raspberry-pi-4"  # runs every precision and prefers float32 inputs and outputs
 
 
 def chain(*passes: PassConfig, name: str = _CHAIN) -> Recipe:
@@ -147,7 +128,7 @@ def apply(
     spec = DataSpec(data, preprocess=preprocess)
     budget = TimeBudget(time_budget_seconds)
     heads = HeadOptions(head, anchors)
-    run = _Run(spec, seed, max_drop, loss, metric, custom_objects, budget=budget, task=task, head=heads)
+    run = PassRun(spec, seed, max_drop, loss, metric, custom_objects, budget=budget, task=task, head=heads)
     with library_call(progress) as reports:
         require_data(steps, run.spec)
         if isinstance(model, str | os.PathLike):
@@ -228,7 +209,7 @@ def convert(
     recipe = chosen if isinstance(chosen, Recipe) else chain(chosen)
     spec = DataSpec(calibrate=calibration, preprocess=preprocess)
     budget = TimeBudget(time_budget_seconds)
-    run = _Run(
+    run = PassRun(
         spec,
         seed,
         custom_objects=custom_objects,
@@ -243,81 +224,6 @@ def convert(
         made = run.transform(model, recipe.passes, recipe.conversion, device, reports)
     assert isinstance(made, ConvertedModel)  # a recipe has a conversion
     return TFLiteModel(made.flatbuffer, _model_name(model), (*made.notes, *budget.notes))
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Settings of a call that runs passes."""
-
-    spec: DataSpec
-    seed: int
-    max_drop: float = 0.01
-    loss: str | LossFunction | None = None
-    metric: str | ScoreFunction | None = None
-    custom_objects: Mapping[str, object] | None = None
-    input_shape: InputShape | None = None
-    cut: str | None = None
-    budget: TimeBudget = NO_BUDGET
-    task: str | None = None
-    head: HeadOptions | None = None
-
-    def transform(
-        self,
-        model: object,
-        passes: tuple[PassConfig, ...],
-        conversion: ConversionPass,
-        device: str | None,
-        progress: Progress,
-    ) -> Model:
-        """Load model and data, and run passes in order."""
-        from tflite_compress.scoring.joint_output import HeadOptions
-        from tflite_compress.scoring.reference import make_reference
-        from tflite_compress.support.backend import seed_everything
-
-        with progress.step("loading the model"):
-            seed_everything(self.seed)
-            source = self._load(model)
-        with progress.step("reading the data"):
-            network, splits = self._gathered(source.network, passes)
-            chosen = self.metric, self.loss, self.task, self.head or HeadOptions()
-            reference = make_reference(network, splits, source.loss, *chosen)
-        context = Context(reference, self.seed, progress, max_drop=self.max_drop, budget=self.budget)
-        made: Model = FloatModel(network, notes=source.notes).noting(*splits.evaluate.notes)
-        steps = _resolved(passes, conversion, _device(device))
-        for index, step in enumerate(steps):
-            made = step.run(made, with_share(context, steps, index))
-        return made
-
-    def _gathered(self, network: Network, passes: tuple[PassConfig, ...]) -> tuple[Network, Splits]:
-        """Read the data. A conversion fixes the sizes of inputs where they are known; other passes do not."""
-        from tflite_compress.data.gather import gather, gather_fixed
-
-        is_converted = any(step.stage is Stage.CONVERT for step in passes)
-        if is_converted and (self.spec.given or self.input_shape is not None):
-            return gather_fixed(self.spec, network, self.seed, self.input_shape)
-        return network, gather(self.spec, network, self.seed)
-
-    def _load(self, model: object) -> Source:
-        from tflite_compress.models.cut import split_names
-        from tflite_compress.models.load import load_model
-
-        return load_model(model, dict(self.custom_objects or {}), cut=split_names(self.cut))
-
-
-def _resolved(
-    passes: tuple[PassConfig, ...], conversion: ConversionPass, device: Device
-) -> tuple[PassConfig, ...]:
-    found = (step.resolve(conversion, device) for step in passes)
-    return tuple(step for step in found if step is not None)
-
-
-def _device(name: str | None) -> Device:
-    """Return the device, or one that prefers nothing in particular."""
-    device = load_device(name or _WITHOUT_DEVICE)
-    if name is not None:
-        return device
-    free = msgspec.structs.replace(device.precisions, io="float32", channel_multiple=1)
-    return msgspec.structs.replace(device, precisions=free)
 
 
 def _model_name(model: object) -> str:

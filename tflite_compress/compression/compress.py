@@ -55,7 +55,8 @@ def run_plans(
     Raises:
         CompressError: The user can correct something.
     """
-    from tflite_compress.compression.session import Session, open_session
+    from tflite_compress.compression.open_session import open_session
+    from tflite_compress.compression.session import Session
     from tflite_compress.reporting.manifest import data_record
     from tflite_compress.support.staging import result_folder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tflite_compress.checking.device_verdict import DeviceVerdict
-from tflite_compress.checking.verdict import Limits
+from tflite_compress.checking.verdict import NO_LIMITS, Limits
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.runtimes.gpu_driver import GpuDriver
@@ -97,6 +97,11 @@ class Options:
     def limits(self) -> Limits:
         """Limits on memory besides the device's own."""
         return Limits(self.max_flash_bytes, self.max_ram_bytes)
+
+    @property
+    def is_limited(self) -> bool:
+        """True if there is such a limit."""
+        return self.limits != NO_LIMITS
 
 
 def make_options(values: Mapping[str, Any]) -> Options:

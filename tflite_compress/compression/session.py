@@ -10,47 +10,40 @@ import msgspec
 
 from tflite_compress.bundling.detections import find_detections
 from tflite_compress.checking.fit_result import FileChecker
-from tflite_compress.checking.verdict import NO_LIMITS, Verdict
-from tflite_compress.compression.checkpoints import find_checkpoints
+from tflite_compress.checking.verdict import Verdict
 from tflite_compress.compression.clock import Clock
 from tflite_compress.compression.host_latency import measure_host_latency
-from tflite_compress.compression.keras_source import keras_source
 from tflite_compress.compression.options import Options, Result
 from tflite_compress.compression.recorded_arguments import recorded_arguments
-from tflite_compress.data.gather import DataSpec, gather_fixed
+from tflite_compress.data.gather import DataSpec
 from tflite_compress.models.layer_table import layer_table
 from tflite_compress.models.source import Source
 from tflite_compress.passes.base import Context
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.export_trees import ExportTrees
-from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.values import ConvertedModel, Encoding, FloatModel
 from tflite_compress.pipeline.candidates import Attempt, best, run_plan
 from tflite_compress.pipeline.forecast import Forecast, begin_where_expected, find_forecast
 from tflite_compress.pipeline.memo import Memo
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import keeps_graph
-from tflite_compress.reporting.build_report import Findings, build_report
+from tflite_compress.reporting.build_report import build_report
 from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.details import collect_details
 from tflite_compress.reporting.figures import Memory, ModelFacts
 from tflite_compress.reporting.manifest import build_manifest
 from tflite_compress.reporting.model import Report, encode_report
 from tflite_compress.reporting.pages import result_documents
+from tflite_compress.reporting.run_findings import Findings
 from tflite_compress.scoring.gpu_score import LIMIT_SECONDS, GpuEvaluation, evaluate_on_gpu
-from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.support.notes import Note
-from tflite_compress.support.progress import Progress
-from tflite_compress.support.staging import MANIFEST, full_disk, write_file
-from tflite_compress.support.time_budget import TimeBudget
+from tflite_compress.support.staging import MANIFEST, write_file
 from tflite_compress.tflite.macs import count_work
 from tflite_compress.timing.machine import peak_bytes
-from tflite_compress.trees.forest_network import ForestNetwork, forest_source
-from tflite_compress.trees.forest_report import ForestFacts, forest_facts, make_c_files, with_choosing_samples
-from tflite_compress.trees.load_forest import is_forest
+from tflite_compress.trees.forest_network import ForestNetwork
+from tflite_compress.trees.forest_report import ForestFacts, forest_facts, make_c_files
 
-CONVERSION_BYTES = 8  # of temporary files for each weight: the converter goes by way of a SavedModel
 BASELINE, FOREST_BASELINE = Convert().baseline(), ExportTrees().baseline()
 Files = dict[str, bytes]
 
@@ -127,14 +120,13 @@ class Session:
     ) -> tuple[Report, Files, Files]:
         """Measure the chosen file. Return the report, the model files and the bundle."""
         progress, options = self.context.progress, self.options
-        content = chosen.model.flatbuffer
         baseline = self._baseline(plan)
         is_lost = self.spec.given and chosen.drop > options.max_drop
         files, plain_file = self._model_files(chosen, is_lost)
         with clock.step("latency"), progress.step("measuring latency"):
             latency = measure_host_latency(baseline, chosen, self.context.reference, options.latency_seconds)
         with clock.step("fit and bundle"), progress.step("checking on the device's runtime"):
-            verdict = self.checker.check(content, plan.device, options.limits)
+            verdict = self.checker.check(chosen.model.flatbuffer, plan.device, options.limits)
             memory = self._memory(plan, verdict)
             bundle, notes = self._bundle(plan, chosen) if not is_lost else ({}, ())
         forest, code, more = self._forest(plan, chosen, clock)
@@ -176,7 +168,7 @@ class Session:
 
     def _violation(self, model: ConvertedModel, plan: Plan) -> str | None:
         """Return which of the user's limits a file exceeds; None if it exceeds none."""
-        if self.options.limits == NO_LIMITS:
+        if not self.options.is_limited:
             return None
         return self.checker.find_violation(model.flatbuffer, plan.device, self.options.limits)
 
@@ -273,51 +265,3 @@ class Session:
         listed = {**manifest, "files": [*files, *bundle, *pages, MANIFEST]}
         write_file(folder / MANIFEST, json.dumps(listed, indent=2) + "\n")
         return replace(result, manifest=listed)
-
-
-def open_session(model: object, spec: DataSpec, options: Options, progress: Progress) -> Session:
-    """Load model and data, run the original on them, and convert it to float32 for comparison.
-
-    Args:
-        model: A path, a Keras model, or a fitted estimator with trees.
-        spec: Where the data comes from.
-        options: The run's settings.
-        progress: Where to report progress.
-
-    Raises:
-        CompressError: Model or data are missing, broken, or do not fit each other.
-    """
-    clock, budget = Clock(), TimeBudget(options.time_budget_seconds)
-    forest = is_forest(model)
-    with (
-        clock.step("load"),
-        progress.step(f"loading {'the forest' if forest else 'TensorFlow and the model'}"),
-    ):
-        source = forest_source(model, options.trust_model) if forest else keras_source(model, options)
-    if scarce := full_disk(CONVERSION_BYTES * source.network.parameter_count()):
-        raise scarce
-    with clock.step("data"), progress.step("reading the data"):
-        network, splits = gather_fixed(spec, source.network, options.seed, options.input_shape)
-        source = replace(source, network=network)
-        if isinstance(source.network, ForestNetwork) and spec.given:
-            splits = with_choosing_samples(splits, spec.calibrate is not None, options.seed)
-    with clock.step("original"), progress.step("running the original model"):
-        reference = make_reference(
-            source.network,
-            splits,
-            source.loss,
-            options.metric,
-            options.loss,
-            options.task,
-            options.head_options,
-        )
-        _ = reference.score
-    checkpoints = find_checkpoints(source, splits, options)
-    context = Context(reference, options.seed, progress, checkpoints, options.max_drop, budget)
-    with clock.step("baseline"):
-        baseline = (FOREST_BASELINE if forest else BASELINE).apply(FloatModel(source.network), context)
-        if not forest:
-            baseline = Slim().apply_for_comparison(baseline, context)
-    names = tuple(tensor.name for tensor in source.network.inputs)
-    checker = FileChecker(splits.evaluate, names, options.gpu)
-    return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock)

@@ -124,8 +124,8 @@ def diagnose(
     Raises:
         CompressError: Something the user can mend.
     """
+    from tflite_compress.compression.open_session import open_session
     from tflite_compress.compression.preflight import check_inputs as check_before
-    from tflite_compress.compression.session import open_session
 
     require_network(model, "diagnose")
     plan = make_plan(device, recipe, overrides)

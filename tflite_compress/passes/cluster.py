@@ -163,7 +163,7 @@ def _train(
 def _with_shared_values(job: _Job, handle: KerasModel) -> KerasModel:
     """Return a copy of a network whose chosen layers compute with shared values."""
     from tflite_compress.models.copying import copied, rebuild
-    from tflite_compress.passes.algorithms.shared_training import shared_layer
+    from tflite_compress.passes.algorithms.shared_training import SharedLayer
 
     copy, config = copied(handle), job.config
     copy.trainable = True
@@ -174,7 +174,7 @@ def _with_shared_values(job: _Job, handle: KerasModel) -> KerasModel:
         name = layer.name
         if name not in job.chosen:
             return layer
-        shared: Layer = shared_layer(
+        shared: Layer = SharedLayer(
             layer, job.chosen[name], scales[name], values[name], config.preserve_sparsity
         )
         return shared

@@ -14,13 +14,11 @@ from tflite_compress.passes.values import (
     CalibrationMethod,
     Clusters,
     ConvertedModel,
-    DenseFile,
     FloatModel,
     LayerTypes,
     Quantizer,
 )
 from tflite_compress.profiles.devices import Precision
-from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from tflite_compress.models.network import Network
     from tflite_compress.profiles.devices import Device
     from tflite_compress.tflite.levels import SharedKernel
-
-CHECKED_SAMPLES = 8
 
 
 @register
@@ -125,6 +121,7 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         Raises:
             ConversionError: The converter refuses the model.
         """
+        from tflite_compress.passes.algorithms.sparse_storage import stored_sparsely
         from tflite_compress.tflite.levels import share_levels
 
         samples = context.reference.splits.calibrate.inputs
@@ -135,7 +132,9 @@ class Convert(ConversionPass, frozen=True, tag="convert"):
         if clusters.by_layer and self.needs_calibration and self.per_channel:
             content = share_levels(content, _clustered_kernels(network, clusters))
         dense = model.converted(content).noting(*notes)
-        return _sparse(self, dense, network, context) if self.sparse else dense
+        if not self.sparse:
+            return dense
+        return stored_sparsely(self.converter_settings, dense, network, context)
 
 
 def flatbuffer(
@@ -287,33 +286,3 @@ def _clustered_kernels(network: Network, clusters: Clusters) -> list[SharedKerne
             if len(levels) <= clusters.by_layer[name]:
                 found.append(SharedKernel(kernel, scales))
     return found
-
-
-def _sparse(config: Convert, dense: ConvertedModel, network: Network, context: Context) -> ConvertedModel:
-    """Return the model in the sparse format, or the dense model with a note that gives the reason."""
-    import numpy as np
-
-    from tflite_compress.conversion.converter import convert_network
-    from tflite_compress.runtimes.litert import predict
-
-    samples = context.reference.splits.calibrate.inputs
-    inputs = tuple(x[:CHECKED_SAMPLES] for x in samples)
-    ports = network.tensor_names
-    try:
-        with context.progress.step("storing zeros sparsely", len(samples[0])) as advance:
-            content, _ = convert_network(network, config.converter_settings, samples, advance, sparse=True)
-            outputs = predict(content, inputs, *ports, workers=1)
-    except ConversionError as error:
-        return dense.noting(
-            Note("stored-densely", f"zeros are stored densely: with sparse storage, {error.message}")
-        )
-    pairs = zip(predict(dense.flatbuffer, inputs, *ports, workers=1), outputs, strict=True)
-    if not all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in pairs):
-        return dense.noting(
-            Note("stored-densely", "zeros are stored densely: outputs would change with sparse storage")
-        )
-    if len(content) >= len(dense.flatbuffer):
-        return dense.noting(
-            Note("stored-densely", "zeros are stored densely: sparse storage would not make the file smaller")
-        )
-    return replace(dense, flatbuffer=content).with_fact(DenseFile(dense.flatbuffer))

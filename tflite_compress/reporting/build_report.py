@@ -6,13 +6,12 @@ import gzip
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 
 from tflite_compress.checking.device_verdict import DeviceVerdict
-from tflite_compress.checking.verdict import Verdict
 from tflite_compress.data.gather import RANDOM_ORIGIN
 from tflite_compress.data.overlap import find_overlap
 from tflite_compress.data.split import Splits
@@ -20,12 +19,10 @@ from tflite_compress.passes import ConvertedModel
 from tflite_compress.passes import values as facts
 from tflite_compress.pipeline.candidates import Attempt, Step
 from tflite_compress.pipeline.forecast import Forecast
-from tflite_compress.pipeline.plan import Plan
 from tflite_compress.reporting import figures
 from tflite_compress.reporting.accuracy_facts import accuracy_facts
 from tflite_compress.reporting.accuracy_figures import Accuracy
 from tflite_compress.reporting.candidate_facts import CandidateFacts, PassStep
-from tflite_compress.reporting.detail_figures import Details
 from tflite_compress.reporting.figures import (
     DeviceFacts,
     Distance,
@@ -36,8 +33,6 @@ from tflite_compress.reporting.figures import (
     HostLatency,
     MacCount,
     Macs,
-    Memory,
-    ModelFacts,
     Parameters,
     RecipeFacts,
     Size,
@@ -45,6 +40,7 @@ from tflite_compress.reporting.figures import (
 from tflite_compress.reporting.model import Report
 from tflite_compress.reporting.outcome import report_verdict
 from tflite_compress.reporting.result_notes import result_notes
+from tflite_compress.reporting.run_findings import Findings
 from tflite_compress.reporting.written import read_written
 from tflite_compress.scoring.drop_evidence import DropRule
 from tflite_compress.scoring.reference import Reference, distance
@@ -52,60 +48,6 @@ from tflite_compress.support.notes import Note, unique_notes
 from tflite_compress.tflite.macs import Work, count_work
 from tflite_compress.timing.machine import machine_name
 from tflite_compress.timing.paired import Latency
-from tflite_compress.trees.forest_report import ForestFacts
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a run found about one device's file, before it becomes a report.
-
-    Attributes:
-        plan: What was to be tried.
-        attempts: What was tried.
-        chosen: The attempt whose file is kept.
-        reference: The original model on the data.
-        baseline: The original as plain float32 ``.tflite``.
-        latency: Times of the baseline, the result and, if it stores weights sparsely, of the dense file.
-        verdict: Whether the file fits the device.
-        memory: RAM of baseline and result on the device.
-        model: The model.
-        file: Name of the ``.tflite``.
-        plain_file: Name of the ``.tflite`` without encoded weights, if they are encoded.
-        rule: How an accuracy drop is judged.
-        is_strict: True to accept only an accuracy that is established to be kept.
-        is_verified: False where there was no data to check accuracy on.
-        has_bundle: True if a bundle was written.
-        forecast: What pruning was estimated to cost before training; None where nothing was.
-        forest: Facts about decision trees.
-        details: What the page shows besides figures.
-        notes: Notes of the run's later steps.
-        command: The command line that asked for the run.
-        seconds: Time of each step in seconds.
-        peak_memory_bytes: Largest memory of this process.
-    """
-
-    plan: Plan
-    attempts: Sequence[Attempt]
-    chosen: Attempt
-    reference: Reference
-    baseline: bytes
-    latency: Sequence[Latency]
-    verdict: Verdict
-    memory: Memory
-    model: ModelFacts
-    file: str
-    plain_file: str | None
-    rule: DropRule
-    is_strict: bool
-    is_verified: bool
-    has_bundle: bool
-    forecast: Forecast | None
-    forest: ForestFacts | None
-    details: Details | None
-    notes: tuple[Note, ...]
-    command: str | None
-    seconds: dict[str, float]
-    peak_memory_bytes: int | None
 
 
 def file_size(content: bytes) -> FileSize:
@@ -119,13 +61,16 @@ def build_report(found: Findings) -> Report:
     Args:
         found: What the run found.
     """
+    accuracy, on_gpu = _accuracy(found), _accuracy_on_gpu(found)
+    report = _report_figures(found, accuracy, on_gpu)
+    return msgspec.structs.replace(report, notes=_notes(found, report))
+
+
+def _report_figures(found: Findings, accuracy: Accuracy, on_gpu: Accuracy | None) -> Report:
+    """Return the report without notes."""
     chosen, model, reference = found.chosen, found.chosen.model, found.reference
-    assert chosen.outputs is not None
-    work, work_before = count_work(model.for_litert), count_work(found.baseline)
-    written, accuracy, device = read_written(model), _accuracy(found), found.plan.device
-    on_gpu = _accuracy_on_gpu(found)
-    worst = list(accuracy.by_output).index(accuracy.deciding_output) if accuracy.deciding_output else 0
-    report = Report(
+    work, written, device = count_work(model.for_litert), read_written(model), found.plan.device
+    return Report(
         verdict=_verdict(found, accuracy, on_gpu),
         model=found.model,
         device=DeviceFacts(name=device.name, title=device.title, kind=device.kind),
@@ -136,10 +81,10 @@ def build_report(found: Findings) -> Report:
         accuracy=accuracy,
         gpu=chosen.gpu,
         gpu_accuracy=on_gpu,
-        distance=Distance(**distance(reference.evaluation_outputs, chosen.outputs)),
+        distance=_distance(reference, chosen),
         size=Size(baseline=file_size(found.baseline), result=file_size(model.flatbuffer)),
         parameters=_parameters(reference, work),
-        macs=Macs(baseline=_mac_count(work_before), result=_mac_count(work)),
+        macs=Macs(baseline=_mac_count(count_work(found.baseline)), result=_mac_count(work)),
         operators=count_work(model.flatbuffer).operators,
         joined_outputs=model.network.joined_outputs,
         forecast=_forecast(found.forecast, chosen),
@@ -153,8 +98,8 @@ def build_report(found: Findings) -> Report:
         device_latency=found.verdict.measurement("latency"),
         memory=found.memory,
         fit=Fit(fits=found.verdict.fits, findings=found.verdict.findings),
-        candidates=tuple(_candidate(a, found.rule.max_drop, worst) for a in found.attempts),
-        passes=tuple(_step(s, worst) for s in chosen.steps),
+        candidates=tuple(_candidate(a, found.rule.max_drop, accuracy) for a in found.attempts),
+        passes=tuple(_step(s, accuracy) for s in chosen.steps),
         forest=found.forest,
         details=found.details,
         notes=(),
@@ -162,7 +107,6 @@ def build_report(found: Findings) -> Report:
         peak_memory_bytes=found.peak_memory_bytes,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return msgspec.structs.replace(report, notes=_notes(found, report, written.notes))
 
 
 def _verdict(found: Findings, accuracy: Accuracy, on_gpu: Accuracy | None) -> DeviceVerdict:
@@ -182,6 +126,11 @@ def _recipe(chosen: Attempt) -> RecipeFacts:
     return RecipeFacts(name=recipe.name, summary=chosen.summary, is_for_forests=recipe.for_forests)
 
 
+def _distance(reference: Reference, chosen: Attempt) -> Distance:
+    assert chosen.outputs is not None
+    return Distance(**distance(reference.evaluation_outputs, chosen.outputs))
+
+
 def _parameters(reference: Reference, work: Work) -> Parameters:
     return Parameters(
         original=reference.network.parameter_count(),
@@ -190,7 +139,7 @@ def _parameters(reference: Reference, work: Work) -> Parameters:
     )
 
 
-def _notes(found: Findings, report: Report, on_file: tuple[Note, ...]) -> tuple[Note, ...]:
+def _notes(found: Findings, report: Report) -> tuple[Note, ...]:
     further = tuple(
         Note("candidate-rejected", f"{a.summary} was rejected: {_rejection(a, found.reference)}")
         for a in itertools.takewhile(lambda a: a is not found.chosen, found.attempts)
@@ -200,7 +149,7 @@ def _notes(found: Findings, report: Report, on_file: tuple[Note, ...]) -> tuple[
         further,
         _data_notes(found.reference.splits),
         found.chosen.model.notes,
-        on_file,
+        read_written(found.chosen.model).notes,
         result_notes(report),
         found.notes,
     )
@@ -292,7 +241,7 @@ def _host_latency(latency: Sequence[Latency]) -> HostLatency:
     )
 
 
-def _candidate(attempt: Attempt, max_drop: float, output: int) -> CandidateFacts:
+def _candidate(attempt: Attempt, max_drop: float, accuracy: Accuracy) -> CandidateFacts:
     finished = attempt.outputs is not None
     return CandidateFacts(
         summary=attempt.summary,
@@ -300,11 +249,13 @@ def _candidate(attempt: Attempt, max_drop: float, output: int) -> CandidateFacts
         passed=finished and attempt.drop <= max_drop and attempt.violation is None,
         error=attempt.error,
         limit_violation=attempt.violation,
-        passes=tuple(_step(s, output) for s in attempt.steps),
+        passes=tuple(_step(s, accuracy) for s in attempt.steps),
     )
 
 
-def _step(step: Step, output: int) -> PassStep:
+def _step(step: Step, accuracy: Accuracy) -> PassStep:
+    decides = accuracy.deciding_output
+    output = list(accuracy.by_output).index(decides) if decides else 0
     return PassStep(
         name=step.config.tag(),
         settings=_settings(step),

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeGuard
 
+from tflite_compress.scoring.default_metric import CLOSENESS, default_metric, fitting_metric, hardly_varies
 from tflite_compress.scoring.joint_output import JointOutput, ModelSample
-from tflite_compress.scoring.metrics import (
-    CLOSENESS,
-    METRICS,
-    Head,
-    Metric,
-    ScoreFunction,
-    decide,
-    default_metric,
-    fitting_metric,
-    hardly_varies,
-    resolve_metric,
-)
+from tflite_compress.scoring.metrics import METRICS, Head, Metric, ScoreFunction, decide, resolve_metric
 from tflite_compress.scoring.task_registry import all_tasks, find_task, infer_task, metric_of_task
 from tflite_compress.scoring.task_types import OutputSample, Task
 from tflite_compress.support.errors import UsageError, closest

@@ -91,7 +91,7 @@ class Worker:
     """Loads a model and its data, and runs jobs on them one at a time."""
 
     def __init__(self, setup: Setup, progress: Progress) -> None:
-        from tflite_compress.compression.session import open_session
+        from tflite_compress.compression.open_session import open_session
 
         options = replace(setup.options, bundle=False, details=False, latency_seconds=QUICK_LATENCY_SECONDS)
         self._setup = setup

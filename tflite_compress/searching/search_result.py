@@ -90,13 +90,7 @@ def conclude(
     best, files, checks = _verified(
         pareto_front(goal, stored), goal, slot, working, notes, progress, compared
     )
-    is_strict = setup.options.strict
-    pick = choose_point(goal, [c for c in best if not is_strict or checks[c.trial]["outcome"] == "kept"])
-    if best and pick is None:
-        text = (
-            "no file is chosen, because the evaluation samples establish for none that the drop is accepted"
-        )
-        notes.append(Note("accuracy-not-established", text, "warning"))
+    pick = _choose(goal, best, checks, setup.options.strict, notes)
     points = [
         _write_point(staging, number, candidate, files[candidate.trial], checks[candidate.trial], pick, goal)
         for number, candidate in enumerate(best, 1)
@@ -123,6 +117,19 @@ def conclude(
     }
     _write(staging, record)
     return SearchResult(target, record)
+
+
+def _choose(
+    goal: Goal, best: list[Candidate], checks: dict[int, Check], is_strict: bool, notes: list[Note]
+) -> Candidate | None:
+    """Return the point to deploy; None if no file keeps the accuracy."""
+    pick = choose_point(goal, [c for c in best if not is_strict or checks[c.trial]["outcome"] == "kept"])
+    if best and pick is None:
+        text = (
+            "no file is chosen, because the evaluation samples establish for none that the drop is accepted"
+        )
+        notes.append(Note("accuracy-not-established", text, "warning"))
+    return pick
 
 
 def _write_files(folder: Path, files: Files) -> None:

@@ -31,6 +31,8 @@ from tflite_compress.tflite.state import find_state
 from tflite_compress.tflite.tensor_specs import FileTensorSpec, Signature, read_signature
 from tflite_compress.timing.device_report import SCHEMA
 
+Tolerances = dict[str, tuple[tuple[float, ...], str]]  # per output, and their rule, by accelerator
+
 _STATEFUL = """
 The model keeps a state from one `run` to the next: `run` goes on from the last call. Load the model again to
 start a new sequence. The test vectors are one sequence.
@@ -56,22 +58,9 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     head = content if parts is None else parts.split.head
     labels = job.labels if parts is None else ()  # they belong to outputs of the whole model
     file = add_metadata(head, name, read_signature(head), job.preprocessing, labels)
-    choices = _choices(job.device)
-    tolerances = _tolerances(content, vectors, parts, {choice[0] for choice in choices})
+    tolerances = _tolerances(content, vectors, parts, {choice[0] for choice in _choices(job.device)})
     values = {
-        "name": name,
-        "Class": class_name(name),
-        "device": job.device.title,
-        "choices": ",\n".join(f"            listOf({_qualified(choice)})" for choice in choices),
-        "order": ", ".join(" and ".join(choice) for choice in choices),
-        "schema": SCHEMA,
-        "vectors": len(vectors),
-        "origin": vectors.origin,
-        "tolerances": "\n".join(
-            f"| {kind} | {', '.join(f'{v:.3g}' for v in values)} | {rule} |"
-            for kind, (values, rule) in tolerances.items()
-        ),
-        "preprocessing": _describe(job.preprocessing),
+        **_description(job, vectors, tolerances),
         "states": _describe_state(content) if vectors.sequence is not None else "",
         "notes": "".join(f"\nIn the file, {note.text}.\n" for note in notes),
         **_kotlin_parts(signature, job.preprocessing, output_buffers(signature.outputs, parts)),
@@ -101,6 +90,26 @@ def make_phone_bundle(job: BundleJob) -> dict[str, bytes]:
     return files
 
 
+def _description(job: BundleJob, vectors: Vectors, tolerances: Tolerances) -> dict[str, object]:
+    """Return what the templates say about model, device and test vectors."""
+    choices, name = _choices(job.device), identifier(job.name)
+    return {
+        "name": name,
+        "Class": class_name(name),
+        "device": job.device.title,
+        "choices": ",\n".join(f"            listOf({_qualified(choice)})" for choice in choices),
+        "order": ", ".join(" and ".join(choice) for choice in choices),
+        "schema": SCHEMA,
+        "vectors": len(vectors),
+        "origin": vectors.origin,
+        "tolerances": "\n".join(
+            f"| {kind} | {', '.join(f'{v:.3g}' for v in values)} | {rule} |"
+            for kind, (values, rule) in tolerances.items()
+        ),
+        "preprocessing": _describe(job.preprocessing),
+    }
+
+
 def _for_accelerator(job: BundleJob) -> tuple[bytes, tuple[Note, ...]]:
     """Return the file as the device's accelerator computes it right, and notes on what was changed."""
     if not job.device.computes_on_gpu:
@@ -123,7 +132,7 @@ def _qualified(choice: tuple[str, ...]) -> str:
 
 def _tolerances(
     content: bytes, vectors: Vectors, parts: GpuParts | None, accelerators: Collection[str]
-) -> dict[str, tuple[tuple[float, ...], str]]:
+) -> Tolerances:
     """Return the largest accepted differences per output by accelerator, and what they are derived from."""
     found = {"CPU": (vectors.tolerance, "what rounding of the same kernels explains")}
     if "GPU" in accelerators:

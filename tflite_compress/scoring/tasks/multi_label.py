@@ -8,7 +8,8 @@ import numpy as np
 
 from tflite_compress.scoring.additive_scores import AdditiveScore, mean_f1
 from tflite_compress.scoring.curve_scores import average_precision
-from tflite_compress.scoring.metrics import METRICS, Head, Metric, default_metric
+from tflite_compress.scoring.default_metric import default_metric
+from tflite_compress.scoring.metrics import METRICS, Head, Metric
 from tflite_compress.scoring.score_functions import f1_from_logits
 from tflite_compress.scoring.task_types import YES_NO_LOSS, OutputSample, Task, register
 
