@@ -11,6 +11,7 @@ from tests.models.zoo import NAMES, models
 from tests.narrow import present
 from tests.needs import slow
 from tflite_compress.models.bridge import to_tf_keras
+from tflite_compress.models.copying import copied
 from tflite_compress.models.random_runs import random_inputs, structured_inputs
 from tflite_compress.support.errors import ModelError
 
@@ -50,6 +51,26 @@ def test_every_kind_of_model_comes_out_equal(keras: ModuleType, keras2: ModuleTy
     bridged = to_tf_keras(model, verify=False)
     assert isinstance(bridged, keras2.Model)
     assert difference(model, bridged, seed=7) <= 1e-5
+
+
+def test_arguments_of_carried_operations_live_as_long_as_a_model_that_needs_them(keras: ModuleType) -> None:
+    """A copy still runs after its original is gone, and nothing is left after both."""
+    from tflite_compress.models import carrier
+
+    before = len(carrier._TEMPLATES)
+    x = keras.Input((4, 4))
+    product = keras.ops.einsum("bij,bjk->bik", x, x)
+    bridged = to_tf_keras(keras.Model(x, keras.ops.concatenate([product, keras.ops.sort(x)], axis=-1)))
+    assert len(carrier._TEMPLATES) == before + 3
+    data = np.random.default_rng(0).normal(size=(2, 4, 4)).astype(np.float32)
+    expected = bridged(data)
+    copy = copied(bridged)
+    del bridged, product, x
+    gc.collect()
+    np.testing.assert_array_equal(copy(data), expected)
+    del copy, expected
+    gc.collect()
+    assert len(carrier._TEMPLATES) <= before
 
 
 @pytest.mark.parametrize("name", [slow("MobileNetV2"), "MobileNetV3Small"])

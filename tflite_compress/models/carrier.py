@@ -6,6 +6,7 @@ Importing this module imports TensorFlow, which its base class needs.
 from __future__ import annotations
 
 import inspect
+import itertools
 import weakref
 from typing import Any
 
@@ -20,7 +21,8 @@ _Layer: Any = tf_keras().layers.Layer
 
 # Copies that libraries make of a model hold strings only, so these name live objects.
 _OPERATIONS: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-_TEMPLATES: dict[str, Template] = {}
+_TEMPLATES: weakref.WeakValueDictionary[str, Template] = weakref.WeakValueDictionary()
+_NUMBERS = itertools.count()
 
 
 class Slot:
@@ -37,6 +39,17 @@ class Template:
         self.arguments = (args, kwargs)
 
 
+class Kept:
+    """The templates that a carrier was called with, which live as long as the carrier."""
+
+    def __init__(self) -> None:
+        self._templates: set[Template] = set()
+
+    def keep(self, template: str) -> None:
+        """Keep the template of this name alive."""
+        self._templates.add(_TEMPLATES[template])
+
+
 class Carrier(_Layer):  # type: ignore[misc]
     """Runs ``operation``, a Keras 3 operation or layer on the TensorFlow backend.
 
@@ -48,6 +61,7 @@ class Carrier(_Layer):  # type: ignore[misc]
     def __init__(self, operation: Any, name: str) -> None:
         super().__init__(name=name)
         self._operation = operation
+        self._kept = Kept()
         self._takes_training = "training" in inspect.signature(operation.call).parameters
         self.carried = [variable.value for variable in getattr(operation, "weights", [])]
 
@@ -59,6 +73,7 @@ class Carrier(_Layer):  # type: ignore[misc]
     def call(self, tensors: list[object] | object, template: str, training: object = None) -> object:
         """Run the operation on ``tensors`` in the named template; clones give a single tensor as such."""
         given = tensors if isinstance(tensors, list) else [tensors]
+        self._kept.keep(template)
         args, kwargs = arguments_of(template, given)
         if self._takes_training:
             kwargs = {**kwargs, "training": training}
@@ -111,7 +126,7 @@ def call_carrier(carrier: Carrier, args: tuple[object, ...], kwargs: Config) -> 
         return Slot(len(tensors) - 1)
 
     template = Template(*tf.nest.map_structure(to_slot, (tuple(args), dict(kwargs))))
-    key = str(len(_TEMPLATES))
+    key = str(next(_NUMBERS))
     _TEMPLATES[key] = template
     outputs: object = carrier(tensors, template=key)
     return outputs
