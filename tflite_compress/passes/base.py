@@ -88,6 +88,14 @@ class PassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         """True for a pass that learns from training data."""
         return self.stage in (Stage.TRAIN, Stage.QAT)
 
+    def count_trained(self, samples: int) -> int:
+        """Return how many samples a training sees, each as often as it is seen; 0 without a training.
+
+        Args:
+            samples: Number of training samples.
+        """
+        return 0
+
     @property
     def needs_calibration(self) -> bool:
         """True for a pass that needs calibration samples."""

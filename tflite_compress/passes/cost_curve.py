@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class CostCurve:
@@ -32,6 +30,8 @@ class CostCurve:
 
     def untrained_at(self, level: float) -> float:
         """Return the drop without training at a level, interpolated."""
+        import numpy as np
+
         drops = np.maximum.accumulate((0.0, *self.untrained))
         return float(np.interp(self.removed_at(level), (0.0, *self.removed), drops))
 

@@ -71,3 +71,12 @@ class TrainingPass(FloatPass, frozen=True, kw_only=True):
         if not (training.epochs or training.min_steps or self.may_skip_training):
             raise ValueError("training: epochs and min_steps are both 0, expected one of them above 0")
         msgspec.structs.force_setattr(self, "training", training)
+
+    def count_trained(self, samples: int) -> int:
+        """Return how many samples a training sees, each as often as it is seen.
+
+        Args:
+            samples: Number of training samples.
+        """
+        training = self.training
+        return max((training.epochs or 0) * samples, (training.min_steps or 0) * (training.batch_size or 1))

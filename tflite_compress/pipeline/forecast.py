@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tflite_compress.passes import Context, FloatModel, PassConfig
-from tflite_compress.passes.training import TrainingPass
 from tflite_compress.pipeline.overrides import override
 from tflite_compress.pipeline.plan import Plan
 from tflite_compress.pipeline.recipes import Recipe, describe
@@ -122,8 +121,5 @@ def begin_where_expected(plan: Plan, found: Forecast, context: Context) -> Plan:
 
 
 def _is_long(config: PassConfig, count_macs: Callable[[], int], samples: int) -> bool:
-    if not isinstance(config, TrainingPass):
-        return False
-    training = config.training
-    seen = max((training.epochs or 0) * samples, (training.min_steps or 0) * (training.batch_size or 1))
-    return FORWARD_AND_BACKWARD * count_macs() * seen > LONG_TRAINING
+    seen = config.count_trained(samples)
+    return seen > 0 and FORWARD_AND_BACKWARD * count_macs() * seen > LONG_TRAINING
