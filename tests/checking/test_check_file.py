@@ -98,3 +98,21 @@ def test_a_browser_needs_types_and_sizes_that_litert_js_takes(tmp_path: Path) ->
     (types,) = check_page_types(tree, load_device("web-wasm"))
     assert types.fits is False and "'x' is of type int64" in types.text
     assert check_page_types(tree, load_device("android-cpu")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--task=classification"], "--task needs --min-accuracy"),
+        (["--head=fomo"], "--head needs --min-accuracy"),
+        (["--metric=top1"], "--metric needs --min-accuracy"),
+        (["--head=ssd", "--anchors=no.npy", "--min-accuracy=0.5", "--data=d.npz"], "no.npy: cannot be read"),
+    ],
+)
+def test_options_of_accuracy_are_not_ignored(
+    run: Run, tmp_path: Path, options: list[str], message: str
+) -> None:
+    (tmp_path / "dense.tflite").write_bytes(dense(4))
+    np.savez(tmp_path / "d.npz", x=np.zeros((2, 4), np.float32), y=np.zeros(2, np.int64))
+    code, _, err = run("check", "dense.tflite", "--device=raspberry-pi-4", *options)
+    assert code == 2 and message in err and "hint:" in err

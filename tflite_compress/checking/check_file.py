@@ -19,6 +19,7 @@ from tflite_compress.profiles.devices import all_devices, load_device
 from tflite_compress.runtimes.by_name import Remote, find_runtime
 from tflite_compress.runtimes.compare import Comparison, compare
 from tflite_compress.runtimes.run_result import RunResult
+from tflite_compress.scoring.detector import check_head
 from tflite_compress.scoring.joint_output import NO_HEAD, HeadOptions
 from tflite_compress.scoring.metrics import ScoreFunction
 from tflite_compress.support.errors import CompressError, UsageError
@@ -76,8 +77,10 @@ def check_file(
         ModelError: The file is missing or damaged.
         DataError: The data do not fit the file.
         ConfigError: A device profile cannot be used.
+        UsageError: There is no such head.
     """
     progress, budget = progress or Silent(), TimeBudget(time_budget_seconds)
+    check_head(head)
     profiles = all_devices() if list(devices) == ["all"] else [load_device(name) for name in devices]
     opened = open_file(path, data, preprocess, input_shape, resize=resize)
     content, signature, samples = opened.content, opened.signature, opened.samples

@@ -69,6 +69,15 @@ class CheckOptions:
     time_budget: Duration | None = None
 
 
+def _require_accuracy(options: CheckOptions) -> None:
+    """Refuse options that say how accuracy is measured where it is not measured."""
+    for name in ("metric", "task", "head", "anchors"):
+        if getattr(options, name) is not None and options.min_accuracy is None:
+            raise UsageError(
+                f"--{name} needs --min-accuracy", "For example --min-accuracy=90% --data=test.npz."
+            )
+
+
 @command(SECTION, "model.tflite --device=rp2040", model="A .tflite file.")
 def check(
     model: str,
@@ -91,6 +100,7 @@ def check(
     head = HeadOptions(options.head, options.anchors)
     if options.min_accuracy is not None and samples.data is None:
         raise UsageError("--min-accuracy needs --data", "Give labelled data: --data=test.npz.")
+    _require_accuracy(options)
     check_page(page)
     limits = Limits(options.max_flash, options.max_ram, options.max_latency_ms)
     on_device = "adb" if remote.benchmark_model is not None else None
