@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import Run
+from tflite_compress.conversion.layer_rules import layer_types
 from tflite_compress.conversion.observe import observe
-from tflite_compress.conversion.per_layer import Plain, layer_types, prepare, quantized
+from tflite_compress.conversion.per_layer import Plain, prepare, quantized
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
 from tflite_compress.passes.base import Context

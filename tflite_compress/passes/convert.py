@@ -249,7 +249,8 @@ def _by_layer(
     config: Convert, model: FloatModel, context: Context, advance: Callable[[int], None]
 ) -> tuple[bytes, tuple[Note, ...]]:
     """Quantize with a type per layer or another calibration method."""
-    from tflite_compress.conversion.per_layer import layer_types, quantized
+    from tflite_compress.conversion.layer_rules import layer_types
+    from tflite_compress.conversion.per_layer import quantized
     from tflite_compress.conversion.written_types import type_notes, written_layers
     from tflite_compress.models.layer_table import layer_table
 
