@@ -13,7 +13,6 @@ from tflite_compress.models.network import keras_network
 from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.algorithms.block_rounding import learn_block, outputs_of, part_of
 from tflite_compress.passes.algorithms.blocks import Block, find_blocks
-from tflite_compress.passes.algorithms.fold import without_batchnorm
 from tflite_compress.passes.algorithms.held_out import hold_out
 from tflite_compress.passes.algorithms.learned_rounding import step_grid
 from tflite_compress.passes.block_round import BlockRound
@@ -99,12 +98,12 @@ def test_samples_to_judge_by_are_not_those_to_learn_from(context: Context) -> No
 
 
 @pytest.mark.slow
-def test_block_rounding_gives_back_what_four_bits_take(start: FloatModel, context: Context) -> None:
+def test_block_rounding_is_kept_only_if_it_helps(start: FloatModel, context: Context) -> None:
     four = Int4(precision="int8", max_calibration_drop=1.0).apply(start, context)
     done = BlockRound(precision="int8", steps=STEPS).apply(four, context)
-    assert any("block_round helped on samples that it did not learn from" in n.text for n in done.notes)
-    shape = [layer.name for layer in without_batchnorm(start.network.handle).layers]
-    assert [layer.name for layer in done.network.handle.layers] == shape
+    (text,) = (n.text for n in done.notes if n.text.startswith("block_round"))
+    assert "on samples that it did not learn from" in text
+    assert ("helped" in text) == (done.network is not four.network)
     fixed = replace(start.network, editable=False, why_not_editable="it is frozen")
     left = BlockRound(precision="int8").apply(FloatModel(fixed), context)
     assert left.network is fixed and "it is frozen" in left.notes[-1].text
