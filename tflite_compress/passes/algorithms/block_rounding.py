@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Arrays = tuple[np.ndarray, ...]
 REGULARIZATION = 0.1  # ten times that of single layers: a few hundred steps must decide on all weights
-SMALLER = 0.05  # learning rate of scales and biases, as a share of that of the rounding
+SMALLER = 0.005  # learning rate of scales and biases, as a share of that of the rounding
 
 
 @dataclass(frozen=True, eq=False)
