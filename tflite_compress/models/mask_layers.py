@@ -16,7 +16,7 @@ from tflite_compress.support.backend import tensorflow, tf_keras
 
 # A constant, because AutoGraph rewrites the functions that a layer calls, which takes long for the one that
 # imports TensorFlow.
-tf: Any = tensorflow()
+tf = tensorflow()
 _Layer: Any = tf_keras().layers.Layer
 
 

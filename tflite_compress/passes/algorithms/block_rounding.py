@@ -77,7 +77,7 @@ class Rounding:
         """Put the kernel and bias as tensors into the layer, and return the choices."""
         from tflite_compress.support.backend import tensorflow
 
-        tf: Any = tensorflow()
+        tf = tensorflow()
         up = tf.where(self.fixed, 0.0, rectified(self.choice))
         steps = tf.clip_by_value(self.below + up, -float(self.grid.max_step), float(self.grid.max_step))
         scale = tf.constant(self.grid.scale, tf.float32) * tf.exp(self.factor)
@@ -166,7 +166,7 @@ def _step(
     """Return one gradient step on the rounding, scales and biases of a block, as one traced function."""
     from tflite_compress.support.backend import tensorflow, tf_keras
 
-    tf: Any = tensorflow()
+    tf = tensorflow()
     choices = [r.choice for r in roundings]
     others = [variable for r in roundings for variable in r.others]
     first = tf_keras().optimizers.Adam(config.learning_rate)

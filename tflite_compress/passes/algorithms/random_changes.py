@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tflite_compress.support.backend import tensorflow
 
@@ -50,15 +50,18 @@ class Draw:
         self._tf = tensorflow()
         self._seed, self._step, self._count, self._calls = seed, step, count, 0
 
-    def uniform(self, low: float = 0.0, high: float = 1.0, shape: tuple[int, ...] = ()) -> Any:
+    def uniform(self, low: float = 0.0, high: float = 1.0, shape: tuple[int, ...] = ()) -> Tensor:
         """Return uniform numbers, float32, shape (samples, *shape)."""
-        return self._tf.random.stateless_uniform((self._count, *shape), self._key(), low, high)
+        size = (self._count, *shape)
+        found: Tensor = self._tf.random.stateless_uniform(size, self._key(), low, high)
+        return found
 
-    def normal(self, shape: tuple[int, ...]) -> Any:
+    def normal(self, shape: tuple[int, ...]) -> Tensor:
         """Return normal numbers, float32, shape (samples, *shape)."""
-        return self._tf.random.stateless_normal((self._count, *shape), self._key())
+        found: Tensor = self._tf.random.stateless_normal((self._count, *shape), self._key())
+        return found
 
-    def _key(self) -> Any:
+    def _key(self) -> object:
         self._calls += 1
         first = (self._seed * 1_000_003 + self._calls) % (2**31)
         return self._tf.stack([first, self._tf.cast(self._step, self._tf.int32)])
@@ -106,7 +109,7 @@ def changed_series(series: Tensor, changes: Changes, draw: Draw) -> Tensor:
     return _in_range(own * x + (1 - own) * tf.roll(x, 1, axis=0), series, changes)
 
 
-def _positions(size: int, flips: bool, draw: Draw) -> Any:
+def _positions(size: int, flips: bool, draw: Draw) -> Tensor:
     """Return where each position of an axis is read from, int32, shape (samples, size)."""
     tf = tensorflow()
     most = max(1, round(SHIFT * size))
@@ -114,29 +117,31 @@ def _positions(size: int, flips: bool, draw: Draw) -> Any:
     read = tf.range(size)[tf.newaxis, :]
     if flips:
         read = tf.where(draw.uniform(shape=(1,)) < 0.5, size - 1 - read, read)
-    return tf.clip_by_value(read + shift, 0, size - 1)
+    found: Tensor = tf.clip_by_value(read + shift, 0, size - 1)
+    return found
 
 
-def _boxes(height: int, width: int, draw: Draw) -> Any:
+def _boxes(height: int, width: int, draw: Draw) -> Tensor:
     """Return 1 within a random box of each sample, 0 outside; shape (samples, height, width, 1)."""
     tf = tensorflow()
     rows, columns = _spans(height, 1.0, draw), _spans(width, 1.0, draw)
     return (rows[:, :, tf.newaxis] * columns[:, tf.newaxis, :])[..., tf.newaxis]
 
 
-def _spans(size: int, share: float, draw: Draw) -> Any:
+def _spans(size: int, share: float, draw: Draw) -> Tensor:
     """Return 1 within a random span of each sample, at most ``share`` long, shape (samples, size)."""
     tf = tensorflow()
     length = draw.uniform(0, share, (1,)) * size
     start = draw.uniform(shape=(1,)) * (size - length)
     places = tf.range(size, dtype=tf.float32)[tf.newaxis, :] + 0.5
-    return tf.cast((places >= start) & (places < start + length), tf.float32)
+    found: Tensor = tf.cast((places >= start) & (places < start + length), tf.float32)
+    return found
 
 
-def _in_range(values: Any, original: Tensor, changes: Changes) -> Tensor:
+def _in_range(values: Tensor, original: Tensor, changes: Changes) -> Tensor:
     """Return values within the range of the data, in the type of the original."""
     tf = tensorflow()
     values = tf.clip_by_value(values, changes.low, changes.high)
-    dtype: Any = original.dtype
-    result: Tensor = values if dtype == tf.float32 else tf.cast(tf.round(values), dtype)
+    is_float = original.dtype == tf.float32
+    result: Tensor = values if is_float else tf.cast(tf.round(values), original.dtype)
     return result
