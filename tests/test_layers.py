@@ -11,6 +11,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 from tests.conftest import ROOT
 
 MAX_TOP_MODULES = 8
+MAX_ANY = 150
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,12 @@ def test_each_basename_occurs_once(structure: ModuleType) -> None:
 def test_nothing_outside_passes_asks_for_a_pass_class(structure: ModuleType) -> None:
     assert len(structure.pass_classes()) > 15
     assert structure.pass_tests() == []
+
+
+def test_files_and_functions_stay_short(structure: ModuleType) -> None:
+    assert structure.long_files() == []
+    assert structure.long_functions() == []
+
+
+def test_few_values_have_no_type(structure: ModuleType) -> None:
+    assert sum(map(structure.uses_of_any, structure.modules())) < MAX_ANY

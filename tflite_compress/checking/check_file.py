@@ -6,8 +6,8 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from tflite_compress.checking.accuracy import MeasuredAccuracy, measure_accuracy
 from tflite_compress.checking.device_findings import judge_accuracy
 from tflite_compress.checking.evidence import Evidence
 from tflite_compress.checking.judge import check
@@ -27,6 +27,9 @@ from tflite_compress.support.input_shape import InputShape
 from tflite_compress.support.notes import Note
 from tflite_compress.support.progress import Progress, Silent
 from tflite_compress.support.time_budget import TimeBudget
+
+if TYPE_CHECKING:
+    from tflite_compress.checking.accuracy import MeasuredAccuracy
 
 DEFAULTS = Remote()
 FEW = 32  # samples that are run to find out how many the time budget allows
@@ -93,6 +96,8 @@ def check_file(
             verdicts.append(check(evidence, device, limits, opened.sizes))
             advance(1)
     if min_accuracy is not None and opened.is_real:
+        from tflite_compress.checking.accuracy import measure_accuracy
+
         with progress.step("measuring accuracy"):
             score = partial(measure_accuracy, signature=signature, metric=metric, task=task, head=head)
             extra.append(_accuracy(content, samples, score, min_accuracy, budget))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from tflite_compress.checking.accuracy import MeasuredAccuracy
 from tflite_compress.checking.compiled_files import find_compiler
 from tflite_compress.checking.contents import Contents
 from tflite_compress.checking.evidence import Evidence
@@ -22,6 +22,9 @@ from tflite_compress.support.quantities import (
     format_value,
     limit_in_kilobytes,
 )
+
+if TYPE_CHECKING:
+    from tflite_compress.checking.accuracy import MeasuredAccuracy
 
 MICRO_CORE_BYTES = 16 * 1024  # TFLite Micro's documentation
 MICRO_KERNEL_BYTES = 4 * 1024  # rule of thumb

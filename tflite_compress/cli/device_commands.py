@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tflite_compress.cli.command_registry import command
 from tflite_compress.cli.option_types import (
@@ -30,6 +31,9 @@ from tflite_compress.cli.shared_options import (
     ThreadOptions,
 )
 from tflite_compress.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from tflite_compress.checking.verdict import Verdict
 
 SECTION = "Work with a .tflite"
 
@@ -94,7 +98,6 @@ def check(
     """
     from tflite_compress.checking.check_file import check_file
     from tflite_compress.checking.verdict import Limits
-    from tflite_compress.reporting import fit_table
     from tflite_compress.scoring.joint_output import HeadOptions
 
     head = HeadOptions(options.head, options.anchors)
@@ -125,6 +128,14 @@ def check(
             samples.resize,
         )
     )
+    _show(model, verdicts, output, page)
+    fits = [verdict.fits for verdict in verdicts]
+    return 0 if (any(fits) if options.device == ("all",) else all(fits)) else 1
+
+
+def _show(model: str, verdicts: list[Verdict], output: OutputOptions, page: PageOptions) -> None:
+    from tflite_compress.reporting import fit_table
+
     if output.json:
         print(fit_table.verdicts_as_json(verdicts))
     else:
@@ -133,8 +144,6 @@ def check(
         from tflite_compress.reporting.fit_page import verdicts_page
 
         write_page(page.html, output, verdicts_page(model, verdicts))
-    fits = [verdict.fits for verdict in verdicts]
-    return 0 if (any(fits) if options.device == ("all",) else all(fits)) else 1
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tflite_compress.passes.base import Context, Count, Rate, register
+from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
+from tflite_compress.passes.setting_bounds import Count, Rate
 from tflite_compress.passes.values import FloatModel, LayerTypes
 from tflite_compress.support.notes import Note, named
 

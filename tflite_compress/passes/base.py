@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import msgspec
-from msgspec import Meta
 
 from tflite_compress.passes.shared_results import SharedResults
 from tflite_compress.passes.values import ConvertedModel, FloatModel, Model
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
     from tflite_compress.passes.cost_curve import CostCurve
     from tflite_compress.profiles.devices import Device, Precision
     from tflite_compress.scoring.reference import Reference
-
-# Bounds of settings. They are far above sensible values: a value beyond them is a mistake.
-Share = Annotated[float, Meta(ge=0, le=1)]
-Ratio = Annotated[float, Meta(gt=0, le=1)]
-Rate = Annotated[float, Meta(gt=0, le=10)]
-Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class Stage(IntEnum):

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import msgspec
 
 from tflite_compress.conversion import METHODS
-from tflite_compress.passes.base import Context, ConversionPass, Share, register
+from tflite_compress.passes.base import Context, ConversionPass, register
 from tflite_compress.passes.bias_correct import BiasCorrect
 from tflite_compress.passes.convert import Convert, flatbuffer
 from tflite_compress.passes.repair import Repair
+from tflite_compress.passes.setting_bounds import Share
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, Model, Quantizer
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note

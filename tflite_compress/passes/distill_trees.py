@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
-from tflite_compress.passes.base import (
-    Context,
-    Count,
-    Domain,
-    FloatPass,
-    Ratio,
-    Share,
-    Stage,
-    register,
-    share_in_words,
-)
+from tflite_compress.passes.base import Context, Domain, FloatPass, Stage, register, share_in_words
+from tflite_compress.passes.setting_bounds import Count, Ratio, Share
 from tflite_compress.passes.values import FloatModel
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note

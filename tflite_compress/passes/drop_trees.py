@@ -12,7 +12,8 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
-from tflite_compress.passes.base import Context, Domain, FloatPass, Share, Stage, register, share_in_words
+from tflite_compress.passes.base import Context, Domain, FloatPass, Stage, register, share_in_words
+from tflite_compress.passes.setting_bounds import Share
 from tflite_compress.passes.values import FloatModel
 from tflite_compress.support.notes import Note
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, ConversionPass, Count, FilePass, Share, Stage, register
+from tflite_compress.passes.base import Context, ConversionPass, FilePass, Stage, register
+from tflite_compress.passes.setting_bounds import Count, Share
 from tflite_compress.passes.values import ConvertedModel, Encoding, EncodingChoice
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
-from tflite_compress.passes.base import Context, ConversionPass, Count, Domain, Stage, register
+from tflite_compress.passes.base import Context, ConversionPass, Domain, Stage, register
+from tflite_compress.passes.setting_bounds import Count
 from tflite_compress.passes.values import ConvertedModel, FloatModel
 from tflite_compress.support.notes import Note
 

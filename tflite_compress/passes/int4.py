@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import Context, ConversionPass, Ratio, Share, register
+from tflite_compress.passes.base import Context, ConversionPass, register
 from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.mixed import measure, quantized_file
 from tflite_compress.passes.repair import Repair
+from tflite_compress.passes.setting_bounds import Ratio, Share
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from tflite_compress.conversion import LayerType
-from tflite_compress.passes.base import Context, ConversionPass, Count, register
+from tflite_compress.passes.base import Context, ConversionPass, register
 from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.repair import Automatic, Repair
+from tflite_compress.passes.setting_bounds import Count
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note

@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
-from tflite_compress.passes.base import (
-    Context,
-    ConversionPass,
-    Count,
-    FloatPass,
-    Ratio,
-    Stage,
-    Whole,
-    editable_network,
-    register,
-)
+from tflite_compress.passes.base import Context, ConversionPass, FloatPass, Stage, editable_network, register
 from tflite_compress.passes.layer_patterns import layer_patterns
+from tflite_compress.passes.setting_bounds import Count, Ratio, Whole
 from tflite_compress.passes.values import ChannelWidths, FloatModel
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.notes import Note, named

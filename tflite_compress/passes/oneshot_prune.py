@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from tflite_compress.passes.base import Context, Count, FloatPass, Stage, editable_network, register
+from tflite_compress.passes.base import Context, FloatPass, Stage, editable_network, register
 from tflite_compress.passes.layer_patterns import choose_layers, require_layers
+from tflite_compress.passes.setting_bounds import Count
 from tflite_compress.passes.values import FloatModel, Model, Sparsity
 from tflite_compress.support.notes import Note, named
 

@@ -13,16 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from tflite_compress.passes.base import (
-    Context,
-    Count,
-    Ratio,
-    Share,
-    Stage,
-    editable_network,
-    register,
-)
+from tflite_compress.passes.base import Context, Stage, editable_network, register
 from tflite_compress.passes.layer_patterns import choose_layers, require_layers
+from tflite_compress.passes.setting_bounds import Count, Ratio, Share
 from tflite_compress.passes.training import Training, TrainingPass
 from tflite_compress.passes.values import FloatModel, Model, Sparsity
 from tflite_compress.support.notes import Note, named

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tflite_compress.passes.base import Context, Domain, FloatPass, Share, Stage, register, share_in_words
+from tflite_compress.passes.base import Context, Domain, FloatPass, Stage, register, share_in_words
+from tflite_compress.passes.setting_bounds import Share
 from tflite_compress.passes.values import FloatModel
 from tflite_compress.support.notes import Note
 

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from tflite_compress.passes.base import Count, FloatPass, Rate, Share, Whole
+from tflite_compress.passes.base import FloatPass
+from tflite_compress.passes.setting_bounds import Count, Rate, Share, Whole
 
 # Settings that a given one leaves open, for `Training.filled_from`.
 LEFT_OPEN_BY = {"epochs": "min_steps"}
