@@ -110,7 +110,7 @@ def test_profiles_and_plans_as_json(run: Run, digits: Path, digits_data: Path) -
     listed = json.loads(run("devices", "--json")[1])
     assert [device["name"] for device in listed] == bundled_names("devices")
     assert json.loads(run("devices", "pico", "--json")[1])["memory"]["ram_bytes"] == 270_336
-    assert json.loads(run("recipes", "int8", "--json")[1])["passes"][0]["precision"] == "int8"
+    assert json.loads(run("recipes", "float16", "--json")[1])["passes"][0]["precision"] == "float16"
     assert len(json.loads(run("recipes", "--json")[1])) == len(bundled_names("recipes"))
     code, out, _ = run("compress", digits, "-d=pico", f"--data={digits_data}", "--dry-run", "--json")
     (plan,) = json.loads(out)

@@ -56,7 +56,7 @@ def test_a_dry_run_refuses_what_the_run_would(
     words = ("compress", digits, "--device=rp2040", *option.split())
     dry = run(*words, "--dry-run")
     assert dry[:2] == (2, "") and message in dry[2], dry
-    monkeypatch.setattr("tflite_compress.compression.session.open_session", None)  # not reached
+    monkeypatch.setattr("tflite_compress.compression.open_session.open_session", None)  # not reached
     assert run(*words) == dry
 
 
