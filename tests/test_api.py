@@ -95,6 +95,7 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
     assert results[0].report.size.result.gzip_bytes < 0.6 * results[0].report.size.result.bytes
 
 
+@pytest.mark.slow
 def test_without_labels_accuracy_is_agreement_with_the_original(
     digits: Path, digits_arrays: Any, tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_without_labels_accuracy_is_agreement_with_the_original(
     assert any("no labels" in note for note in texts(result.report))
 
 
+@pytest.mark.slow
 def test_without_data_float16_is_made_but_accuracy_unknown(digits: Path, tmp_path: Path) -> None:
     result = tflite_compress.compress(digits, "android-gpu", out=tmp_path / "o", **PLAIN)
     assert result.verdict.kind == "not-established" and result.passed
@@ -151,6 +153,7 @@ def test_the_next_fallback_is_tried(keras: ModuleType, tmp_path: Path) -> None:
     assert result.passed and result.report.accuracy.drop <= 0.01
 
 
+@pytest.mark.slow
 def test_a_type_the_converter_refuses_is_passed_over(keras: ModuleType, tmp_path: Path) -> None:
     layers = keras.layers
     looped = keras.Sequential([keras.Input((130, 3)), layers.RNN(layers.GRUCell(4)), layers.Dense(2)])

@@ -112,6 +112,7 @@ def test_pages_speak_of_trees(result: tflite_compress.Result) -> None:
     assert (out / "MODEL_CARD.md").exists()
 
 
+@pytest.mark.slow
 def test_the_command_line_repeats_checks_and_inspects(run: Run, folder: Path) -> None:
     code, out, err = run(
         *("compress", folder / "digits.joblib", f"--data={folder / 'digits.npz'}", "--device=raspberry-pi-4"),
@@ -240,6 +241,7 @@ def test_other_recipes_do_what_they_say(folder: Path) -> None:
     assert all(decode_report(encode_report(m.report)) == m.report for m in made.values())
 
 
+@pytest.mark.slow
 def test_a_limit_violation_is_reported(run: Run, folder: Path) -> None:
     arguments = ("compress", folder / "digits.skops", f"--data={folder / 'digits.npz'}", "--device=rp2040")
     code, out, err = run(*arguments, "--max-drop=0.02", "--max-flash=20KB", "--out=out", "--details=false")

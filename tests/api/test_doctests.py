@@ -12,7 +12,16 @@ import tflite_compress as tc
 from tests.conftest import EXAMPLES
 from tflite_compress import api
 
-SLOW = ("compress_devices", "compress_model", "results", "study_model")  # their examples compress, 5 to 13 s
+# Their examples compress, convert or time models, 2 to 13 s.
+SLOW = (
+    "compress_devices",
+    "compress_model",
+    "file_functions",
+    "results",
+    "study_model",
+    "timing_functions",
+    "transform",
+)
 NAMES = [module.name for module in pkgutil.iter_modules(api.__path__)]
 
 

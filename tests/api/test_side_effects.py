@@ -66,6 +66,7 @@ def test_the_process_and_the_home_folder_stay_as_they_were(
     assert {p.name for p in tmp_path.iterdir()} == {"home", "out"}
 
 
+@pytest.mark.slow
 def test_an_exception_in_the_callback_cancels_at_every_step(
     compress: Callable[..., tc.Result], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -52,6 +52,7 @@ def test_a_tf_keras_model_stays_one(keras2: ModuleType, arrays: tuple[np.ndarray
     assert isinstance(small, keras2.Model) and small.count_params() < model.count_params()
 
 
+@pytest.mark.slow
 def test_layers_are_cut_off_in_apply_and_convert(keras: ModuleType, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers

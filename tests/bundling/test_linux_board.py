@@ -43,6 +43,7 @@ def test_the_self_test_finds_a_wrong_model(bundle: Path) -> None:
     assert done.returncode == 1 and "DIFFERENT" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_self_test_passes_on_the_emulated_pi(bundle: Path, emulator: Path) -> None:
     command = emulation.python_command("run_model.py", "digits.tflite", "--seconds=0")
     done = subprocess.run(command, cwd=bundle, env=emulation.environment(), capture_output=True, text=True)

@@ -388,6 +388,7 @@ def test_wrong_arguments_exit_with_code_2(
     assert code == 2 and message in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_verify_from_the_command_line(run: Run, int8_file: Path, emulator: Path, digits_data: Path) -> None:
     code, out, _ = run("verify", int8_file, "--emulate", f"--data={digits_data}", "--json")
     rows = {row["runtime"]: row for row in json.loads(out)}

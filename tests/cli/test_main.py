@@ -153,6 +153,7 @@ def test_compress_for_three_devices_writes_three_results(
         assert noise not in err
 
 
+@pytest.mark.slow
 def test_a_recipes_keys_are_options(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     code, out, err = run(
         "compress", digits, "--device=android-gpu", f"--data={digits_data}", "--precision=dynamic",
@@ -192,6 +193,7 @@ def test_evaluation_data_alone_is_refused_where_more_is_needed(
     assert "trains and only evaluation data was given" in err
 
 
+@pytest.mark.slow
 def test_custom_objects_and_trusted_code(run: Run, keras: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "my_layers.py").write_text(
         "import keras\n"

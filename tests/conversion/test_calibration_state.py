@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 from tflite_compress.conversion.converter import ConverterSettings, convert_network
 from tflite_compress.models.load import load_model
@@ -12,6 +13,7 @@ from tflite_compress.tflite.flatbuffer import unpack
 from tflite_compress.tflite.tree import read_scales
 
 
+@pytest.mark.slow
 def test_the_order_of_samples_does_not_matter(keras: ModuleType) -> None:
     """Kept between samples, the state of one sample widens the ranges of the next."""
     keras.utils.set_random_seed(0)

@@ -16,6 +16,8 @@ from tflite_compress.cli.command_registry import all_commands
 
 DOCS = ROOT / "docs"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -52,6 +52,7 @@ def test_the_suffix_does_not_matter(keras2: ModuleType, tmp_path: Path) -> None:
     assert load_model(disguised).format.startswith("h5")
 
 
+@pytest.mark.slow
 def test_a_keras2_saved_model_can_be_edited(keras2: ModuleType, tmp_path: Path) -> None:
     model = small(keras2)
     model.save(tmp_path / "saved", save_format="tf")
@@ -59,6 +60,7 @@ def test_a_keras2_saved_model_can_be_edited(keras2: ModuleType, tmp_path: Path) 
     assert source.network.editable and agrees(model, source)
 
 
+@pytest.mark.slow
 def test_an_exported_saved_model_runs_but_cannot_be_edited(keras: ModuleType, tmp_path: Path) -> None:
     model = small(keras)
     model.export(tmp_path / "exported", verbose=False)

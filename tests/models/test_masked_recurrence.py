@@ -197,6 +197,7 @@ def test_a_given_state_counts_in_int8(keras: ModuleType) -> None:
     assert np.abs(made - expected).max() < 0.1 * np.ptp(expected)
 
 
+@pytest.mark.slow
 def test_a_mask_that_stays_a_loop_is_named(
     keras: ModuleType, tokens: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,7 @@ def test_changes_of_series() -> None:
     assert 0.01 < masked.mean() < 0.15 and masked.max() <= 0.15 + 1 / 40
 
 
+@pytest.mark.slow
 def test_an_augmented_training_repeats_itself(images: Context) -> None:
     def trained(augment: Augment) -> np.ndarray:
         seed_everything(0)

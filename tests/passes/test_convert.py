@@ -128,6 +128,7 @@ def test_loops_are_refused_before_they_crash_the_converter(keras: ModuleType) ->
         Convert(precision="int8").apply(start, context)
 
 
+@pytest.mark.slow
 def test_a_saved_model_converts(keras: ModuleType, tmp_path: Path) -> None:
     models(keras)["multi_output"]().export(tmp_path / "saved", verbose=False)
     context, start = random_context(tmp_path / "saved")

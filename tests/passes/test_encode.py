@@ -64,6 +64,7 @@ def test_automatic_is_no_larger_than_any_other(context: Context, compact: Conver
 KINDS: list[Any] = ["auto", "lut", "prune", "huffman"]
 
 
+@pytest.mark.slow
 def test_a_small_arena_keeps_large_tensors_plain(context: Context, compact: ConvertedModel) -> None:
     free = Encode().apply(compact, context)
     tight = Encode(arena_limit_bytes=1).apply(compact, context)
@@ -83,6 +84,7 @@ def test_what_does_not_pay_is_left_and_said(context: Context, start: FloatModel)
     assert Encode(encode="none").apply(plain, context) is plain
 
 
+@pytest.mark.slow
 def test_a_small_saving_is_refused_with_its_price_and_kept_where_it_is_asked_for(keras: ModuleType) -> None:
     keras.utils.set_random_seed(0)
     layers = keras.layers

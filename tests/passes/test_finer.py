@@ -174,6 +174,7 @@ def test_four_bits_only_as_far_as_asked(start: FloatModel, context: Context) -> 
     assert {type(layers.get_layer(name)).__name__ for name in allowed.fact(LayerTypes).by_layer} == {"Conv2D"}
 
 
+@pytest.mark.slow
 def test_rounded_weights_are_on_the_converters_grid(start: FloatModel, context: Context) -> None:
     done = AdaRound(precision="int8", steps=2).apply(start, context)
     plain = without_batchnorm(start.network.handle)

@@ -87,6 +87,7 @@ def test_whole_blocks(block: tuple[int, int]) -> None:
     assert found.error < np.sum((x @ (weights * large) - y) ** 2) / np.sum(y**2) / 1.5
 
 
+@pytest.mark.slow
 def test_layers_without_whole_blocks_are_named(context: Context, start: FloatModel) -> None:
     config = OneshotPrune(pattern="block", block_size=(1, 8), sparsity=0.4, samples=50, keep_ends=False)
     pruned = config.apply(start, context)

@@ -52,6 +52,7 @@ def test_equal_seeds_give_equal_weights(context: Context, start: FloatModel) -> 
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
+@pytest.mark.slow
 def test_the_pattern_2_of_4_leaves_at_least_two_zeros_in_four(context: Context, start: FloatModel) -> None:
     pruned = Prune(pattern="2:4", **QUICK).apply(start, context)
     kernel = kernels(pruned)["hidden"]
@@ -59,6 +60,7 @@ def test_the_pattern_2_of_4_leaves_at_least_two_zeros_in_four(context: Context, 
     assert np.all(np.sum(groups == 0, axis=1) >= 2)
 
 
+@pytest.mark.slow
 def test_whole_blocks_become_zero(context: Context, start: FloatModel) -> None:
     pruned = Prune(pattern="block", block_size=(4, 4), sparsity=0.5, **QUICK).apply(start, context)
     assert set(pruned.fact(Sparsity).by_layer) == {"hidden"}

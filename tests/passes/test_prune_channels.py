@@ -79,6 +79,7 @@ def test_single_layers_keep_what_they_are_asked_to(context: Context, start: Floa
     assert now == was // 2 and set(smaller.fact(ChannelWidths).by_layer) <= {"conv_2", *_depthwise(start)}
 
 
+@pytest.mark.slow
 def test_channels_of_the_original_are_ranked_once(
     context: Context, start: FloatModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +99,7 @@ def test_channels_of_the_original_are_ranked_once(
     assert len(counted) == 2
 
 
+@pytest.mark.slow
 def test_a_start_that_is_solved_for_is_nearer(context: Context, start: FloatModel) -> None:
     none: Any = {"rounds": 1, "recovery_steps": 0, "training": Training(epochs=0, min_steps=0)}
     inputs = context.reference.splits.evaluate.inputs

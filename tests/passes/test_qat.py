@@ -50,6 +50,7 @@ def kernels(model: ConvertedModel) -> list[np.ndarray]:
     return [values for values in found if values is not None and values.size >= 512]
 
 
+@pytest.mark.slow
 def test_training_gives_a_full_int8_file_no_worse(start: FloatModel, context: Context) -> None:
     done = after(start, context, Qat(**SHORT))
     graph = unpack(done.flatbuffer).subgraphs[0]

@@ -53,6 +53,7 @@ def check_example(recipe: str) -> None:
     assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", PRUNED)
 def test_the_example_pruned(recipe: str) -> None:
     check_example(recipe)

@@ -119,6 +119,7 @@ def test_memory_before_and_after(report: Report) -> None:
     assert before.unit == "bytes" and 1.5 * after.value < before.value < 8 * after.value
 
 
+@pytest.mark.slow
 def test_pages_can_be_left_out(digits: Path, digits_data: Path, tmp_path: Path) -> None:
     result = tflite_compress.compress(
         digits, "android-gpu", data=digits_data, out=tmp_path / "o", details=False, latency_seconds=0.05

@@ -91,6 +91,7 @@ def test_a_later_version_is_left_alone(tmp_path: Path) -> None:
         runs(path)
 
 
+@pytest.mark.slow
 def test_compress_records_and_runs_lists(run: Run, digits: Path, digits_data: Path, tmp_path: Path) -> None:
     ledger = f"--ledger={tmp_path / 'runs.sqlite'}"
     words = [

@@ -11,6 +11,7 @@ from tflite_compress.reporting.ledger import runs
 from tflite_compress.reporting.mlflow_export import export
 
 
+@pytest.mark.slow
 def test_runs_arrive_in_mlflow_once(run: Run, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 

@@ -76,6 +76,7 @@ def test_the_emulated_pi_computes_what_this_machine_does(
     assert pair[0] is not None and pair[1] is not None and np.allclose(pair[0][0], pair[1][0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_emulated_phone_says_what_differs(content: bytes, inputs: Arrays, emulator: Path) -> None:
     found = find_runtime("emulate:android-cpu", Remote())(content, inputs)
     here = host_runtime(seconds=0)(content, inputs)

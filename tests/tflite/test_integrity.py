@@ -109,6 +109,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
             read_validated(path)
 
 
+@pytest.mark.slow
 def test_random_damage_never_takes_the_process_down(content: bytes) -> None:
     """Each file is refused, or looks intact; what looks intact runs, or is refused by the child process."""
     rng = random.Random(7)

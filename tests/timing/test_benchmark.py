@@ -37,6 +37,7 @@ def contender(path: Path, kernels: Any = "xnnpack") -> Contender:
     return Contender(str(path), content, (np.ones(shape, np.float32),), kernels)
 
 
+@pytest.mark.slow
 def test_the_larger_model_is_slower(run: Run, files: tuple[Path, Path]) -> None:
     small, large = map(str, files)
     code, out, _ = run("benchmark", small, large, "--seconds=0.3", "--batches=1,4", "--json")
@@ -126,6 +127,7 @@ def test_a_device_with_several_threads(files: tuple[Path, Path]) -> None:
     assert read_validated(files[0])
 
 
+@pytest.mark.slow
 def test_results_have_a_short_repr_and_html(files: tuple[Path, Path]) -> None:
     found = benchmark(*files, seconds=0.1, kernels=("xnnpack",))
     assert "small.tflite" in repr(found) and len(repr(found)) < 1000
