@@ -136,7 +136,7 @@ class Result(msgspec.Struct, frozen=True):
         top1: On the test images.
         drop: Points lost, and the ends of its 95 % interval.
         seconds: Wall time of the whole row, on a machine that may have had other work.
-        cpu_seconds: Processor time of the whole row, of all cores.
+        cpu_seconds: Processor time of the whole row on all cores, without child processes.
     """
 
     bytes: int
@@ -196,8 +196,8 @@ def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -
         [
             f"{about} Training and calibration with {IMAGES:,} images, int8 files, accuracy on all test "
             "images. Each drop has its 95 % interval; one value for each seed that was run. Seconds: wall "
-            "time and processor time of all cores; the machine may have had other work. Rows without a "
-            "goal are for comparison.",
+            "time, and processor time of all cores without child processes; the machine may have had other "
+            "work. Rows without a goal are for comparison.",
             "",
             *(f"- {model}: {data.about}." for model, data in SETS.items()),
             "",

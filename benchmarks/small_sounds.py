@@ -63,7 +63,7 @@ class Result(msgspec.Struct, frozen=True):
         low, high: Ends of the 95 % interval of the drop of the AUC; None where there is none.
         time_ratio: Time with encoded weights on TFLite Micro, relative to plain ones; None without encoding.
         seconds: Wall time of the whole row, on a machine that may have had other work.
-        cpu_seconds: Processor time of the whole row, of all cores.
+        cpu_seconds: Processor time of the whole row on all cores, without child processes.
     """
 
     bytes: int

@@ -13,7 +13,7 @@ from tflite_compress.models.network import keras_network
 from tflite_compress.passes import Context, FloatModel
 from tflite_compress.passes.algorithms.block_rounding import learn_block, outputs_of, part_of
 from tflite_compress.passes.algorithms.blocks import Block, find_blocks
-from tflite_compress.passes.algorithms.held_out import hold_out
+from tflite_compress.passes.algorithms.held_out import learning_and_judging
 from tflite_compress.passes.algorithms.learned_rounding import step_grid
 from tflite_compress.passes.block_round import BlockRound
 from tflite_compress.passes.int4 import Int4
@@ -91,7 +91,7 @@ def _nearest(layer: Any, grid: Any) -> list[np.ndarray]:
 
 
 def test_samples_to_judge_by_are_not_those_to_learn_from(context: Context) -> None:
-    learning, judging = (c.reference.splits.calibrate for c in hold_out(context, 400))
+    learning, judging = (c.reference.splits.calibrate for c in learning_and_judging(context, 400))
     assert len(learning) == 400
     rows = [{x.tobytes() for x in part.inputs[0]} for part in (learning, judging)]
     assert not rows[0] & rows[1]

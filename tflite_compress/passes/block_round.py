@@ -62,13 +62,13 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
         Returns:
             The rounded model; the given one with a note if it cannot be edited or does not improve.
         """
-        from tflite_compress.passes.algorithms.held_out import hold_out
+        from tflite_compress.passes.algorithms.held_out import learning_and_judging
         from tflite_compress.passes.algorithms.quality import keep_if_better
 
         network = model.network
         if not network.editable:
             return model.noting(Note("pass-left-out", f"block_round left out: {network.why_not_editable}"))
-        learning, judging = hold_out(context, self.samples)
+        learning, judging = learning_and_judging(context, self.samples)
         types = model.fact(LayerTypes).by_layer
         key = (self, context.seed, tuple(types.items()))
         changed, others = context.shared.once(

@@ -72,7 +72,7 @@ class AgreementGain:
 
     @property
     def is_significant(self) -> bool:
-        """True if the interval lies above 0."""
+        """True if the whole interval is above 0."""
         return self.interval is not None and self.interval.low > 0
 
 

@@ -56,7 +56,7 @@ PortValue = bool | int | float | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class HeadPort:
-    """What the templates of a head in C and Kotlin are filled with. They lie beside the head's module.
+    """What fills the C and Kotlin templates of a head, which are in the folder of its module.
 
     Attributes:
         boxes: Number of boxes of an image.

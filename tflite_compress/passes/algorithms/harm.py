@@ -76,10 +76,15 @@ def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
         helps = after < before
         if helps:
             reestimate_batchnorm(model, train.inputs, seed)
-    figures = f"R2 with the original's outputs {1 - before:.4f} before, {1 - after:.4f} after"
-    verdict = "helped" if helps else "was undone, it did not help"
-    text = f"re-estimating BatchNorm {verdict} on {count:,} samples left out of the averages: {figures}"
+    text = _judged("re-estimating BatchNorm", before, after, f"{count:,} samples left out of the averages")
     return Note("batchnorm-reestimated" if helps else "batchnorm-kept", text)
+
+
+def _judged(what: str, before: float, after: float, samples: str) -> str:
+    """Return in words whether the outputs came closer to the original's."""
+    verdict = "helped" if after < before else "was undone, it did not help"
+    figures = f"R2 with the original's outputs {1 - before:.4f} before, {1 - after:.4f} after"
+    return f"{what} {verdict} on {samples}: {figures}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +112,7 @@ class HeldOut:
         """
         before, after = self.change(start), self.change(changed)
         helps = after < before
-        verdict = "helped" if helps else "was undone, it did not help"
-        figures = f"R2 with the original's outputs {1 - before:.4f} before, {1 - after:.4f} after"
-        text = f"{what} {verdict} on {self.count:,} training samples: {figures}"
+        text = _judged(what, before, after, f"{self.count:,} training samples")
         return helps, Note("training-helped" if helps else "training-undone", text)
 
 

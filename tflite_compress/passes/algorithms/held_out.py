@@ -13,7 +13,7 @@ MAX_JUDGED = 512
 JUDGED_SHARE = 0.3  # of the training samples
 
 
-def hold_out(context: Context, max_learned: int) -> tuple[Context, Context]:
+def learning_and_judging(context: Context, max_learned: int) -> tuple[Context, Context]:
     """Return two contexts whose calibration samples are for learning and for judging; none is in both.
 
     Args:
