@@ -66,11 +66,28 @@ def test_settings_with_one_part_are_not_divided(folder: Path) -> None:
     assert len(read_yolo(path)["all"].files) == 2
 
 
+def test_a_polygon_gives_the_box_around_it(folder: Path) -> None:
+    text(folder / "labels" / "a.txt", "1 0.5 0.1 0.9 0.6 0.2 0.7 0.3 0.4\n0 0.5 0.5 0.2 0.2\n")
+    labels = read_yolo(folder)["all"].labels[0]
+    assert labels.tolist() == [pytest.approx([1, 0.2, 0.1, 0.9, 0.7]), pytest.approx([0, 0.4, 0.4, 0.6, 0.6])]
+
+
+def test_key_points_after_a_box_are_left_out(folder: Path) -> None:
+    text(folder / "labels" / "a.txt", "1 0.5 0.5 0.2 0.2 0.1 0.1 0.9 0.9\n")
+    path = text(folder / "data.yaml", f"{NAMES}train: images\nkpt_shape: [2, 2]\n")
+    assert read_yolo(path)["all"].labels[0, 0].tolist() == pytest.approx([1, 0.4, 0.4, 0.6, 0.6])
+    text(folder / "labels" / "a.txt", "1 0.5 0.5 0.2 0.2\n")
+    with pytest.raises(DataError, match=r"line 1 has 5 values, expected 9: .* and 4 of key points"):
+        read_yolo(path)
+
+
 @pytest.mark.parametrize(
     ("line", "match"),
     [
         ("0 0.5 0.5 0.2", r"a\.txt: line 2 has 4 values, expected 5: class x_center y_center width height"),
-        ("0 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has 7 values, expected 5"),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "line 2 has 8 values, expected 5"),
+        ("0 0.1 0.1 0.2 nan 0.2 0.2", "line 2: a corner of the box is not a finite number"),
+        ("0 0.1 0.1 0.2 0.1 0.2 1.2", "line 2: the box reaches outside of the image"),
         ("cat 0.5 0.5 0.2 0.2", "line 2 is 'cat 0.5 0.5 0.2 0.2', expected 5 numbers"),
         ("2 0.5 0.5 0.2 0.2", "line 2: class 2 is unknown"),
         ("-1 0.5 0.5 0.2 0.2", "line 2: class -1 is unknown"),

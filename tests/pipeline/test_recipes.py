@@ -242,6 +242,18 @@ def test_repairs_come_before_fallbacks_and_only_where_they_fit() -> None:
     assert [(r.precision, r.per_channel) for r in repairs] == [("int8", False)] * 2
 
 
+def test_every_recipe_to_int8_can_split_an_output_whose_parts_would_be_lost() -> None:
+    device, checked = load_device("raspberry-pi-4"), 0
+    for recipe in all_recipes():
+        if recipe.for_forests or recipe.conversion.precision != "int8":
+            continue
+        for plan in repaired(recipe, device) or (recipe,):
+            tags = {step.tag() for step in plan.passes}
+            assert tags & {"split_outputs", "qat", "cluster"}, recipe.name
+            checked += 1
+    assert checked > 10
+
+
 def test_a_gpu_gets_a_repair_of_float16_behind_the_conversion() -> None:
     (repair,) = repaired(load_recipe("float16"), load_device("android-gpu"))
     assert [step.tag() for step in repair.passes] == ["convert", "repair_float16", "slim"]

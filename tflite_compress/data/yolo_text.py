@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from tflite_compress.data.annotated_boxes import Box, checked_box, class_note, left_out_note, stack_boxes
 from tflite_compress.data.labelled_images import (
@@ -22,6 +23,7 @@ from tflite_compress.support.errors import DataError
 
 SETTINGS = ("data.yaml", "data.yml", "dataset.yaml")
 COLUMNS = "class x_center y_center width height"
+MIN_POLYGON = 7  # the class and three points
 
 
 class YoloSettings(msgspec.Struct):
@@ -33,6 +35,12 @@ class YoloSettings(msgspec.Struct):
     test: str | list[str] | None = None
     path: str | None = None
     nc: int | None = None
+    kpt_shape: tuple[int, int] | None = None
+
+    @property
+    def key_values(self) -> int:
+        """How many values of key points follow each box."""
+        return math.prod(self.kpt_shape) if self.kpt_shape else 0
 
 
 def is_yolo_folder(folder: Path) -> bool:
@@ -76,7 +84,7 @@ def _from_settings(path: Path) -> dict[str, LabelledImages]:
         raise DataError(f"{path}: has neither train nor val", "Name a folder of images as train.")
     parts = {"train": settings.train, "eval": evaluation}
     found = {
-        part: _labelled(_images(path, settings, value), names, f"{path}: {part}")
+        part: _labelled(_images(path, settings, value), names, f"{path}: {part}", settings.key_values)
         for part, value in parts.items()
         if value is not None
     }
@@ -161,7 +169,9 @@ def _listed(path: Path) -> list[Path]:
     return [file for _, file in files]
 
 
-def _labelled(files: Iterable[Path], names: tuple[str, ...], origin: str) -> LabelledImages:
+def _labelled(
+    files: Iterable[Path], names: tuple[str, ...], origin: str, key_values: int = 0
+) -> LabelledImages:
     files = tuple(files)
     texts = [_labels_of(file) for file in files]
     if not any(text.is_file() for text in texts):
@@ -169,7 +179,7 @@ def _labelled(files: Iterable[Path], names: tuple[str, ...], origin: str) -> Lab
             f"{origin}: no image has a label file" + (f", such as {texts[0]}" if texts else ""),
             "Put a .txt file of the same name into labels/ for each image with objects.",
         )
-    read = [_boxes(text, names) for text in texts]
+    read = [_boxes(text, names, key_values) for text in texts]
     boxes = [[box for box in found if box is not None] for found in read]
     empty = sum(found.count(None) for found in read)
     for file in files:
@@ -197,28 +207,40 @@ def _labels_of(image: Path) -> Path:
     return image.with_suffix(".txt")
 
 
-def _boxes(path: Path, names: tuple[str, ...]) -> list[Box | None]:
+def _boxes(path: Path, names: tuple[str, ...], key_values: int) -> list[Box | None]:
     """Return the boxes of a label file; an image without one has no objects."""
     if not path.is_file():
         return []
-    lines = enumerate(read_text(path).splitlines(), 1)
-    return [_box(line.split(), names, f"{path}: line {number}") for number, line in lines if line.strip()]
+    lines = [(number, line.split()) for number, line in enumerate(read_text(path).splitlines(), 1)]
+    return [_box(words, names, key_values, f"{path}: line {number}") for number, words in lines if words]
 
 
-def _box(words: list[str], names: tuple[str, ...], place: str) -> Box | None:
-    if len(words) != 5:
+def _box(words: list[str], names: tuple[str, ...], key_values: int, place: str) -> Box | None:
+    polygon = not key_values and len(words) >= MIN_POLYGON and len(words) % 2 == 1
+    if not polygon and len(words) != 5 + key_values:
+        columns = COLUMNS + (f" and {key_values} of key points" if key_values else "")
         raise DataError(
-            f"{place} has {len(words)} values, expected 5: {COLUMNS}",
-            "Export boxes, not polygons or key points.",
+            f"{place} has {len(words)} values, expected {5 + key_values}: {columns}",
+            "Export boxes or polygons; name the shape of key points as kpt_shape in data.yaml.",
         )
     try:
-        number, x, y, width, height = map(float, words)
+        number, *values = map(float, words)
     except ValueError as error:
         raise DataError(
-            f"{place} is '{' '.join(words)}', expected 5 numbers: {COLUMNS}", "Repair the line."
+            f"{place} is '{' '.join(words)}', expected {len(words)} numbers", "Repair the line."
         ) from error
     if not (math.isfinite(number) and number == int(number) >= 0) or (names and number >= len(names)):
         known = f"0 to {len(names) - 1}" if names else "from 0"
         raise DataError(f"{place}: class {words[0]} is unknown", f"Classes are numbered {known}.")
-    corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return checked_box(int(number), corners, place)
+    return checked_box(int(number), _around(values) if polygon else _corners(*values[:4]), place)
+
+
+def _corners(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _around(points: list[float]) -> tuple[float, float, float, float]:
+    """Return the box around a polygon of alternating x and y; NaN where a point is NaN."""
+    pairs = np.reshape(points, (-1, 2))
+    (x_min, y_min), (x_max, y_max) = pairs.min(0).tolist(), pairs.max(0).tolist()
+    return x_min, y_min, x_max, y_max
