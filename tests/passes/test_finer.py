@@ -237,11 +237,11 @@ def test_4_bit_weights_chosen_before_the_time_budget_is_used_are_kept(
     start: FloatModel, context: Context
 ) -> None:
     config = Int4(precision="int8", max_calibration_drop=0.5)
-    budget = used_after(3)
+    budget = used_after(4)
     model = config.apply(start, replace(context, budget=budget))
     assert "int4 stopped after it measured 2 of" in budget.notes[0].text
     assert not model.fact(LayerTypes).by_layer
-    budget = used_after(8)
+    budget = used_after(9)
     model = config.apply(start, replace(context, budget=budget))
     assert "int4 stopped after it tried" in budget.notes[0].text
     assert 1 <= len(model.fact(LayerTypes).by_layer) < 4

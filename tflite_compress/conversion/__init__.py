@@ -8,3 +8,4 @@ Method = Literal["minmax", "percentile", "mse", "entropy"]
 METHODS: tuple[Method, ...] = ("minmax", "percentile", "mse", "entropy")
 LayerType = Literal["int4", "int8", "int16x8", "float32"]
 LAYER_TYPES: tuple[LayerType, ...] = ("int4", "int8", "int16x8", "float32")
+WeightRounding = Literal["nearest", "octav", "gptq", "gptq_octav"]  # see conversion.weight_rounding

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflite_compress.conversion import LayerType, Method
+from tflite_compress.conversion import LayerType, Method, WeightRounding
 from tflite_compress.conversion.activation_ranges import chosen_range
 from tflite_compress.conversion.observe import Observed, observe
+from tflite_compress.conversion.weight_rounding import algorithm_of, input_products, max_depth
 from tflite_compress.conversion.written_types import operators_in_float
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support import backend
@@ -70,11 +71,15 @@ class Plain:
         content: The float32 ``.tflite``.
         observed: Statistics by tensor name.
         layers: The layers in order of execution.
+        samples: Calibration inputs, one array per input, shape (samples, ...).
+        names: Signature names of the inputs.
     """
 
     content: bytes
     observed: dict[str, Observed]
     layers: tuple[PlainLayer, ...]
+    samples: tuple[np.ndarray, ...] = ()
+    names: tuple[str, ...] = ()
 
     @functools.cached_property
     def quantizer(self) -> Any:
@@ -82,6 +87,16 @@ class Plain:
         from litert_quantizer.quantizer import Quantizer
 
         return Quantizer(bytearray(self.content))
+
+    @functools.cached_property
+    def max_depth(self) -> int:
+        """The largest number of inputs of a dense layer; 0 without one."""
+        return max_depth(self.content)
+
+    @functools.cached_property
+    def input_products(self) -> dict[str, np.ndarray]:
+        """What GPTQ knows about the inputs of dense layers; see ``weight_rounding.input_products``."""
+        return input_products(self.content, self.samples, self.names)
 
     @functools.cached_property
     def _ranges(self) -> dict[tuple[Method, int], dict[str, tuple[float, float]]]:
@@ -164,7 +179,8 @@ def prepare(
         content, _ = convert_network(network, ConverterSettings(precision="float32"), samples, lambda n: None)
     names, _ = network.tensor_names
     layers = plain_layers(content, layer_table(network))
-    return Plain(content, observe(content, samples, names, histograms, advance), layers)
+    observed = observe(content, samples, names, histograms, advance)
+    return Plain(content, observed, layers, samples, names)
 
 
 def plain_layers(content: bytes, table: LayerTable) -> tuple[PlainLayer, ...]:
@@ -199,6 +215,7 @@ def quantized(
     method: Method,
     integer_io: bool,
     per_channel: bool = True,
+    rounding: WeightRounding = "nearest",
 ) -> QuantizedFile:
     """Quantize a float file.
 
@@ -209,6 +226,7 @@ def quantized(
         method: The calibration method.
         integer_io: True for integer inputs and outputs, False for float32.
         per_channel: True for per-channel scales of weights, False for per-tensor scales.
+        rounding: How 4-bit weights are rounded.
 
     Returns:
         The quantized file, and the operators that stay in float32 although integers were requested.
@@ -228,12 +246,11 @@ def quantized(
             work.load_quantization_recipe([])
             work.add_static_config(".*", "*", *BITS[default], granularity)
             for layer in plain.layers:
-                _add(work, layer, types.get(layer.name, default), default, granularity)
+                _add(work, layer, types.get(layer.name, default), default, granularity, rounding)
             if not integer_io:
                 for end in ("INPUT", "OUTPUT"):
                     work.update_quantization_recipe(".*", end, None, "no_quantize")
-            chosen = plain.ranges(method, steps)
-            ranges = {name: _statistics(seen.rank, *chosen[name]) for name, seen in plain.observed.items()}
+            ranges = _statistics(plain, method, steps, rounding)
             made = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
             content = with_safe_scales(without_int16_squares(made))
         except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
@@ -245,7 +262,9 @@ def quantized(
     return QuantizedFile(content, operators_in_float(content, floats))
 
 
-def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any) -> None:
+def _add(
+    work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any, rounding: WeightRounding
+) -> None:
     """Add the type of one layer to the configuration if it differs from the default."""
     if kind == default:
         return
@@ -254,12 +273,22 @@ def _add(work: Any, layer: PlainLayer, kind: str, default: str, granularity: Any
         work.update_quantization_recipe(scope, "*", None, "no_quantize")
     elif kind == "int4":
         for operator in sorted({*layer.kinds} & {*FOUR_BIT}):
-            work.add_static_config(scope, operator, *BITS[kind], granularity)
+            work.add_static_config(
+                scope, operator, *BITS[kind], granularity, algorithm_of(rounding, operator)
+            )
     else:
         work.add_static_config(scope, "*", *BITS[kind], granularity)
 
 
-def _statistics(rank: int, low: float, high: float) -> dict[str, np.ndarray]:
-    """Return the range of a tensor in the format of litert-quantizer."""
-    shape = (1,) * rank
-    return {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
+def _statistics(
+    plain: Plain, method: Method, steps: int, rounding: WeightRounding
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the range of each tensor, and what GPTQ needs, in the format of litert-quantizer."""
+    found = {}
+    for name, (low, high) in plain.ranges(method, steps).items():
+        shape = (1,) * plain.observed[name].rank
+        found[name] = {"min": np.full(shape, low, np.float32), "max": np.full(shape, high, np.float32)}
+    if rounding in ("gptq", "gptq_octav"):
+        for name, product in plain.input_products.items():
+            found[name]["hessian"] = product.copy()  # litert-quantizer changes its diagonal
+    return found

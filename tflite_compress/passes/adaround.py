@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.setting_bounds import Count, Rate
-from tflite_compress.passes.values import FloatModel, LayerTypes
+from tflite_compress.passes.values import FloatModel, FourBitRounding, LayerTypes
 from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         )
         if changed is None:
             return model.noting(Note("pass-left-out", "adaround left out: no layer can be rounded"))
-        done = keep_if_better("adaround", model, replace(model, network=changed), self, context)
+        # Learned weights are multiples of the scales of rounding to nearest.
+        rounded = replace(model, network=changed).with_fact(FourBitRounding())
+        done = keep_if_better("adaround", model, rounded, self, context)
         if others:
             return done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
         return done

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.setting_bounds import Count, Rate
-from tflite_compress.passes.values import FloatModel, LayerTypes
+from tflite_compress.passes.values import FloatModel, FourBitRounding, LayerTypes
 from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
         )
         if changed is None:
             return model.noting(Note("pass-left-out", "block_round left out: no layer can be rounded"))
-        done = keep_if_better("block_round", model, replace(model, network=changed), self, context, judging)
+        # Learned weights are multiples of the scales of rounding to nearest.
+        rounded = replace(model, network=changed).with_fact(FourBitRounding())
+        done = keep_if_better("block_round", model, rounded, self, context, judging)
         if others:
             return done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
         return done

@@ -8,7 +8,7 @@ from tflite_compress.conversion import METHODS, Method
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.repair import Automatic, Repair
-from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
+from tflite_compress.passes.values import CalibrationMethod, FloatModel, FourBitRounding, LayerTypes
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
@@ -44,14 +44,14 @@ class Calibration(Repair, frozen=True, tag="calibration"):
 
         samples = context.reference.splits.calibrate.inputs
         precision = self.conversion.precision
-        types = model.fact(LayerTypes).by_layer
+        types, rounding = model.fact(LayerTypes).by_layer, model.fact(FourBitRounding).rounding
         tried: dict[Method, Quality] = {}
         try:
             with context.progress.step("calibration: observing activations", len(samples[0])) as advance:
                 plain = plain_file(model, True, context, advance)
                 tried["minmax"] = quality(model, self, context)
             for method in METHODS[1:] if self.method == "auto" else (self.method,):
-                made = quantized(plain, precision, types, method, False, self.per_channel)
+                made = quantized(plain, precision, types, method, False, self.per_channel, rounding)
                 made.require_integers()
                 tried[method] = quality_of(made.content, model.network, context)
         except ConversionError as error:

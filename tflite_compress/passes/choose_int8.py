@@ -26,25 +26,8 @@ from tflite_compress.support.quantities import format_share
 if TYPE_CHECKING:
     import numpy as np
 
+    from tflite_compress.passes.algorithms.file_agreement import Compared
     from tflite_compress.profiles.devices import Device
-    from tflite_compress.scoring.reference import Outputs
-
-MAX_SAMPLES = 256
-
-
-@dataclass(frozen=True, eq=False)
-class _Compared:
-    """The samples on which files are compared.
-
-    Attributes:
-        inputs: One array per input, shape (samples, ...).
-        originals: Outputs of the original, one array per output.
-        context: Data and progress.
-    """
-
-    inputs: tuple[np.ndarray, ...]
-    originals: Outputs
-    context: Context
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +111,12 @@ class ChooseInt8(Repair, frozen=True, tag="choose_int8"):
             context: Calibration samples, and training samples for the comparison.
         """
         from tflite_compress.data.gather import RANDOM_ORIGIN
+        from tflite_compress.passes.algorithms.file_agreement import compared_samples
 
         is_random = context.reference.splits.train.origin == RANDOM_ORIGIN
         if is_random or model.network.with_rounding is not None:
             return model
-        compared = _compared(context)
+        compared = compared_samples(context)
         with context.progress.step("int8: comparing with the float model"):
             plain = self._try("the converter", model, compared)
         if plain is None or plain.difference <= self.tolerance or context.budget.is_used:
@@ -143,7 +127,7 @@ class ChooseInt8(Repair, frozen=True, tag="choose_int8"):
         best = _significantly_closer(plain, others)
         return best.model.noting(_described(plain, best, others))
 
-    def _by_quantizer(self, model: FloatModel, compared: _Compared) -> list[_Tried]:
+    def _by_quantizer(self, model: FloatModel, compared: Compared) -> list[_Tried]:
         """Return what litert-quantizer makes with each calibration method, where it makes integers."""
         found = []
         with compared.context.progress.step("int8: trying litert-quantizer", len(METHODS)) as advance:
@@ -153,7 +137,7 @@ class ChooseInt8(Repair, frozen=True, tag="choose_int8"):
                 advance(1)
         return [one for one in found if one is not None]
 
-    def _corrected(self, start: _Tried, compared: _Compared) -> list[_Tried]:
+    def _corrected(self, start: _Tried, compared: Compared) -> list[_Tried]:
         """Return the same conversion with corrected biases; nothing where there are none to correct."""
         if not start.model.network.editable:
             return []
@@ -166,7 +150,7 @@ class ChooseInt8(Repair, frozen=True, tag="choose_int8"):
         return [] if found is None else [found]
 
     def _try(
-        self, name: str, model: FloatModel, compared: _Compared, all_integers: bool = False
+        self, name: str, model: FloatModel, compared: Compared, all_integers: bool = False
     ) -> _Tried | None:
         """Return the int8 file of a model with its agreement; None if the conversion fails.
 
@@ -185,33 +169,7 @@ class ChooseInt8(Repair, frozen=True, tag="choose_int8"):
             outputs = model.network.joined(predict(content, compared.inputs, *model.network.tensor_names))
         except ConversionError:
             return None  # of the converter's file, the conversion itself reports it
-        return _Tried(name, model, _agreement(compared, outputs))
-
-
-def _compared(context: Context) -> _Compared:
-    """Return training samples, or calibration samples if there are no others, with the original's outputs.
-
-    Ranges and biases fit the calibration samples, so other samples show more.
-    """
-    import numpy as np
-
-    splits = context.reference.splits
-    if len(splits.train) < 2 * len(splits.calibrate):
-        return _Compared(splits.calibrate.inputs, context.reference.calibration_outputs, context)
-    rng = np.random.default_rng(context.seed)
-    chosen = splits.train.take(np.sort(rng.permutation(len(splits.train))[:MAX_SAMPLES]))
-    return _Compared(chosen.inputs, context.reference.network.predict(chosen.inputs), context)
-
-
-def _agreement(compared: _Compared, outputs: Outputs) -> np.ndarray:
-    """Return the agreement by sample, the mean over the outputs; -1 for outputs that are not finite."""
-    import numpy as np
-
-    from tflite_compress.scoring.agreement import sample_agreement
-
-    rows = zip(compared.context.reference.heads, compared.originals, outputs, strict=True)
-    found = np.mean([sample_agreement(head, a, b) for head, a, b in rows], axis=0)
-    return np.where(np.isfinite(found), found, -1.0)
+        return _Tried(name, model, compared.agreement(outputs))
 
 
 def _significantly_closer(first: _Tried, others: list[_Tried]) -> _Tried:

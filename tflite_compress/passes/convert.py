@@ -15,6 +15,7 @@ from tflite_compress.passes.values import (
     Clusters,
     ConvertedModel,
     FloatModel,
+    FourBitRounding,
     LayerTypes,
     Quantizer,
 )
@@ -163,6 +164,7 @@ def flatbuffer(
         tuple(model.fact(LayerTypes).by_layer.items()),
         model.fact(CalibrationMethod).method,
         model.fact(Quantizer).name,
+        model.fact(FourBitRounding).rounding,
     )
     return context.shared.once(
         "file", model.network, (config, facts), lambda: _convert(config, model, context, advance)
@@ -258,7 +260,8 @@ def _by_layer(
     plain = plain_file(model, method != "minmax", context, advance)
     types = {**model.fact(LayerTypes).by_layer, **layer_types(config.layers, plain.layers)}
     integer_io = config.io == "integer" and all(port.dtype == "float32" for port in network.inputs)
-    made = quantized(plain, config.precision, types, method, integer_io, config.per_channel)
+    rounding = model.fact(FourBitRounding).rounding
+    made = quantized(plain, config.precision, types, method, integer_io, config.per_channel, rounding)
     if not config.float_fallback:
         made.require_integers()
     written = written_layers(made.content, layer_table(network))

@@ -17,7 +17,7 @@ from tflite_compress.passes.base import Context, ConversionPass, register
 from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.setting_bounds import Count
-from tflite_compress.passes.values import CalibrationMethod, FloatModel, LayerTypes
+from tflite_compress.passes.values import CalibrationMethod, FloatModel, FourBitRounding, LayerTypes
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
@@ -155,5 +155,6 @@ def quantized_file(
     """
     from tflite_compress.conversion.per_layer import quantized
 
-    method = model.fact(CalibrationMethod).method
-    return quantized(plain, config.conversion.precision, types, method, False, config.per_channel)
+    method, rounding = model.fact(CalibrationMethod).method, model.fact(FourBitRounding).rounding
+    precision = config.conversion.precision
+    return quantized(plain, precision, types, method, False, config.per_channel, rounding)

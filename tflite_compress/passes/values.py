@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from tflite_compress.conversion import LayerType, Method
+    from tflite_compress.conversion import LayerType, Method, WeightRounding
     from tflite_compress.models.network import Network
 
 
@@ -71,6 +71,13 @@ class CalibrationMethod(Fact):
     """The calibration method; see ``conversion.activation_ranges``."""
 
     method: Method = "minmax"
+
+
+@dataclass(frozen=True)
+class FourBitRounding(Fact):
+    """How 4-bit weights are rounded; see ``conversion.weight_rounding``."""
+
+    rounding: WeightRounding = "nearest"
 
 
 @dataclass(frozen=True)
