@@ -69,8 +69,8 @@ def test_long_passes_share_the_time_budget(start: FloatModel, context: Context) 
     recipe = load_recipe("int4")
     run_recipe(recipe, start, replace_field(context, budget=budget), Asking())
     tags = [p.tag() for p in recipe.passes]
-    assert tags[:4] == ["int4", "adaround", "bias_correct", "convert"]
-    assert seen[:4] == pytest.approx([80 / 3, 0.8 * 90 / 2, 0.8 * 80, 70])
+    assert tags[:5] == ["split_outputs", "int4", "adaround", "bias_correct", "convert"]
+    assert seen[:5] == pytest.approx([80 / 4, 0.8 * 90 / 3, 0.8 * 80 / 2, 0.8 * 70, 60])
 
 
 def test_a_loop_is_refused_before_anything_is_trained(keras: ModuleType, context: Context) -> None:
