@@ -42,6 +42,7 @@ def test_inner_layers_reach_the_sparsity_and_the_accuracy_stays(context: Context
         expected = 0.7 if name in pruned.fact(Sparsity).by_layer else 0
         assert np.mean(kernel == 0) == pytest.approx(expected, abs=0.01)
     assert score(pruned, context) >= context.reference.score.value - 0.01
+    assert {"weights-kept", "training-helped"} <= {note.code for note in pruned.notes}
     after = start.network.handle.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 

@@ -73,6 +73,9 @@ class Variable(Tensor, Protocol):
     def numpy(self) -> np.ndarray:
         """Return the value as an array."""
 
+    def assign(self, value: object) -> object:
+        """Set the value."""
+
 
 class Layer(Protocol):
     """A Keras layer or operation."""

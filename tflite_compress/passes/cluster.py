@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tflite_compress.models.keras_types import KerasModel, Layer
+    from tflite_compress.passes.algorithms.best_weights import Judge
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.passes.algorithms.shared_values import SharedValues
 
@@ -129,22 +130,23 @@ class _Clustered:
 def _trained(job: _Job, context: Context) -> tuple[_Clustered, list[Note]]:
     """Return a copy with the chosen layers clustered and fine-tuned, if that helps, and notes."""
     from tflite_compress.passes.algorithms.batchnorm_choice import choose_batchnorm
+    from tflite_compress.passes.algorithms.best_weights import Judge
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.passes.algorithms.harm import hold_out
 
     held_out, schedule = hold_out(context), Schedule.of(job.config.training)
 
     def trial(mode: BatchNormMode, short: Schedule) -> KerasModel:
-        return _train(job, held_out.context, mode, short)[1].handle
+        return _train(job, held_out.context, mode, short, None)[1].handle
 
     mode, chosen = choose_batchnorm(job.config.batchnorm, job.handle, schedule, held_out, trial)
-    start, found, augmented = _train(job, held_out.context, mode, schedule)
+    start, found, augmented = _train(job, held_out.context, mode, schedule, Judge(held_out))
     helps, judged = held_out.better("fine-tuning shared values", start.handle, found.handle)
     return found if helps else start, [*chosen, *augmented, judged]
 
 
 def _train(
-    job: _Job, context: Context, mode: BatchNormMode, schedule: Schedule
+    job: _Job, context: Context, mode: BatchNormMode, schedule: Schedule, judge: Judge | None
 ) -> tuple[_Clustered, _Clustered, tuple[Note, ...]]:
     """Return the network with shared values before and after its training, and notes."""
     from tflite_compress.passes.algorithms.batchnorm_choice import freeze_batchnorm, prepared
@@ -156,7 +158,7 @@ def _train(
     start = _stripped(job, plain, training)
     title = f"clustering to {job.config.clusters} values and fine-tuning"
     key = msgspec.json.encode([job.config, mode, schedule.min_steps]).decode()
-    notes = finetune(training, context, schedule, title, key)
+    notes = finetune(training, context, schedule, title, key, judge=judge)
     return start, _stripped(job, plain, training), notes
 
 

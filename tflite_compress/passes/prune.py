@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from tflite_compress.models.keras_types import KerasModel, Layer, Variable
     from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.passes.algorithms.harm import HeldOut
     from tflite_compress.passes.cost_curve import CostCurve
 
 
 NEAR = 0.005  # of the sparsity asked for: half a percent
-JUDGED_STEPS = 400  # a training of as many steps is judged by samples that are left out of it
 
 
 @register
@@ -102,18 +102,19 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         """
         from tflite_compress.models.network import keras_network
         from tflite_compress.passes.algorithms.finetune import Schedule
-        from tflite_compress.passes.algorithms.harm import hold_out, reestimate_if_better, untrained_zeros
+        from tflite_compress.passes.algorithms.harm import (
+            hold_out_if_long,
+            reestimate_if_better,
+            untrained_zeros,
+        )
         from tflite_compress.support.backend import seed_everything
 
         network = editable_network(model, "prune")
         choice = _choose(self, network.handle)
         seed_everything(context.seed)
         schedule = Schedule.of(self.training)
-        is_long = schedule.total_steps(context.reference.splits.learned_samples) >= JUDGED_STEPS
-        held_out = hold_out(context) if is_long else None
-        stripped, learned = _trained(
-            self, network.handle, choice.names, held_out.context if held_out else context, schedule
-        )
+        held_out = hold_out_if_long(context, schedule)
+        stripped, learned = _trained(self, network.handle, choice.names, context, held_out, schedule)
         notes = [*choice.notes, *learned]
         if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
             notes.append(note)
@@ -131,14 +132,24 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
 
 
 def _trained(
-    config: Prune, handle: KerasModel, names: frozenset[str], context: Context, schedule: Schedule
+    config: Prune,
+    handle: KerasModel,
+    names: frozenset[str],
+    context: Context,
+    held_out: HeldOut | None,
+    schedule: Schedule,
 ) -> tuple[KerasModel, tuple[Note, ...]]:
     """Return a copy that was pruned while it was fine-tuned, and notes."""
     from tflite_compress.models.copying import copied, rebuild
+    from tflite_compress.passes.algorithms.best_weights import Judge
     from tflite_compress.passes.algorithms.finetune import finetune
+    from tflite_compress.passes.algorithms.zeros_schedule import steps_to_all_zeros, tfmot_options
     from tflite_compress.support.backend import tfmot
 
-    options = _tfmot_options(config, schedule.total_steps(context.reference.splits.learned_samples))
+    context = held_out.context if held_out else context
+    steps = schedule.total_steps(context.reference.splits.learned_samples)
+    options = tfmot_options(config, steps)
+    judge = Judge(held_out, steps_to_all_zeros(config, steps)) if held_out else None
     wrapper = tfmot().sparsity.keras.prune_low_magnitude
 
     def wrapped(layer: Layer) -> Layer:
@@ -149,7 +160,7 @@ def _trained(
     training = rebuild(copy, wrapped)
     title = f"pruning to {_target(config):.0%} and fine-tuning"
     _start_pruning(training)
-    notes = finetune(training, context, schedule, title, msgspec.json.encode(config).decode())
+    notes = finetune(training, context, schedule, title, msgspec.json.encode(config).decode(), judge=judge)
     _finish_pruning(training)
     stripped = rebuild(
         training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
@@ -183,31 +194,6 @@ def _finish_pruning(model: KerasModel) -> None:
     """Set weights to zero that the last training step moved away from it."""
     for layer in filter(_is_wrapped, model.layers):
         layer.pruning_obj.weight_mask_op()
-
-
-def _tfmot_options(config: Prune, steps: int) -> dict[str, object]:
-    """Return the arguments of TF-MOT's ``prune_low_magnitude``."""
-    from tflite_compress.support.backend import tfmot
-
-    sparsity = tfmot().sparsity.keras
-    frequency = min(config.frequency, max(1, steps // 10))
-    options: dict[str, object] = {}
-    if config.pattern == "2:4":
-        schedule = sparsity.ConstantSparsity(0.5, begin_step=0, frequency=frequency)
-        return {"pruning_schedule": schedule, "sparsity_m_by_n": (2, 4)}
-    if config.pattern == "block":
-        options = {"block_size": tuple(config.block_size), "block_pooling_type": config.block_pooling}
-    if config.schedule == "constant":
-        schedule = sparsity.ConstantSparsity(config.sparsity, begin_step=0, frequency=frequency)
-    else:
-        schedule = sparsity.PolynomialDecay(
-            initial_sparsity=min(config.initial_sparsity, config.sparsity),
-            final_sparsity=config.sparsity,
-            begin_step=0,
-            end_step=max(frequency, int(steps * config.ramp)),
-            frequency=frequency,
-        )
-    return {"pruning_schedule": schedule, **options}
 
 
 def _choose(config: Prune, model: KerasModel) -> _Choice:

@@ -20,7 +20,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of fine-tuning. A setting that is None takes the default of the pass.
 
     Attributes:
-        epochs: Number of passes over the training data. With 0, only ``min_steps`` counts.
+        epochs: Number of passes over the training data. With 0, only ``min_steps`` counts. Trainings
+            that held-out samples judge may end early.
         min_steps: Minimum number of batches, for small data sets. If only ``epochs`` is given, there is no
             minimum.
         batch_size: Samples per batch.

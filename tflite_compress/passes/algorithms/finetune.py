@@ -12,6 +12,7 @@ import numpy as np
 
 from tflite_compress.passes.algorithms.augmentation import Augmentation, augmentation_for
 from tflite_compress.passes.algorithms.batch_order import BatchOrder
+from tflite_compress.passes.algorithms.best_weights import BestWeights, Judge
 from tflite_compress.passes.algorithms.distillation import training_losses, training_targets
 from tflite_compress.passes.algorithms.training_checkpoint import TrainingCheckpoint, discard_checkpoint
 from tflite_compress.passes.base import Context
@@ -72,8 +73,12 @@ def finetune(
     title: str,
     key: str,
     keep_checkpoint: bool = False,
+    judge: Judge | None = None,
 ) -> tuple[Note, ...]:
     """Train ``model`` in place to the outputs of the original model.
+
+    With a judge, the network gets the weights of the step that came closest to the original on held-out
+    samples. The training ends early if none has come closer for half of its length.
 
     A checkpoint is written from time to time and on interruption. An interrupted training with the same key
     continues from it.
@@ -86,9 +91,10 @@ def finetune(
         key: Names this training among all passes of the run.
         keep_checkpoint: Leave the last checkpoint for a run interrupted later on, which then skips this
             training; :func:`discard_checkpoint` removes it.
+        judge: Held-out samples that judge the training; None to keep the last weights.
 
     Returns:
-        How samples were augmented, and how many were unlabelled.
+        How samples were augmented, how many were unlabelled, and which weights were kept.
 
     Raises:
         DataError: The loss became NaN, or the data cannot be augmented as asked.
@@ -105,30 +111,49 @@ def finetune(
         augmentation = augmentation_for(context, schedule.augment, epochs)
     model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
     model.optimizer.build(model.trainable_variables)
-    checkpoint = TrainingCheckpoint(model, context, key)
+    best = BestWeights(model, judge, steps) if judge else None
+    checkpoint = TrainingCheckpoint(model, context, key, best.state if best else None)
     order = BatchOrder(samples, schedule.batch_of(samples), context.seed)
     loop = _Loop(model, inputs, targets, order, context.budget, augmentation)
+    done = _run(loop, checkpoint, best, context, title, steps)
+    if keep_checkpoint:
+        checkpoint.save()
+    else:
+        discard_checkpoint(context, key)
+    kept = best.restore(done, schedule.batch_of(samples) / samples) if best else None
+    return (*_notes(context, augmentation), *([kept] if kept else []))
+
+
+def _run(
+    loop: _Loop,
+    checkpoint: TrainingCheckpoint,
+    best: BestWeights | None,
+    context: Context,
+    title: str,
+    steps: int,
+) -> int:
+    """Train from the last checkpoint on to the end, and return the number of finished steps."""
     done = checkpoint.restore(title)
     with context.progress.step(title, steps) as advance:
         advance(done)
         try:
-            while done < steps and not context.budget.is_used:
-                count = loop.run(done, steps)
+            if best:
+                best.look(done)
+            while done < steps and not context.budget.is_used and not (best and best.is_over):
+                count = loop.run(done, best.next_look(done) if best else steps)
                 done += count
                 advance(count)
+                if best:
+                    best.look(done)
                 checkpoint.save_from_time_to_time()
         except DataError:
             raise
         except BaseException:  # Ctrl-C, or cancelled by the caller: the next run continues here
             checkpoint.save()
             raise
-    if done < steps:
+    if done < steps and not (best and best.is_over):
         context.budget.cut(f"{title} stopped after {done:,} of {steps:,} steps")
-    if keep_checkpoint:
-        checkpoint.save()
-    else:
-        discard_checkpoint(context, key)
-    return _notes(context, augmentation)
+    return done
 
 
 def _notes(context: Context, augmentation: Augmentation | None) -> tuple[Note, ...]:

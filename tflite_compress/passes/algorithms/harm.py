@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,35 +16,52 @@ from tflite_compress.passes.base import Context
 from tflite_compress.scoring.score_functions import int8_step
 from tflite_compress.support.notes import Note
 
+if TYPE_CHECKING:
+    from tflite_compress.passes.algorithms.finetune import Schedule
+
 MAX_JUDGED = 512  # samples
 JUDGED_SHARE = 0.2  # of the training samples
 MAX_TRIED = 2048  # samples to average over before it is known whether that helps
 HELD_OUT_SHARE = 0.1  # of the training samples
 MAX_HELD_OUT = 256  # samples that are not trained on
+JUDGED_STEPS = 400  # a training of as many steps is judged by samples that are left out of it
 MAX_COPIED = 256 << 20  # bytes of samples that are copied to hold out some of them
 
 Arrays = tuple[np.ndarray, ...]
+Notes = tuple[Note, ...]
 
 
-def change_of_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], float]:
-    """Return a function for the squared change of a network's outputs, as a share of their variance.
+def watch_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], Callable[[], float]]:
+    """Return a function that watches a network.
 
-    Outputs that vary by less than a step of an int8 output count as varying by a step.
+    What it returns computes the squared change of the outputs with the weights of that moment, as a share of
+    the variance of the original's outputs. Outputs that vary by less than a step of an int8 output count as
+    varying by a step.
 
     Args:
         wanted: Outputs of the original model, one array for each output.
         inputs: The samples, one array for each input.
     """
 
-    def change(model: KerasModel) -> float:
-        outputs = keras_network(model, "changed", True).predict(inputs)
-        parts = [
-            float(np.mean((a - b) ** 2) / max(float(np.var(a)), int8_step(a) ** 2, 1e-12))
-            for a, b in zip(wanted, outputs, strict=True)
-        ]
-        return max(parts)
+    def watched(model: KerasModel) -> Callable[[], float]:
+        network = keras_network(model, "changed", True)
 
-    return change
+        def change() -> float:
+            parts = [
+                float(np.mean((a - b) ** 2) / max(float(np.var(a)), int8_step(a) ** 2, 1e-12))
+                for a, b in zip(wanted, network.predict(inputs), strict=True)
+            ]
+            return max(parts)
+
+        return change
+
+    return watched
+
+
+def change_of_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], float]:
+    """Return a function for the squared change of a network's outputs; see :func:`watch_outputs`."""
+    watched = watch_outputs(wanted, inputs)
+    return lambda model: watched(model)()
 
 
 def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
@@ -69,10 +87,10 @@ def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
         if not reestimate_batchnorm(model, tuple(x[others] for x in train.inputs), seed):
             return None
         wanted = tuple(y[judging] for y in context.reference.training_outputs)
-        change = change_of_outputs(wanted, tuple(x[judging] for x in train.inputs))
-        after = change(model)
+        change = watch_outputs(wanted, tuple(x[judging] for x in train.inputs))(model)
+        after = change()
         model.set_weights(weights)
-        before = change(model)
+        before = change()
         helps = after < before
         if helps:
             reestimate_batchnorm(model, train.inputs, seed)
@@ -80,10 +98,20 @@ def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
     return Note("batchnorm-reestimated" if helps else "batchnorm-kept", text)
 
 
+def r2_text(change: float) -> str:
+    """Return R2 with as many digits as its difference from 1 needs.
+
+    Args:
+        change: 1 minus R2.
+    """
+    digits = 1 - int(np.floor(np.log10(change))) if 1e-8 < change < 1e-4 else 4
+    return f"{1 - change:.{digits}f}"
+
+
 def _judged(what: str, before: float, after: float, samples: str) -> str:
     """Return in words whether the outputs came closer to the original's."""
     verdict = "helped" if after < before else "was undone, it did not help"
-    figures = f"R2 with the original's outputs {1 - before:.4f} before, {1 - after:.4f} after"
+    figures = f"R2 with the original's outputs {r2_text(before)} before, {r2_text(after)} after"
     return f"{what} {verdict} on {samples}: {figures}"
 
 
@@ -94,13 +122,17 @@ class HeldOut:
     Attributes:
         context: The context of the training: without these samples, or with them where their number is too
             small or the samples too large to be copied.
-        change: Squared change of a network's outputs on these samples, as a share of their variance.
+        watch: Watches the outputs of a network on these samples, see :func:`watch_outputs`.
         count: Number of samples.
     """
 
     context: Context
-    change: Callable[[KerasModel], float]
+    watch: Callable[[KerasModel], Callable[[], float]]
     count: int
+
+    def change(self, model: KerasModel) -> float:
+        """Return the squared change of a network's outputs, as a share of their variance."""
+        return self.watch(model)()
 
     def better(self, what: str, start: KerasModel, changed: KerasModel) -> tuple[bool, Note]:
         """Return whether a network is closer to the original than what it was made from, and a note.
@@ -110,7 +142,28 @@ class HeldOut:
             start: The network before.
             changed: The network after.
         """
-        before, after = self.change(start), self.change(changed)
+        return self._verdict(what, self.change(start), self.change(changed))
+
+    def keep_better(self, what: str, model: KerasModel, train: Callable[[], Notes]) -> Notes:
+        """Train a network in place, and undo that if it does not help.
+
+        Args:
+            what: What changes the network, to begin a sentence with.
+            model: The network.
+            train: Trains it and returns notes.
+
+        Returns:
+            The notes of the training and of the comparison.
+        """
+        change, start = self.watch(model), model.get_weights()
+        before = change()
+        notes = train()
+        helps, judged = self._verdict(what, before, change())
+        if not helps:
+            model.set_weights(start)
+        return (*notes, judged)
+
+    def _verdict(self, what: str, before: float, after: float) -> tuple[bool, Note]:
         helps = after < before
         text = _judged(what, before, after, f"{self.count:,} training samples")
         return helps, Note("training-helped" if helps else "training-undone", text)
@@ -129,7 +182,13 @@ def hold_out(context: Context) -> HeldOut:
         context = replace(context, reference=reference.training_on(rest))
     judging = np.sort(order[:count])
     wanted = tuple(y[judging] for y in reference.training_outputs)
-    return HeldOut(context, change_of_outputs(wanted, tuple(x[judging] for x in train.inputs)), count)
+    return HeldOut(context, watch_outputs(wanted, tuple(x[judging] for x in train.inputs)), count)
+
+
+def hold_out_if_long(context: Context, schedule: Schedule) -> HeldOut | None:
+    """Return samples to judge a training by, and the others to train on; None for a short training."""
+    steps = schedule.total_steps(context.reference.splits.learned_samples)
+    return hold_out(context) if steps >= JUDGED_STEPS else None
 
 
 def untrained_zeros(

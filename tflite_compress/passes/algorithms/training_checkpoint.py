@@ -32,13 +32,15 @@ class TrainingCheckpoint:
         model: A compiled tf_keras model. The steps of its optimizer are those of the training.
         context: The folder of the run, and where to tell about it.
         key: Names this training among all passes of the run.
+        best: The best weights so far, as TensorFlow's trackable; None if they are not kept.
     """
 
-    def __init__(self, model: Any, context: Context, key: str) -> None:
+    def __init__(self, model: Any, context: Context, key: str, best: object = None) -> None:
         self._say = context.progress.say
         self._folder = _checkpoint_folder(context, key)
         self._optimizer = model.optimizer
-        self._state = tensorflow().train.Checkpoint(model=model, optimizer=model.optimizer)
+        parts = {"model": model, "optimizer": model.optimizer}
+        self._state = tensorflow().train.Checkpoint(**parts, **({} if best is None else {"best": best}))
         self._saved_at = time.monotonic()
         self._pause = MIN_SECONDS
 
