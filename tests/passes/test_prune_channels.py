@@ -14,7 +14,7 @@ from tests.passes.test_convert import random_context
 from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import trace
 from tflite_compress.passes import Context, FloatModel, Model
-from tflite_compress.passes.algorithms import channel_ranking, finetune
+from tflite_compress.passes.algorithms import channel_ranking, finetune, harm
 from tflite_compress.passes.prune_channels import PruneChannels, _schedule
 from tflite_compress.passes.training import Training
 from tflite_compress.passes.values import ChannelWidths
@@ -49,6 +49,7 @@ def test_macs_come_down_and_the_accuracy_stays(context: Context, start: FloatMod
     )
     assert [p.shape for p in smaller.network.inputs] == [p.shape for p in start.network.inputs]
     assert any("removable channels were removed" in note for note in [n.text for n in smaller.notes])
+    assert {"weights-kept", "training-helped"} <= {note.code for note in smaller.notes}
     after = start.network.handle.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
@@ -128,21 +129,22 @@ def test_what_cannot_be_reached_is_said(context: Context, start: FloatModel) -> 
 def test_an_interrupted_run_continues_in_its_round(
     context: Context, start: FloatModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(harm, "JUDGED_STEPS", 80)
     config = PruneChannels(target_macs=0.5, **QUICK)
     resumable = replace(context, checkpoints=tmp_path / "run")
     expected = config.apply(start, replace(context, checkpoints=None)).network.handle.get_weights()
     real, calls = finetune.finetune, []
 
-    def interrupted_in_second_round(*args: Any, **kwargs: Any) -> None:
+    def interrupted_in_second_round(*args: Any, **kwargs: Any) -> Any:
         calls.append(args[3])
         if len(calls) == 2:
             raise KeyboardInterrupt
-        real(*args, **kwargs)
+        return real(*args, **kwargs)
 
-    monkeypatch.setattr(finetune, "finetune", interrupted_in_second_round)
-    with pytest.raises(KeyboardInterrupt):
-        config.apply(start, resumable)
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(finetune, "finetune", interrupted_in_second_round)
+        with pytest.raises(KeyboardInterrupt):
+            config.apply(start, resumable)
     assert list(tmp_path.iterdir())
     found = config.apply(start, resumable).network.handle.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))

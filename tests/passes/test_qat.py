@@ -61,6 +61,17 @@ def test_training_gives_a_full_int8_file_no_worse(start: FloatModel, context: Co
 
 
 @pytest.mark.slow
+def test_a_training_that_harms_is_undone(start: FloatModel, context: Context) -> None:
+    hasty = Training(epochs=0, min_steps=400, learning_rate=1.0)
+    found = Qat(training=hasty).apply(start, context)
+    [note] = [note for note in found.notes if note.code == "training-undone"]
+    assert note.text.startswith("quantization-aware training was undone, it did not help on")
+    outputs = found.network.predict(context.reference.splits.evaluate.inputs)[0]
+    original = context.reference.evaluation_outputs[0]
+    assert np.mean((outputs - original) ** 2) < 0.001 * np.var(original)
+
+
+@pytest.mark.slow
 def test_zeros_are_kept(start: FloatModel, context: Context) -> None:
     done = after(start, context, Prune(sparsity=0.7, **SHORT), Qat(**SHORT))
     assert all(share == pytest.approx(0.7, abs=0.02) for share in done.fact(Sparsity).by_layer.values())

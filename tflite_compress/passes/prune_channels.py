@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tflite_compress.channels.families import Wanted
     from tflite_compress.models.keras_types import KerasModel
     from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.passes.algorithms.harm import HeldOut
     from tflite_compress.passes.algorithms.traced_channels import Traced
     from tflite_compress.passes.cost_curve import CostCurve
     from tflite_compress.profiles.devices import Device
@@ -147,30 +148,55 @@ def _prune_in_rounds(
 ) -> tuple[KerasModel, tuple[Note, ...]]:
     """Return the model after the last round, and notes on its training."""
     from tflite_compress.channels.families import shares_asked
-    from tflite_compress.passes.algorithms.finetune import finetune
-    from tflite_compress.passes.algorithms.harm import reestimate_if_better
+    from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.passes.algorithms.harm import hold_out_if_long
     from tflite_compress.passes.algorithms.training_checkpoint import discard_checkpoint
 
     wanted = shares_asked(config.keep)
+    held_out = hold_out_if_long(context, Schedule.of(config.training))
     keys: list[str] = []
-    augmented: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = ()
     for done in range(1, config.rounds + 1):
         part = done / config.rounds
         shares = {what: share**part for what, share in targets.items()}
         kept = [(pattern, share**part) for pattern, share in wanted]
         handle = _smaller(handle, first, shares, kept, config, context, stays)
-        last = done == config.rounds
-        schedule = _schedule(config, last, context.reference.splits.learned_samples)
         keys.append(f"{msgspec.json.encode(config).decode()}:{done}")
-        if schedule.epochs or schedule.min_steps:
-            title = "fine-tuning" if last else f"recovering, round {done} of {config.rounds}"
-            share = 1.0 if last else FOR_RECOVERY / (config.rounds - done)
-            part_of_time = replace(context, budget=context.budget.share(share))
-            augmented = finetune(handle, part_of_time, schedule, title, keys[-1], keep_checkpoint=True)
-        note = reestimate_if_better(handle, context)
+        notes = _recover(config, handle, done, keys[-1], context, held_out)
     for key in keys:
         discard_checkpoint(context, key)
-    return handle, (*augmented, *([note] if note else []))
+    return handle, notes
+
+
+def _recover(
+    config: PruneChannels,
+    handle: KerasModel,
+    done: int,
+    key: str,
+    context: Context,
+    held_out: HeldOut | None,
+) -> tuple[Note, ...]:
+    """Fine-tune the network in place after a round, if that helps, and return notes."""
+    from tflite_compress.passes.algorithms.best_weights import Judge
+    from tflite_compress.passes.algorithms.finetune import finetune
+    from tflite_compress.passes.algorithms.harm import reestimate_if_better
+
+    last = done == config.rounds
+    learned = held_out.context if held_out else context
+    schedule = _schedule(config, last, learned.reference.splits.learned_samples)
+    title = "fine-tuning" if last else f"recovering, round {done} of {config.rounds}"
+    share = 1.0 if last else FOR_RECOVERY / (config.rounds - done)
+
+    def train() -> tuple[Note, ...]:
+        notes: tuple[Note, ...] = ()
+        if schedule.epochs or schedule.min_steps:
+            judge = Judge(held_out) if held_out else None
+            timed = replace(learned, budget=context.budget.share(share))
+            notes = finetune(handle, timed, schedule, title, key, keep_checkpoint=True, judge=judge)
+        note = reestimate_if_better(handle, context)
+        return (*notes, *([note] if note else []))
+
+    return held_out.keep_better(title, handle, train) if held_out else train()
 
 
 def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:

@@ -92,7 +92,6 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
             ConversionError: TF-MOT cannot copy the network, as with masks and operations of Keras 3.
         """
         from tflite_compress.models.unroll import unrolled
-        from tflite_compress.passes.algorithms.finetune import Schedule, finetune
         from tflite_compress.passes.algorithms.fold import without_batchnorm
         from tflite_compress.passes.algorithms.quality import with_handle
         from tflite_compress.support.backend import seed_everything
@@ -107,9 +106,7 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         keep_zeros, keep_clusters = _kept(self, model)
         seed_everything(context.seed)
         training = with_simulated_rounding(folded, chosen, keep_zeros, keep_clusters)
-        schedule = Schedule.of(self.training)
-        key = msgspec.json.encode(self).decode()
-        augmented = finetune(training, context, schedule, "quantization-aware training", key)
+        trained = _train(self, training, context)
         if keep_clusters:
             training = without_cluster_variables(training)
         if keep_zeros:
@@ -121,7 +118,28 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         lost = [name for name, share in sparsity.items() if keep_zeros and share < before[name] - LOST]
         if lost:
             said.append(Note("zeros-lost", f"TF-MOT did not keep all zeros of {named(lost)}", "warning"))
-        return with_handle(model, training).with_fact(Sparsity(sparsity)).noting(*notes, *augmented, *said)
+        return with_handle(model, training).with_fact(Sparsity(sparsity)).noting(*notes, *trained, *said)
+
+
+def _train(config: Qat, training: KerasModel, context: Context) -> tuple[Note, ...]:
+    """Train a network with simulated rounding in place, if that helps, and return notes."""
+    from tflite_compress.passes.algorithms.best_weights import Judge
+    from tflite_compress.passes.algorithms.finetune import Schedule, finetune
+    from tflite_compress.passes.algorithms.harm import hold_out_if_long
+    from tflite_compress.passes.algorithms.rounding_ranges import set_ranges
+
+    schedule = Schedule.of(config.training)
+    held_out = hold_out_if_long(context, schedule)
+    learned = held_out.context if held_out else context
+    inputs = learned.reference.splits.train.inputs
+    set_ranges(training, inputs, schedule.batch_of(len(inputs[0])))
+    title, key = "quantization-aware training", msgspec.json.encode(config).decode()
+    if held_out is None:
+        return finetune(training, context, schedule, title, key)
+    judge = Judge(held_out)
+    return held_out.keep_better(
+        title, training, lambda: finetune(training, learned, schedule, title, key, judge=judge)
+    )
 
 
 def _kept(config: Qat, model: FloatModel) -> tuple[bool, bool]:
