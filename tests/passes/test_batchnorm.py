@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 from tests.narrow import present
 from tflite_compress.data.gather import DataSpec, gather
@@ -10,7 +11,7 @@ from tflite_compress.models.copying import copied
 from tflite_compress.models.load import load_model
 from tflite_compress.passes import Context
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
-from tflite_compress.passes.algorithms.harm import reestimate_if_better
+from tflite_compress.passes.algorithms.harm import hold_out, reestimate_if_better
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Silent
 
@@ -56,13 +57,19 @@ def test_statistics_of_an_unchanged_network_stay(keras2: ModuleType) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_statistics_of_a_changed_network_become_those_of_the_data(keras2: ModuleType) -> None:
+@pytest.mark.parametrize("is_held_out", [False, True])
+def test_statistics_of_a_changed_network_become_those_of_the_data(
+    keras2: ModuleType, is_held_out: bool
+) -> None:
     context = autoencoder_context(keras2)
+    held_out = hold_out(context) if is_held_out else None
     model, expected = copied(context.reference.network.handle), copied(context.reference.network.handle)
     for layers in (model.layers, expected.layers):
         first = next(layer for layer in layers if layer.weights)
         first.set_weights([3 * first.get_weights()[0], first.get_weights()[1] + 5])
-    note = present(reestimate_if_better(model, context))
+    note = present(reestimate_if_better(model, context, held_out))
     assert note.code == "batchnorm-reestimated"
-    reestimate_batchnorm(expected, context.reference.splits.train.inputs, 0)
+    assert ("20 training samples" if held_out else "40 samples left out") in note.text
+    learned = held_out.context if held_out else context
+    reestimate_batchnorm(expected, learned.reference.splits.train.inputs, 0)
     assert all(np.array_equal(a, b) for a, b in zip(expected.get_weights(), model.get_weights(), strict=True))

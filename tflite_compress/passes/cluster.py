@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tflite_compress.models.keras_types import KerasModel, Layer
     from tflite_compress.passes.algorithms.best_weights import Judge
     from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.passes.algorithms.harm import HeldOut
     from tflite_compress.passes.algorithms.shared_values import SharedValues
 
 MIN_WEIGHTS = 256  # a table for fewer saves nothing
@@ -87,15 +88,16 @@ class Cluster(TrainingPass, frozen=True, tag="cluster"):
             ConfigError: A regular expression is wrong.
         """
         from tflite_compress.models.network import keras_network
-        from tflite_compress.passes.algorithms.harm import reestimate_if_better
+        from tflite_compress.passes.algorithms.harm import hold_out, reestimate_if_better
         from tflite_compress.support.backend import seed_everything
 
         network = editable_network(model, "cluster")
         chosen, notes = _choose(self, network.handle)
         seed_everything(context.seed)
-        found, said = _trained(_Job(self, network.handle, chosen), context)
+        held_out = hold_out(context)
+        found, said = _trained(_Job(self, network.handle, chosen), held_out)
         notes += said
-        if self.reestimate_batchnorm and (note := reestimate_if_better(found.handle, context)):
+        if self.reestimate_batchnorm and (note := reestimate_if_better(found.handle, context, held_out)):
             notes.append(note)
         known = model.fact(Clusters)
         clusters = Clusters({**known.by_layer, **found.counts}, {**known.scales, **found.scales})
@@ -127,14 +129,13 @@ class _Clustered:
     scales: dict[str, np.ndarray]
 
 
-def _trained(job: _Job, context: Context) -> tuple[_Clustered, list[Note]]:
+def _trained(job: _Job, held_out: HeldOut) -> tuple[_Clustered, list[Note]]:
     """Return a copy with the chosen layers clustered and fine-tuned, if that helps, and notes."""
     from tflite_compress.passes.algorithms.batchnorm_choice import choose_batchnorm
     from tflite_compress.passes.algorithms.best_weights import Judge
     from tflite_compress.passes.algorithms.finetune import Schedule
-    from tflite_compress.passes.algorithms.harm import hold_out
 
-    held_out, schedule = hold_out(context), Schedule.of(job.config.training)
+    schedule = Schedule.of(job.config.training)
 
     def trial(mode: BatchNormMode, short: Schedule) -> KerasModel:
         return _train(job, held_out.context, mode, short, None)[1].handle

@@ -116,7 +116,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         held_out = hold_out_if_long(context, schedule)
         stripped, learned = _trained(self, network.handle, choice.names, context, held_out, schedule)
         notes = [*choice.notes, *learned]
-        if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context)):
+        if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context, held_out)):
             notes.append(note)
         if held_out:
             untrained = untrained_zeros(

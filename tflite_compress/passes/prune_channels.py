@@ -193,7 +193,7 @@ def _recover(
             judge = Judge(held_out) if held_out else None
             timed = replace(learned, budget=context.budget.share(share))
             notes = finetune(handle, timed, schedule, title, key, keep_checkpoint=True, judge=judge)
-        note = reestimate_if_better(handle, context)
+        note = reestimate_if_better(handle, context, held_out)
         return (*notes, *([note] if note else []))
 
     return held_out.keep_better(title, handle, train) if held_out else train()

@@ -18,6 +18,7 @@ from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
     from tflite_compress.passes.algorithms.finetune import Schedule
+    from tflite_compress.scoring.reference import Reference
 
 MAX_JUDGED = 512  # samples
 JUDGED_SHARE = 0.2  # of the training samples
@@ -29,9 +30,10 @@ MAX_COPIED = 256 << 20  # bytes of samples that are copied to hold out some of t
 
 Arrays = tuple[np.ndarray, ...]
 Notes = tuple[Note, ...]
+Watch = Callable[[KerasModel], Callable[[], float]]
 
 
-def watch_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], Callable[[], float]]:
+def watch_outputs(wanted: Arrays, inputs: Arrays) -> Watch:
     """Return a function that watches a network.
 
     What it returns computes the squared change of the outputs with the weights of that moment, as a share of
@@ -64,20 +66,21 @@ def change_of_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], 
     return lambda model: watched(model)()
 
 
-def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
+def reestimate_if_better(model: KerasModel, context: Context, held_out: HeldOut | None = None) -> Note | None:
     """Re-estimate BatchNorm on the training samples if that brings the outputs closer to the original's.
-
-    It is tried without some of the training samples, which judge it.
 
     Args:
         model: A tf_keras model with the original's inputs and outputs; changed in place.
         context: Data, teacher, seed and progress.
+        held_out: Samples that judge it, if the model was trained without them. None for some of the training
+            samples, without which it is tried.
 
     Returns:
         What was measured, or None if the model has no BatchNorm or there is one sample only.
     """
-    train, seed = context.reference.splits.train, context.seed
-    count = min(MAX_JUDGED, int(np.ceil(JUDGED_SHARE * len(train))))
+    reference = held_out.context.reference if held_out else context.reference
+    train, seed = reference.splits.train, context.seed
+    count = 0 if held_out else min(MAX_JUDGED, int(np.ceil(JUDGED_SHARE * len(train))))
     order = np.random.default_rng((seed, 1)).permutation(len(train))
     judging, others = order[:count], order[count : count + MAX_TRIED]
     if not len(others):
@@ -86,16 +89,25 @@ def reestimate_if_better(model: KerasModel, context: Context) -> Note | None:
         weights = model.get_weights()
         if not reestimate_batchnorm(model, tuple(x[others] for x in train.inputs), seed):
             return None
-        wanted = tuple(y[judging] for y in context.reference.training_outputs)
-        change = watch_outputs(wanted, tuple(x[judging] for x in train.inputs))(model)
+        if held_out:
+            change, samples = held_out.watch(model), f"{held_out.count:,} training samples"
+        else:
+            change = _watch_rows(reference, judging)(model)
+            samples = f"{count:,} samples left out of the averages"
         after = change()
         model.set_weights(weights)
         before = change()
         helps = after < before
         if helps:
             reestimate_batchnorm(model, train.inputs, seed)
-    text = _judged("re-estimating BatchNorm", before, after, f"{count:,} samples left out of the averages")
+    text = _judged("re-estimating BatchNorm", before, after, samples)
     return Note("batchnorm-reestimated" if helps else "batchnorm-kept", text)
+
+
+def _watch_rows(reference: Reference, rows: np.ndarray) -> Watch:
+    """Return a function that watches a network on some of the training samples."""
+    wanted = tuple(y[rows] for y in reference.training_outputs)
+    return watch_outputs(wanted, tuple(x[rows] for x in reference.splits.train.inputs))
 
 
 def r2_text(change: float) -> str:
@@ -127,7 +139,7 @@ class HeldOut:
     """
 
     context: Context
-    watch: Callable[[KerasModel], Callable[[], float]]
+    watch: Watch
     count: int
 
     def change(self, model: KerasModel) -> float:
@@ -181,8 +193,7 @@ def hold_out(context: Context) -> HeldOut:
         rest = np.sort(order[count:])
         context = replace(context, reference=reference.training_on(rest))
     judging = np.sort(order[:count])
-    wanted = tuple(y[judging] for y in reference.training_outputs)
-    return HeldOut(context, watch_outputs(wanted, tuple(x[judging] for x in train.inputs)), count)
+    return HeldOut(context, _watch_rows(reference, judging), count)
 
 
 def hold_out_if_long(context: Context, schedule: Schedule) -> HeldOut | None:
