@@ -12,7 +12,11 @@ from tflite_compress.conversion.per_layer import Plain, prepare, quantized
 from tflite_compress.conversion.weight_rounding import algorithm_of, possible_roundings
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
+from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.runtimes.litert import predict
+from tflite_compress.runtimes.tflm import TFLMModel
+from tflite_compress.tflite.flatbuffer import type_name
+from tflite_compress.tflite.macs import constant
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +71,28 @@ def test_gptq_makes_up_for_errors_of_other_weights(
     assert error("octav") not in (error("nearest"), error("gptq"))
     for name, product in plain.input_products.items():
         np.testing.assert_array_equal(product, products[name])
+
+
+def test_depthwise_convolutions_get_4_bits_with_the_right_values(keras2: ModuleType) -> None:
+    keras2.utils.set_random_seed(0)
+    layer = keras2.layers.DepthwiseConv2D(3, name="depthwise")
+    model = keras2.Sequential([keras2.Input((6, 6, 8)), layer])
+    steps = np.random.default_rng(0).integers(-7, 8, (3, 3, 8, 1))
+    steps[0, 0] = 7  # the scale of each channel follows from its largest weight
+    layer.set_weights([(steps * np.linspace(0.01, 0.03, 8).reshape(8, 1)).astype(np.float32), np.zeros(8)])
+    network = load_model(model).network
+    x = np.random.default_rng(1).normal(size=(20, 6, 6, 8)).astype(np.float32)
+    made = quantized(prepare(network, (x,), False), "int8", {"depthwise": "int4"}, "minmax", False)
+    loaded = LoadedModel(made.content)
+    (op,) = (op for op in loaded.operators if op.kind == "DEPTHWISE_CONV_2D")
+    tensor = loaded.graph.tensors[op.inputs[1]]
+    assert type_name(tensor.type) == "INT4"
+    np.testing.assert_array_equal(constant(tensor, loaded.tree), steps.reshape(1, 3, 3, 8))
+    wanted = network.predict((x,))[0]
+    for found in (predict(made.content, (x,), *network.tensor_names)[0], micro(made.content, x, network)):
+        assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
+
+
+def micro(content: bytes, x: np.ndarray, network: Network) -> np.ndarray:
+    model = TFLMModel(content, *network.tensor_names)
+    return np.concatenate([model.dequantize(model.run((sample[np.newaxis],)))[0] for sample in x])

@@ -172,6 +172,8 @@ def test_four_bits_only_as_far_as_asked(start: FloatModel, context: Context) -> 
     layers = start.network.handle
     assert allowed.fact(LayerTypes).by_layer
     assert {type(layers.get_layer(name)).__name__ for name in allowed.fact(LayerTypes).by_layer} == {"Conv2D"}
+    (note,) = (n.text for n in allowed.notes if n.code == "no-four-bit-kernel")
+    assert "digit" in note and note.endswith("no kernel for 4-bit weights of FULLY_CONNECTED")
 
 
 @pytest.mark.slow

@@ -18,10 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tflite_compress.conversion import LayerType, Method, WeightRounding
+from tflite_compress.conversion import FOUR_BIT, LayerType, Method, WeightRounding
 from tflite_compress.conversion.activation_ranges import chosen_range
 from tflite_compress.conversion.observe import Observed, observe
-from tflite_compress.conversion.weight_rounding import algorithm_of, input_products, max_depth
+from tflite_compress.conversion.weight_rounding import (
+    algorithm_of,
+    four_bit_config,
+    input_products,
+    max_depth,
+)
 from tflite_compress.conversion.written_types import operators_in_float
 from tflite_compress.runtimes.all_tensors import LoadedModel
 from tflite_compress.support import backend
@@ -34,8 +39,7 @@ from tflite_compress.tflite.scale_limits import with_safe_scales
 if TYPE_CHECKING:
     from tflite_compress.models.network import Network
 
-BITS: dict[str, tuple[int, int]] = {"int4": (8, 4), "int8": (8, 8), "int16x8": (16, 8)}
-FOUR_BIT = ("CONV_2D", "FULLY_CONNECTED")  # operators with 4-bit weights in litert-quantizer
+BITS: dict[str, tuple[int, int]] = {"int8": (8, 8), "int16x8": (16, 8)}
 
 
 @dataclass(frozen=True)
@@ -273,9 +277,8 @@ def _add(
         work.update_quantization_recipe(scope, "*", None, "no_quantize")
     elif kind == "int4":
         for operator in sorted({*layer.kinds} & {*FOUR_BIT}):
-            work.add_static_config(
-                scope, operator, *BITS[kind], granularity, algorithm_of(rounding, operator)
-            )
+            config, algorithm = four_bit_config(granularity), algorithm_of(rounding, operator)
+            work.update_quantization_recipe(scope, operator, config, algorithm)
     else:
         work.add_static_config(scope, "*", *BITS[kind], granularity)
 

@@ -9,7 +9,7 @@ the errors of earlier ones on the calibration samples (Frantar et al., arXiv:221
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,6 +45,22 @@ def algorithm_of(rounding: WeightRounding, operator: str) -> str:
 
     known = (name for name in ALGORITHMS[rounding] if is_op_registered(name, TFLOperationName(operator)))
     return next(known, _NEAREST)
+
+
+def four_bit_config(granularity: Any) -> Any:
+    """Return litert-quantizer's configuration of an operator with 4-bit weights and int8 activations.
+
+    Args:
+        granularity: A ``litert_quantizer.qtyping.QuantGranularity``.
+    """
+    from litert_quantizer import qtyping
+
+    return qtyping.OpQuantizationConfig(
+        activation_tensor_config=qtyping.TensorQuantizationConfig(num_bits=8, symmetric=False),
+        weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=4, granularity=granularity),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+        skip_checks=True,  # its list lacks depthwise convolutions, for which LiteRT has a kernel
+    )
 
 
 def describe_rounding(rounding: WeightRounding, operators: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
-from tflite_compress.conversion import LayerType, WeightRounding
+from tflite_compress.conversion import FOUR_BIT, LayerType, WeightRounding
 from tflite_compress.passes.base import Context, ConversionPass, register
 from tflite_compress.passes.convert import plain_file
 from tflite_compress.passes.layer_patterns import layer_patterns
@@ -16,7 +16,7 @@ from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.setting_bounds import Ratio, Share
 from tflite_compress.passes.values import CalibrationMethod, FloatModel, FourBitRounding, LayerTypes
 from tflite_compress.support.errors import ConversionError
-from tflite_compress.support.notes import Note
+from tflite_compress.support.notes import Note, named
 from tflite_compress.support.progress import Advance
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Int4(Repair, frozen=True, tag="int4"):
     max_calibration_drop: Share = 0.01
     target_size: Ratio = 1.0
     exclude: tuple[str, ...] = ()
-    operators: tuple[str, ...] = ("CONV_2D", "FULLY_CONNECTED")
+    operators: tuple[str, ...] = FOUR_BIT
     rounding: WeightRounding | Literal["auto"] = "auto"
 
     def summary(self) -> str:
@@ -80,8 +80,6 @@ class Int4(Repair, frozen=True, tag="int4"):
         Raises:
             ConfigError: A regular expression is wrong.
         """
-        from tflite_compress.conversion.per_layer import FOUR_BIT
-
         patterns = layer_patterns(self.exclude, "exclude")
         if self.conversion.precision != "int8":
             text = f"4-bit weights go with int8 activations, not with {self.precision}"
@@ -107,7 +105,8 @@ class Int4(Repair, frozen=True, tag="int4"):
             text = f"no layer's weights fit into 4 bits: {before} with 8 on the calibration samples"
             return model.noting(Note("pass-left-out", text))
         types = LayerTypes(_with_four_bits(rounded, chosen))
-        notes = [] if self.target_size == 1 else [_size_note(plain, types, self, rounded)]
+        notes = _kernel_notes(plain, able)
+        notes += [] if self.target_size == 1 else [_size_note(plain, types, self, rounded)]
         text = (
             f"4-bit weights chosen for {len(chosen)} of {len(weights)} layers: on the calibration samples "
             f"{before} before, {found} after"
@@ -159,6 +158,19 @@ def _able(plain: Plain, operators: set[str]) -> dict[str, int]:
         for layer in plain.layers
         if layer.weights >= MIN_WEIGHTS and {*layer.kinds} & operators
     }
+
+
+def _kernel_notes(plain: Plain, operators: set[str]) -> list[Note]:
+    """Return a note on the layers that keep 8 bits because no kernel reads 4; none if there are none."""
+    from tflite_compress.tflite.layer_names import WEIGHTED
+
+    large = [layer for layer in plain.layers if layer.weights >= MIN_WEIGHTS]
+    found = {la.name: kind for la in large for kind in la.kinds if kind in {*WEIGHTED} - operators}
+    if not found:
+        return []
+    kinds = ", ".join(sorted({*found.values()}))
+    text = f"8-bit weights in {named([*found])}: the runtime has no kernel for 4-bit weights of {kinds}"
+    return [Note("no-four-bit-kernel", text)]
 
 
 def _noise(quality: Quality) -> float:

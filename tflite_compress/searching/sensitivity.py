@@ -87,7 +87,7 @@ def _on_grid(share: float) -> float:
 
 def _narrow(start: FloatModel, device: Device, context: Context) -> tuple[Narrow, ...]:
     """Return the layers that can have 4-bit weights, the least sensitive first."""
-    from tflite_compress.conversion.per_layer import FOUR_BIT
+    from tflite_compress.conversion import FOUR_BIT
     from tflite_compress.passes.convert import plain_file
     from tflite_compress.passes.int4 import Int4, noise_of_layers
 
