@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +122,8 @@ class Network:
             One array per output of the original model, shape (samples, ...).
         """
         fixed = self.inputs[0].shape[0]
+        if not fixed and is_functional(self.handle):  # others may read the size of the batch while traced
+            self._trace_any_batch(arrays)
         size = fixed or batch_size or _default_batch_size(arrays)
         count = len(arrays[0])
         parts: list[tuple[np.ndarray, ...]] = []
@@ -137,6 +140,11 @@ class Network:
     def _traced(self) -> Any:
         """:meth:`call` as ``tf.function``, so that several predictions trace the network once."""
         return tensorflow().function(lambda *xs: self.call(xs), autograph=False, reduce_retracing=True)
+
+    def _trace_any_batch(self, arrays: tuple[np.ndarray, ...]) -> None:
+        """Trace the network for batches of any size, so that a last batch of another size traces no more."""
+        specs = (tensorflow().TensorSpec((None, *x.shape[1:]), x.dtype) for x in arrays)
+        self._traced.get_concrete_function(*specs)
 
     def parameter_count(self) -> int:
         """Return the number of weights, trainable or not; 0 for a SavedModel without Keras layers."""
@@ -169,6 +177,22 @@ def keras_network(model: KerasModel, name: str, editable: bool, why_not: str | N
     else:
         inputs, outputs = _probe_subclassed(model)
     return Network(name, model, inputs, outputs, editable, why_not)
+
+
+def network_runner() -> Callable[[KerasModel, tuple[np.ndarray, ...]], tuple[np.ndarray, ...]]:
+    """Return a function that runs Keras models on samples, and traces a model only if it ran another before.
+
+    It serves comparisons of many weights of one model: tracing a large network takes seconds, running it on a
+    few samples much less.
+    """
+    last: list[Network] = []
+
+    def run(model: KerasModel, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        if not last or last[0].handle is not model:
+            last[:] = [keras_network(model, "model", True)]
+        return last[0].predict(arrays)
+
+    return run
 
 
 def safe_name(name: str) -> str:

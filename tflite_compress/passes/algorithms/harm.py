@@ -10,7 +10,7 @@ import numpy as np
 
 from tflite_compress.models.copying import copied
 from tflite_compress.models.keras_types import KerasModel
-from tflite_compress.models.network import keras_network
+from tflite_compress.models.network import network_runner
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 from tflite_compress.passes.base import Context
 from tflite_compress.scoring.score_functions import int8_step
@@ -44,14 +44,13 @@ def watch_outputs(wanted: Arrays, inputs: Arrays) -> Watch:
         wanted: Outputs of the original model, one array for each output.
         inputs: The samples, one array for each input.
     """
+    run = network_runner()
 
     def watched(model: KerasModel) -> Callable[[], float]:
-        network = keras_network(model, "changed", True)
-
         def change() -> float:
             parts = [
                 float(np.mean((a - b) ** 2) / max(float(np.var(a)), int8_step(a) ** 2, 1e-12))
-                for a, b in zip(wanted, network.predict(inputs), strict=True)
+                for a, b in zip(wanted, run(model, inputs), strict=True)
             ]
             return max(parts)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tflite_compress.models.copying import copied
-from tflite_compress.models.network import keras_network
+from tflite_compress.models.network import network_runner
 from tflite_compress.models.wiring import wiring
 from tflite_compress.passes.algorithms.channel_readers import readers_of
 from tflite_compress.passes.algorithms.channel_reconstruction import channel_costs, solve_at_once
@@ -130,15 +130,14 @@ def _held_out_drop(original: KerasModel, judging: Inputs, context: Context) -> D
     costs d * d / (d + e), with e the share that the original gets wrong.
     """
     reference = context.reference
-    outputs = keras_network(original, "original", True).predict(judging)
+    outputs = network_runner()(original, judging)
     targets = reference.targets_from(outputs)
     is_known = reference.labelled and all(metric.is_share for metric in reference.metrics)
     wrong = max(0.0, 1 - reference.score.value) if is_known else 0.0
+    run = network_runner()
 
     def drop(model: KerasModel) -> float:
-        rows = zip(
-            reference.metrics, targets, outputs, keras_network(model, "m", True).predict(judging), strict=True
-        )
+        rows = zip(reference.metrics, targets, outputs, run(model, judging), strict=True)
         found = max(m.drop(apply_metric(m, t, a), apply_metric(m, t, b)) for m, t, a, b in rows)
         return max(0.0, found) ** 2 / (found + wrong) if found > 0 else 0.0
 
