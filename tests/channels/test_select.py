@@ -96,6 +96,7 @@ def test_taylor_finds_the_channels_that_do_nothing(keras2: ModuleType, model: An
         dependencies,
         (inputs.astype(np.float32),),
         (targets.astype(np.float32),),
+        np.arange(len(inputs)),
         [keras2.losses.MeanSquaredError()],
         lambda count: None,
     )

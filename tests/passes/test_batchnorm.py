@@ -8,8 +8,10 @@ import pytest
 from tests.narrow import present
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.copying import copied
+from tflite_compress.models.keras_types import KerasModel
 from tflite_compress.models.load import load_model
 from tflite_compress.passes import Context
+from tflite_compress.passes.algorithms import harm
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 from tflite_compress.passes.algorithms.harm import hold_out, reestimate_if_better
 from tflite_compress.scoring.reference import make_reference
@@ -72,4 +74,29 @@ def test_statistics_of_a_changed_network_become_those_of_the_data(
     assert ("20 training samples" if held_out else "40 samples left out") in note.text
     learned = held_out.context if held_out else context
     reestimate_batchnorm(expected, learned.reference.splits.train.inputs, 0)
+    assert all(np.array_equal(a, b) for a, b in zip(expected.get_weights(), model.get_weights(), strict=True))
+
+
+def test_averages_over_many_samples_are_those_that_were_judged(
+    keras2: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = autoencoder_context(keras2)
+    model, expected = copied(context.reference.network.handle), copied(context.reference.network.handle)
+    for layers in (model.layers, expected.layers):
+        first = next(layer for layer in layers if layer.weights)
+        first.set_weights([3 * first.get_weights()[0], first.get_weights()[1] + 5])
+    runs: list[np.ndarray | None] = []
+
+    def counted(
+        model: KerasModel, inputs: tuple[np.ndarray, ...], seed: int, rows: np.ndarray | None = None
+    ) -> bool:
+        runs.append(rows)
+        return reestimate_batchnorm(model, inputs, seed, rows)
+
+    monkeypatch.setattr(harm, "MAX_TRIED", 100)
+    monkeypatch.setattr(harm, "reestimate_batchnorm", counted)
+    assert present(reestimate_if_better(model, context)).code == "batchnorm-reestimated"
+    (tried,) = runs  # the network does not run on the samples again
+    assert len(present(tried)) == 100
+    reestimate_batchnorm(expected, context.reference.splits.train.inputs, 0, tried)
     assert all(np.array_equal(a, b) for a, b in zip(expected.get_weights(), model.get_weights(), strict=True))

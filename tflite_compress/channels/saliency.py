@@ -21,6 +21,7 @@ def taylor(
     dependencies: Dependencies,
     inputs: tuple[np.ndarray, ...],
     targets: tuple[np.ndarray, ...],
+    rows: np.ndarray,
     losses: Sequence[Callable[[Tensor, Tensor], Tensor]],
     advance: Callable[[int], None],
 ) -> np.ndarray:
@@ -36,6 +37,7 @@ def taylor(
         dependencies: Its groups of channels.
         inputs: Samples, one array per input, samples first.
         targets: Target outputs, one array per output, samples first.
+        rows: Indices of the samples to use, int64.
         losses: Keras losses, one per output.
         advance: Called with the number of samples of each finished batch.
 
@@ -59,9 +61,9 @@ def taylor(
 
     step = tf.function(gates, autograph=False, reduce_retracing=True)
     total = np.zeros(dependencies.count)
-    for start in range(0, len(inputs[0]), BATCH):
-        xs = [tf.constant(x[start : start + BATCH]) for x in inputs]
-        ys = [tf.constant(y[start : start + BATCH]) for y in targets]
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        xs, ys = ([tf.constant(array[batch]) for array in side] for side in (inputs, targets))
         gate = np.zeros(dependencies.count)
         for (_, axis), values in zip(readers, step(xs, ys), strict=True):
             _add(gate, dependencies.groups(axis.labels), values.numpy())

@@ -124,7 +124,7 @@ class Network:
         fixed = self.inputs[0].shape[0]
         if not fixed and is_functional(self.handle):  # others may read the size of the batch while traced
             self._trace_any_batch(arrays)
-        size = fixed or batch_size or _default_batch_size(arrays)
+        size = fixed or batch_size or default_batch_size(arrays)
         count = len(arrays[0])
         parts: list[tuple[np.ndarray, ...]] = []
         for start in range(0, count, size):
@@ -151,8 +151,15 @@ class Network:
         return sum(int(np.prod(w.shape)) for w in getattr(self.handle, "weights", []))
 
 
-def _default_batch_size(arrays: tuple[np.ndarray, ...]) -> int:
-    """Return the samples whose activations take about 512 MB, estimated from the size of the inputs."""
+def default_batch_size(arrays: tuple[np.ndarray, ...]) -> int:
+    """Return the samples whose activations take about 512 MB, estimated from the size of the inputs.
+
+    Args:
+        arrays: Samples, one array per input.
+
+    Returns:
+        Samples per batch, from 1 to 256.
+    """
     sample = sum(x.nbytes // max(1, len(x)) for x in arrays)
     return int(np.clip(BATCH_BYTES // max(1, sample), 1, 256))
 

@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 
 from tflite_compress.models.keras_types import KerasModel
+from tflite_compress.models.network import default_batch_size
 from tflite_compress.support.backend import tensorflow, tf_keras
 
 MAX_SAMPLES = 8192
+MIN_BATCH = 128  # samples: the variance within smaller batches is too low
 
 
 def reestimate_batchnorm(
-    model: KerasModel, inputs: tuple[np.ndarray, ...], seed: int, batch_size: int = 256
+    model: KerasModel,
+    inputs: tuple[np.ndarray, ...],
+    seed: int,
+    rows: np.ndarray | None = None,
 ) -> bool:
     """Replace moving mean and variance by plain averages over batches of real data.
 
@@ -27,7 +32,7 @@ def reestimate_batchnorm(
         model: A tf_keras model; changed in place.
         inputs: Samples to average over, one array for each input.
         seed: Seed of the choice of samples.
-        batch_size: Samples per batch.
+        rows: Indices of the samples to choose from, int64; None for all.
 
     Returns:
         True where the model has BatchNorm layers to re-estimate.
@@ -37,8 +42,10 @@ def reestimate_batchnorm(
     norms = [layer for layer in norms if layer.trainable]
     if not norms:
         return False
-    count = min(len(inputs[0]), MAX_SAMPLES)
-    order = np.random.default_rng(seed).permutation(len(inputs[0]))[:count]
+    rows = np.arange(len(inputs[0])) if rows is None else rows
+    count = min(len(rows), MAX_SAMPLES)
+    order = rows[np.random.default_rng(seed).permutation(len(rows))[:count]]
+    batch_size = max(MIN_BATCH, default_batch_size(inputs))
     momenta = [layer.momentum for layer in norms]
     noisy = [
         (layer, layer.rate) for layer in _leaves(model) if isinstance(getattr(layer, "rate", None), float)

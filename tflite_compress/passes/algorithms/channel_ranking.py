@@ -69,7 +69,7 @@ def _ranked(
 
     train = context.reference.splits.train
     chosen = np.random.default_rng(context.seed).permutation(len(train))[: config.samples]
-    targets = tuple(y[chosen] for y in training_targets(context, Schedule.of(config.training).distill))
-    inputs = tuple(x[chosen] for x in train.inputs)
+    targets = training_targets(context, Schedule.of(config.training).distill)
+    losses = training_losses(context)
     with context.progress.step("ranking channels", len(chosen)) as advance:
-        return taylor(handle, dependencies, inputs, targets, training_losses(context), advance)
+        return taylor(handle, dependencies, train.inputs, targets, chosen, losses, advance)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_JUDGED = 512  # samples
 JUDGED_SHARE = 0.2  # of the training samples
-MAX_TRIED = 2048  # samples to average over before it is known whether that helps
+MAX_TRIED = 2048  # samples to average over
 HELD_OUT_SHARE = 0.1  # of the training samples
 MAX_HELD_OUT = 256  # samples that are not trained on
 JUDGED_STEPS = 400  # a training of as many steps is judged by samples that are left out of it
@@ -68,6 +68,8 @@ def change_of_outputs(wanted: Arrays, inputs: Arrays) -> Callable[[KerasModel], 
 def reestimate_if_better(model: KerasModel, context: Context, held_out: HeldOut | None = None) -> Note | None:
     """Re-estimate BatchNorm on the training samples if that brings the outputs closer to the original's.
 
+    What was tried on ``MAX_TRIED`` samples is kept; of fewer samples, all are averaged over in the end.
+
     Args:
         model: A tf_keras model with the original's inputs and outputs; changed in place.
         context: Data, teacher, seed and progress.
@@ -86,8 +88,9 @@ def reestimate_if_better(model: KerasModel, context: Context, held_out: HeldOut 
         return None
     with context.progress.step("re-estimating BatchNorm"):
         weights = model.get_weights()
-        if not reestimate_batchnorm(model, tuple(x[others] for x in train.inputs), seed):
+        if not reestimate_batchnorm(model, train.inputs, seed, others):
             return None
+        tried = model.get_weights()
         if held_out:
             change, samples = held_out.watch(model), f"{held_out.count:,} training samples"
         else:
@@ -97,7 +100,9 @@ def reestimate_if_better(model: KerasModel, context: Context, held_out: HeldOut 
         model.set_weights(weights)
         before = change()
         helps = after < before
-        if helps:
+        if helps and len(others) == MAX_TRIED:  # more samples change these averages little
+            model.set_weights(tried)
+        elif helps:
             reestimate_batchnorm(model, train.inputs, seed)
     text = _judged("re-estimating BatchNorm", before, after, samples)
     return Note("batchnorm-reestimated" if helps else "batchnorm-kept", text)
