@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.narrow import of_type
+from tflite_compress.conversion import FOUR_BIT
 from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.encode import Encode
 from tflite_compress.passes.int4 import Int4
@@ -280,8 +281,8 @@ def test_repairs_use_only_what_the_device_runs() -> None:
 
     assert step("rp2040", "repair-mixed", Mixed).types == ("int16x8", "float32")
     assert step("coral-edge-tpu", "repair-mixed", Mixed).types == ()
-    assert step("raspberry-pi-4", "int4", Int4).operators == ("CONV_2D", "FULLY_CONNECTED")
-    assert step("rp2040", "int4", Int4).operators == ("CONV_2D",)
+    assert step("raspberry-pi-4", "int4", Int4).operators == FOUR_BIT
+    assert step("rp2040", "int4", Int4).operators == ("CONV_2D", "DEPTHWISE_CONV_2D")
     assert step("coral-edge-tpu", "int4", Int4).operators == ()
 
 

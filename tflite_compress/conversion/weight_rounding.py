@@ -9,7 +9,7 @@ the errors of earlier ones on the calibration samples (Frantar et al., arXiv:221
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def algorithm_of(rounding: WeightRounding, operator: str) -> str:
     return next(known, _NEAREST)
 
 
-def four_bit_config(granularity: Any) -> Any:
+def four_bit_config(granularity: object) -> object:
     """Return litert-quantizer's configuration of an operator with 4-bit weights and int8 activations.
 
     Args:
