@@ -13,13 +13,15 @@ from tests.narrow import of_type
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.passes import Context, ConvertedModel, FloatModel, Model, PassConfig
+from tflite_compress.passes.algorithms.four_bit_training import prepared, trained_copy
 from tflite_compress.passes.cluster import Cluster
 from tflite_compress.passes.convert import Convert
+from tflite_compress.passes.int4 import Int4
 from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.qat import Qat
 from tflite_compress.passes.slim import Slim
 from tflite_compress.passes.training import Training
-from tflite_compress.passes.values import Sparsity
+from tflite_compress.passes.values import FourBitRounding, LayerTypes, Sparsity
 from tflite_compress.pipeline.recipes import load_recipe
 from tflite_compress.runtimes.litert import predict
 from tflite_compress.scoring.reference import make_reference
@@ -69,6 +71,65 @@ def test_a_training_that_harms_is_undone(start: FloatModel, context: Context) ->
     outputs = found.network.predict(context.reference.splits.evaluate.inputs)[0]
     original = context.reference.evaluation_outputs[0]
     assert np.mean((outputs - original) ** 2) < 0.001 * np.var(original)
+
+
+def test_training_computes_with_the_4_bit_values_of_each_channel(keras2: ModuleType) -> None:
+    keras2.utils.set_random_seed(0)
+    layers = keras2.layers
+    inputs = keras2.Input((3, 3, 2))
+    x = layers.DepthwiseConv2D(2, name="depthwise")(layers.Conv2D(3, 1, name="unknown")(inputs))
+    model = keras2.Model(inputs, layers.Dense(3, name="dense")(x))
+    names = ("unknown", "depthwise", "dense")
+    training = prepared(model, frozenset({"depthwise", "dense"}), names, True)
+    assert not training.get_layer("quant_unknown").trainable, (
+        "a layer without simulation keeps its rounded weights"
+    )
+    rounded = trained_copy(model, training, names, True)
+    for name, attribute, axes in (("depthwise", "depthwise_kernel", (0, 1)), ("dense", "kernel", (0,))):
+        before, kernel = (m.get_layer(name).get_weights()[0] for m in (model, rounded))
+        steps = kernel / (np.abs(before).max(axis=axes, keepdims=True) / 7)
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
+        assert (np.rint(np.abs(steps).max(axis=axes)) == 7).all()
+        wrapper = training.get_layer(f"quant_{name}")
+        wrapper(np.zeros((1, *wrapper.input_shape[1:]), np.float32))  # puts the rounded kernel into the layer
+        np.testing.assert_allclose(np.asarray(getattr(wrapper.layer, attribute)), kernel, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_file_has_the_4_bit_weights_that_were_trained(keras2: ModuleType) -> None:
+    keras2.utils.set_random_seed(0)
+    layers = keras2.layers
+    hidden = layers.Dense(24, activation="relu", name="hidden")
+    network = load_model(
+        keras2.Sequential([keras2.Input((16,)), hidden, layers.Dense(12, name="last")])
+    ).network
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(600, 4)) @ rng.normal(size=(4, 16))).astype(np.float32)
+    reference = make_reference(network, gather(DataSpec(x), network, 0), None, None, None)
+    context = Context(reference, 0, Silent())
+    four = Int4(precision="int8", max_calibration_drop=1.0, rounding="octav").apply(
+        FloatModel(network), context
+    )
+    short = Training(epochs=1, min_steps=400, batch_size=32, learning_rate=0.002, distill=1.0, augment="none")
+    trained = Qat(precision="int8", training=short).apply(four, context)
+    assert any(n.code == "training-helped" for n in trained.notes), trained.notes
+    assert trained.fact(FourBitRounding).rounding == "nearest"
+    done = after(trained, context)
+    tree = unpack(done.flatbuffer)
+    for name in trained.fact(LayerTypes).by_layer:
+        kernel = trained.network.handle.get_layer(name).get_weights()[0].T
+        codes = np.rint(kernel * 7 / np.abs(kernel).max(axis=1, keepdims=True))
+        assert np.allclose(kernel * 7 / np.abs(kernel).max(axis=1, keepdims=True), codes, atol=1e-3)
+        stored = [constant(t, tree) for t in tree.subgraphs[0].tensors if type_name(t.type) == "INT4"]
+        assert any(s is not None and np.array_equal(s, codes) for s in stored), name
+    errors = [
+        np.mean(
+            (predict(after(m, context).flatbuffer, (x,), *network.tensor_names)[0] - network.predict((x,))[0])
+            ** 2
+        )
+        for m in (four, trained)
+    ]
+    assert errors[1] < errors[0]
 
 
 @pytest.mark.slow
@@ -151,7 +212,7 @@ def test_nothing_to_train_is_refused(start: FloatModel, context: Context) -> Non
     ("order", "reason"),
     [
         (("qat", "prune", "convert"), "'prune' must come before 'qat'"),
-        (("int4", "qat", "convert"), "'int4' has no place beside 'qat'"),
+        (("adaround", "qat", "convert"), "'adaround' has no place beside 'qat'"),
         (("qat", "qat", "convert"), "'qat' stands there twice"),
         (("convert", "encode", "slim"), "'slim' must come before 'encode'"),
     ],

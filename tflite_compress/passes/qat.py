@@ -26,9 +26,10 @@ from tflite_compress.passes.base import (
     editable_network,
     register,
 )
+from tflite_compress.passes.convert import Convert
 from tflite_compress.passes.layer_patterns import layer_patterns
 from tflite_compress.passes.training import Training, TrainingPass
-from tflite_compress.passes.values import Clusters, FloatModel, Sparsity
+from tflite_compress.passes.values import Clusters, FloatModel, FourBitRounding, LayerTypes, Sparsity
 from tflite_compress.profiles.devices import Precision
 from tflite_compress.support.errors import ModelError
 from tflite_compress.support.notes import Note, named
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 class Qat(TrainingPass, frozen=True, tag="qat"):
     """Fine-tune with simulated int8 rounding; goes right before the conversion.
 
+    Layers that have 4-bit weights (pass ``int4``) are trained with the 4-bit values that the file gets. That
+    training is kept only if outputs come closer to the original's on samples that it did not learn from.
+
     Attributes:
         preserve: What training must keep: ``sparsity`` (PQAT), ``clusters`` (CQAT), ``both`` (PCQAT),
             ``nothing``, or ``auto``: what passes before have made.
@@ -52,17 +56,19 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         training: How long and how fast the network is fine-tuned.
         precision: Precision of the conversion; ``auto`` takes the recipe's. For other precisions than int8
             the pass does nothing.
+        per_channel: One scale for each channel of 4-bit weights; filled in from the ``convert`` pass.
     """
 
     stage: ClassVar = Stage.QAT
     usual_training: ClassVar = Training(
         epochs=2, min_steps=400, batch_size=128, learning_rate=0.0003, distill=0.7
     )
-    excludes: ClassVar = ("int4", "adaround", "block_round", "bias_correct", "calibration", "mixed")
+    excludes: ClassVar = ("adaround", "bias_correct", "calibration", "mixed")
 
     preserve: Literal["auto", "nothing", "sparsity", "clusters", "both"] = "auto"
     exclude: tuple[str, ...] = ()
     precision: Precision | Literal["auto"] = "auto"
+    per_channel: bool = True
 
     def summary(self) -> str:
         """Return ``QAT``."""
@@ -74,10 +80,10 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         return False
 
     def resolve(self, conversion: ConversionPass, device: Device) -> Qat:
-        """Fill in the precision of the conversion."""
-        if self.precision != "auto":
-            return self
-        return msgspec.structs.replace(self, precision=conversion.precision)
+        """Fill in the precision and scales of the conversion."""
+        precision = conversion.precision if self.precision == "auto" else self.precision
+        per_channel = not isinstance(conversion, Convert) or conversion.per_channel
+        return msgspec.structs.replace(self, precision=precision, per_channel=per_channel)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Train with simulated rounding.
@@ -103,6 +109,8 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         network = editable_network(model, "qat")
         folded = without_batchnorm(unrolled(network).handle)
         chosen, notes = _choose(self, folded)
+        if "int4" in model.fact(LayerTypes).by_layer.values():
+            return _with_four_bits(self, model, folded, chosen, context).noting(*notes)
         keep_zeros, keep_clusters = _kept(self, model)
         seed_everything(context.seed)
         training = with_simulated_rounding(folded, chosen, keep_zeros, keep_clusters)
@@ -121,15 +129,41 @@ class Qat(TrainingPass, frozen=True, tag="qat"):
         return with_handle(model, training).with_fact(Sparsity(sparsity)).noting(*notes, *trained, *said)
 
 
-def _train(config: Qat, training: KerasModel, context: Context) -> tuple[Note, ...]:
-    """Train a network with simulated rounding in place, if that helps, and return notes."""
+def _with_four_bits(
+    config: Qat, model: FloatModel, folded: KerasModel, chosen: frozenset[str], context: Context
+) -> FloatModel:
+    """Return the model with trained 4-bit weights; the given one with a note if training did not help."""
+    from tflite_compress.passes.algorithms.four_bit_training import prepared, trained_copy
+    from tflite_compress.passes.algorithms.quality import with_handle
+    from tflite_compress.support.backend import seed_everything
+
+    names = {layer.name for layer in folded.layers}
+    four = [n for n, type_ in model.fact(LayerTypes).by_layer.items() if type_ == "int4" and n in names]
+    seed_everything(context.seed)
+    training = prepared(folded, chosen, four, config.per_channel)
+    notes = _train(config, training, context, is_judged=True)
+    if any(note.code == "training-undone" for note in notes):
+        return model.noting(*notes)
+    trained = trained_copy(folded, training, four, config.per_channel)
+    return with_handle(model, trained).with_fact(FourBitRounding()).noting(*notes)
+
+
+def _train(config: Qat, training: KerasModel, context: Context, is_judged: bool = False) -> tuple[Note, ...]:
+    """Train a network with simulated rounding in place, if that helps, and return notes.
+
+    Args:
+        config: Settings of the pass.
+        training: The network.
+        context: Data, teacher, seed and progress.
+        is_judged: True to judge short trainings too.
+    """
     from tflite_compress.passes.algorithms.best_weights import Judge
     from tflite_compress.passes.algorithms.finetune import Schedule, finetune
-    from tflite_compress.passes.algorithms.harm import hold_out_if_long
+    from tflite_compress.passes.algorithms.harm import hold_out, hold_out_if_long
     from tflite_compress.passes.algorithms.rounding_ranges import set_ranges
 
     schedule = Schedule.of(config.training)
-    held_out = hold_out_if_long(context, schedule)
+    held_out = hold_out(context) if is_judged else hold_out_if_long(context, schedule)
     learned = held_out.context if held_out else context
     inputs = learned.reference.splits.train.inputs
     set_ranges(training, inputs, schedule.batch_of(len(inputs[0])))

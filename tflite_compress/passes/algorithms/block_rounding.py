@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from tflite_compress.passes.block_round import BlockRound
 
 Arrays = tuple[np.ndarray, ...]
-# Both were chosen on test images of a ResNet8 with 4,000 colour images to learn from, and tried again with two
-# other choices of these images and with a Fashion-MNIST network, on images that rounding does not learn from.
-# Regularization of 0.1 to 1 and shares of 0 to 0.05 give equal agreement with the float network; regularization
-# of 0.03 gives less.
+# Both were chosen on test images of a ResNet8 that learns from 4,000 colour images, and tried again with
+# two other choices of these images and with a Fashion-MNIST network, on images that rounding does not learn
+# from. Regularization of 0.1 to 1 and shares of 0 to 0.05 give equal agreement with the float network;
+# regularization of 0.03 gives less.
 REGULARIZATION = 0.1  # ten times that of single layers: a few hundred steps must decide on all weights
 SMALLER = 0.005  # learning rate of scales and biases, as a share of that of the rounding
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tflite_compress.support.errors import ConversionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tflite_compress.models.keras_types import KerasModel, Layer
 
 
@@ -64,7 +66,11 @@ def layer_kind(registry: Any, layer: Layer) -> str:
 
 
 def with_simulated_rounding(
-    model: KerasModel, chosen: frozenset[str], keep_zeros: bool, keep_clusters: bool
+    model: KerasModel,
+    chosen: frozenset[str],
+    keep_zeros: bool,
+    keep_clusters: bool,
+    quantizers: Mapping[str, object] | None = None,
 ) -> KerasModel:
     """Return a copy with TF-MOT's wrappers around the chosen layers.
 
@@ -73,6 +79,7 @@ def with_simulated_rounding(
         chosen: Names of layers that TF-MOT knows.
         keep_zeros: Zeros of weights stay zero while the copy is trained.
         keep_clusters: Equal weights of a layer stay equal while the copy is trained.
+        quantizers: Quantizers of kernels that replace TF-MOT's, by layer.
 
     Raises:
         ConversionError: TF-MOT cannot copy the network.
@@ -95,7 +102,7 @@ def with_simulated_rounding(
         return quantization.quantize_annotate_layer(layer) if layer.name in chosen else layer
 
     with quantization.quantize_scope({**custom_objects(), "Carrier": Carrier}):
-        scheme = _scheme(keep_zeros, keep_clusters)
+        scheme = _scheme(keep_zeros, keep_clusters, quantizers or {})
         try:
             annotated: KerasModel = quantization.quantize_apply(rebuild(copy, wrapped), scheme)
         except (TypeError, ValueError) as error:
@@ -131,12 +138,21 @@ def _fused(model: KerasModel) -> dict[str, str]:
     return found
 
 
-def _scheme(keep_zeros: bool, keep_clusters: bool) -> Any:
+def _scheme(keep_zeros: bool, keep_clusters: bool, quantizers: Mapping[str, object]) -> Any:
     scheme = _tfmot_scheme(keep_zeros, keep_clusters)
     registry, default = scheme.get_quantize_registry(), default_registry()
     # TF-MOT also asks for layers that only feed a chosen one. Its registries say yes to activations that they
     # then refuse, and those that keep zeros or shared values to every layer without weights.
     registry.supports = lambda layer: simulates(default, layer)
+    plain = registry.get_quantize_config
+
+    def config_of(layer: Layer) -> object:
+        config = plain(layer)
+        if layer.name in quantizers:
+            config.weight_quantizer = quantizers[layer.name]
+        return config
+
+    registry.get_quantize_config = config_of
     scheme.get_quantize_registry = lambda: registry
     return scheme
 
