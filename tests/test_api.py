@@ -44,6 +44,7 @@ def test_a_model_is_compressed_for_a_device(digits: Path, digits_data: Path, tmp
         assert 0 < latency.median_ms <= latency.p90_ms <= latency.p99_ms
     assert report.device_latency is None
     assert {"load", "data", "original", "baseline", "passes", "latency"} <= set(report.seconds)
+    assert {"reading the data", "converting to int8", "measuring latency"} <= set(report.steps)
     assert present(report.peak_memory_bytes) > 200 << 20
 
 

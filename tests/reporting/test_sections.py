@@ -16,6 +16,7 @@ from tflite_compress.reporting.sections import all_sections, encoding_section, v
 from tflite_compress.reporting.sections.gpu_section import to_terminal
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register, render_sections
 from tflite_compress.reporting.sections.summary_section import summary_rows
+from tflite_compress.reporting.sections.time_section import time_rows
 from tflite_compress.runtimes.run_result import Measurement
 from tflite_compress.scoring.gpu_score import GpuCheck, GpuOutput, GpuScore
 
@@ -39,6 +40,28 @@ def test_no_section_is_missing_in_a_medium_without_a_reason() -> None:
 def test_memory_is_in_every_medium(medium: str) -> None:
     text = "\n".join(render_sections(all_sections(), medium, FOUND))
     assert "RAM" in text and "20 KB" in text and "estimated" in text
+
+
+@pytest.mark.parametrize("medium", ["html", "markdown", "terminal"])
+def test_steps_of_the_run_are_timed_in_every_medium(medium: str) -> None:
+    steps = {"reading the data": 0.01, "fine-tuning": 5.0, "converting to int8": 2.0}
+    found = Recorded(Path("out"), sample_report(steps=steps), "digits.keras", MANIFEST)
+    text = "\n".join(render_sections(all_sections(), medium, found))
+    assert "fine-tuning" in text and "5.0 s" in text and "converting to int8" in text
+    if medium == "terminal":
+        assert "slowest steps: fine-tuning 5.0 s; converting to int8 2.0 s" in text
+    else:
+        assert "67%" in text and "The run took 7.5 s." in text
+
+
+def test_short_steps_and_the_rest_of_the_time_are_one_row() -> None:
+    steps = {"reading the data": 0.01, "fine-tuning": 5.0, "converting to int8": 2.0}
+    assert time_rows(sample_report(steps=steps)) == [
+        ("fine-tuning", 5.0),
+        ("converting to int8", 2.0),
+        ("everything else", 0.5),
+    ]
+    assert time_rows(sample_report()) == [("load", 5.0), ("passes", 2.5)]  # of an earlier version
 
 
 @pytest.mark.parametrize("is_encoded", [True, False])

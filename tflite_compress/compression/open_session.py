@@ -18,6 +18,7 @@ from tflite_compress.pipeline.memo import Memo
 from tflite_compress.scoring.reference import make_reference
 from tflite_compress.support.progress import Progress
 from tflite_compress.support.staging import full_disk
+from tflite_compress.support.step_times import TimedProgress
 from tflite_compress.support.time_budget import TimeBudget
 from tflite_compress.trees.forest_network import ForestNetwork, forest_source
 from tflite_compress.trees.forest_report import with_choosing_samples
@@ -39,6 +40,7 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
         CompressError: Model or data are missing, broken, or do not fit each other.
     """
     clock, budget = Clock(), TimeBudget(options.time_budget_seconds)
+    timed = progress = TimedProgress(progress)
     forest = is_forest(model)
     with (
         clock.step("load"),
@@ -71,4 +73,4 @@ def open_session(model: object, spec: DataSpec, options: Options, progress: Prog
             baseline = Slim().apply_for_comparison(baseline, context)
     names = tuple(tensor.name for tensor in source.network.inputs)
     checker = FileChecker(splits.evaluate, names, options.gpu)
-    return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock)
+    return Session(source, spec, options, context, baseline.flatbuffer, Memo(), checker, clock, timed)

@@ -39,6 +39,7 @@ from tflite_compress.scoring.gpu_score import LIMIT_SECONDS, GpuEvaluation, eval
 from tflite_compress.support.errors import CompressError, ConversionError
 from tflite_compress.support.notes import Note
 from tflite_compress.support.staging import MANIFEST, write_file
+from tflite_compress.support.step_times import TimedProgress
 from tflite_compress.tflite.macs import count_work
 from tflite_compress.timing.machine import peak_bytes
 from tflite_compress.trees.forest_network import ForestNetwork
@@ -60,7 +61,8 @@ class Session:
         original: The baseline: the model as plain float32 ``.tflite``.
         memo: Results of passes that devices share.
         checker: Checks files on devices.
-        clock: Time of the shared steps.
+        clock: Time of the shared parts of the run.
+        timed: Time of the steps so far; also the progress of the context.
         invocation: The command line that asked for it; None from Python.
     """
 
@@ -72,6 +74,7 @@ class Session:
     memo: Memo
     checker: FileChecker
     clock: Clock
+    timed: TimedProgress
     invocation: str | None = None
 
     def run(self, plan: Plan, folder: Path) -> Result:
@@ -80,6 +83,11 @@ class Session:
         Raises:
             ConversionError: No recipe of the plan gave a file.
         """
+        timed = self.timed.continued()
+        own = replace(self, timed=timed, context=replace(self.context, progress=timed))
+        return own._run(plan, folder)
+
+    def _run(self, plan: Plan, folder: Path) -> Result:
         clock = Clock(dict(self.clock.seconds))
         with clock.step("passes"):
             forecast, expected = self._forecast(plan)
@@ -131,33 +139,32 @@ class Session:
             bundle, notes = self._bundle(plan, chosen) if not is_lost else ({}, ())
         forest, code, more = self._forest(plan, chosen, clock)
         bundle |= code if options.bundle and not is_lost else {}
-        report = build_report(
-            Findings(
-                plan=plan,
-                attempts=attempts,
-                chosen=chosen,
-                reference=self.context.reference,
-                baseline=baseline,
-                latency=latency,
-                verdict=verdict,
-                memory=memory,
-                model=ModelFacts(name=self.source.network.name, format=self.source.format),
-                file=next(iter(files)),
-                plain_file=plain_file,
-                rule=options.rule,
-                is_strict=options.strict,
-                has_bundle=bool(bundle),
-                is_verified=self.spec.given,
-                forecast=forecast,
-                forest=forest,
-                details=self._details(baseline, chosen, clock),
-                notes=(*notes, *more, *self.context.budget.notes),
-                command=self.invocation,
-                seconds=clock.seconds,
-                peak_memory_bytes=peak_bytes(),
-            )
+        findings = Findings(
+            plan=plan,
+            attempts=attempts,
+            chosen=chosen,
+            reference=self.context.reference,
+            baseline=baseline,
+            latency=latency,
+            verdict=verdict,
+            memory=memory,
+            model=ModelFacts(name=self.source.network.name, format=self.source.format),
+            file=next(iter(files)),
+            plain_file=plain_file,
+            rule=options.rule,
+            is_strict=options.strict,
+            has_bundle=bool(bundle),
+            is_verified=self.spec.given,
+            forecast=forecast,
+            forest=forest,
+            details=self._details(baseline, chosen, clock),
+            notes=(*notes, *more, *self.context.budget.notes),
+            command=self.invocation,
+            seconds=clock.seconds,
+            steps=self.timed.seconds,
+            peak_memory_bytes=peak_bytes(),
         )
-        return report, files, bundle
+        return build_report(findings), files, bundle
 
     def _baseline(self, plan: Plan) -> bytes:
         """Return the float32 file of the original; a forest's tables have types that the device supports."""

@@ -63,11 +63,11 @@ def build_report(found: Findings) -> Report:
     """
     accuracy, on_gpu = _accuracy(found), _accuracy_on_gpu(found)
     report = _report_figures(found, accuracy, on_gpu)
-    return msgspec.structs.replace(report, notes=_notes(found, report))
+    return msgspec.structs.replace(report, notes=_notes(found, report), steps=found.steps)
 
 
 def _report_figures(found: Findings, accuracy: Accuracy, on_gpu: Accuracy | None) -> Report:
-    """Return the report without notes."""
+    """Return the report without notes and times of steps."""
     chosen, model, reference = found.chosen, found.chosen.model, found.reference
     work, written, device = count_work(model.for_litert), read_written(model), found.plan.device
     return Report(

@@ -78,7 +78,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         forest: Facts about decision trees, or None for a network.
         details: What the page shows besides figures; None where it was left out.
         notes: Facts a user should know.
-        seconds: Time of each step in seconds.
+        seconds: Time of each part of the run in seconds.
+        steps: Time of each step as the progress of the run named it, without the steps inside it, in seconds;
+            empty in reports of earlier versions.
         peak_memory_bytes: Largest memory of the run's process; None where the system does not tell.
         created: When the report was built (UTC, ISO 8601).
         joined_outputs: The outputs of the original model, where the file has parts of them; else empty.
@@ -121,6 +123,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     joined_outputs: tuple[JoinedOutput, ...] = ()
     forecast: Forecast | None = None
     encoding_choice: EncodingChoice | None = None
+    steps: dict[str, float] = {}
 
     @property
     def judged_drop(self) -> float:

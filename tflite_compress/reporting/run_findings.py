@@ -43,7 +43,8 @@ class Findings:
         details: What the page shows besides figures.
         notes: Notes of the run's later steps.
         command: The command line that asked for the run.
-        seconds: Time of each step in seconds.
+        seconds: Time of each part of the run in seconds.
+        steps: Time of each step in seconds, by its title.
         peak_memory_bytes: Largest memory of this process.
     """
 
@@ -68,4 +69,5 @@ class Findings:
     notes: tuple[Note, ...]
     command: str | None
     seconds: dict[str, float]
+    steps: dict[str, float]
     peak_memory_bytes: int | None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tflite_compress.reporting.html import render
 from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import NotShown, Section, register
-from tflite_compress.support.quantities import format_seconds
 
 
 def to_html(found: Recorded) -> str:
@@ -15,7 +14,6 @@ def to_html(found: Recorded) -> str:
         "sections/reproduce.html",
         command=report.command,
         peak=report.peak_memory_bytes,
-        times=[f"{step} {format_seconds(seconds)}" for step, seconds in report.seconds.items()],
     )
 
 
