@@ -11,7 +11,7 @@ import pytest
 
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes import Context, FloatModel
-from tflite_compress.passes.algorithms.block_rounding import learn_block, outputs_of, part_of
+from tflite_compress.passes.algorithms.block_rounding import inputs_of, learn_block, outputs_of, part_of
 from tflite_compress.passes.algorithms.blocks import Block, find_blocks
 from tflite_compress.passes.algorithms.held_out import learning_and_judging
 from tflite_compress.passes.algorithms.learned_rounding import step_grid
@@ -83,6 +83,25 @@ def test_rounding_learned_over_a_block_beats_rounding_to_nearest(residual: Any) 
     for kernel, _ in found.values():  # what the converter computes the scales from
         scale = np.abs(kernel).max(axis=(0, 1, 2)) / 7
         assert np.allclose(kernel / scale, np.rint(kernel / scale), atol=1e-3)
+
+
+def test_rounding_is_learned_from_what_the_first_block_reads(keras2: ModuleType) -> None:
+    keras2.utils.set_random_seed(0)
+    layers = keras2.layers
+    inputs = keras2.Input((8,))
+    x = layers.Dense(6, activation="relu", name="body")(
+        layers.Rescaling(0.01, offset=-1.0, name="scale")(inputs)
+    )
+    model = keras2.Model(inputs, layers.Dense(3, name="head")(x))
+    values = np.random.default_rng(0).uniform(0, 200, (20, 8)).astype(np.float32)
+    (block,) = find_blocks(model, ("body", "head"), 2)
+    assert block.entry == "scale"
+    given = inputs_of(model, block, (values,))
+    np.testing.assert_allclose(given[0], values * 0.01 - 1, atol=1e-5)
+    found = outputs_of(part_of(model, block, True), given)
+    np.testing.assert_allclose(found[0], model.predict(values, verbose=0), atol=1e-5)
+    whole = Block(("body", "head"), None, None)
+    assert inputs_of(model, whole, (values,))[0] is values
 
 
 def _nearest(layer: Any, grid: Any) -> list[np.ndarray]:

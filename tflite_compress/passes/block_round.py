@@ -120,12 +120,17 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
         learning: Context,
     ) -> None:
         """Round the layers of ``work`` block by block."""
-        from tflite_compress.passes.algorithms.block_rounding import learn_block, outputs_of, part_of
+        from tflite_compress.passes.algorithms.block_rounding import (
+            inputs_of,
+            learn_block,
+            outputs_of,
+            part_of,
+        )
         from tflite_compress.passes.algorithms.learned_rounding import step_grid
         from tflite_compress.support.backend import seed_everything
 
         seed_everything(learning.seed)
-        given = wanted = learning.reference.splits.calibrate.inputs
+        given = wanted = inputs_of(work, blocks[0], learning.reference.splits.calibrate.inputs)
         title = f"learning to round {len(blocks)} blocks of layers"
         with learning.progress.step(title, len(blocks) * self.steps) as advance:
             for index, block in enumerate(blocks):

@@ -118,6 +118,21 @@ def part_of(model: KerasModel, block: Block, is_last: bool) -> KerasModel:
     return copied(tf_keras().Model(block.entry_of(model), block.exit_of(model)), changes)
 
 
+def inputs_of(model: KerasModel, block: Block, values: Arrays) -> Arrays:
+    """Return what a block reads, one array for each of its inputs.
+
+    Args:
+        model: The network.
+        block: The first block; layers before it, such as a Rescaling, have no rounding to learn.
+        values: The inputs of the network, one array for each.
+    """
+    from tflite_compress.support.backend import tf_keras
+
+    if block.entry is None:
+        return values
+    return outputs_of(tf_keras().Model(model.inputs, block.entry_of(model)), values)
+
+
 def outputs_of(part: KerasModel, values: Arrays) -> Arrays:
     """Return the outputs of a part for its inputs, one array for each."""
     found = cast("Any", part).predict(list(values), batch_size=128, verbose=0)
