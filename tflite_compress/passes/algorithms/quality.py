@@ -9,9 +9,11 @@ import numpy as np
 
 from tflite_compress.models.keras_types import KerasModel
 from tflite_compress.models.network import keras_network
+from tflite_compress.passes.algorithms.file_agreement import Compared
 from tflite_compress.passes.base import Context
 from tflite_compress.passes.convert import flatbuffer
 from tflite_compress.passes.values import FloatModel
+from tflite_compress.scoring.agreement import compare_agreement
 from tflite_compress.support.errors import ConversionError
 from tflite_compress.support.notes import Note
 
@@ -119,7 +121,8 @@ def keep_if_better(
         changed: The repaired one.
         config: The pass's settings.
         context: Data and progress.
-        judging: A context whose calibration samples judge the repair; None for the same.
+        judging: A context whose calibration samples judge the repair, first by whether outputs agree
+            significantly more or less with the original's; None for the same.
     """
     with context.progress.step(f"{name}: measuring with and without"):
         try:
@@ -128,9 +131,36 @@ def keep_if_better(
             return model.noting(Note("pass-left-out", f"{name} left out: {error.message}"))
     figures = f"{before} before, {after} after"
     where = "the calibration samples" if judging is None else "samples that it did not learn from"
-    if not after.better_than(before):
+    helps = after.better_than(before)
+    if judging is not None:
+        helps = _agrees_more(model, changed, config, context, judging, helps)
+    if not helps:
         return model.noting(Note("pass-left-out", f"{name} left out, it did not help on {where}: {figures}"))
     return changed.noting(Note("repair-helped", f"{name} helped on {where}: {figures}"))
+
+
+def _agrees_more(
+    model: FloatModel, changed: FloatModel, config: Repair, context: Context, judging: Context, unclear: bool
+) -> bool:
+    """Return whether a file agrees more with the original than another; ``unclear`` where neither does.
+
+    A single label decides the score of few samples, while the outputs of all of them show which is closer.
+    """
+    from tflite_compress.runtimes.litert import predict
+
+    inputs = judging.reference.splits.calibrate.inputs
+    samples = Compared(inputs, judging.reference.calibration_outputs, judging)
+    before, after = (
+        samples.agreement(
+            m.network.joined(
+                predict(flatbuffer(config.conversion, m, context)[0], inputs, *m.network.tensor_names)
+            )
+        )
+        for m in (model, changed)
+    )
+    if compare_agreement(before, after, 1).is_significant:
+        return True
+    return unclear and not compare_agreement(after, before, 1).is_significant
 
 
 def same_function(first: KerasModel, second: KerasModel, context: Context) -> bool:
