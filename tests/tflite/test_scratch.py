@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from four_bit_kernels import Form, file_of
 
 from tflite_compress.profiles.devices import all_devices, kernels_of, load_device
 from tflite_compress.runtimes.tflm_runtime import reserve_arena
@@ -69,6 +70,11 @@ def dense(*widths: int) -> bytes:
 def test_scratch_buffers_by_kernels(content: bytes, sizes: tuple[int, ...]) -> None:
     """Sizes are rounded up to 16, as the arena's buffers are."""
     assert tuple(measure_kernel_memory(content, kernels).scratch for kernels in KERNELS) == sizes
+
+
+def test_depthwise_convolutions_with_4_bit_weights_gather_a_column_on_every_core() -> None:
+    content = file_of(Form("DEPTHWISE_CONV_2D", "channel", "int8"))  # 3x3 taps of 8 channels as int16
+    assert [measure_kernel_memory(content, kernels).scratch for kernels in KERNELS] == [144, 144, 144]
 
 
 def test_kernel_sums_of_all_dense_layers_stay() -> None:

@@ -43,6 +43,7 @@ class _Layer:
     outputs: tuple[int, int, int, int]
     output_rank: int
     is_16_bit: bool
+    has_4_bit_weights: bool
     is_per_channel: bool
     stride: tuple[int, int]
     dilation: tuple[int, int]
@@ -93,6 +94,7 @@ def _read_layer(graph: Graph, op: Operator, place: int, is_16_bit: bool) -> _Lay
         outputs,
         len(shape_of(graph.tensors[op.outputs[0]])),
         is_16_bit,
+        weights is not None and type_name(weights.type) == "INT4",
         scales is not None and len(scales) > 1,
         stride,
         dilation,
@@ -141,7 +143,7 @@ def _row_conv(layer: _Layer) -> int:
 
 
 def _depthwise(layer: _Layer, kernels: Kernels) -> tuple[int, int]:
-    """Return bytes of one int16 column of the kernel (DSP), or of four blocks of channels (Helium)."""
+    """Return bytes of an int16 column of the kernel (DSP, 4 bits), or of four blocks of channels (Helium)."""
     taps, channels = layer.weights[1] * layer.weights[2], layer.inputs[3]
     size = 0
     if channels == layer.outputs[3] and layer.inputs[0] == 1 and layer.dilation == (1, 1):
@@ -151,6 +153,8 @@ def _depthwise(layer: _Layer, kernels: Kernels) -> tuple[int, int]:
         if layer.is_16_bit:
             blocks = max(blocks, 4 * channels * taps * 2 + 8)
         size = {"c": 0, "dsp": column, "mve": blocks}[kernels]
+        if layer.has_4_bit_weights:
+            return channels * taps * 2, 0
     if kernels == "mve" and channels == 1 and layer.outputs[3] > 1:  # computed as a convolution
         weights = (layer.weights[3], layer.weights[1], layer.weights[2], layer.weights[0])
         as_conv = replace(layer, weights=weights)
