@@ -17,6 +17,7 @@ ROWS = {
     "int4, litert-quantizer": Row(lambda job: others.quantized(job.model, job.x, job.seed, 4)),
     "int4, layer by layer": Row(Recipe("int4", {"max_calibration_drop": 1.0})),
     "int4": Row(Recipe("block-int4"), 1.0, 300),
+    "int4, trained": Row(Recipe("qat-int4")),
     "mixed bits, 0.6x bytes": Row(Recipe("mixed-int4", {"target_size": 0.6}), 0.8, 300),
 }
 
