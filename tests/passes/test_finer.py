@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.narrow import of_type
+from tflite_compress.conversion import LayerType
 from tflite_compress.data.gather import DataSpec, gather
 from tflite_compress.models.load import load_model
 from tflite_compress.models.network import Network
@@ -227,6 +228,24 @@ def test_analytic_correction_runs_and_is_kept_only_if_it_helps(start: FloatModel
     done = BiasCorrect(precision="int8", means="analytic").apply(start, context)
     note = next(n for n in [n.text for n in done.notes] if n.startswith("bias_correct"))
     assert ("helped" in note) == (done.network is not start.network)
+
+
+def test_biases_are_corrected_for_the_bits_of_each_layer(start: FloatModel, context: Context) -> None:
+    folded = without_batchnorm(start.network.handle)
+    layer = folded.get_layer("hidden")
+    kernel, bias = layer.get_weights()
+    steps = np.abs(kernel).max(axis=0) / 7
+    error = np.rint(kernel / steps) * steps - kernel
+    means = input_means(folded, [layer], context.reference.splits.calibrate.inputs)["hidden"]
+    found = []
+    cases: tuple[dict[str, LayerType], ...] = ({"hidden": "int4"}, {})
+    for types in cases:
+        model = start.with_fact(LayerTypes(types))
+        network = BiasCorrect(precision="int8").corrected(model, context)
+        assert network is not None
+        found.append(network.handle.get_layer("hidden").get_weights()[1] - bias)
+    np.testing.assert_allclose(found[0], -means @ error, atol=1e-5)
+    assert np.abs(found[0]).max() > 4 * np.abs(found[1]).max()
 
 
 def used_after(questions: int) -> TimeBudget:

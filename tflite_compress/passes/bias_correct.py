@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
-from tflite_compress.passes.values import FloatModel
+from tflite_compress.passes.values import FloatModel, LayerTypes
 from tflite_compress.support.notes import Note
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
             model: A model with an editable network.
             context: Calibration samples.
         """
-        settings = (self.means, self.per_channel)
+        settings = (self.means, self.per_channel, tuple(model.fact(LayerTypes).by_layer.items()))
         return context.shared.once(
             "bias_correct", model.network, settings, lambda: self._corrected(model, context)
         )
@@ -81,7 +81,7 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
         from tflite_compress.passes.algorithms.fold import FOLDABLE, without_batchnorm
         from tflite_compress.passes.algorithms.quality import with_handle
 
-        network = model.network
+        network, types = model.network, model.fact(LayerTypes).by_layer
         folded = without_batchnorm(network.handle)
         layers = [layer for layer in folded.layers if type(layer).__name__ in FOLDABLE and layer.use_bias]
         analytic = analytic_means(network.handle) if self.means == "analytic" else {}
@@ -93,6 +93,7 @@ class BiasCorrect(Repair, frozen=True, tag="bias_correct"):
             means = analytic or input_means(folded, layers, context.reference.splits.calibrate.inputs)
             for layer in layers:
                 kernel, bias = layer.get_weights()
-                error = rounded(layer, kernel, self.per_channel) - kernel
+                bits = 4 if types.get(layer.name) == "int4" else 8
+                error = rounded(layer, kernel, self.per_channel, bits) - kernel
                 layer.set_weights([kernel, bias - shift(layer, error, means[layer.name])])
         return with_handle(model, folded).network

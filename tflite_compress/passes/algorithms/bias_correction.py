@@ -11,9 +11,6 @@ import numpy as np
 from tflite_compress.models.keras_types import ConnectedLayer, KerasModel, Layer
 from tflite_compress.passes.algorithms.fold import FOLDABLE
 
-STEPS = 127
-
-
 _KEEP_MEANS = "ZeroPadding2D ZeroPadding1D Dropout SpatialDropout2D AveragePooling2D GlobalAveragePooling2D"
 
 
@@ -85,10 +82,10 @@ def scale_axes(layer: Layer, kernel: np.ndarray, per_channel: bool) -> tuple[int
     return kinds.get(type(layer).__name__, tuple(range(kernel.ndim - 1)))
 
 
-def rounded(layer: Layer, kernel: np.ndarray, per_channel: bool) -> np.ndarray:
-    """Return the kernel after the converter's int8 rounding."""
+def rounded(layer: Layer, kernel: np.ndarray, per_channel: bool, bits: int = 8) -> np.ndarray:
+    """Return the kernel after rounding to nearest."""
     widest = np.max(np.abs(kernel), axis=scale_axes(layer, kernel, per_channel), keepdims=True)
-    scale = np.maximum(widest, 1e-12) / STEPS
+    scale = np.maximum(widest, 1e-12) / (2 ** (bits - 1) - 1)
     return np.asarray(np.rint(kernel / scale) * scale, kernel.dtype)
 
 
