@@ -119,7 +119,7 @@ def test_later_layers_make_up_for_removed_channels(bias: bool) -> None:
 
 def test_outputs_stay_nearer_than_by_norm(context: Context, start: FloatModel) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
-    config = OneshotChannels(target_macs=0.8, samples=100, multiple=1)
+    config = OneshotChannels(target_macs=0.8, samples=100, steps=0, multiple=1)
     smaller = config.apply(start, context)
     untrained = Training(epochs=0, min_steps=0)
     by_norm = PruneChannels(
@@ -143,7 +143,9 @@ def test_layers_that_cannot_be_solved_for_keep_their_channels(context: Context) 
     x = layers.Conv2D(8, 3, activation="relu", name="second")(x)
     model = keras.Model(inputs, layers.Dense(10, name="last")(layers.GlobalAveragePooling2D()(x)))
     network = keras_network(model, "normed", True)
-    found = OneshotChannels(target_macs=0.3, samples=50, multiple=1).apply(FloatModel(network), context)
+    found = OneshotChannels(target_macs=0.3, samples=50, steps=0, multiple=1).apply(
+        FloatModel(network), context
+    )
     assert set(found.fact(ChannelWidths).by_layer) == {"second"}
     assert any("cannot be solved for: norm" in note.text for note in found.notes)
 

@@ -45,12 +45,14 @@ class Dependencies:
         group_of: int64, shape (labels,): group of each label; ``FROZEN`` for channels that must stay.
         count: Number of groups.
         reasons: Why channels must stay, by the name of the layer that needs them.
+        outputs: Labels of the first output of each layer's last call, by the name of the layer.
     """
 
     layers: tuple[LayerChannels, ...]
     group_of: np.ndarray
     count: int
     reasons: dict[str, str]
+    outputs: dict[str, Labels]
 
     def groups(self, labels: Labels) -> np.ndarray:
         """Return the group of each entry of an axis, int64, shape (channels,)."""
@@ -85,6 +87,7 @@ def trace(model: KerasModel, untouched: Callable[[str], bool] = lambda name: Fal
     book = LabelBook()
     labels: dict[int, Labels] = {}
     found: dict[int, LayerChannels] = {}
+    made_by: dict[str, Labels] = {}
     for tensor in model.inputs:
         labels[id(tensor)] = _frozen(book, tensor)
     for depth in sorted(model._nodes_by_depth, reverse=True):
@@ -97,12 +100,14 @@ def trace(model: KerasModel, untouched: Callable[[str], bool] = lambda name: Fal
             for tensor, made in zip(outputs, effect.outputs, strict=True):
                 labels[id(tensor)] = made
             _remember(visit.layer, effect, found, book)
+            made_by[visit.layer.name] = effect.outputs[0]
             if effect.width is not None and untouched(visit.layer.name):
                 book.freeze(effect.width)
     for tensor in model.outputs:
         book.freeze(labels[id(tensor)])
     group_of = book.groups()
-    return Dependencies(tuple(found.values()), group_of, int(group_of.max(initial=-1)) + 1, book.reasons)
+    count = int(group_of.max(initial=-1)) + 1
+    return Dependencies(tuple(found.values()), group_of, count, book.reasons, made_by)
 
 
 def _visit(node: Node, labels: dict[int, Labels]) -> Visit:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from tflite_compress.models.keras_types import KerasModel
+from tflite_compress.models.keras_types import KerasModel, Tensor
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,15 @@ def wiring(model: KerasModel) -> Wiring:
         frozenset(layer.name for layer in model._output_layers),
         frozenset(name for name, count in uses.items() if count > 1),
     )
+
+
+def output_tensors(model: KerasModel, name: str) -> list[Tensor]:
+    """Return the outputs of a layer in a model. Another model may use the same layer.
+
+    Args:
+        model: A functional tf_keras model.
+        name: A layer that is used once.
+    """
+    nodes = (node for nodes in model._nodes_by_depth.values() for node in nodes)
+    found = next(node.outputs for node in nodes if node.layer.name == name)
+    return cast("list[Tensor]", [*found] if isinstance(found, (list, tuple)) else [found])

@@ -1,7 +1,8 @@
 """Channel pruning without training: channels are removed and the layers that read them are solved for.
 
 The outputs of each layer are reconstructed from fewer input channels on unlabelled samples, with the inputs
-that it gets from the changed layers before it. Channels go where the network's outputs feel it least.
+that it gets from the changed layers before it. Channels go where the network's outputs feel it least. Then
+the weights of each block of layers change together until the block's outputs are close to the original's.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class OneshotChannels(FloatPass, frozen=True, tag="oneshot_channels"):
         target_macs: Maximum MACs, as a share of the original MACs.
         target_size: Maximum bytes of weights after conversion, as a share of the original bytes.
         samples: Number of training samples to reconstruct outputs on. Labels are not used.
+        steps: Gradient steps per block of layers, on the same samples, that bring the block's outputs closer
+            to the original's. With 0, layers are only solved for.
         multiple: Layers keep a multiple of this many channels. 0 uses the preferred multiple of the device.
         exclude: Regular expressions. Layers whose name matches one keep all their channels.
         precision: Precision for which bytes are computed. ``auto`` takes it from the recipe.
@@ -42,7 +45,8 @@ class OneshotChannels(FloatPass, frozen=True, tag="oneshot_channels"):
 
     target_macs: Ratio = 0.8
     target_size: Ratio = 1.0
-    samples: Count = 512
+    samples: Count = 1024
+    steps: Whole = 400
     multiple: Whole = 0
     exclude: tuple[str, ...] = ()
     precision: Literal["auto"] | Precision = "auto"

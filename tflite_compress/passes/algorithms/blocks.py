@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tflite_compress.models.keras_types import KerasModel, Tensor
-from tflite_compress.models.wiring import Wiring, wiring
+from tflite_compress.models.wiring import Wiring, output_tensors, wiring
 
 FINAL = ("softmax", "sigmoid")  # activations after which small differences can no longer be told apart
 PASSIVE = ("ReLU", "LeakyReLU", "PReLU", "Activation", "Through", "Dropout")
@@ -28,11 +28,11 @@ class Block:
 
     def entry_of(self, model: KerasModel) -> list[Tensor]:
         """Return the tensors that the part reads."""
-        return [*model.inputs] if self.entry is None else [model.get_layer(self.entry).output]
+        return [*model.inputs] if self.entry is None else output_tensors(model, self.entry)
 
     def exit_of(self, model: KerasModel) -> list[Tensor]:
         """Return the tensors that the part returns."""
-        return [*model.outputs] if self.exit is None else [model.get_layer(self.exit).output]
+        return [*model.outputs] if self.exit is None else output_tensors(model, self.exit)
 
 
 def find_blocks(model: KerasModel, names: Collection[str], max_layers: int) -> list[Block]:

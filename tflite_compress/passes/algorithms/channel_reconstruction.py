@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tflite_compress.passes.algorithms.block_reconstruction import Samples, reconstruct_blocks
 from tflite_compress.passes.algorithms.channel_readers import Readers, readers_of
 from tflite_compress.passes.algorithms.channel_removal import Reader, Solution, removal_costs, solved_for
 from tflite_compress.passes.algorithms.harm import change_of_outputs
-from tflite_compress.passes.algorithms.layer_grams import (
-    Grams,
-    as_kernel,
-    as_matrices,
-    gather_grams,
-)
+from tflite_compress.passes.algorithms.layer_grams import Grams, as_kernel, as_matrices, gather_grams
 from tflite_compress.passes.algorithms.oneshot import (
     JUDGED,
     MAX_ROWS,
@@ -105,10 +101,25 @@ def without_training(
         reconstruct(original, changed, readers, np.flatnonzero(~keep), inputs, context.seed, advance)
     keep_better_batchnorm(original, changed, inputs, others, context)
     smaller = without_channels(changed, dependencies, keep)
-    change = change_of_outputs(outputs_of(original, others), others)(smaller)
-    agreement = f"R2 with the original's outputs {1 - change:.4f} on {len(others[0]):,} samples"
-    text = f"channels were removed without training: {agreement}"
-    return Smaller(smaller, kept_by, Note("channels-reconstructed", text))
+    change = change_of_outputs(outputs_of(original, others), others)
+    reached, solved = [change(smaller)], smaller.get_weights()
+    if config.steps:
+        samples = Samples(inputs, others)
+        reconstruct_blocks(original, smaller, (dependencies, keep), samples, config.steps, context)
+        reached.append(change(smaller))
+    if reached[-1] > reached[0]:
+        smaller.set_weights(solved)
+    return Smaller(smaller, kept_by, _note(reached, len(others[0])))
+
+
+def _note(reached: list[float], samples: int) -> Note:
+    """Return how near the outputs are: after solving for layers, and after reconstructing blocks."""
+    solved, best, last = reached[0], min(reached), reached[-1]
+    text = f"channels were removed without training: R2 with the original's outputs {1 - best:.4f}"
+    if len(reached) > 1:
+        undone = f"; reconstructing blocks was undone, it gave {1 - last:.4f}"
+        text += undone if last > solved else f", {1 - solved:.4f} before blocks were reconstructed"
+    return Note("channels-reconstructed", f"{text} (on {samples:,} samples)")
 
 
 def nearer_by_reconstruction(
