@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +24,7 @@ from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels
 from tflite_compress.passes.training import Training
 from tflite_compress.scoring.reference import make_reference
-from tflite_compress.support.backend import seed_everything
+from tflite_compress.support.backend import seed_everything, tensorflow
 from tflite_compress.support.progress import Silent
 from tflite_compress.support.time_budget import TimeBudget
 
@@ -126,3 +128,20 @@ def test_epochs_without_min_steps_set_no_minimum() -> None:
     assert Prune(training=Training(epochs=2)).training.min_steps == 0
     assert Prune(training=Training(epochs=2, min_steps=50)).training.min_steps == 50
     assert PruneChannels(training=Training(epochs=0)).training.min_steps == 600
+
+
+def test_the_graph_of_a_training_is_freed(tiny: Context, keras2: ModuleType) -> None:
+    graphs: list[weakref.ref[Any]] = []
+
+    class Traced(keras2.layers.Layer):  # type: ignore[misc, name-defined]
+        def call(self, x: Any) -> Any:
+            graphs.append(weakref.ref(tensorflow().compat.v1.get_default_graph()))
+            return x
+
+    plain = copied(tiny.reference.network.handle)
+    model = keras2.Model(plain.inputs, Traced()(plain.outputs[0]))
+    graphs.clear()
+    finetune(model, tiny, replace(SCHEDULE, epochs=1), "training", "k")
+    assert graphs
+    gc.collect()
+    assert [graph() for graph in graphs] == [None] * len(graphs)

@@ -19,6 +19,7 @@ from tflite_compress.models.wiring import wiring
 from tflite_compress.passes.algorithms.block_rounding import inputs_of, kernel_name, outputs_of, part_of
 from tflite_compress.passes.algorithms.blocks import Block, find_blocks
 from tflite_compress.passes.algorithms.learned_rounding import LEARNED
+from tflite_compress.passes.algorithms.weight_update import update_weights
 
 if TYPE_CHECKING:
     from tflite_compress.channels.dependencies import Dependencies
@@ -216,7 +217,7 @@ def _step(part: KerasModel, layers: list[Learned], sizes: tuple[float, ...]) -> 
                 ]
             )
         optimizer.learning_rate = rate
-        optimizer.apply_gradients(zip(tape.gradient(error, changes), changes, strict=True))
+        update_weights(optimizer, tape.gradient(error, changes), changes)
 
     return cast("Callable[..., None]", step)
 

@@ -17,6 +17,7 @@ from tflite_compress.passes.algorithms.learned_rounding import (
     inverse_share,
     rectified,
 )
+from tflite_compress.passes.algorithms.weight_update import update_weights
 
 if TYPE_CHECKING:
     from tflite_compress.passes.block_round import BlockRound
@@ -207,8 +208,8 @@ def _step(
             undecided = sum(tf.reduce_mean(1 - tf.pow(tf.abs(2 * up - 1), beta)) for up in ups)
             loss = error + pushed * REGULARIZATION * undecided
         gradients = tape.gradient(loss, [*choices, *others])
-        first.apply_gradients(zip(gradients, choices, strict=False))
+        update_weights(first, gradients[: len(choices)], choices)
         second.learning_rate = config.learning_rate * SMALLER * share
-        second.apply_gradients(zip(gradients[len(choices) :], others, strict=True))
+        update_weights(second, gradients[len(choices) :], others)
 
     return cast("Callable[..., None]", step)

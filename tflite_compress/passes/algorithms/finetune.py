@@ -15,6 +15,7 @@ from tflite_compress.passes.algorithms.batch_order import BatchOrder
 from tflite_compress.passes.algorithms.best_weights import BestWeights, Judge
 from tflite_compress.passes.algorithms.distillation import training_losses, training_targets
 from tflite_compress.passes.algorithms.training_checkpoint import TrainingCheckpoint, discard_checkpoint
+from tflite_compress.passes.algorithms.weight_update import update_weights
 from tflite_compress.passes.base import Context
 from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.support.errors import DataError
@@ -252,7 +253,8 @@ def _training_steps(
             with tf.GradientTape() as tape:
                 outputs = model(x if len(x) > 1 else x[0], training=True)
                 loss = model.compute_loss(None, y if len(y) > 1 else y[0], outputs)
-            model.optimizer.minimize(loss, model.trainable_variables, tape=tape)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            update_weights(model.optimizer, gradients, model.trainable_variables)
             total += tf.cast(loss, tf.float32)
         return total
 

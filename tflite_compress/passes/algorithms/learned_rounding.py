@@ -10,6 +10,7 @@ import numpy as np
 
 from tflite_compress.models.keras_types import ConnectedLayer, KerasModel, Layer, Tensor, Variable
 from tflite_compress.passes.algorithms.bias_correction import scale_axes
+from tflite_compress.passes.algorithms.weight_update import update_weights
 
 if TYPE_CHECKING:
     from tflite_compress.passes.adaround import AdaRound
@@ -167,6 +168,6 @@ def _step(
             error = tf.reduce_mean(tf.square(tf.subtract(linear.call(given), wanted))) / size
             undecided = tf.reduce_mean(1 - tf.pow(tf.abs(2 * up - 1), beta))
             loss = error + pushed * REGULARIZATION * undecided
-        optimizer.apply_gradients([(tape.gradient(loss, choice), choice)])
+        update_weights(optimizer, [tape.gradient(loss, choice)], [choice])
 
     return cast("Callable[..., None]", step)
