@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tflite_compress.models.keras_types import Tensor, Variable
 
 
-def update_weights(optimizer: Any, gradients: Iterable[Tensor | None], weights: Iterable[Variable]) -> None:
+class Optimizer(Protocol):
+    """A tf_keras optimizer."""
+
+    def apply_gradients(
+        self,
+        grads_and_vars: Iterable[tuple[Tensor | None, Variable]],
+        *,
+        skip_gradients_aggregation: bool,
+    ) -> object:
+        """Change weights."""
+
+
+def update_weights(
+    optimizer: Optimizer, gradients: Iterable[Tensor | None], weights: Iterable[Variable]
+) -> None:
     """Let a tf_keras optimizer change weights.
 
     The sum of gradients over devices is left out: there is one device, and TensorFlow never frees a graph
