@@ -83,9 +83,9 @@ def make(tool: str, path: Path, data: TaskSet, seed: int) -> tuple[bytes, tuple[
 
 def recipe_with(repair: str | None, name: str, folder: Path) -> str:
     """Return a bundled recipe's name, or the path of a copy that has a repair before the conversion."""
-    if repair is None:
-        return name
     text = (Path(__file__).resolve().parents[1] / "recipes" / f"{name}.toml").read_text()
+    if repair is None or f'pass = "{repair}"' in text:
+        return name
     conversion = '[[passes]]\npass = "convert"'
     path = folder / f"{name}.toml"
     path.write_text(text.replace(conversion, f'[[passes]]\npass = "{repair}"\n\n{conversion}'))

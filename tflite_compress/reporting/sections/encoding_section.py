@@ -8,6 +8,7 @@ from tflite_compress.reporting.recorded import Recorded
 from tflite_compress.reporting.sections.section_registry import Section, register
 from tflite_compress.support.quantities import format_bytes
 
+TITLE = "Encoding of weights"
 COLUMNS = ("weights", "file", "arena", "time on TFLite Micro", "")
 SOURCE = "Arena and time: measured with TFLite Micro's reference kernels on this machine."
 
@@ -28,7 +29,9 @@ def encoding_rows(found: Recorded) -> list[tuple[str, ...]]:
 def to_html(found: Recorded) -> str | None:
     """Render a table."""
     rows = encoding_rows(found)
-    return render("sections/encoding.html", rows=rows, columns=COLUMNS, source=SOURCE) if rows else None
+    if not rows:
+        return None
+    return render("sections/summary_table.html", title=TITLE, summary=SOURCE, columns=COLUMNS, rows=rows)
 
 
 def to_markdown(found: Recorded) -> str | None:
