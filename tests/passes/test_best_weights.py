@@ -97,6 +97,7 @@ def test_a_cut_training_keeps_its_best_weights(tiny: Context) -> None:
     assert are_equal(weights, watch.weights[-1]) and "training stopped after" in budget.notes[0].text
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_keeps_the_same_weights(
     tiny: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_block_that_comes_no_closer_on_other_samples_keeps_its_weights(
     assert all(np.array_equal(*pair) for pair in zip(before, smaller.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_the_network_is_kept_as_it_was_if_blocks_did_harm(
     context: Context, start: FloatModel, monkeypatch: Any
 ) -> None:

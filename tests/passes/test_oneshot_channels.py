@@ -117,6 +117,7 @@ def test_later_layers_make_up_for_removed_channels(bias: bool) -> None:
     assert np.mean((ours - wanted) ** 2) < np.mean((plain - wanted) ** 2) / 3
 
 
+@pytest.mark.slow
 def test_outputs_stay_nearer_than_by_norm(context: Context, start: FloatModel) -> None:
     before = [w.copy() for w in start.network.handle.get_weights()]
     config = OneshotChannels(target_macs=0.8, samples=100, steps=0, multiple=1)

@@ -67,6 +67,7 @@ def test_latency_is_measured(context: Context, start: FloatModel) -> None:
     assert share(said, start, "macs") < 0.95  # how far depends on the machine; that it acts does not
 
 
+@pytest.mark.slow
 def test_single_layers_keep_what_they_are_asked_to(context: Context, start: FloatModel) -> None:
     config = PruneChannels(
         keep=("^conv_2$=0.5",),

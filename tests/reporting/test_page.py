@@ -165,6 +165,7 @@ def test_the_page_of_a_failed_and_of_an_unverified_result(compressed: Path) -> N
     assert "no data was given" in unknown and "<h2>Accuracy</h2>" not in unknown
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written(run: Run, compressed: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     for place in (tmp_path / "taken", "/proc/nowhere/page.html"):

@@ -56,6 +56,7 @@ def test_the_larger_model_is_slower(run: Run, files: tuple[Path, Path]) -> None:
     assert set(rates) == {1, 4} and all(rate > 0 for rate in rates.values())
 
 
+@pytest.mark.slow
 def test_the_comparison_is_printed(run: Run, files: tuple[Path, Path]) -> None:
     code, out, _ = run("benchmark", *map(str, files), "--seconds=0.2", "--kernels=xnnpack", "--threads=1,2")
     assert (
