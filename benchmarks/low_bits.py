@@ -1,8 +1,8 @@
 """4-bit weights with few samples: points lost and bytes, for docs/results.md.
 
-    python benchmarks/low_bits.py FOLDER [--images=FOLDER] [--model=NAME] [--row=TEXT] [--seed=N] [--table]
+    python benchmarks/low_bits.py [FOLDER] [--images=FOLDER] [--model=NAME] [--row=TEXT] [--seed=N] [--table]
 
-The networks, images, files and options are those of small_data.py, and FOLDER may be the same. Rows of other
+The networks, images, files and options are those of small_data.py, and FOLDER is the same. Rows of other
 tools are the plain converter's int8 and litert-quantizer's 4-bit weights.
 Needs: apt-get install dataset-fashion-mnist; --images: a folder of Tiny ImageNet, see colour_images.py.
 """

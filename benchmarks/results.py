@@ -11,12 +11,13 @@ RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
 
 
 def write_section(title: str, lines: list[str]) -> None:
-    """Put a section, with the versions it was measured with, in place of the one of the same title."""
+    """Put a section in place of the one of the same title, or at the end, with versions of packages."""
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     body = "\n".join([f"## {title}", "", *lines, "", f"Versions: {used}.", ""])
     text = RESULTS.read_text() if RESULTS.exists() else "# Results\n"
     parts = re.split(r"(?m)^(?=## )", text)
-    kept = [part.rstrip() + "\n" for part in parts if not part.startswith(f"## {title}\n")]
+    is_new = not any(part.startswith(f"## {title}\n") for part in parts)
+    placed = [body if part.startswith(f"## {title}\n") else part for part in parts] + [body] * is_new
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text("\n".join([*kept, body]))
+    RESULTS.write_text("\n".join(part.rstrip() + "\n" for part in placed))
     print(body)

@@ -1,18 +1,21 @@
 """What 4,000 images allow: the points that compression loses with few training samples, for docs/results.md.
 
-    python benchmarks/small_data.py FOLDER [--images=FOLDER] [--model=NAME] [--row=TEXT] [--seed=N] [--table]
+    python benchmarks/small_data.py [FOLDER] [--images=FOLDER] [--model=NAME] [--row=TEXT] [--seed=N]
+        [--table]
 
 Trains a ResNet8 of MLPerf Tiny's layout on colour images and the CNN of fashion.py on Fashion-MNIST, then
 compresses them with 4,000 of the training images; accuracy is that on all test images. The same is done with
 TF-MOT by hand, the plain converter and litert-quantizer. FOLDER keeps models and finished rows, so an
-interrupted run goes on. --model and --row choose what runs: all rows whose name contains the text. --table
-writes the section of docs/results.md from the rows that are finished.
+interrupted run goes on. Without it, this is benchmarks/measured/, where the networks and the rows of
+docs/results.md are kept: delete a row to measure it anew. --model and --row choose what runs: all rows whose
+name contains the text. --table writes the section of docs/results.md from the rows that are finished.
 Needs: apt-get install dataset-fashion-mnist; --images: a folder of Tiny ImageNet, see colour_images.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +29,7 @@ from small_sets import IMAGES, SETS, few
 from tasks import outputs_of
 
 SEEDS = range(10)
+MEASURED = Path(__file__).parent / "measured"  # the networks and rows of docs/results.md
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ class Result(msgspec.Struct, frozen=True):
         drop: Points lost, and the ends of its 95 % interval.
         seconds: Wall time of the whole row, on a machine that may have had other work.
         cpu_seconds: Processor time of the whole row on all cores, without child processes.
+        date: Day of the measurement, as 2026-11-28.
     """
 
     bytes: int
@@ -144,6 +149,7 @@ class Result(msgspec.Struct, frozen=True):
     drop: tuple[float, float, float]
     seconds: float
     cpu_seconds: float
+    date: str
 
 
 def run(folder: Path, model: str, row: Row, seed: int, out: Path, images: Path | None) -> Result:
@@ -158,7 +164,8 @@ def run(folder: Path, model: str, row: Row, seed: int, out: Path, images: Path |
     before = others.float_outputs(job.model, x_test)
     after = outputs_of(content, x_test)
     drop = others.drop_in_points(before, after, x_test, y_test)
-    return Result(len(content), float(np.mean(after.argmax(1) == y_test)), drop, seconds, cpu)
+    top1 = float(np.mean(after.argmax(1) == y_test))
+    return Result(len(content), top1, drop, seconds, cpu, datetime.date.today().isoformat())
 
 
 def finished(folder: Path, model: str, seed: int, name: str) -> Path:
@@ -191,10 +198,12 @@ def line(folder: Path, model: str, name: str, row: Row) -> str | None:
 def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -> None:
     """Write the section of docs/results.md."""
     lines = [line(folder, model, name, row) for model in SETS for name, row in rows.items()]
+    dates = [r.date for model in SETS for name in rows for r in read_rows(folder, model, name)]
     write_section(
         title,
         [
-            f"{about} Training and calibration with {IMAGES:,} images, int8 files, accuracy on all test "
+            f"{about} Measured from {min(dates)} to {max(dates)}. Training and "
+            f"calibration with {IMAGES:,} images, int8 files, accuracy on all test "
             "images. Each drop has its 95 % interval; one value for each seed that was run. Seconds: wall "
             "time, and processor time of all cores without child processes; the machine may have had other "
             "work. Rows without a goal are for comparison.",
@@ -211,7 +220,7 @@ def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -
 def parsed(description: str | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=MEASURED)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--model", default="", choices=["", *SETS])
     parser.add_argument("--row", default="")

@@ -56,7 +56,7 @@ class SmallSet:
             for epoch in range(self.epochs):
                 seen = moved(x, epoch) if self.augment else x
                 model.fit(seen, y, batch_size=128, initial_epoch=epoch, epochs=epoch + 1, verbose=2)
-            model.save(path)
+            model.save(path, include_optimizer=False)
         return path
 
 

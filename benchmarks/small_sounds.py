@@ -1,16 +1,18 @@
 """What 4,000 windows of sound allow: the AUC that compressing an autoencoder loses, for docs/results.md.
 
-    python benchmarks/small_sounds.py FOLDER [--row=TEXT] [--seed=N] [--table]
+    python benchmarks/small_sounds.py [FOLDER] [--row=TEXT] [--seed=N] [--table]
 
 Trains a dense autoencoder (640-128-128-128-128-8-128-128-128-128-640, BatchNorm after each) on sounds of
 machines that are made by arithmetic, then compresses it with 4,000 of the windows it was trained on. The area
 under the ROC curve is that on 4,000 other windows, half of them of faulty machines. FOLDER keeps the model
-and finished rows, so an interrupted run goes on. --table writes the section of docs/results.md.
+and finished rows, so an interrupted run goes on; without it, it is benchmarks/measured, as in small_data.py.
+--table writes the section of docs/results.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ import msgspec
 import numpy as np
 from machine_sounds import FRAMES, MELS, windows
 from results import write_section
+from small_data import MEASURED
 
 TRAINED, WINDOWS, JUDGED = 12_000, 4_000, 2_000
 UNITS = (128, 128, 128, 128, 8, 128, 128, 128, 128)
@@ -64,6 +67,7 @@ class Result(msgspec.Struct, frozen=True):
         time_ratio: Time with encoded weights on TFLite Micro, relative to plain ones; None without encoding.
         seconds: Wall time of the whole row, on a machine that may have had other work.
         cpu_seconds: Processor time of the whole row on all cores, without child processes.
+        date: Day of the measurement, as 2026-11-28.
     """
 
     bytes: int
@@ -73,6 +77,7 @@ class Result(msgspec.Struct, frozen=True):
     time_ratio: float | None
     seconds: float
     cpu_seconds: float
+    date: str
 
 
 def sounds(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +102,7 @@ def train(path: Path, data: np.ndarray) -> None:
     model = keras.Model(inputs, layers.Dense(FRAMES * MELS, name="rebuilt")(x), name="autoencoder")
     model.compile(keras.optimizers.Adam(1e-3), "mse")
     model.fit(data, data, batch_size=256, epochs=30, verbose=0)
-    model.save(path)
+    model.save(path, include_optimizer=False)
 
 
 def run(folder: Path, row: Row, seed: int, out: Path) -> Result:
@@ -132,6 +137,7 @@ def run(folder: Path, row: Row, seed: int, out: Path) -> Result:
         report.encoding.time_ratio if report.encoding else None,
         time.perf_counter() - start,
         time.process_time() - cpu,
+        datetime.date.today().isoformat(),
     )
 
 
@@ -172,8 +178,10 @@ def line(folder: Path, name: str) -> str | None:
 
 def write_table(folder: Path) -> None:
     """Write the section of docs/results.md."""
+    dates = [result.date for name in ROWS for result in results(folder, name)]
     text = (
-        f"Written by `benchmarks/small_sounds.py`. Training and calibration with {WINDOWS:,} windows, device "
+        f"Written by `benchmarks/small_sounds.py`. Measured from {min(dates)} to {max(dates)}. Training "
+        f"and calibration with {WINDOWS:,} windows, device "
         f"{DEVICE}. The AUC is that on {2 * JUDGED:,} windows, half of them of faulty machines. Each drop of "
         "the AUC has its 95 % interval; one value for each seed that was run. Time on TFLite Micro is "
         "relative to plain weights. Seconds are those of the whole call on a machine that had other work. A "
@@ -187,7 +195,7 @@ def write_table(folder: Path) -> None:
 def main() -> None:
     """Run the rows that are chosen and not finished."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=MEASURED)
     parser.add_argument("--row", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true")

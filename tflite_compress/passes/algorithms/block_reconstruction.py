@@ -16,6 +16,7 @@ import numpy as np
 
 from tflite_compress.models.keras_types import KerasModel, Layer, Tensor, Variable
 from tflite_compress.models.wiring import wiring
+from tflite_compress.passes.algorithms.batch_order import BatchOrder
 from tflite_compress.passes.algorithms.block_rounding import inputs_of, kernel_name, outputs_of, part_of
 from tflite_compress.passes.algorithms.blocks import Block, find_blocks
 from tflite_compress.passes.algorithms.learned_rounding import LEARNED
@@ -182,13 +183,9 @@ def learned(
     """
     layers = [Learned.of(part.get_layer(name)) for name in names]
     step = _step(part, layers, tuple(map(_size, wanted)))
-    rng, batch = np.random.default_rng(seed), min(BATCH, len(given[0]))
-    order = np.zeros(0, np.int64)
     steps, highest = schedule
-    for index in range(steps):
-        if len(order) < batch:
-            order = np.concatenate([order, rng.permutation(len(given[0]))])
-        chosen, order = order[:batch], order[batch:]
+    order = BatchOrder(len(given[0]), min(BATCH, len(given[0])), seed)
+    for index, chosen in enumerate(order.rows(0, steps)):
         rate = highest * (1 + np.cos(np.pi * index / steps)) / 2
         step(tuple(x[chosen] for x in given), tuple(y[chosen] for y in wanted), np.float32(rate))
         advance(1)
