@@ -9,11 +9,11 @@ from tflite_compress.searching.job import Outcome
 from tflite_compress.searching.stages import (
     Candidate,
     Goal,
+    choose_next,
     choose_point,
     dominates,
     end_reason,
     is_beaten,
-    most_promising,
     pareto_front,
 )
 
@@ -99,10 +99,10 @@ def test_training_goes_where_there_is_most_to_gain_for_what_is_owed() -> None:
     small_near, small_far = candidate(1, outcome(10, 10, 0.2)), candidate(2, outcome(10, 10, 0.6))
     large_near, beaten_one = candidate(3, outcome(28, 28, 0.2)), candidate(4, outcome(31, 31, 0.02))
     waiting = [beaten_one, large_near, small_far, small_near]
-    assert most_promising(GOAL, waiting, best) == small_near
-    assert most_promising(GOAL, [beaten_one], best) is None
+    assert choose_next(GOAL, waiting, best) == small_near
+    assert choose_next(GOAL, [beaten_one], best) is None
     almost = candidate(5, outcome(12, 12, 0.3), outcome(12, 12, 0.012))
-    assert most_promising(GOAL, [small_near, almost], best) == almost
+    assert choose_next(GOAL, [small_near, almost], best) == almost
 
 
 def test_the_chosen_point_has_the_least_product() -> None:

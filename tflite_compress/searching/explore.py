@@ -14,9 +14,9 @@ from tflite_compress.searching.space import Space
 from tflite_compress.searching.stages import (
     Candidate,
     Goal,
+    choose_next,
     describe,
     end_reason,
-    most_promising,
     pareto_front,
 )
 from tflite_compress.searching.study import MAX_ATTEMPTS, MAX_CRASHES, Study
@@ -166,7 +166,7 @@ def _next(state: State, study: Study, space: Space, goal: Goal, budget: Budget) 
     affordable = [
         c for c in state.waiting if _seconds_of_next(state, c, goal) * WORTH_STARTING <= budget.left
     ]
-    training = most_promising(goal, affordable, pareto_front(goal, state.known))
+    training = choose_next(goal, affordable, pareto_front(goal, state.known))
     if training is not None and (not may_ask or (state.asked >= COLD and state.fresh >= FRESH_BETWEEN)):
         state.fresh = 0
         state.waiting.remove(training)

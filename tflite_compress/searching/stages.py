@@ -132,7 +132,7 @@ def is_beaten(goal: Goal, candidate: Candidate, best: Sequence[Candidate]) -> bo
     return "drop" not in goal.objectives and any(all(o[i] <= mine[i] for i in names) for o in others)
 
 
-def most_promising(goal: Goal, waiting: Sequence[Candidate], best: Sequence[Candidate]) -> Candidate | None:
+def choose_next(goal: Goal, waiting: Sequence[Candidate], best: Sequence[Candidate]) -> Candidate | None:
     """Return the candidate to work on next, by its possible gain and the accuracy it must recover.
 
     Args:

@@ -83,23 +83,28 @@ class BestWeights:
             return
         self._judge(done)
 
-    def restore(self, done: int, epochs_per_step: float) -> Note | None:
-        """Give the best weights back to the network.
+    def restore(self, done: int) -> None:
+        """Give the best weights back to the network, if any were kept.
+
+        Args:
+            done: Number of finished steps, which may be fewer than planned.
+        """
+        if done >= self._first and done > int(self._looked.numpy()):
+            self._judge(done)
+        if int(self._kept.numpy()) >= 0:
+            for weight, best in zip(self._model.weights, self._weights, strict=True):
+                weight.assign(best)
+
+    def note(self, done: int, epochs_per_step: float) -> Note | None:
+        """Return which weights were kept; None if the training ended before any could be.
 
         Args:
             done: Number of finished steps, which may be fewer than planned.
             epochs_per_step: Batch size as a share of the samples.
-
-        Returns:
-            Which weights were kept; None if the training ended before any could be.
         """
-        if done >= self._first and done > int(self._looked.numpy()):
-            self._judge(done)
         kept = int(self._kept.numpy())
         if kept < 0:
             return None
-        for weight, best in zip(self._model.weights, self._weights, strict=True):
-            weight.assign(best)
         planned = f"{self._steps * epochs_per_step:.1f}"
         is_early = self.is_over and done < self._steps
         stopped = f"stopped after epoch {done * epochs_per_step:.1f}"

@@ -121,8 +121,12 @@ def finetune(
         checkpoint.save()
     else:
         discard_checkpoint(context, key)
-    kept = best.restore(done, schedule.batch_of(samples) / samples) if best else None
-    return (*_notes(context, augmentation), *([kept] if kept else []))
+    notes = _notes(context, augmentation)
+    if best:
+        best.restore(done)
+        kept = best.note(done, schedule.batch_of(samples) / samples)
+        notes += (kept,) if kept else ()
+    return notes
 
 
 def _run(

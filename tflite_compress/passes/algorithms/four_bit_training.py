@@ -37,11 +37,8 @@ class KernelQuantizer:
         """Return the rounded kernel with the gradient of the kernel."""
         from tflite_compress.support.backend import tensorflow
 
-        tf = tensorflow()
-        widest = tf.reduce_max(tf.abs(inputs), axis=self._axes, keepdims=True)
-        scale = tf.maximum(widest, 1e-12) / MAX_STEP
-        rounded = tf.clip_by_value(tf.round(inputs / scale), -MAX_STEP, MAX_STEP) * scale
-        found: Tensor = inputs + tf.stop_gradient(rounded - inputs)
+        rounded = rounded_kernel(inputs, self._axes)
+        found: Tensor = inputs + tensorflow().stop_gradient(rounded - inputs)
         return found
 
     def get_config(self) -> dict[str, object]:
@@ -49,15 +46,20 @@ class KernelQuantizer:
         return {"axes": self._axes}
 
 
-def rounded_kernel(kernel: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """Return the values that training computed with, as the conversion stores them.
+def rounded_kernel(kernel: Tensor | np.ndarray, axes: tuple[int, ...]) -> Tensor:
+    """Return the values of a kernel that the conversion stores.
 
     Args:
-        kernel: A trained kernel.
+        kernel: A kernel, float32.
         axes: Its axes that share a scale.
     """
-    scale = np.maximum(np.max(np.abs(kernel), axis=axes, keepdims=True), 1e-12) / MAX_STEP
-    return np.asarray(np.clip(np.rint(kernel / scale), -MAX_STEP, MAX_STEP) * scale, kernel.dtype)
+    from tflite_compress.support.backend import tensorflow
+
+    tf = tensorflow()
+    widest = tf.reduce_max(tf.abs(kernel), axis=axes, keepdims=True)
+    scale = tf.maximum(widest, 1e-12) / MAX_STEP
+    rounded: Tensor = tf.clip_by_value(tf.round(kernel / scale), -MAX_STEP, MAX_STEP) * scale
+    return rounded
 
 
 def prepared(
@@ -106,7 +108,8 @@ def trained_copy(
         by_name = {_own_name(w): w.numpy() for w in trained[layer.name].weights}
         weights = [by_name[_own_name(w)] for w in layer.weights]
         if layer.name in four:
-            weights[0] = rounded_kernel(weights[0], scale_axes(layer, weights[0], per_channel))
+            axes = scale_axes(layer, weights[0], per_channel)
+            weights[0] = np.asarray(rounded_kernel(weights[0], axes))
         layer.set_weights(weights)
     return result
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 
 SAME_FUNCTION = 1e-3
-
-
 NOISELESS_DB = 90.0
 
 
@@ -50,21 +48,18 @@ class Quality:
         return mine > others
 
 
-def quality(model: FloatModel, config: Repair, context: Context, judging: Context | None = None) -> Quality:
+def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
     """Return the quality of a model after quantization.
 
     Args:
         model: The model.
         config: Settings of a repair, with the conversion.
-        context: Data; the conversion takes its calibration samples.
-        judging: A context whose calibration samples judge instead; None for the same.
+        context: Data; its calibration samples are for the conversion, and judge.
 
     Raises:
         ConversionError: The converter refuses it.
     """
     content, _ = flatbuffer(config.conversion, model, context)
-    if judging is not None:
-        return quality_of(content, model.network, judging)
     return context.shared.once(
         "quality", model.network, content, lambda: quality_of(content, model.network, context)
     )
@@ -76,13 +71,24 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     Raises:
         ConversionError: The runtime refuses it.
     """
+    return _quality_of_outputs(_outputs_of(content, network, context), context)
+
+
+def _outputs_of(content: bytes, network: Network, context: Context) -> tuple[np.ndarray, ...]:
+    """Return the outputs of a file on the calibration samples, one array for each."""
     from tflite_compress.runtimes.litert import predict
+
+    inputs = context.reference.splits.calibrate.inputs
+    return network.joined(predict(content, inputs, *network.tensor_names))
+
+
+def _quality_of_outputs(outputs: tuple[np.ndarray, ...], context: Context) -> Quality:
+    """Return the quality of a quantized file by its outputs on the calibration samples."""
     from tflite_compress.scoring.metrics import apply_metric
     from tflite_compress.scoring.reference import distance
 
     reference = context.reference.on_calibration
     samples = reference.splits.calibrate
-    outputs = network.joined(predict(content, samples.inputs, *network.tensor_names))
     originals = context.reference.calibration_outputs
     targets = reference.labelled_targets(samples)
     if targets is None:
@@ -126,38 +132,35 @@ def keep_if_better(
     """
     with context.progress.step(f"{name}: measuring with and without"):
         try:
-            before, after = (quality(m, config, context, judging) for m in (model, changed))
+            if judging is None:
+                before, after = (quality(m, config, context) for m in (model, changed))
+                helps = after.better_than(before)
+            else:
+                first, second = (
+                    _outputs_of(flatbuffer(config.conversion, m, context)[0], m.network, judging)
+                    for m in (model, changed)
+                )
+                before, after = (_quality_of_outputs(values, judging) for values in (first, second))
+                helps = _agrees_more(first, second, judging, after.better_than(before))
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"{name} left out: {error.message}"))
     figures = f"{before} before, {after} after"
     where = "the calibration samples" if judging is None else "samples that it did not learn from"
-    helps = after.better_than(before)
-    if judging is not None:
-        helps = _agrees_more(model, changed, config, context, judging, helps)
     if not helps:
         return model.noting(Note("pass-left-out", f"{name} left out, it did not help on {where}: {figures}"))
     return changed.noting(Note("repair-helped", f"{name} helped on {where}: {figures}"))
 
 
 def _agrees_more(
-    model: FloatModel, changed: FloatModel, config: Repair, context: Context, judging: Context, unclear: bool
+    first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...], judging: Context, unclear: bool
 ) -> bool:
-    """Return whether a file agrees more with the original than another; ``unclear`` where neither does.
+    """Return whether second outputs agree more with the original's than first; ``unclear`` where neither do.
 
     A single label decides the score of few samples, while the outputs of all of them show which is closer.
     """
-    from tflite_compress.runtimes.litert import predict
-
     inputs = judging.reference.splits.calibrate.inputs
     samples = Compared(inputs, judging.reference.calibration_outputs, judging)
-    before, after = (
-        samples.agreement(
-            m.network.joined(
-                predict(flatbuffer(config.conversion, m, context)[0], inputs, *m.network.tensor_names)
-            )
-        )
-        for m in (model, changed)
-    )
+    before, after = samples.agreement(first), samples.agreement(second)
     if compare_agreement(before, after, 1).is_significant:
         return True
     return unclear and not compare_agreement(after, before, 1).is_significant
