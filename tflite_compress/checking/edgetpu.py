@@ -32,14 +32,14 @@ class Placement:
         name: Name of the operator.
         layer: The layer it came from; an empty string if the file does not tell.
         cause: Why it runs on the CPU; None if it runs on the TPU.
-        detail: The value that is the cause, for example ``float32``.
+        detail: The value that is the cause, for example ``float32``; None if there is none.
         condition: What Coral's documentation also asks of it, which is not checked here; None if nothing.
     """
 
     name: str
     layer: str
     cause: Cause | None
-    detail: str = ""
+    detail: str | None = None
     condition: str | None = None
 
 
@@ -95,7 +95,7 @@ def _converts_input(name: str, op: Operator, graph: Graph) -> bool:
 
 def _obstacle(
     name: str, op: Operator, graph: Graph, constants: set[int], supported: OperatorSet
-) -> tuple[Cause | None, str]:
+) -> tuple[Cause | None, str | None]:
     """Return why an operator cannot run on the TPU, and the value that is the cause."""
     if name not in supported.names:
         return "operator", name
@@ -112,7 +112,7 @@ def _obstacle(
         shape = shape_of(graph.tensors[index])
         if index not in constants and math.prod(max(1, d) for d in shape[:-_INNER_DIMENSIONS]) > 1:
             return "dimensions", " x ".join(map(str, shape))
-    return None, ""
+    return None, None
 
 
 def describe_cpu(placements: Sequence[Placement]) -> list[str]:

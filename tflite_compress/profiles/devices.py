@@ -45,13 +45,15 @@ class Npu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         accelerator: Vela's name of the NPU, for example ``ethos-u55-256``.
-        system_config: Section of Vela's configuration file that states clocks and bandwidths.
-        memory_mode: Section of Vela's configuration file that states where weights and activations are.
+        system_config: Section of Vela's configuration file that states clocks and bandwidths; None for
+            Vela's default.
+        memory_mode: Section of Vela's configuration file that states where weights and activations are; None
+            for Vela's default.
     """
 
     accelerator: str
-    system_config: str = ""
-    memory_mode: str = ""
+    system_config: str | None = None
+    memory_mode: str | None = None
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

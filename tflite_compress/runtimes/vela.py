@@ -50,7 +50,9 @@ class Compiled:
     left_to_cpu: tuple[str, ...]
 
 
-def vela_runtime(accelerator: str, system_config: str = "", memory_mode: str = "") -> Runtime:
+def vela_runtime(
+    accelerator: str, system_config: str | None = None, memory_mode: str | None = None
+) -> Runtime:
     """Return Vela for one NPU as a runtime; it computes no outputs. See :func:`compile_for`."""
     return lambda content, inputs: compile_for(content, accelerator, system_config, memory_mode).result
 
@@ -60,14 +62,16 @@ def _make(detail: str | None, remote: Remote) -> Runtime:
     return vela_runtime(detail or "ethos-u55-128")
 
 
-def compile_for(content: bytes, accelerator: str, system_config: str = "", memory_mode: str = "") -> Compiled:
+def compile_for(
+    content: bytes, accelerator: str, system_config: str | None = None, memory_mode: str | None = None
+) -> Compiled:
     """Compile a model for an Ethos-U.
 
     Args:
         content: A ``.tflite``.
         accelerator: For example ``ethos-u55-256``.
-        system_config: A section of Vela's ``vela.ini``; Vela's default if empty.
-        memory_mode: A memory mode of ``vela.ini``; Vela's default if empty.
+        system_config: A section of Vela's ``vela.ini``; None for Vela's default.
+        memory_mode: A memory mode of ``vela.ini``; None for Vela's default.
 
     Raises:
         UsageError: There is no such NPU, or Vela is not installed.
