@@ -1,7 +1,8 @@
 """A set of colour images in ten groups, made from a folder of Tiny ImageNet, for small_data.py.
 
 Tiny ImageNet is public: 200 classes of 500 images of 64x64 pixels, as train/<class>/images/*.JPEG. Groups of
-like classes make ten, at 32x32 pixels; the last 100 images of each class are for testing.
+like classes make ten, at 32x32 pixels; the last 100 images of each class are for testing. The repository
+https://github.com/seshuad/IMagenet has the folder as tiny-imagenet-200.
 """
 
 from __future__ import annotations

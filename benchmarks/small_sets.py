@@ -56,8 +56,16 @@ class SmallSet:
             for epoch in range(self.epochs):
                 seen = moved(x, epoch) if self.augment else x
                 model.fit(seen, y, batch_size=128, initial_epoch=epoch, epochs=epoch + 1, verbose=2)
-            model.save(path, include_optimizer=False)
+            save(model, path)
         return path
+
+
+def save(model: Any, path: Path) -> None:
+    """Save a Keras 3 network without its optimizer."""
+    import keras
+
+    model.save(path)
+    keras.models.load_model(path, compile=False).save(path)
 
 
 def moved(x: np.ndarray, seed: int, pixels: int = 4) -> np.ndarray:

@@ -23,6 +23,7 @@ import numpy as np
 from machine_sounds import FRAMES, MELS, windows
 from results import write_section
 from small_data import MEASURED
+from small_sets import save
 
 TRAINED, WINDOWS, JUDGED = 12_000, 4_000, 2_000
 UNITS = (128, 128, 128, 128, 8, 128, 128, 128, 128)
@@ -102,7 +103,7 @@ def train(path: Path, data: np.ndarray) -> None:
     model = keras.Model(inputs, layers.Dense(FRAMES * MELS, name="rebuilt")(x), name="autoencoder")
     model.compile(keras.optimizers.Adam(1e-3), "mse")
     model.fit(data, data, batch_size=256, epochs=30, verbose=0)
-    model.save(path, include_optimizer=False)
+    save(model, path)
 
 
 def run(folder: Path, row: Row, seed: int, out: Path) -> Result:
