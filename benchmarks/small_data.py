@@ -7,8 +7,8 @@ Trains a ResNet8 of MLPerf Tiny's layout on colour images and the CNN of fashion
 compresses them with 4,000 of the training images; accuracy is that on all test images. The same is done with
 TF-MOT by hand, the plain converter and litert-quantizer. FOLDER keeps models and finished rows, so an
 interrupted run goes on. Without it, this is benchmarks/measured/, where the networks and the rows of
-docs/results.md are kept: delete a row to measure it anew. --model and --row choose what runs: all rows whose
-name contains the text. --table writes the section of docs/results.md from the rows that are finished.
+docs/results.md are kept: delete a row to measure it anew. --model and --row choose what runs: the row of that
+name, or all rows whose name contains the text. --table writes the section of docs/results.md.
 Needs: apt-get install dataset-fashion-mnist; --images: a folder of Tiny ImageNet, see colour_images.py.
 """
 
@@ -238,7 +238,7 @@ def run_rows(rows: Mapping[str, Row], title: str, about: str, description: str |
         return
     for model in [given.model] if given.model else [*SETS]:
         SETS[model].trained(given.folder / f"{model}.keras", given.images)
-        for name in (name for name in rows if given.row in name):
+        for name in [given.row] if given.row in rows else [name for name in rows if given.row in name]:
             path = finished(given.folder, model, given.seed, name)
             if not path.exists():
                 found = run(given.folder, model, rows[name], given.seed, path.with_suffix(""), given.images)

@@ -102,8 +102,8 @@ def test_one_device_and_one_recipe(run: Run) -> None:
     assert code == 0 and "Cortex-M4F" in out and "256 KB" in out and "Product" in out
     code, out, _ = run("recipes", "prune-int8")
     text = " ".join(out.split())
-    assert code == 0 and "--sparsity 0.8 Share of each pruned layer's weights that becomes zero" in text
-    assert "Accepts: number from 0 below 1." in text and "prune: Set the smallest weights to zero" in text
+    assert code == 0 and "--sparsity 0.8 Share of the pruned layers' weights that becomes zero" in text
+    assert "Accepts: number from 0 below 1." in text and "prune: Set weights to zero and fine-tune" in text
 
 
 def test_profiles_and_plans_as_json(run: Run, digits: Path, digits_data: Path) -> None:

@@ -49,7 +49,8 @@ def test_macs_come_down_and_the_accuracy_stays(context: Context, start: FloatMod
     )
     assert [p.shape for p in smaller.network.inputs] == [p.shape for p in start.network.inputs]
     assert any("removable channels were removed" in note for note in [n.text for n in smaller.notes])
-    assert {"weights-kept", "training-helped"} <= {note.code for note in smaller.notes}
+    codes = {note.code for note in smaller.notes}
+    assert "weights-kept" in codes and codes & {"training-helped", "training-undone"}
     after = start.network.handle.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
@@ -194,7 +195,7 @@ def test_excluded_layers_stay(context: Context, start: FloatModel) -> None:
 @pytest.mark.parametrize(
     ("settings", "between", "at_end"),
     [
-        ({}, 400, 600),
+        ({}, 100, 600),
         ({"training": Training(epochs=1)}, 10, 10),
         ({"training": Training(epochs=1, min_steps=80), "recovery_steps": 20}, 20, 80),
         ({"training": Training(epochs=8)}, 80, 80),

@@ -44,12 +44,24 @@ def test_notes_alone_do_not_change_a_model() -> None:
     assert same_model(model.converted(b"file"), model.converted(b"file"))
 
 
-def test_the_sparsity_that_was_reached_is_named() -> None:
-    model = FloatModel(Network("net", object(), (), ()))
-    config = Prune(sparsity=0.8)
-    assert config.outcome(model.with_fact(Sparsity({"a": 0.8, "b": 0.798}))) == "80% sparsity"
-    assert config.outcome(model.with_fact(Sparsity({"a": 0.02, "b": 0.04}))) == "3% sparsity"
-    assert config.outcome(model) == "0% sparsity"
+@pytest.mark.parametrize(
+    ("zeros", "named"), [((60, 20), "80% sparsity"), ((2, 0), "3% sparsity"), ((0, 0), "0% sparsity")]
+)
+def test_the_sparsity_that_was_reached_is_named(
+    keras2: ModuleType, zeros: tuple[int, int], named: str
+) -> None:
+    layers = keras2.layers
+    inputs = keras2.Input((10,))
+    b = layers.Dense(5, name="b")(layers.Dense(5, name="a")(layers.Dense(10)(inputs)))
+    handle = keras2.Model(inputs, b)
+    facts = {}
+    for name, count in zip("ab", zeros, strict=True):
+        kernel, bias = handle.get_layer(name).get_weights()
+        kernel.flat[:count] = 0
+        handle.get_layer(name).set_weights([kernel, bias])
+        facts[name] = count / kernel.size
+    model = FloatModel(Network("net", handle, (), ())).with_fact(Sparsity(facts))
+    assert Prune(sparsity=0.8).outcome(model) == named
 
 
 def test_long_passes_share_the_time_budget(start: FloatModel, context: Context) -> None:

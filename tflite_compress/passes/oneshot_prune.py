@@ -110,22 +110,20 @@ class _Choice:
 def _choose(config: OneshotPrune, model: KerasModel) -> _Choice:
     from tflite_compress.models.wiring import wiring
     from tflite_compress.passes.algorithms.layer_grams import is_supported
-    from tflite_compress.passes.algorithms.oneshot import takes_blocks
+    from tflite_compress.passes.algorithms.oneshot import can_be_solved
 
     shared = wiring(model).shared
     able = {x.name: x for x in model.layers if is_supported(x) and x.name not in shared}
     names = choose_layers([*able], config.include, config.exclude, config.keep_ends)
     others = [layer for layer in model.layers if layer.name not in able and _has_matrix(layer)]
     notes = _left_out("only convolutions and dense layers that are used once are", others)
-    if config.pattern == "2:4":
-        uneven = [able[name] for name in names if able[name].kernel.shape[-2] % 4]
-        notes += _left_out("2:4 needs a multiple of 4 input channels", uneven)
-        names = tuple(name for name in names if able[name] not in uneven)
-    if config.pattern == "block":
-        cut = [able[name] for name in names if not takes_blocks(able[name], config)]
-        height, width = config.block_size
-        notes += _left_out(f"inputs and outputs must be multiples of {height} and {width}", cut)
-        names = tuple(name for name in names if able[name] not in cut)
+    unfit = [able[name] for name in names if not can_be_solved(able[name], config)]
+    height, width = config.block_size
+    needed = f"inputs and outputs must be multiples of {height} and {width}"
+    notes += _left_out(
+        "2:4 needs a multiple of 4 input channels" if config.pattern == "2:4" else needed, unfit
+    )
+    names = tuple(name for name in names if able[name] not in unfit)
     require_layers(names, [*able], model.name)
     return _Choice(names, tuple(notes))
 

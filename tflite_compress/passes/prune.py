@@ -1,7 +1,8 @@
-"""Magnitude pruning with TF-MOT: the smallest weights become zero while the rest are fine-tuned.
+"""Pruning with TF-MOT: weights become zero and the rest are fine-tuned.
 
-Zhu and Gupta, "To prune, or not to prune" (arXiv:1710.01878) for the polynomial schedule; Mishra et al.,
-"Accelerating Sparse Deep Neural Networks" (arXiv:2104.08378) for 2:4.
+Training begins with the zeros of pass ``oneshot_prune``. Zhu and Gupta, "To prune, or not to prune"
+(arXiv:1710.01878) for the polynomial schedule; Mishra et al., "Accelerating Sparse Deep Neural Networks"
+(arXiv:2104.08378) for 2:4.
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ NEAR = 0.005  # of the sparsity asked for: half a percent
 
 @register
 class Prune(TrainingPass, frozen=True, tag="prune"):
-    """Set the smallest weights to zero during fine-tuning.
+    """Set weights to zero and fine-tune the others.
 
     Attributes:
-        sparsity: Share of each pruned layer's weights that becomes zero (2:4 always gives 0.5).
+        sparsity: Share of the pruned layers' weights that becomes zero (2:4 always gives 0.5).
         pattern: ``unstructured``, ``2:4`` (two of each four along the inputs), or ``block``.
         block_size: Height and width of a block; layers with 2-dimensional kernels only.
         block_pooling: How a block is ranked.
-        schedule: ``polynomial`` raises sparsity step by step, ``constant`` has it from the start.
+        schedule: ``reconstructed`` begins with the zeros of ``oneshot_prune``, whose share differs from layer
+            to layer, and follows ``polynomial`` for layers that it cannot prune. ``polynomial`` sets the
+            smallest weights of each layer to zero step by step, ``constant`` from the start.
         initial_sparsity: Sparsity at the start of the polynomial schedule.
         ramp: Share of the training during which sparsity rises; the rest recovers.
         frequency: Batches between two updates of the masks.
@@ -54,7 +57,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
 
     stage: ClassVar = Stage.TRAIN
     usual_training: ClassVar = Training(
-        epochs=4, min_steps=600, batch_size=128, learning_rate=0.002, distill=0.7
+        epochs=4, min_steps=600, batch_size=128, learning_rate=0.001, distill=1.0
     )
     safer_values: ClassVar = {"sparsity": min}
 
@@ -62,7 +65,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
     pattern: Literal["unstructured", "2:4", "block"] = "unstructured"
     block_size: tuple[Count, Count] = (1, 4)
     block_pooling: Literal["AVG", "MAX"] = "AVG"
-    schedule: Literal["polynomial", "constant"] = "polynomial"
+    schedule: Literal["reconstructed", "polynomial", "constant"] = "reconstructed"
     initial_sparsity: Share = 0.0
     ramp: Ratio = 0.5
     frequency: Count = 10
@@ -77,8 +80,8 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
 
     def outcome(self, model: Model) -> str:
         """Return the sparsity that was reached: training may have ended before the schedule did."""
-        shares = [*model.fact(Sparsity).by_layer.values()]
-        reached = sum(shares) / max(1, len(shares))
+        layers = [model.network.handle.get_layer(name) for name in model.fact(Sparsity).by_layer]
+        reached = _sparsity(layers)
         return self.summary() if reached > _target(self) - NEAR else f"{reached:.0%} sparsity"
 
     def scan_costs(self, model: FloatModel, context: Context) -> CostCurve | None:
@@ -114,18 +117,16 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
         seed_everything(context.seed)
         schedule = Schedule.of(self.training)
         held_out = hold_out_if_long(context, schedule)
-        stripped, learned = _trained(self, network.handle, choice.names, context, held_out, schedule)
+        begun, stripped, learned = _trained(self, network.handle, choice.names, context, held_out, schedule)
         notes = [*choice.notes, *learned]
         if self.reestimate_batchnorm and (note := reestimate_if_better(stripped, context, held_out)):
             notes.append(note)
         if held_out:
-            untrained = untrained_zeros(
-                network.handle, stripped, choice.names, self.pattern == "unstructured"
-            )
+            untrained = untrained_zeros(begun, stripped, choice.names, self.pattern == "unstructured")
             helps, judged = held_out.better("fine-tuning while pruning", untrained, stripped)
             stripped = stripped if helps else untrained
             notes.append(judged)
-        sparsity = {layer.name: _sparsity(layer) for layer in stripped.layers if layer.name in choice.names}
+        sparsity = {layer.name: _sparsity([layer]) for layer in stripped.layers if layer.name in choice.names}
         shares = Sparsity({**model.fact(Sparsity).by_layer, **sparsity})
         pruned = keras_network(stripped, network.name, True)
         return replace(model, network=pruned).with_fact(shares).noting(*notes)
@@ -138,24 +139,29 @@ def _trained(
     context: Context,
     held_out: HeldOut | None,
     schedule: Schedule,
-) -> tuple[KerasModel, tuple[Note, ...]]:
-    """Return a copy that was pruned while it was fine-tuned, and notes."""
+) -> tuple[KerasModel, KerasModel, tuple[Note, ...]]:
+    """Return the network that training begins with, the pruned and fine-tuned one, and notes."""
     from tflite_compress.models.copying import copied, rebuild
     from tflite_compress.passes.algorithms.best_weights import Judge
     from tflite_compress.passes.algorithms.finetune import finetune
+    from tflite_compress.passes.algorithms.reconstructed_zeros import with_zeros
     from tflite_compress.passes.algorithms.zeros_schedule import steps_to_all_zeros, tfmot_options
     from tflite_compress.support.backend import tfmot
 
     context = held_out.context if held_out else context
     steps = schedule.total_steps(context.reference.splits.learned_samples)
-    options = tfmot_options(config, steps)
-    judge = Judge(held_out, steps_to_all_zeros(config, steps)) if held_out else None
+    begun, shares = copied(handle), dict[str, float]()
+    if config.schedule == "reconstructed":
+        begun, shares = with_zeros(handle, config, names, context)
+    options = {name: tfmot_options(config, steps, shares.get(name)) for name in names}
+    first = 0 if shares.keys() >= names else steps_to_all_zeros(config, steps)
+    judge = Judge(held_out, first) if held_out else None
     wrapper = tfmot().sparsity.keras.prune_low_magnitude
 
     def wrapped(layer: Layer) -> Layer:
-        return wrapper(layer, **options) if layer.name in names else layer
+        return wrapper(layer, **options[layer.name]) if layer.name in names else layer
 
-    copy = copied(handle)
+    copy = copied(begun)
     copy.trainable = True  # layers frozen for transfer learning must adapt to the zeros too
     training = rebuild(copy, wrapped)
     title = f"pruning to {_target(config):.0%} and fine-tuning"
@@ -165,7 +171,7 @@ def _trained(
     stripped = rebuild(
         training, lambda layer: getattr(layer, "layer", layer) if _is_wrapped(layer) else layer
     )
-    return stripped, notes
+    return begun, stripped, notes
 
 
 @dataclass(frozen=True)
@@ -258,9 +264,9 @@ def _is_matrix(layer: Layer) -> bool:
     return all(sum(d > 1 for d in kernel.shape) <= 2 for kernel in _kernels(layer))
 
 
-def _sparsity(layer: Layer) -> float:
-    """Return the share of zeros in the kernels of a layer, 0 to 1."""
-    arrays = list(_arrays(layer))
+def _sparsity(layers: list[Layer]) -> float:
+    """Return the share of zeros in the kernels of layers, 0 to 1."""
+    arrays = [array for layer in layers for array in _arrays(layer)]
     return float(sum(int((a == 0).sum()) for a in arrays) / max(1, sum(a.size for a in arrays)))
 
 

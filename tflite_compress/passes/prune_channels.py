@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tflite_compress.profiles.devices import Device
 
 FOR_RECOVERY = 0.4  # of the time budget; the rest is for the last fine-tuning
-RECOVERY_STEPS = 400
+RECOVERY_STEPS = 100
 
 
 @register
@@ -62,7 +62,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     stage: ClassVar = Stage.TRAIN
     may_skip_training: ClassVar = True
     usual_training: ClassVar = Training(
-        epochs=5, min_steps=600, batch_size=128, learning_rate=0.002, distill=0.7
+        epochs=5, min_steps=600, batch_size=128, learning_rate=0.002, distill=1.0
     )
     safer_values: ClassVar = {"target_macs": max, "target_size": max, "target_latency_ratio": max}
 
@@ -72,7 +72,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     keep: tuple[str, ...] = ()
     criterion: Literal["taylor", "l1", "l2", "bn_gamma"] = "taylor"
     samples: Count = 2048
-    reconstruct: bool = False
+    reconstruct: bool = True
     rounds: Count = 3
     multiple: Whole = 0
     exclude: tuple[str, ...] = ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from tflite_compress.models.keras_types import KerasModel, KernelLayer
+from tflite_compress.models.keras_types import KerasModel, KernelLayer, Layer
 from tflite_compress.models.network import keras_network
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 from tflite_compress.passes.algorithms.harm import change_of_outputs
@@ -16,6 +16,7 @@ from tflite_compress.passes.algorithms.layer_grams import (
     as_kernel,
     as_matrices,
     gather_grams,
+    is_supported,
     split_rows,
 )
 from tflite_compress.passes.algorithms.reconstruction import Reconstruction, removed_step_by_step
@@ -169,7 +170,17 @@ def block_of(config: OneshotPrune) -> tuple[int, int]:
     return config.block_size if config.pattern == "block" else (1, 1)
 
 
-def takes_blocks(layer: KernelLayer, config: OneshotPrune) -> bool:
+def can_be_solved(layer: Layer, config: OneshotPrune) -> bool:
+    """Return True if zeros of a pattern can be put into a layer without training."""
+    if not is_supported(layer):
+        return False
+    kernel_layer = cast("KernelLayer", layer)
+    if config.pattern == "2:4":
+        return kernel_layer.kernel.shape[-2] % 4 == 0
+    return config.pattern != "block" or _takes_blocks(kernel_layer, config)
+
+
+def _takes_blocks(layer: KernelLayer, config: OneshotPrune) -> bool:
     """Return True if a layer's matrices consist of whole blocks, also where their rows are split."""
     height, width = block_of(config)
     splits = (split_rows(layer, rows) for rows in (CURVE_ROWS, _max_rows(layer)))

@@ -29,12 +29,14 @@ def steps_to_all_zeros(config: Prune, steps: int) -> int:
     return _frequency(config, steps) if is_constant else _ramp_end(config, steps)
 
 
-def tfmot_options(config: Prune, steps: int) -> dict[str, object]:
-    """Return the arguments of TF-MOT's ``prune_low_magnitude``.
+def tfmot_options(config: Prune, steps: int, share: float | None = None) -> dict[str, object]:
+    """Return the arguments of TF-MOT's ``prune_low_magnitude`` for a layer.
 
     Args:
         config: Settings of the pass.
         steps: Batches of the whole training.
+        share: Zeros that the layer has from the start, as a share of its weights; None for the schedule of
+            the settings.
     """
     from tflite_compress.support.backend import tfmot
 
@@ -46,8 +48,9 @@ def tfmot_options(config: Prune, steps: int) -> dict[str, object]:
         return {"pruning_schedule": schedule, "sparsity_m_by_n": (2, 4)}
     if config.pattern == "block":
         options = {"block_size": tuple(config.block_size), "block_pooling_type": config.block_pooling}
-    if config.schedule == "constant":
-        schedule = sparsity.ConstantSparsity(config.sparsity, begin_step=0, frequency=frequency)
+    if config.schedule == "constant" or share is not None:
+        always = config.sparsity if share is None else share
+        schedule = sparsity.ConstantSparsity(always, begin_step=0, frequency=frequency)
     else:
         schedule = sparsity.PolynomialDecay(
             initial_sparsity=min(config.initial_sparsity, config.sparsity),
