@@ -110,7 +110,7 @@ def test_settings_of_training_are_overridden_by_their_own_key() -> None:
 
 
 def test_training_that_is_not_given_is_the_pass_s_own() -> None:
-    assert Prune(training=Training(learning_rate=0.001)) == Prune()
+    assert Prune(training=Training(learning_rate=0.0005)) == Prune()
     assert Prune().training != Qat().training
     with pytest.raises(ValueError, match="epochs and min_steps are both 0"):
         Qat(training=Training(epochs=0, min_steps=0))

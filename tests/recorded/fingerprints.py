@@ -32,7 +32,7 @@ UNSTABLE = ("encoder_decoder int8", "gru int8", "stacked_cells int8")
 SHORT = {"epochs": 1, "min_steps": 40, "recovery_steps": 20, "rounds": 1}
 # Zeros and channels by magnitude and gradient alone: equations are solved with other last bits by other
 # processors.
-UNSOLVED = {"schedule": "polynomial", "reconstruct": False, "distill": 0.7}
+UNSOLVED = {"schedule": "polynomial", "reconstruct": False}
 FASTER = {recipe: {"learning_rate": 0.002} for recipe in ("sparse-float32", "prune-int8")}
 
 

@@ -57,7 +57,7 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
 
     stage: ClassVar = Stage.TRAIN
     usual_training: ClassVar = Training(
-        epochs=4, min_steps=600, batch_size=128, learning_rate=0.001, distill=1.0
+        epochs=4, min_steps=600, batch_size=128, learning_rate=0.0005, distill=0.7
     )
     safer_values: ClassVar = {"sparsity": min}
 
