@@ -28,7 +28,7 @@ QUICK: dict[str, Any] = {"training": Training(epochs=1, min_steps=20)}
 @pytest.fixture(scope="module")
 def compact(context: Context, start: FloatModel) -> ConvertedModel:
     """Sparse, clustered, int8: something for every encoding."""
-    sparse = Prune(sparsity=0.7, frequency=3, **QUICK).apply(start, context)
+    sparse = Prune(sparsity=0.7, schedule="polynomial", frequency=3, **QUICK).apply(start, context)
     model = Convert(precision="int8").apply(Cluster(**QUICK).apply(sparse, context), context)
     return Slim().apply(model, context)
 
