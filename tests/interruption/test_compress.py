@@ -72,7 +72,7 @@ def test_resume_is_said_and_can_be_refused(
         lines = []
         for line in again.stderr:
             lines.append(line)
-            if line.startswith("pruning"):
+            if line.startswith("pruning to"):
                 break
         again.kill()
         again.wait()
