@@ -349,7 +349,7 @@ def test_ctrl_c_leaves_nothing(digits: Path, digits_data: Path, tmp_path: Path) 
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("pruning"):
+        if line.startswith("pruning to"):
             break
     time.sleep(2)
     process.send_signal(signal.SIGINT)

@@ -22,7 +22,7 @@ def test_the_second_run_into_a_folder_is_refused(
     digits: Path, digits_data: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     first = subprocess.Popen(
-        _command(digits, digits_data, "--recipe=prune-int8", "--min-steps=600", "--max-drop=0.5"),
+        _command(digits, digits_data, "--recipe=prune-int8", "--min-steps=1500", "--max-drop=0.5"),
         env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert first.stderr is not None
