@@ -90,7 +90,8 @@ class Prune(TrainingPass, frozen=True, tag="prune"):
 
         if self.pattern != "unstructured" or not model.network.editable:
             return None
-        return scan_sparsity(model.network.handle, _choose(self, model.network.handle).names, context)
+        names, is_solved = _choose(self, model.network.handle).names, self.schedule == "reconstructed"
+        return scan_sparsity(model.network.handle, names, is_solved, context)
 
     def apply(self, model: FloatModel, context: Context) -> FloatModel:
         """Return the pruned model, fine-tuned by distillation.

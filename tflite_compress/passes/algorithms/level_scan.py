@@ -33,19 +33,23 @@ JUDGED = 512  # other samples, to judge by
 MIN_JUDGED = 64
 REMOVED = (0.3, 0.5, 0.65, 0.8, 0.9)
 CHANNELS_REMOVED = (0.1, 0.2, 0.35, 0.5, 0.65)  # of the MACs or bytes
-# Rule of thumb for what training leaves of a large drop; it grows with the parameters per sample.
-LEFT, LEFT_PARAMETERS_PER_SAMPLE = 0.06, 20.0
+# Rule of thumb for what training leaves of a large drop, and where it begins with zeros that were solved for;
+# it grows with the parameters per sample.
+LEFT, LEFT_OF_SOLVED, LEFT_PARAMETERS_PER_SAMPLE = 0.06, 0.02, 20.0
 
 Inputs = tuple[np.ndarray, ...]
 Drop = Callable[["KerasModel"], float]
 
 
-def scan_sparsity(handle: KerasModel, names: Collection[str], context: Context) -> CostCurve | None:
+def scan_sparsity(
+    handle: KerasModel, names: Collection[str], is_solved: bool, context: Context
+) -> CostCurve | None:
     """Return what sparsity costs; None if the agreement with the original says nothing about the metric.
 
     Args:
         handle: A tf_keras model; unchanged.
         names: The layers to prune. Those that cannot be solved for are left out.
+        is_solved: True if training begins with zeros that were solved for.
         context: Data, seed and progress.
     """
     parts = _divided(context)
@@ -62,7 +66,8 @@ def scan_sparsity(handle: KerasModel, names: Collection[str], context: Context) 
             removed.append(reached)
             drops.append(drop(changed))
             advance(1)
-    return CostCurve("sparsity", False, tuple(removed), tuple(drops), _left_after_training(context))
+    left = _left_after_training(context, LEFT_OF_SOLVED if is_solved else LEFT)
+    return CostCurve("sparsity", False, tuple(removed), tuple(drops), left)
 
 
 def scan_channels(
@@ -144,8 +149,8 @@ def _held_out_drop(original: KerasModel, judging: Inputs, context: Context) -> D
     return drop
 
 
-def _left_after_training(context: Context) -> float:
+def _left_after_training(context: Context, usual: float = LEFT) -> float:
     """Return what is estimated to stay of a large drop: more for many parameters and few samples."""
     reference = context.reference
     ratio = reference.network.parameter_count() / len(reference.splits.train) / LEFT_PARAMETERS_PER_SAMPLE
-    return float(LEFT * np.sqrt(np.clip(ratio, 0.01, 4.0)))
+    return float(usual * np.sqrt(np.clip(ratio, 0.01, 4.0)))
