@@ -206,7 +206,7 @@ def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -
             f"calibration with {IMAGES:,} images, int8 files, accuracy on all test "
             "images. Each drop has its 95 % interval; one value for each seed that was run. Seconds: wall "
             "time, and processor time of all cores without child processes; the machine may have had other "
-            "work. Rows without a goal are for comparison.",
+            "work, or a row one core only. Rows without a goal are for comparison.",
             "",
             *(f"- {model}: {data.about}." for model, data in SETS.items()),
             "",
