@@ -2,7 +2,7 @@
 
     python benchmarks/low_bits.py [FOLDER] [--images=FOLDER] [--model=NAME] [--row=TEXT] [--seed=N] [--table]
 
-The networks, images, files and options are those of small_data.py, and FOLDER is the same. Rows of other
+The networks, images, files, options and FOLDER are those of small_data.py. Rows of other
 tools are the plain converter's int8 and litert-quantizer's 4-bit weights.
 Needs: apt-get install dataset-fashion-mnist; --images: a folder of Tiny ImageNet, see colour_images.py.
 """

@@ -16,8 +16,9 @@ def write_section(title: str, lines: list[str]) -> None:
     body = "\n".join([f"## {title}", "", *lines, "", f"Versions: {used}.", ""])
     text = RESULTS.read_text() if RESULTS.exists() else "# Results\n"
     parts = re.split(r"(?m)^(?=## )", text)
-    is_new = not any(part.startswith(f"## {title}\n") for part in parts)
-    placed = [body if part.startswith(f"## {title}\n") else part for part in parts] + [body] * is_new
+    placed = [body if part.startswith(f"## {title}\n") else part for part in parts]
+    if body not in placed:
+        placed.append(body)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text("\n".join(part.rstrip() + "\n" for part in placed))
     print(body)

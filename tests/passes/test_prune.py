@@ -210,7 +210,7 @@ def test_a_training_that_harms_is_undone_and_the_zeros_stay(context: Context, st
 
 
 @pytest.mark.slow
-def test_training_begins_with_reconstructed_zeros_and_never_ends_with_less(
+def test_training_begins_with_reconstructed_zeros_and_is_undone_if_it_harms(
     context: Context, start: FloatModel
 ) -> None:
     hasty = Training(epochs=0, min_steps=400, learning_rate=1.0)

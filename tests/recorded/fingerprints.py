@@ -30,10 +30,10 @@ FORESTS = ("forest nan", "boosted", "histogram", "xgboost", "lightgbm")
 # there, but QUANTIZE operators to the scales of the parts remain, in other places in each run.
 UNSTABLE = ("encoder_decoder int8", "gru int8", "stacked_cells int8")
 SHORT = {"epochs": 1, "min_steps": 40, "recovery_steps": 20, "rounds": 1}
-# Zeros and channels by magnitude and gradient alone: equations are solved with other last bits by other
-# processors.
+# No equations are solved: the last bits of a solution differ between processors.
 UNSOLVED = {"schedule": "polynomial", "reconstruct": False}
-FASTER = {recipe: {"learning_rate": 0.002} for recipe in ("sparse-float32", "prune-int8")}
+# The default learning rate of pruning when its bytes were recorded.
+RECORDED_RATE = {recipe: {"learning_rate": 0.002} for recipe in ("sparse-float32", "prune-int8")}
 
 
 def digest(content: bytes) -> str:
@@ -89,7 +89,7 @@ def example(recipe: str) -> dict[str, Any]:
     from tflite_compress.pipeline.recipes import load_recipe, settings
 
     known = {setting.key for setting in settings(load_recipe(recipe))}
-    given = {**SHORT, **UNSOLVED, **FASTER.get(recipe, {})}
+    given = {**SHORT, **UNSOLVED, **RECORDED_RATE.get(recipe, {})}
     device = "rp2040" if recipe == "tiny-mcu" else "raspberry-pi-4"
     with tempfile.TemporaryDirectory() as folder:
         result = compress(

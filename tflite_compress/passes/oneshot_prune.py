@@ -7,6 +7,7 @@ arXiv:2208.11580, and "SparseGPT", arXiv:2301.00774). Zeros go where the network
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -108,21 +109,17 @@ class _Choice:
 
 
 def _choose(config: OneshotPrune, model: KerasModel) -> _Choice:
-    from tflite_compress.models.wiring import wiring
-    from tflite_compress.passes.algorithms.layer_grams import is_supported
-    from tflite_compress.passes.algorithms.oneshot import can_be_solved
+    from tflite_compress.passes.algorithms.oneshot import solvable_layers, takes_pattern
 
-    shared = wiring(model).shared
-    able = {x.name: x for x in model.layers if is_supported(x) and x.name not in shared}
+    able = solvable_layers(model)
     names = choose_layers([*able], config.include, config.exclude, config.keep_ends)
     others = [layer for layer in model.layers if layer.name not in able and _has_matrix(layer)]
     notes = _left_out("only convolutions and dense layers that are used once are", others)
-    unfit = [able[name] for name in names if not can_be_solved(able[name], config)]
-    height, width = config.block_size
-    needed = f"inputs and outputs must be multiples of {height} and {width}"
-    notes += _left_out(
-        "2:4 needs a multiple of 4 input channels" if config.pattern == "2:4" else needed, unfit
-    )
+    unfit = [able[name] for name in names if not takes_pattern(able[name], config)]
+    needed = "inputs and outputs must be multiples of {} and {}".format(*config.block_size)
+    if config.pattern == "2:4":
+        needed = "2:4 needs a multiple of 4 input channels"
+    notes += _left_out(needed, unfit)
     names = tuple(name for name in names if able[name] not in unfit)
     require_layers(names, [*able], model.name)
     return _Choice(names, tuple(notes))
@@ -132,7 +129,7 @@ def _has_matrix(layer: Layer) -> bool:
     return any(len(w.shape) > 1 for w in layer.trainable_weights)
 
 
-def _left_out(why: str, layers: list[Layer]) -> list[Note]:
+def _left_out(why: str, layers: Sequence[Layer]) -> list[Note]:
     if not layers:
         return []
     return [Note("layers-not-pruned", f"not pruned ({why}): {named([layer.name for layer in layers])}")]

@@ -151,7 +151,7 @@ def _trained(
 
     context = held_out.context if held_out else context
     steps = schedule.total_steps(context.reference.splits.learned_samples)
-    begun, shares = copied(handle), dict[str, float]()
+    begun, shares = handle, dict[str, float]()
     if config.schedule == "reconstructed":
         begun, shares = with_zeros(handle, config, names, context)
     options = {name: tfmot_options(config, steps, shares.get(name)) for name in names}

@@ -13,11 +13,9 @@ import numpy as np
 
 from tflite_compress.models.copying import copied
 from tflite_compress.models.network import network_runner
-from tflite_compress.models.wiring import wiring
 from tflite_compress.passes.algorithms.channel_readers import readers_of
 from tflite_compress.passes.algorithms.channel_reconstruction import channel_costs, solve_at_once
-from tflite_compress.passes.algorithms.layer_grams import is_supported
-from tflite_compress.passes.algorithms.oneshot import sparse_at_once
+from tflite_compress.passes.algorithms.oneshot import solvable_layers, sparse_at_once
 from tflite_compress.passes.algorithms.traced_channels import traced
 from tflite_compress.passes.base import Context
 from tflite_compress.passes.cost_curve import CostCurve
@@ -53,8 +51,7 @@ def scan_sparsity(
         context: Data, seed and progress.
     """
     parts = _divided(context)
-    shared = wiring(handle).shared
-    solved = [x.name for x in handle.layers if x.name in names and is_supported(x) and x.name not in shared]
+    solved = [name for name in solvable_layers(handle) if name in names]
     if parts is None or not solved:
         return None
     inputs, judging = parts

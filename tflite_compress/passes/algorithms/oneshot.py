@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from tflite_compress.models.keras_types import KerasModel, KernelLayer, Layer
+from tflite_compress.models.keras_types import KerasModel, KernelLayer
 from tflite_compress.models.network import keras_network
+from tflite_compress.models.wiring import wiring
 from tflite_compress.passes.algorithms.batchnorm import reestimate_batchnorm
 from tflite_compress.passes.algorithms.harm import change_of_outputs
 from tflite_compress.passes.algorithms.layer_grams import (
@@ -170,14 +171,18 @@ def block_of(config: OneshotPrune) -> tuple[int, int]:
     return config.block_size if config.pattern == "block" else (1, 1)
 
 
-def can_be_solved(layer: Layer, config: OneshotPrune) -> bool:
-    """Return True if zeros of a pattern can be put into a layer without training."""
-    if not is_supported(layer):
-        return False
-    kernel_layer = cast("KernelLayer", layer)
+def solvable_layers(model: KerasModel) -> dict[str, KernelLayer]:
+    """Return the layers that can be pruned without training, by name: supported and used once."""
+    shared = wiring(model).shared
+    able = [layer for layer in model.layers if is_supported(layer) and layer.name not in shared]
+    return {layer.name: cast("KernelLayer", layer) for layer in able}
+
+
+def takes_pattern(layer: KernelLayer, config: OneshotPrune) -> bool:
+    """Return True if zeros in the pattern asked for fit into a layer's kernel."""
     if config.pattern == "2:4":
-        return kernel_layer.kernel.shape[-2] % 4 == 0
-    return config.pattern != "block" or _takes_blocks(kernel_layer, config)
+        return layer.kernel.shape[-2] % 4 == 0
+    return config.pattern != "block" or _takes_blocks(layer, config)
 
 
 def _takes_blocks(layer: KernelLayer, config: OneshotPrune) -> bool:

@@ -9,20 +9,20 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from tflite_compress.models.keras_types import KerasModel
-from tflite_compress.passes.algorithms.oneshot import can_be_solved, pruned_network, zeros_of
+from tflite_compress.passes.algorithms.oneshot import pruned_network, solvable_layers, takes_pattern, zeros_of
 from tflite_compress.passes.oneshot_prune import OneshotPrune
 
 if TYPE_CHECKING:
     from tflite_compress.passes.base import Context
     from tflite_compress.passes.prune import Prune
 
-MAX_SPARSITY = 0.95  # of all layers together, above which no solution is sought
+MAX_SPARSITY = 0.95  # the largest that ``oneshot_prune`` accepts; above it, no layer gets zeros here
 
 
 def with_zeros(
     handle: KerasModel, config: Prune, names: Collection[str], context: Context
 ) -> tuple[KerasModel, dict[str, float]]:
-    """Return a copy with zeros, and their share in each layer that has them.
+    """Return a network with zeros, and their share in each layer that has them.
 
     Args:
         handle: A tf_keras model; unchanged.
@@ -30,19 +30,12 @@ def with_zeros(
         names: The layers to prune. Those that cannot be solved for keep their weights.
         context: Data, seed and progress.
     """
-    from tflite_compress.models.copying import copied
-    from tflite_compress.models.wiring import wiring
-
-    solving = OneshotPrune(
-        sparsity=min(config.sparsity, MAX_SPARSITY), pattern=config.pattern, block_size=config.block_size
-    )
-    shared = wiring(handle).shared
-    solved = tuple(
-        layer.name
-        for layer in handle.layers
-        if layer.name in names and layer.name not in shared and can_be_solved(layer, solving)
-    )
-    if not solved or config.sparsity > MAX_SPARSITY:
-        return copied(handle), {}
+    if config.sparsity > MAX_SPARSITY:
+        return handle, {}
+    solving = OneshotPrune(sparsity=config.sparsity, pattern=config.pattern, block_size=config.block_size)
+    able = solvable_layers(handle)
+    solved = tuple(name for name in able if name in names and takes_pattern(able[name], solving))
+    if not solved:
+        return handle, {}
     changed = pruned_network(handle, solving, solved, context)
     return changed, {name: zeros_of(changed, name) for name in solved}
