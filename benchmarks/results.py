@@ -10,6 +10,12 @@ from tflite_compress.support.file_manifest import versions
 RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
 
 
+def measured(dates: list[str]) -> str:
+    """Return when rows were measured, in words, from their days."""
+    first, last = min(dates), max(dates)
+    return f"Measured on {first}." if first == last else f"Measured from {first} to {last}."
+
+
 def write_section(title: str, lines: list[str]) -> None:
     """Put a section in place of the one of the same title, or at the end, with versions of packages."""
     used = ", ".join(f"{name} {version}" for name, version in versions().items())

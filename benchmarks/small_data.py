@@ -24,7 +24,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import others
-from results import write_section
+from results import measured, write_section
 from small_sets import IMAGES, SETS, few
 from tasks import outputs_of
 
@@ -202,7 +202,7 @@ def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -
     write_section(
         title,
         [
-            f"{about} Measured from {min(dates)} to {max(dates)}. Training and "
+            f"{about} {measured(dates)} Training and "
             f"calibration with {IMAGES:,} images, int8 files, accuracy on all test "
             "images. Each drop has its 95 % interval; one value for each seed that was run. Seconds: wall "
             "time, and processor time of all cores without child processes; the machine may have had other "

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from machine_sounds import FRAMES, MELS, windows
-from results import write_section
+from results import measured, write_section
 from small_data import MEASURED
 from small_sets import save
 
@@ -181,7 +181,7 @@ def write_table(folder: Path) -> None:
     """Write the section of docs/results.md."""
     dates = [result.date for name in ROWS for result in results(folder, name)]
     text = (
-        f"Written by `benchmarks/small_sounds.py`. Measured from {min(dates)} to {max(dates)}. Training "
+        f"Written by `benchmarks/small_sounds.py`. {measured(dates)} Training "
         f"and calibration with {WINDOWS:,} windows, device "
         f"{DEVICE}. The AUC is that on {2 * JUDGED:,} windows, half of them of faulty machines. Each drop of "
         "the AUC has its 95 % interval; one value for each seed that was run. Time on TFLite Micro is "

@@ -8,17 +8,18 @@ weights are first clipped at the threshold with the smallest squared error.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.setting_bounds import Count, Rate
-from tflite_compress.passes.values import FloatModel, FourBitRounding, LayerTypes
-from tflite_compress.support.notes import Note, named
+from tflite_compress.passes.values import FloatModel, LayerTypes
 
 if TYPE_CHECKING:
-    from tflite_compress.models.network import Network
+    from collections.abc import Mapping
+
+    from tflite_compress.conversion import LayerType
+    from tflite_compress.models.keras_types import KerasModel
 
 
 @register
@@ -53,59 +54,42 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         Returns:
             The rounded model; the given one with a note if it cannot be edited or does not improve.
         """
-        from tflite_compress.passes.algorithms.quality import keep_if_better
+        from tflite_compress.passes.algorithms.kept_rounding import keep_rounding
 
-        network = model.network
-        if not network.editable:
-            return model.noting(Note("pass-left-out", f"adaround left out: {network.why_not_editable}"))
         types = model.fact(LayerTypes).by_layer
-        settings = (
-            *(self.steps, self.batch_size, self.learning_rate, self.per_channel, context.seed),
-            tuple(types.items()),
-        )
-        changed, others = context.shared.once(
-            "adaround",
-            network,
-            settings,
-            lambda: self._rounded(model, context),
-            lambda: not context.budget.is_used,
-        )
-        if changed is None:
-            return model.noting(Note("pass-left-out", "adaround left out: no layer can be rounded"))
-        # Learned weights are multiples of the scales of rounding to nearest.
-        rounded = replace(model, network=changed).with_fact(FourBitRounding())
-        done = keep_if_better("adaround", model, rounded, self, context)
-        if others:
-            return done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
-        return done
 
-    def _rounded(self, model: FloatModel, context: Context) -> tuple[Network | None, list[str]]:
-        """Return the network with rounded weights, or None, and the layers that are rounded to nearest."""
-        from tflite_compress.passes.algorithms.fold import without_batchnorm
-        from tflite_compress.passes.algorithms.learned_rounding import LEARNED, learn, step_grid, values_of
-        from tflite_compress.passes.algorithms.quality import with_handle
+        def round_layers(plain: KerasModel, work: KerasModel, names: list[str]) -> None:
+            self._round_layers(plain, work, names, types, context)
+
+        return keep_rounding(self, model, context, round_layers)
+
+    def _round_layers(
+        self,
+        plain: KerasModel,
+        work: KerasModel,
+        names: list[str],
+        types: Mapping[str, LayerType],
+        context: Context,
+    ) -> None:
+        """Round the layers of ``work`` one by one."""
+        from tflite_compress.passes.algorithms.learned_rounding import (
+            learn,
+            step_grid,
+            values_of,
+            weight_bits,
+        )
         from tflite_compress.support.backend import seed_everything
 
         seed_everything(context.seed)
-        handle, types = model.network.handle, model.fact(LayerTypes).by_layer
-        plain, work = without_batchnorm(handle), without_batchnorm(handle)
-        layers = [
-            layer
-            for layer in work.layers
-            if type(layer).__name__ in LEARNED and types.get(layer.name, "int8") in ("int8", "int4")
-        ]
-        if not layers:
-            return None, []
         inputs = context.reference.splits.calibrate.inputs
-        total = len(layers) * self.steps
-        with context.progress.step(f"learning to round {len(layers)} layers", total) as advance:
-            for index, layer in enumerate(layers):
+        title = f"learning to round {len(names)} layers"
+        with context.progress.step(title, len(names) * self.steps) as advance:
+            for index, name in enumerate(names):
                 if context.budget.is_used:
-                    context.budget.cut(f"learned rounding stopped after {index} of {len(layers)} layers")
-                    break
-                grid = step_grid(layer, 4 if types.get(layer.name) == "int4" else 8, self.per_channel)
-                wanted = values_of(plain, plain.get_layer(layer.name), inputs, outputs=True)
+                    context.budget.cut(f"learned rounding stopped after {index} of {len(names)} layers")
+                    return
+                layer = work.get_layer(name)
+                grid = step_grid(layer, weight_bits(name, types), self.per_channel)
+                wanted = values_of(plain, plain.get_layer(name), inputs, outputs=True)
                 given = values_of(work, layer, inputs, outputs=False)
                 learn(layer, grid, given, wanted, self, context.seed, advance)
-        others = [layer.name for layer in work.layers if layer.trainable_weights and layer not in layers]
-        return with_handle(model, work).network, others

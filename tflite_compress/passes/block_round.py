@@ -10,22 +10,18 @@ residual sum.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.setting_bounds import Count, Rate
-from tflite_compress.passes.values import FloatModel, FourBitRounding, LayerTypes
-from tflite_compress.support.notes import Note, named
+from tflite_compress.passes.values import FloatModel, LayerTypes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tflite_compress.conversion import LayerType
     from tflite_compress.models.keras_types import KerasModel
-    from tflite_compress.models.network import Network
-    from tflite_compress.passes.algorithms.blocks import Block
 
 
 @register
@@ -63,59 +59,21 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
             The rounded model; the given one with a note if it cannot be edited or does not improve.
         """
         from tflite_compress.passes.algorithms.held_out import learning_and_judging
-        from tflite_compress.passes.algorithms.quality import keep_if_better
+        from tflite_compress.passes.algorithms.kept_rounding import keep_rounding
 
-        network = model.network
-        if not network.editable:
-            return model.noting(Note("pass-left-out", f"block_round left out: {network.why_not_editable}"))
         learning, judging = learning_and_judging(context, self.samples)
         types = model.fact(LayerTypes).by_layer
-        key = (self, context.seed, tuple(types.items()))
-        changed, others = context.shared.once(
-            "block_round",
-            network,
-            key,
-            lambda: self._rounded(model, learning),
-            lambda: not context.budget.is_used,
-        )
-        if changed is None:
-            return model.noting(Note("pass-left-out", "block_round left out: no layer can be rounded"))
-        # Learned weights are multiples of the scales of rounding to nearest.
-        rounded = replace(model, network=changed).with_fact(FourBitRounding())
-        done = keep_if_better("block_round", model, rounded, self, context, judging)
-        if others:
-            return done.noting(Note("rounded-to-nearest", f"rounded to nearest: {named(others)}"))
-        return done
 
-    def _rounded(self, model: FloatModel, learning: Context) -> tuple[Network | None, list[str]]:
-        """Return the network with rounded weights, or None, and the layers that are rounded to nearest."""
-        from tflite_compress.models.wiring import wiring
-        from tflite_compress.passes.algorithms.blocks import find_blocks
-        from tflite_compress.passes.algorithms.fold import without_batchnorm
-        from tflite_compress.passes.algorithms.learned_rounding import LEARNED
-        from tflite_compress.passes.algorithms.quality import with_handle
+        def round_layers(plain: KerasModel, work: KerasModel, names: list[str]) -> None:
+            self._round_blocks(plain, work, names, types, learning)
 
-        types = model.fact(LayerTypes).by_layer
-        plain, work = without_batchnorm(model.network.handle), without_batchnorm(model.network.handle)
-        shared = wiring(work).shared
-        names = [
-            layer.name
-            for layer in work.layers
-            if type(layer).__name__ in LEARNED
-            and types.get(layer.name, "int8") in ("int8", "int4")
-            and layer.name not in shared
-        ]
-        if not names:
-            return None, []
-        self._round_blocks(plain, work, find_blocks(work, names, self.block_layers), types, learning)
-        others = [la.name for la in work.layers if la.trainable_weights and la.name not in names]
-        return with_handle(model, work).network, others
+        return keep_rounding(self, model, context, round_layers, judging, rounds_shared=False)
 
     def _round_blocks(
         self,
         plain: KerasModel,
         work: KerasModel,
-        blocks: list[Block],
+        names: list[str],
         types: Mapping[str, LayerType],
         learning: Context,
     ) -> None:
@@ -126,9 +84,11 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
             outputs_of,
             part_of,
         )
-        from tflite_compress.passes.algorithms.learned_rounding import step_grid
+        from tflite_compress.passes.algorithms.blocks import find_blocks
+        from tflite_compress.passes.algorithms.learned_rounding import step_grid, weight_bits
         from tflite_compress.support.backend import seed_everything
 
+        blocks = find_blocks(work, names, self.block_layers)
         seed_everything(learning.seed)
         given = wanted = inputs_of(work, blocks[0], learning.reference.splits.calibrate.inputs)
         title = f"learning to round {len(blocks)} blocks of layers"
@@ -139,9 +99,7 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
                     return
                 is_last = index == len(blocks) - 1
                 grids = {
-                    name: step_grid(
-                        work.get_layer(name), 4 if types.get(name) == "int4" else 8, self.per_channel
-                    )
+                    name: step_grid(work.get_layer(name), weight_bits(name, types), self.per_channel)
                     for name in block.names
                 }
                 wanted = outputs_of(part_of(plain, block, is_last), wanted)

@@ -7,7 +7,6 @@ Training begins with the zeros of pass ``oneshot_prune``. Zhu and Gupta, "To pru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -22,8 +21,6 @@ from tflite_compress.passes.values import FloatModel, Model, Sparsity
 from tflite_compress.support.notes import Note, named
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tflite_compress.models.keras_types import KerasModel, Layer, Variable
     from tflite_compress.passes.algorithms.finetune import Schedule
     from tflite_compress.passes.algorithms.harm import HeldOut
@@ -267,10 +264,6 @@ def _is_matrix(layer: Layer) -> bool:
 
 def _sparsity(layers: list[Layer]) -> float:
     """Return the share of zeros in the kernels of layers, 0 to 1."""
-    arrays = [array for layer in layers for array in _arrays(layer)]
-    return float(sum(int((a == 0).sum()) for a in arrays) / max(1, sum(a.size for a in arrays)))
+    from tflite_compress.passes.algorithms.zeros import share_of_zeros
 
-
-def _arrays(layer: Layer) -> Iterator[np.ndarray]:
-    for kernel in _kernels(layer):
-        yield kernel.numpy()
+    return share_of_zeros(kernel.numpy() for layer in layers for kernel in _kernels(layer))

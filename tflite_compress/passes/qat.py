@@ -223,13 +223,12 @@ def _put_zeros_back(trained: KerasModel, before: KerasModel) -> None:
 
 def _sparsity(model: KerasModel, before: Mapping[str, float]) -> dict[str, float]:
     """Return the share of zeros of each pruned layer after training. Layer names have TF-MOT's prefix."""
-    import numpy as np
+    from tflite_compress.passes.algorithms.zeros import share_of_zeros
 
     found = dict(before)
     for layer in model.layers:
         name = layer.name.removeprefix("quant_")
         kernels = [w.numpy() for w in layer.trainable_weights if len(w.shape) > 1]
         if name in before and kernels:
-            zeros = sum(int(np.sum(k == 0)) for k in kernels)
-            found[name] = zeros / sum(k.size for k in kernels)
+            found[name] = share_of_zeros(kernels)
     return found

@@ -14,6 +14,7 @@ from tflite_compress.passes.algorithms.blocks import FINAL, Block
 from tflite_compress.passes.algorithms.learned_rounding import (
     FREE_SHARE,
     Grid,
+    decidedness,
     inverse_share,
     rectified,
 )
@@ -168,11 +169,10 @@ def learn_block(
     for index in range(config.steps):
         batch = rng.integers(0, len(given[0]), config.batch_size)
         done = index / config.steps
-        beta = 2 + 18 * (1 + np.cos(np.pi * min(1.0, max(0.0, done - FREE_SHARE) / (1 - FREE_SHARE)))) / 2
         step(
             tuple(x[batch] for x in given),
             tuple(y[batch] for y in wanted),
-            np.float32(beta),
+            np.float32(decidedness(done)),
             np.float32(done > FREE_SHARE),
             np.float32((1 + np.cos(np.pi * done)) / 2),
         )

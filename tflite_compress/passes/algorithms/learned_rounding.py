@@ -1,30 +1,29 @@
-"""Learned rounding of one layer's weights; see pass ``adaround``."""
+"""Learned rounding of one layer's weights; see pass ``adaround``.
+
+Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization" (arXiv:2004.10568).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from tflite_compress.models.keras_types import ConnectedLayer, KerasModel, Layer, Tensor, Variable
+from tflite_compress.models.wiring import wiring
 from tflite_compress.passes.algorithms.bias_correction import scale_axes
 from tflite_compress.passes.algorithms.weight_update import update_weights
 
 if TYPE_CHECKING:
+    from tflite_compress.conversion import LayerType
     from tflite_compress.passes.adaround import AdaRound
 
 
 LEARNED = ("Conv1D", "Conv2D", "DepthwiseConv2D", "Dense")
-
-
 STRETCH, ZETA = 1.2, -0.1  # the rectified sigmoid of equation 23
-
-
 REGULARIZATION = 0.01
-
-
 FREE_SHARE = 0.2  # of the steps, before the regularizer pushes each rounding up or down
 CLIPS = np.linspace(0.5, 1.0, 26)
 
@@ -45,6 +44,39 @@ class Grid:
         """Return the number of steps to the value just below each weight."""
         steps = np.floor(kernel / self.scale + 1e-4)
         return np.asarray(np.clip(steps, -self.max_step, self.max_step), np.float32)
+
+
+def layers_to_round(model: KerasModel, types: Mapping[str, LayerType], with_shared: bool) -> list[str]:
+    """Return the names of the layers whose rounding can be learned, in graph order.
+
+    Args:
+        model: A tf_keras model without BatchNorm.
+        types: The layers with a type of their own; the others become int8.
+        with_shared: Also layers that are used more than once.
+    """
+    left_out = frozenset() if with_shared else wiring(model).shared
+    return [
+        layer.name
+        for layer in model.layers
+        if type(layer).__name__ in LEARNED
+        and types.get(layer.name, "int8") in ("int8", "int4")
+        and layer.name not in left_out
+    ]
+
+
+def weight_bits(name: str, types: Mapping[str, LayerType]) -> int:
+    """Return the bits of a layer's weights, 4 or 8."""
+    return 4 if types.get(name) == "int4" else 8
+
+
+def decidedness(done: float) -> float:
+    """Return the exponent of the regularizer, from 20 down to 2.
+
+    Args:
+        done: Share of the steps, from 0 to 1.
+    """
+    pushed = min(1.0, max(0.0, done - FREE_SHARE) / (1 - FREE_SHARE))
+    return float(2 + 18 * (1 + np.cos(np.pi * pushed)) / 2)
 
 
 def step_grid(layer: Layer, bits: int, per_channel: bool) -> Grid:
@@ -124,8 +156,7 @@ def learn(
     for index in range(config.steps):
         batch = rng.integers(0, len(given), config.batch_size)
         done = index / config.steps
-        beta = 2 + 18 * (1 + np.cos(np.pi * min(1.0, max(0.0, done - FREE_SHARE) / (1 - FREE_SHARE)))) / 2
-        step(given[batch], wanted[batch], np.float32(beta), np.float32(done > FREE_SHARE))
+        step(given[batch], wanted[batch], np.float32(decidedness(done)), np.float32(done > FREE_SHARE))
         advance(1)
     up = np.asarray(rectified(choice)) >= 0.5
     steps = np.clip(below + up, -grid.max_step, grid.max_step)

@@ -22,8 +22,8 @@ from tflite_compress.passes.algorithms.layer_grams import (
 )
 from tflite_compress.passes.algorithms.reconstruction import Reconstruction, removed_step_by_step
 from tflite_compress.passes.algorithms.sparsity_allocation import LayerCurve, allocate
+from tflite_compress.passes.algorithms.zeros import share_of_zeros
 from tflite_compress.passes.base import Context
-from tflite_compress.passes.values import Model, Sparsity
 
 if TYPE_CHECKING:
     from tflite_compress.passes.oneshot_prune import OneshotPrune
@@ -114,21 +114,12 @@ def sparse_at_once(
             nearest = min(path, key=lambda found: abs(found.sparsity - share))
             if nearest.sparsity < 2 * share:
                 _set(layer, nearest)
-        sizes = np.array([_kernel(layer).size for layer in layers.values()], float)
-        yield float(np.average([zeros_of(changed, name) for name in names], weights=sizes))
-
-
-def overall_sparsity(model: Model) -> float:
-    """Return the share of zeros of all pruned layers together."""
-    handle, names = model.network.handle, model.fact(Sparsity).by_layer
-    sizes = {name: int(np.prod(handle.get_layer(name).kernel.shape)) for name in names}
-    total = sum(sizes.values())
-    return sum(names[name] * size for name, size in sizes.items()) / max(1, total)
+        yield share_of_zeros(_kernel(changed.get_layer(name)) for name in names)
 
 
 def zeros_of(model: KerasModel, name: str) -> float:
     """Return the share of zeros of a layer's kernel."""
-    return float(np.mean(_kernel(model.get_layer(name)) == 0))
+    return share_of_zeros([_kernel(model.get_layer(name))])
 
 
 def _kernel(layer: KernelLayer) -> np.ndarray:
