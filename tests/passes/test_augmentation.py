@@ -51,36 +51,36 @@ def with_inputs(context: Context, shape: Shape, dtype: str = "float32") -> Conte
 
 
 def test_the_original_model_says_which_flips_are_used(images: Context) -> None:
-    found = present(augmentation_for(images, "auto", 50))
+    found = present(augmentation_for(images, "auto", True))
     assert found.kind == "images" and found.changes.mirror and not found.changes.flip
     assert "flips (left-right)" in found.note.text
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "epochs"),
+    ("shape", "dtype", "is_long"),
     [
-        ((9, 8, 8, 1), "float32", 99),
-        ((9, 640), "float32", 99),
-        ((9, 32, 3), "int32", 99),
-        ((9, 32, 3), "float32", 49),
+        ((9, 8, 8, 1), "float32", True),
+        ((9, 640), "float32", True),
+        ((9, 32, 3), "int32", True),
+        ((9, 32, 3), "float32", False),
     ],
 )
-def test_what_is_not_augmented_unasked(images: Context, shape: Shape, dtype: str, epochs: int) -> None:
-    assert augmentation_for(with_inputs(images, shape, dtype), "auto", epochs) is None
+def test_what_is_not_augmented_unasked(images: Context, shape: Shape, dtype: str, is_long: bool) -> None:
+    assert augmentation_for(with_inputs(images, shape, dtype), "auto", is_long) is None
 
 
 def test_none_a_loss_and_another_shape(images: Context) -> None:
-    assert augmentation_for(images, "none", 99) is None
+    assert augmentation_for(images, "none", True) is None
     own = replace(images, reference=replace(images.reference, loss="mse"))
-    assert augmentation_for(own, "auto", 99) is None
+    assert augmentation_for(own, "auto", True) is None
     with pytest.raises(DataError, match="--augment=images needs the original model's answers"):
-        augmentation_for(own, "images", 1)
+        augmentation_for(own, "images", False)
     with pytest.raises(DataError, match=r"--augment=series needs one input of shape \(steps, features\)"):
-        augmentation_for(images, "series", 1)
+        augmentation_for(images, "series", False)
 
 
 def test_targets_are_the_answers_on_the_changed_inputs(images: Context) -> None:
-    found = present(augmentation_for(images, "images", 1))
+    found = present(augmentation_for(images, "images", False))
     x = images.reference.splits.train.inputs[0]
     wanted = np.full((40, 2), 7.0, np.float32)
     changed, targets = (

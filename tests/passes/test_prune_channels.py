@@ -210,3 +210,10 @@ def test_fewer_epochs_shorten_every_round(settings: Any, between: int, at_end: i
     config = PruneChannels(**settings)
     steps = [_schedule(config, last, 1280).total_steps(1280) for last in (False, True)]
     assert steps == [between, at_end]
+
+
+@pytest.mark.parametrize(("samples", "augments"), [(5000, True), (6000, False)])
+def test_fewer_epochs_than_elsewhere_are_augmented(samples: int, augments: bool) -> None:
+    assert _schedule(PruneChannels(), True, samples).is_long(samples) is augments  # 15.4 and 12.8 epochs
+    assert not _schedule(PruneChannels(), False, samples).is_long(samples)
+    assert not finetune.Schedule.of(PruneChannels().training).is_long(samples)

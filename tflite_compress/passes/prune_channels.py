@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 FOR_RECOVERY = 0.4  # of the time budget; the rest is for the last fine-tuning
 RECOVERY_STEPS = 100
+AUGMENTS_FROM = (
+    15  # epochs; on samples that are not changed, fewer channels stop to come closer after half of 30
+)
 
 
 @register
@@ -62,7 +65,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     stage: ClassVar = Stage.TRAIN
     may_skip_training: ClassVar = True
     usual_training: ClassVar = Training(
-        epochs=5, min_steps=600, batch_size=128, learning_rate=0.002, distill=0.7
+        epochs=5, min_steps=600, batch_size=128, learning_rate=0.0005, distill=0.7
     )
     safer_values: ClassVar = {"target_macs": max, "target_size": max, "target_latency_ratio": max}
 
@@ -203,7 +206,8 @@ def _schedule(config: PruneChannels, last: bool, samples: int) -> Schedule:
     """Return the training after a round. Epochs without ``min_steps`` also bound the usual recovery."""
     from tflite_compress.passes.algorithms.finetune import Schedule
 
-    full, recovery = Schedule.of(config.training), config.recovery_steps
+    full = replace(Schedule.of(config.training), augments_from=AUGMENTS_FROM)
+    recovery = config.recovery_steps
     if full.epochs and not full.min_steps and recovery == RECOVERY_STEPS:
         recovery = min(recovery, full.steps_for(full.epochs, samples))
     if last:

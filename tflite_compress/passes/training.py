@@ -30,7 +30,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             remaining weight. Without labels, the weight is 1.
         augment: Random changes of the training samples, on which the original model answers: those for
             ``images`` or ``series``, ``none``, or ``auto``: by the shape of the data, if the training sees
-            each sample at least 50 times.
+            each sample at least 50 times, or 15 times after channels were removed.
     """
 
     epochs: Whole | None = None

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tflite_compress.models.keras_types import Tensor
     from tflite_compress.passes.training import Augment
 
-MIN_EPOCHS = 50  # "auto" augments only if the training sees each sample so many times: it learns more slowly
 MIN_PIXELS = 16  # in height and width: a shift by one pixel changes smaller images too much
 MIN_STEPS_OF_SERIES = 16
 MAX_CHANNELS = 4
@@ -84,13 +83,13 @@ class Augmentation:
         return Note("augmented", f"training samples were augmented by {what}{also}")
 
 
-def augmentation_for(context: Context, setting: Augment, epochs: float) -> Augmentation | None:
+def augmentation_for(context: Context, setting: Augment, is_long: bool) -> Augmentation | None:
     """Return how to augment the training samples; None for not at all.
 
     Args:
         context: Data and teacher.
         setting: The pass's setting.
-        epochs: How many times the training sees each sample.
+        is_long: Whether the training sees each sample often enough for ``auto`` to change them.
 
     Raises:
         DataError: The setting asks for augmentation that these data cannot have.
@@ -100,7 +99,7 @@ def augmentation_for(context: Context, setting: Augment, epochs: float) -> Augme
     train, reference = context.reference.splits.train, context.reference
     kind = _kind(train.inputs)
     if setting == "auto":
-        if kind is None or epochs < MIN_EPOCHS or reference.loss is not None or len(train) < 2:
+        if kind is None or not is_long or reference.loss is not None or len(train) < 2:
             return None
     elif reference.loss is not None:
         raise DataError(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 0.2  # of training between two looks at the time, the progress and a cancellation
 CALL_BYTES = 64 << 20  # of samples in one call of the training function
+AUGMENTS_FROM = 50  # epochs: a training on changed samples learns more slowly
 GROWTH = 4  # the calls grow to their length by this factor at most
 
 # (samples of some batches, their targets, steps) -> sum of their losses
@@ -40,6 +41,7 @@ class Schedule:
 
     Attributes:
         epochs, min_steps, batch_size, learning_rate, distill, augment: See ``passes.training.Training``.
+        augments_from: How many times a training must see each sample for ``augment="auto"`` to change them.
     """
 
     epochs: int
@@ -48,6 +50,7 @@ class Schedule:
     learning_rate: float
     distill: float
     augment: Augment = "none"
+    augments_from: int = AUGMENTS_FROM
 
     @classmethod
     def of(cls, training: Training) -> Schedule:
@@ -65,6 +68,10 @@ class Schedule:
     def total_steps(self, samples: int) -> int:
         """Return the number of batches in the whole training."""
         return max(self.steps_for(self.epochs, samples), self.min_steps)
+
+    def is_long(self, samples: int) -> bool:
+        """Return True if each sample is seen often enough for ``augment="auto"``."""
+        return self.total_steps(samples) * self.batch_of(samples) >= self.augments_from * samples
 
 
 def finetune(
@@ -108,8 +115,7 @@ def finetune(
     with context.progress.step("running the original model on the training data"):
         losses = training_losses(context)
         targets = training_targets(context, schedule.distill)
-        epochs = steps * schedule.batch_of(samples) / samples
-        augmentation = augmentation_for(context, schedule.augment, epochs)
+        augmentation = augmentation_for(context, schedule.augment, schedule.is_long(samples))
     model.compile(optimizer=keras2.optimizers.Adam(rate), loss=losses if len(losses) > 1 else losses[0])
     model.optimizer.build(model.trainable_variables)
     best = BestWeights(model, judge, steps) if judge else None
