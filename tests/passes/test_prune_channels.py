@@ -15,6 +15,7 @@ from tflite_compress.channels.cost import costs
 from tflite_compress.channels.dependencies import trace
 from tflite_compress.passes import Context, FloatModel, Model
 from tflite_compress.passes.algorithms import channel_ranking, finetune, harm
+from tflite_compress.passes.prune import Prune
 from tflite_compress.passes.prune_channels import PruneChannels, _schedule
 from tflite_compress.passes.training import Training
 from tflite_compress.passes.values import ChannelWidths
@@ -217,3 +218,9 @@ def test_fewer_epochs_than_elsewhere_are_augmented(samples: int, augments: bool)
     assert _schedule(PruneChannels(), True, samples).is_long(samples) is augments  # 15.4 and 12.8 epochs
     assert not _schedule(PruneChannels(), False, samples).is_long(samples)
     assert not finetune.Schedule.of(PruneChannels().training).is_long(samples)
+
+
+@pytest.mark.parametrize(("epochs", "augments"), [(50, True), (49, False)])
+def test_other_passes_augment_from_50_epochs(epochs: int, augments: bool) -> None:
+    training = Prune(training=Training(epochs=epochs, batch_size=40)).training
+    assert finetune.Schedule.of(training).is_long(40) is augments

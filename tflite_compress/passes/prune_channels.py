@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 
 FOR_RECOVERY = 0.4  # of the time budget; the rest is for the last fine-tuning
 RECOVERY_STEPS = 100
-AUGMENTS_FROM = (
-    15  # epochs; on samples that are not changed, fewer channels stop to come closer after half of 30
-)
+AUGMENTS_FROM = 15  # epochs: fewer than elsewhere, because networks with fewer channels overfit early
 
 
 @register
