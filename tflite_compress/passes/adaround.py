@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Automatic, Repair
 from tflite_compress.passes.setting_bounds import Count, Rate
-from tflite_compress.passes.values import FloatModel, LayerTypes
+from tflite_compress.passes.values import FloatModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tflite_compress.conversion import LayerType
     from tflite_compress.models.keras_types import KerasModel
 
 
@@ -56,40 +55,28 @@ class AdaRound(Repair, frozen=True, tag="adaround"):
         """
         from tflite_compress.passes.algorithms.kept_rounding import keep_rounding
 
-        types = model.fact(LayerTypes).by_layer
-
-        def round_layers(plain: KerasModel, work: KerasModel, names: list[str]) -> None:
-            self._round_layers(plain, work, names, types, context)
+        def round_layers(plain: KerasModel, work: KerasModel, bits: Mapping[str, int]) -> None:
+            self._round_layers(plain, work, bits, context)
 
         return keep_rounding(self, model, context, round_layers)
 
     def _round_layers(
-        self,
-        plain: KerasModel,
-        work: KerasModel,
-        names: list[str],
-        types: Mapping[str, LayerType],
-        context: Context,
+        self, plain: KerasModel, work: KerasModel, bits: Mapping[str, int], context: Context
     ) -> None:
         """Round the layers of ``work`` one by one."""
-        from tflite_compress.passes.algorithms.learned_rounding import (
-            learn,
-            step_grid,
-            values_of,
-            weight_bits,
-        )
+        from tflite_compress.passes.algorithms.learned_rounding import learn, step_grid, values_of
         from tflite_compress.support.backend import seed_everything
 
         seed_everything(context.seed)
         inputs = context.reference.splits.calibrate.inputs
-        title = f"learning to round {len(names)} layers"
-        with context.progress.step(title, len(names) * self.steps) as advance:
-            for index, name in enumerate(names):
+        title = f"learning to round {len(bits)} layers"
+        with context.progress.step(title, len(bits) * self.steps) as advance:
+            for index, name in enumerate(bits):
                 if context.budget.is_used:
-                    context.budget.cut(f"learned rounding stopped after {index} of {len(names)} layers")
+                    context.budget.cut(f"learned rounding stopped after {index} of {len(bits)} layers")
                     return
                 layer = work.get_layer(name)
-                grid = step_grid(layer, weight_bits(name, types), self.per_channel)
+                grid = step_grid(layer, bits[name], self.per_channel)
                 wanted = values_of(plain, plain.get_layer(name), inputs, outputs=True)
                 given = values_of(work, layer, inputs, outputs=False)
                 learn(layer, grid, given, wanted, self, context.seed, advance)

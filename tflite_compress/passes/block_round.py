@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from tflite_compress.passes.base import Context, register
 from tflite_compress.passes.repair import Repair
 from tflite_compress.passes.setting_bounds import Count, Rate
-from tflite_compress.passes.values import FloatModel, LayerTypes
+from tflite_compress.passes.values import FloatModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tflite_compress.conversion import LayerType
     from tflite_compress.models.keras_types import KerasModel
 
 
@@ -62,20 +61,14 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
         from tflite_compress.passes.algorithms.kept_rounding import keep_rounding
 
         learning, judging = learning_and_judging(context, self.samples)
-        types = model.fact(LayerTypes).by_layer
 
-        def round_layers(plain: KerasModel, work: KerasModel, names: list[str]) -> None:
-            self._round_blocks(plain, work, names, types, learning)
+        def round_layers(plain: KerasModel, work: KerasModel, bits: Mapping[str, int]) -> None:
+            self._round_blocks(plain, work, bits, learning)
 
         return keep_rounding(self, model, context, round_layers, judging, rounds_shared=False)
 
     def _round_blocks(
-        self,
-        plain: KerasModel,
-        work: KerasModel,
-        names: list[str],
-        types: Mapping[str, LayerType],
-        learning: Context,
+        self, plain: KerasModel, work: KerasModel, bits: Mapping[str, int], learning: Context
     ) -> None:
         """Round the layers of ``work`` block by block."""
         from tflite_compress.passes.algorithms.block_rounding import (
@@ -85,10 +78,10 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
             part_of,
         )
         from tflite_compress.passes.algorithms.blocks import find_blocks
-        from tflite_compress.passes.algorithms.learned_rounding import step_grid, weight_bits
+        from tflite_compress.passes.algorithms.learned_rounding import step_grid
         from tflite_compress.support.backend import seed_everything
 
-        blocks = find_blocks(work, names, self.block_layers)
+        blocks = find_blocks(work, [*bits], self.block_layers)
         seed_everything(learning.seed)
         given = wanted = inputs_of(work, blocks[0], learning.reference.splits.calibrate.inputs)
         title = f"learning to round {len(blocks)} blocks of layers"
@@ -99,7 +92,7 @@ class BlockRound(Repair, frozen=True, tag="block_round"):
                     return
                 is_last = index == len(blocks) - 1
                 grids = {
-                    name: step_grid(work.get_layer(name), weight_bits(name, types), self.per_channel)
+                    name: step_grid(work.get_layer(name), bits[name], self.per_channel)
                     for name in block.names
                 }
                 wanted = outputs_of(part_of(plain, block, is_last), wanted)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tflite_compress.models.keras_types import KerasModel
-from tflite_compress.passes.algorithms.learned_rounding import layers_to_round
+from tflite_compress.passes.algorithms.learned_rounding import bits_to_round
 from tflite_compress.passes.algorithms.quality import keep_if_better, with_handle
 from tflite_compress.passes.values import FloatModel, FourBitRounding, LayerTypes
 from tflite_compress.support.notes import Note, named
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tflite_compress.passes.base import Context
     from tflite_compress.passes.repair import Repair
 
-Round = Callable[[KerasModel, KerasModel, list[str]], None]
+Round = Callable[[KerasModel, KerasModel, Mapping[str, int]], None]
 
 
 def keep_rounding(
@@ -37,8 +37,8 @@ def keep_rounding(
         config: The repair.
         model: A model with a network; unchanged.
         context: Calibration samples, seed and progress. What was learned once from a network is shared.
-        round_layers: Gets the float network without BatchNorm, a copy of it, and the names of the layers to
-            round, and rounds those of the copy.
+        round_layers: Gets the float network without BatchNorm, a copy of it, and the bits of each layer to
+            round by name, and rounds those of the copy.
         judging: A context whose calibration samples judge; None for those of ``context``.
         rounds_shared: Also round layers that are used more than once.
     """
@@ -67,9 +67,9 @@ def _rounded(
     from tflite_compress.passes.algorithms.fold import without_batchnorm
 
     plain, work = without_batchnorm(model.network.handle), without_batchnorm(model.network.handle)
-    names = layers_to_round(work, types, rounds_shared)
-    if not names:
+    bits = bits_to_round(work, types, rounds_shared)
+    if not bits:
         return None, []
-    round_layers(plain, work, names)
-    others = [layer.name for layer in work.layers if layer.trainable_weights and layer.name not in names]
+    round_layers(plain, work, bits)
+    others = [layer.name for layer in work.layers if layer.trainable_weights and layer.name not in bits]
     return with_handle(model, work).network, others

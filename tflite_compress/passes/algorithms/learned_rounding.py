@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 LEARNED = ("Conv1D", "Conv2D", "DepthwiseConv2D", "Dense")
+BITS: Mapping[LayerType, int] = MappingProxyType({"int8": 8, "int4": 4})
 STRETCH, ZETA = 1.2, -0.1  # the rectified sigmoid of equation 23
 REGULARIZATION = 0.01
 FREE_SHARE = 0.2  # of the steps, before the regularizer pushes each rounding up or down
@@ -46,8 +48,8 @@ class Grid:
         return np.asarray(np.clip(steps, -self.max_step, self.max_step), np.float32)
 
 
-def layers_to_round(model: KerasModel, types: Mapping[str, LayerType], with_shared: bool) -> list[str]:
-    """Return the names of the layers whose rounding can be learned, in graph order.
+def bits_to_round(model: KerasModel, types: Mapping[str, LayerType], with_shared: bool) -> dict[str, int]:
+    """Return the bits of each layer whose rounding can be learned, 4 or 8, by name and in graph order.
 
     Args:
         model: A tf_keras model without BatchNorm.
@@ -55,18 +57,13 @@ def layers_to_round(model: KerasModel, types: Mapping[str, LayerType], with_shar
         with_shared: Also layers that are used more than once.
     """
     left_out = frozenset() if with_shared else wiring(model).shared
-    return [
-        layer.name
+    return {
+        layer.name: BITS[types.get(layer.name, "int8")]
         for layer in model.layers
         if type(layer).__name__ in LEARNED
-        and types.get(layer.name, "int8") in ("int8", "int4")
+        and types.get(layer.name, "int8") in BITS
         and layer.name not in left_out
-    ]
-
-
-def weight_bits(name: str, types: Mapping[str, LayerType]) -> int:
-    """Return the bits of a layer's weights, 4 or 8."""
-    return 4 if types.get(name) == "int4" else 8
+    }
 
 
 def decidedness(done: float) -> float:
