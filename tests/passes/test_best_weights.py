@@ -74,12 +74,16 @@ def test_a_training_without_progress_stops_early(tiny: Context) -> None:
 
 
 def test_a_training_that_does_no_good_is_undone(tiny: Context) -> None:
-    weights, [note] = trained(tiny, Watch(lambda look: 0.1 + look))
-    assert are_equal(weights, start(tiny).get_weights())
-    assert note.text == (
-        "stopped after epoch 40.0 of 80.0: no weights came closer to the original's outputs than those "
-        "before the training"
-    )
+    watch = Watch(lambda look: 0.1 + look)
+    weights, [note] = trained(tiny, watch)
+    assert len(watch.weights) == 21 and are_equal(weights, start(tiny).get_weights())
+    assert note.text == ("no weights came closer to the original's outputs than those before the training")
+
+
+def test_a_training_that_moves_away_from_its_start_may_come_back(tiny: Context) -> None:
+    watch = Watch(lambda look: [0.1, 0.3, 0.05][(look > 0) + (look > 17)])
+    weights, [note] = trained(tiny, watch)
+    assert are_equal(weights, watch.weights[18]) and "kept the weights of epoch 72.0 of 80.0" in note.text
 
 
 def test_weights_with_too_few_zeros_are_not_kept(tiny: Context) -> None:

@@ -57,9 +57,13 @@ class BestWeights:
 
     @property
     def is_over(self) -> bool:
-        """True if the weights have not become better for a long time."""
+        """True if the weights became better than those before the training, but not for a long time now.
+
+        A training that starts near the original moves away from it at first. It comes closer than it was
+        only after its learning rate has decayed.
+        """
         kept, looked = int(self._kept.numpy()), int(self._looked.numpy())
-        return kept >= 0 and looked - kept >= PATIENCE * self._every
+        return kept > 0 and looked - kept >= PATIENCE * self._every
 
     def next_look(self, done: int) -> int:
         """Return the number of the step after which to look next, at most the last one.
@@ -107,17 +111,16 @@ class BestWeights:
             return None
         planned = f"{self._steps * epochs_per_step:.1f}"
         is_early = self.is_over and done < self._steps
-        stopped = f"stopped after epoch {done * epochs_per_step:.1f}"
         if kept == 0:
             text = "no weights came closer to the original's outputs than those before the training"
-            text = f"{stopped} of {planned}: {text}" if is_early else text
         else:
             text = (
                 f"kept the weights of epoch {kept * epochs_per_step:.1f} of {planned}, the best on "
                 f"{self._count:,} training samples: R2 with the original's outputs "
                 f"{r2_text(float(self._best.numpy()))}"
             )
-            text = f"{text}; {stopped}, as they no longer came closer" if is_early else text
+            if is_early:
+                text += f"; stopped after epoch {done * epochs_per_step:.1f}, as they no longer came closer"
         return Note("weights-kept", text)
 
     def _judge(self, done: int) -> None:

@@ -86,7 +86,7 @@ def finetune(
     """Train ``model`` in place to the outputs of the original model.
 
     With a judge, the network gets the weights of the step that came closest to the original on held-out
-    samples. The training ends early if none has come closer for half of its length.
+    samples. The training ends early if it came closer than its start, but not for half of its length.
 
     A checkpoint is written from time to time and on interruption. An interrupted training with the same key
     continues from it.
