@@ -1,8 +1,9 @@
 """Layers that learn with a few values in place of their weights.
 
-Such a layer learns its weights, the values and the scales of its channels. Gradients of the values also move
-the weights behind them (straight-through estimator), so that a weight can change to another value. Importing
-this module imports TensorFlow, which its base class needs.
+Such a layer learns its weights, the values and the scales of its channels. It computes with the integers that
+a file holds for the values. Gradients pass through this rounding, and those of the values also move the
+weights behind them (straight-through estimator), so that a weight can change to another value. Importing this
+module imports TensorFlow, which its base class needs.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ class SharedLayer(_Wrapper):  # type: ignore[misc]
     def _computed(self) -> Any:
         values = self._values * (self._shared.values != 0)
         weights = self._variable() / self._scales
-        near = tf.gather(values, self._indices(values, weights))
+        unit = tf.stop_gradient(_unit(values))
+        rounded = values + tf.stop_gradient(tf.round(values / unit) * unit - values)
+        near = tf.gather(rounded, self._indices(values, weights))
         near += weights - tf.stop_gradient(weights)
         masked = near if self._mask is None else near * self._mask
         return masked * (self._scales * self._gains)
@@ -102,9 +105,15 @@ class SharedLayer(_Wrapper):  # type: ignore[misc]
 def shared_kernel(trained: SharedLayer) -> SharedKernel:
     """Return what a layer has learned, with values rounded to integers."""
     values, indices, scales = trained.learned()
-    unit = float(np.abs(values).max()) / LEVELS or 1.0
+    unit = float(_unit(values))
     scales = scales * unit
     return SharedKernel((np.rint(values / unit)[indices] * scales).astype(np.float32), scales)
+
+
+def _unit(values: Any) -> Any:
+    """Return the float32 value that becomes the integer 1, shape ()."""
+    largest = tf.reduce_max(tf.abs(values))
+    return tf.where(largest > 0, largest / LEVELS, 1.0)
 
 
 def _constant(values: np.ndarray) -> object:
