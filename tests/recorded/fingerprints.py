@@ -32,8 +32,8 @@ UNSTABLE = ("encoder_decoder int8", "gru int8", "stacked_cells int8")
 SHORT = {"epochs": 1, "min_steps": 40, "recovery_steps": 20, "rounds": 1}
 # No equations are solved: the last bits of a solution differ between processors.
 UNSOLVED = {"schedule": "polynomial", "reconstruct": False}
-PRUNED = ("sparse-float32", "prune-int8", "channel-prune-int8", "tiny-mcu")
-# The default learning rate of pruning weights and channels when the bytes were recorded.
+PRUNED = ("sparse-float32", "prune-int8")
+# The default learning rate of pruning weights when the bytes were recorded.
 RECORDED_RATE = {recipe: {"learning_rate": 0.002} for recipe in PRUNED}
 
 

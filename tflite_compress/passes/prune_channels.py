@@ -63,7 +63,7 @@ class PruneChannels(TrainingPass, frozen=True, tag="prune_channels"):
     stage: ClassVar = Stage.TRAIN
     may_skip_training: ClassVar = True
     usual_training: ClassVar = Training(
-        epochs=5, min_steps=600, batch_size=128, learning_rate=0.0005, distill=0.7
+        epochs=5, min_steps=600, batch_size=128, learning_rate=0.002, distill=0.7
     )
     safer_values: ClassVar = {"target_macs": max, "target_size": max, "target_latency_ratio": max}
 
