@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_compress.models.keras_types import Layer
+from tflite_compress.models.keras_types import Layer, Tensor
 from tflite_compress.passes.algorithms.shared_values import SharedValues
 from tflite_compress.support.backend import tensorflow, tf_keras
 from tflite_compress.tflite.levels import LEVELS, SharedKernel
@@ -105,15 +105,16 @@ class SharedLayer(_Wrapper):  # type: ignore[misc]
 def shared_kernel(trained: SharedLayer) -> SharedKernel:
     """Return what a layer has learned, with values rounded to integers."""
     values, indices, scales = trained.learned()
-    unit = float(_unit(values))
+    unit = float(np.asarray(_unit(values)))
     scales = scales * unit
     return SharedKernel((np.rint(values / unit)[indices] * scales).astype(np.float32), scales)
 
 
-def _unit(values: Any) -> Any:
+def _unit(values: Tensor | np.ndarray) -> Tensor:
     """Return the float32 value that becomes the integer 1, shape ()."""
     largest = tf.reduce_max(tf.abs(values))
-    return tf.where(largest > 0, largest / LEVELS, 1.0)
+    unit: Tensor = tf.where(largest > 0, largest / LEVELS, 1.0)
+    return unit
 
 
 def _constant(values: np.ndarray) -> object:
