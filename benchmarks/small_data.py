@@ -117,6 +117,7 @@ ROWS = {
     "int8, converter": Row(lambda job: others.converted(job.model, job.x, job.seed)),
     "int8, litert-quantizer": Row(lambda job: others.quantized(job.model, job.x, job.seed)),
     "int8": Row(Recipe("int8"), 0.3, 60),
+    "repaired int8": Row(Recipe("repair-int8"), 0.3, 60),
     "50 % sparse, TF-MOT by hand": Row(_by_hand(0.5, 30)),
     "50 % sparse": Row(_pruned(0.5, 30), 0.8, 300),
     "65 % sparse, TF-MOT by hand": Row(_by_hand(0.65, 30)),
