@@ -77,7 +77,7 @@ def test_a_training_that_does_no_good_is_undone(tiny: Context) -> None:
     watch = Watch(lambda look: 0.1 + look)
     weights, [note] = trained(tiny, watch)
     assert len(watch.weights) == 21 and are_equal(weights, start(tiny).get_weights())
-    assert note.text == ("no weights came closer to the original's outputs than those before the training")
+    assert note.text == "no weights came closer to the original's outputs than those before the training"
 
 
 def test_a_training_that_moves_away_from_its_start_may_come_back(tiny: Context) -> None:
