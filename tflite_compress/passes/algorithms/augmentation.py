@@ -58,14 +58,15 @@ class Augmentation:
             targets: Targets of the batch, one tensor for each output.
         """
         tf: Any = tensorflow()
-        draw = Draw(self.context.seed, step, int(inputs[0].shape[0] or 0))
+        count = int(inputs[0].shape[0] or 0)
+        plain = int(PLAIN * count)  # the first ones: batches are in random order
         change = changed_images if self.kind == "images" else changed_series
-        plain = draw.uniform() < PLAIN
-        mixed = _where(plain, inputs[0], change(inputs[0], self.changes, draw))
-        answers = self.context.reference.network.call((mixed,))
+        changed = change(inputs[0][plain:], self.changes, Draw(self.context.seed, step, count - plain))
+        answers = self.context.reference.network.call((changed,))
         heads = self.context.reference.heads
         soft = [_probabilities(h, tf.cast(a, tf.float32)) for h, a in zip(heads, answers, strict=True)]
-        return [mixed], [_where(plain, y, answer) for y, answer in zip(targets, soft, strict=True)]
+        mixed = tf.concat([inputs[0][:plain], changed], 0)
+        return [mixed], [tf.concat([y[:plain], answer], 0) for y, answer in zip(targets, soft, strict=True)]
 
     @property
     def note(self) -> Note:
@@ -157,13 +158,6 @@ def _agreement(head: Head, wanted: np.ndarray, found: np.ndarray) -> float:
     if head.task in ("classification", "binary"):
         return float(np.mean(decide(head, wanted) == decide(head, found)))
     return 1 - float(np.mean((wanted - found) ** 2) / max(float(np.var(wanted)), 1e-12))
-
-
-def _where(chosen: Tensor, some: Tensor, others: Tensor) -> Tensor:
-    """Return ``some`` at the chosen samples, and ``others`` at the rest."""
-    tf = tensorflow()
-    picked: Tensor = tf.where(tf.reshape(chosen, [-1] + [1] * (len(some.shape) - 1)), some, others)
-    return picked
 
 
 def _probabilities(head: Head, outputs: Tensor) -> Tensor:
