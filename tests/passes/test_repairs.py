@@ -252,11 +252,17 @@ def test_bias_correction_is_kept_only_if_it_helps(uneven: Network, context: Cont
     assert ("helped" in note) == (done.network is not uneven)
 
 
-def test_better_means_more_accurate_then_closer() -> None:
-    assert Quality(0.9, 10).better_than(Quality(0.8, 50))
-    assert Quality(0.9, 20).better_than(Quality(0.9, 10)) and not Quality(0.9, 10).better_than(
-        Quality(0.9, 10)
-    )
+def test_better_means_in_agreement_then_with_less_noise() -> None:
+    low = np.random.default_rng(0).uniform(0.8, 0.9, 100)
+    high = low + np.random.default_rng(1).uniform(0, 0.02, 100)
+    unlike = low[::-1]  # the same mean, and no sample has the same value
+    assert Quality(0.8, 10, high).better_than(Quality(0.9, 50, low))
+    assert not Quality(0.9, 50, low).better_than(Quality(0.8, 10, high))
+    assert Quality(0.8, 20, unlike).better_than(Quality(0.9, 10, low))
+    assert not Quality(0.9, 10, unlike).better_than(Quality(0.9, 10, low))
+    assert not Quality(0.9, 99, low).better_than(Quality(0.9, 95, low)), "both have no noise worth a change"
+    assert Quality(0.9, 10, None).better_than(Quality(0.8, 50, None)), "outputs that are scored together"
+    assert Quality(0.9, 20, None).better_than(Quality(0.9, 10, None))
 
 
 @pytest.mark.slow

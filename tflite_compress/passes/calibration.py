@@ -56,7 +56,8 @@ class Calibration(Repair, frozen=True, tag="calibration"):
                 tried[method] = quality_of(made.content, model.network, context)
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"calibration left out: {error.message}"))
-        best = max(tried, key=lambda m: (round(tried[m].score, 6), tried[m].snr_db))
+        better = [m for m in tried if tried[m].better_than(tried["minmax"], len(tried) - 1)]
+        best: Method = max(better, key=lambda m: tried[m].rank, default="minmax")
         figures = ", ".join(f"{method} {found}" for method, found in tried.items())
         if best == "minmax":
             return model.noting(

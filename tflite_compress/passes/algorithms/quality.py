@@ -26,26 +26,51 @@ SAME_FUNCTION = 1e-3
 NOISELESS_DB = 90.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quality:
     """The quality of a quantized model.
 
     Attributes:
-        score: Accuracy on the calibration samples; agreement with the original where they have no labels.
-            Errors are negative. With several outputs, 1 minus the accuracy drop of the worst.
+        score: Accuracy on the calibration samples; equal decisions with the original where they have no
+            labels. Errors are negative. With several outputs, 1 minus the accuracy drop of the worst.
         snr_db: Signal-to-noise ratio of its outputs against the original's.
+        agreement: Of its outputs with the original's by sample, float64, shape (samples,); see
+            ``scoring.agreement``. None where outputs are scored together, such as boxes and their scores:
+            errors of boxes in pixels would hide those of the scores.
     """
 
     score: float
     snr_db: float
+    agreement: np.ndarray | None
 
     def __str__(self) -> str:
-        return f"{self.score:.4f} and {self.snr_db:.1f} dB"
+        agreement = "" if self.agreement is None else f", agreement {self.agreement.mean():.4f}"
+        return f"{self.score:.4f}{agreement}, {self.snr_db:.1f} dB"
 
-    def better_than(self, other: Quality) -> bool:
-        """Return whether this one is more accurate, or as accurate and closer to the original."""
-        mine, others = ((round(q.score, 6), min(q.snr_db, NOISELESS_DB)) for q in (self, other))
-        return mine > others
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What is largest for the best of several: mean agreement, or the score, then the noise ratio."""
+        first = self.score if self.agreement is None else float(self.agreement.mean())
+        return round(first, 6), min(self.snr_db, NOISELESS_DB)
+
+    def better_than(self, other: Quality, candidates: int = 1) -> bool:
+        """Return whether this one is better.
+
+        It is if its outputs agree significantly more with the original's, or if neither does so and they have
+        less noise. A single label can decide the score of few samples. Outputs that are scored together are
+        better if their score is, or if that is equal and they have less noise.
+
+        Args:
+            other: Quality on the same samples.
+            candidates: Number of files that are compared with the other.
+        """
+        if self.agreement is None or other.agreement is None:
+            return self.rank > other.rank
+        if compare_agreement(other.agreement, self.agreement, candidates).is_significant:
+            return True
+        if compare_agreement(self.agreement, other.agreement, 1).is_significant:
+            return False
+        return self.rank[1] > other.rank[1]
 
 
 def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
@@ -71,15 +96,10 @@ def quality_of(content: bytes, network: Network, context: Context) -> Quality:
     Raises:
         ConversionError: The runtime refuses it.
     """
-    return _quality_of_outputs(_outputs_of(content, network, context), context)
-
-
-def _outputs_of(content: bytes, network: Network, context: Context) -> tuple[np.ndarray, ...]:
-    """Return the outputs of a file on the calibration samples, one array for each."""
     from tflite_compress.runtimes.litert import predict
 
     inputs = context.reference.splits.calibrate.inputs
-    return network.joined(predict(content, inputs, *network.tensor_names))
+    return _quality_of_outputs(network.joined(predict(content, inputs, *network.tensor_names)), context)
 
 
 def _quality_of_outputs(outputs: tuple[np.ndarray, ...], context: Context) -> Quality:
@@ -100,7 +120,10 @@ def _quality_of_outputs(outputs: tuple[np.ndarray, ...], context: Context) -> Qu
     score = value if metric.higher_is_better else -value
     if len(found) > 1:
         score = 1 - max(metric.drop(before, after) for metric, before, after in found)
-    return Quality(score, distance(originals, outputs)["snr_db"])
+    agreement = None
+    if reference.joint is None:
+        agreement = Compared(samples.inputs, originals, context).agreement(outputs)
+    return Quality(score, distance(originals, outputs)["snr_db"], agreement)
 
 
 def with_handle(model: FloatModel, handle: KerasModel) -> FloatModel:
@@ -127,43 +150,24 @@ def keep_if_better(
         changed: The repaired one.
         config: The pass's settings.
         context: Data and progress.
-        judging: A context whose calibration samples judge the repair, first by whether outputs agree
-            significantly more or less with the original's; None for the same.
+        judging: A context whose calibration samples judge the repair; None for the same.
     """
     with context.progress.step(f"{name}: measuring with and without"):
         try:
             if judging is None:
                 before, after = (quality(m, config, context) for m in (model, changed))
-                helps = after.better_than(before)
             else:
-                first, second = (
-                    _outputs_of(flatbuffer(config.conversion, m, context)[0], m.network, judging)
+                before, after = (
+                    quality_of(flatbuffer(config.conversion, m, context)[0], m.network, judging)
                     for m in (model, changed)
                 )
-                before, after = (_quality_of_outputs(values, judging) for values in (first, second))
-                helps = _agrees_more(first, second, judging, after.better_than(before))
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"{name} left out: {error.message}"))
     figures = f"{before} before, {after} after"
     where = "the calibration samples" if judging is None else "samples that it did not learn from"
-    if not helps:
+    if not after.better_than(before):
         return model.noting(Note("pass-left-out", f"{name} left out, it did not help on {where}: {figures}"))
     return changed.noting(Note("repair-helped", f"{name} helped on {where}: {figures}"))
-
-
-def _agrees_more(
-    first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...], judging: Context, unclear: bool
-) -> bool:
-    """Return whether second outputs agree more with the original's than first; ``unclear`` where neither do.
-
-    A single label decides the score of few samples, while the outputs of all of them show which is closer.
-    """
-    inputs = judging.reference.splits.calibrate.inputs
-    samples = Compared(inputs, judging.reference.calibration_outputs, judging)
-    before, after = samples.agreement(first), samples.agreement(second)
-    if compare_agreement(before, after, 1).is_significant:
-        return True
-    return unclear and not compare_agreement(after, before, 1).is_significant
 
 
 def same_function(first: KerasModel, second: KerasModel, context: Context) -> bool:
