@@ -56,7 +56,8 @@ class Calibration(Repair, frozen=True, tag="calibration"):
                 tried[method] = quality_of(made.content, model.network, context)
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"calibration left out: {error.message}"))
-        better = [m for m in tried if tried[m].better_than(tried["minmax"], len(tried) - 1)]
+        plain_quality, others = tried["minmax"], [m for m in tried if m != "minmax"]
+        better = [m for m in others if tried[m].better_than(plain_quality, len(others))]
         best: Method = max(better, key=lambda m: tried[m].rank, default="minmax")
         figures = ", ".join(f"{method} {found}" for method, found in tried.items())
         if best == "minmax":

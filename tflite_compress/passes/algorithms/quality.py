@@ -31,8 +31,8 @@ class Quality:
     """The quality of a quantized model.
 
     Attributes:
-        score: Accuracy on the calibration samples; equal decisions with the original where they have no
-            labels. Errors are negative. With several outputs, 1 minus the accuracy drop of the worst.
+        score: By the metric, on the calibration samples; the original's outputs are the targets where there
+            are no labels. Errors are negative. With several outputs, 1 minus the accuracy drop of the worst.
         snr_db: Signal-to-noise ratio of its outputs against the original's.
         agreement: Of its outputs with the original's by sample, float64, shape (samples,); see
             ``scoring.agreement``. None where outputs are scored together, such as boxes and their scores:
@@ -49,16 +49,16 @@ class Quality:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What is largest for the best of several: mean agreement, or the score, then the noise ratio."""
+        """Key to sort by, worst first: mean agreement, or the score without it, then ``snr_db``."""
         first = self.score if self.agreement is None else float(self.agreement.mean())
         return round(first, 6), min(self.snr_db, NOISELESS_DB)
 
     def better_than(self, other: Quality, candidates: int = 1) -> bool:
         """Return whether this one is better.
 
-        It is if its outputs agree significantly more with the original's, or if neither does so and they have
-        less noise. A single label can decide the score of few samples. Outputs that are scored together are
-        better if their score is, or if that is equal and they have less noise.
+        The one whose outputs agree significantly more with the original's is better. If neither agrees
+        significantly more, it is the one with less noise. The score is not compared, because a single label
+        can decide it where samples are few. It decides only where outputs are scored together.
 
         Args:
             other: Quality on the same samples.
