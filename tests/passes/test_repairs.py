@@ -265,6 +265,18 @@ def test_better_means_in_agreement_then_with_less_noise() -> None:
     assert Quality(0.9, 20, None).better_than(Quality(0.9, 10, None))
 
 
+def test_what_costs_bytes_must_be_clearly_better() -> None:
+    low, high = np.full(300, 0.95), np.full(300, 0.99)
+    slightly = low + 0.0005
+    assert Quality(0.8, 10, high).clearly_better_than(Quality(0.9, 10, low))
+    assert not Quality(0.91, 10.5, slightly).clearly_better_than(Quality(0.9, 10, low)), "a single label"
+    assert Quality(0.9, 11.5, slightly).clearly_better_than(Quality(0.9, 10, low))
+    assert not Quality(0.9, 50, low).clearly_better_than(Quality(0.9, 10, high))
+    assert not Quality(0.9, 99, low).clearly_better_than(Quality(0.9, 95, low)), "both have no noise"
+    assert Quality(0.91, 10, None).clearly_better_than(Quality(0.9, 10, None))
+    assert not Quality(0.89, 50, None).clearly_better_than(Quality(0.9, 10, None))
+
+
 @pytest.mark.slow
 def test_the_recipe_repair_int8_runs_on_the_command_line(run: Run, digits: Path, digits_data: Path) -> None:
     arguments = (

@@ -28,15 +28,14 @@ if TYPE_CHECKING:
 
 
 MAX_TRIED_AGAIN = 12  # groups of layers tried after the first round: those that helped most there
-WORTH = 0.001
-WORTH_DB = 1.0
 
 
 @register
 class Mixed(Repair, frozen=True, tag="mixed"):
     """Give the most sensitive layers int16 activations or float.
 
-    The pass is kept only if the accuracy on the calibration samples rises.
+    A type is kept only if the outputs on the calibration samples come clearly closer to the original's. The
+    accuracy on them is not compared, because a single label can decide it where samples are few.
 
     Attributes:
         types: Types to try, the cheaper first; types that the device does not run are left out.
@@ -78,19 +77,25 @@ class Mixed(Repair, frozen=True, tag="mixed"):
             found = [_greedy(plain, kind, before, self, model, context) for kind in self.types]
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"mixed left out: {error.message}"))
-        top = max(quality.score for quality, _ in found)
-        best, types = next(entry for entry in found if entry[0].score >= top - WORTH)  # the cheapest type
-        if round(best.score, 6) <= round(before.score, 6):
-            return model.noting(
-                Note(
-                    "pass-left-out",
-                    f"mixed left out, accuracy on the calibration samples did not rise: {before}",
-                )
-            )
+        best, types = _chosen(found)
+        if not types:
+            text = f"mixed left out, no wider type clearly helped on the calibration samples: {before}"
+            return model.noting(Note("pass-left-out", text))
         added = ", ".join(f"{name} in {kind}" for name, kind in types.items())
         text = f"{added}: on the calibration samples {before} before, {best} after"
         wider = LayerTypes({**model.fact(LayerTypes).by_layer, **types})
         return model.with_fact(wider).noting(Note("layer-types-chosen", text))
+
+
+def _chosen(
+    found: list[tuple[Quality, dict[str, LayerType]]],
+) -> tuple[Quality, dict[str, LayerType]]:
+    """Return the first entry, that of the cheapest type, unless a later one is clearly better."""
+    best, *others = found
+    for other in others:
+        if other[0].clearly_better_than(best[0], len(others)):
+            best = other
+    return best
 
 
 def _greedy(
@@ -117,17 +122,11 @@ def _greedy(
                 types = {**fixed, **dict.fromkeys(names, kind)}
                 tried[names] = measure(plain, types, config, model, context)
                 advance(1)
-        ranked = sorted(tried, key=lambda names: (-round(tried[names].score, 6), -tried[names].snr_db))
-        if not ranked or not _worth_it(quality, tried[ranked[0]]):
+        ranked = sorted(tried, key=lambda names: tried[names].rank, reverse=True)
+        if not ranked or not tried[ranked[0]].clearly_better_than(quality, len(tried)):
             return quality, dict.fromkeys(sorted(chosen), kind)
         groups = {names - chosen for names in ranked[:MAX_TRIED_AGAIN]}
         chosen, quality = ranked[0], tried[ranked[0]]
-
-
-def _worth_it(before: Quality, after: Quality) -> bool:
-    """Return True if the score rises, or stays and the outputs get clearly closer to the original outputs."""
-    closer = after.score >= before.score and after.snr_db > before.snr_db + WORTH_DB
-    return after.score > before.score + WORTH or closer
 
 
 def measure(

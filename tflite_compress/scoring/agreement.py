@@ -75,6 +75,11 @@ class AgreementGain:
         """True if the whole interval is above 0."""
         return self.interval is not None and self.interval.low > 0
 
+    @property
+    def is_significant_loss(self) -> bool:
+        """True if the whole interval is below 0."""
+        return self.interval is not None and self.interval.high < 0
+
 
 def compare_agreement(
     before: np.ndarray, after: np.ndarray, candidates: int, confidence: float = 0.95, seed: int = 0

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SAME_FUNCTION = 1e-3
 NOISELESS_DB = 90.0
+WORTH = 0.001  # gain of agreement or score that is worth a wider type
+WORTH_DB = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +68,28 @@ class Quality:
         """
         if self.agreement is None or other.agreement is None:
             return self.rank > other.rank
-        if compare_agreement(other.agreement, self.agreement, candidates).is_significant:
-            return True
-        if compare_agreement(self.agreement, other.agreement, 1).is_significant:
-            return False
+        gain = compare_agreement(other.agreement, self.agreement, candidates)
+        if gain.is_significant or gain.is_significant_loss:
+            return gain.is_significant
         return self.rank[1] > other.rank[1]
+
+    def clearly_better_than(self, other: Quality, candidates: int = 1) -> bool:
+        """Return whether this one is better by so much that it may cost time or bytes.
+
+        That is where its outputs agree significantly and by ``WORTH`` more with the original's, or have
+        ``WORTH_DB`` less noise and do not agree significantly less. Outputs that are scored together are
+        compared by their score instead.
+
+        Args:
+            other: Quality on the same samples.
+            candidates: Number of files that are compared with the other.
+        """
+        is_closer = self.rank[1] > other.rank[1] + WORTH_DB
+        if self.agreement is None or other.agreement is None:
+            return self.score > other.score + WORTH or (is_closer and self.score >= other.score)
+        gain = compare_agreement(other.agreement, self.agreement, candidates)
+        is_higher = gain.is_significant and gain.mean > WORTH
+        return is_higher or (is_closer and not gain.is_significant_loss)
 
 
 def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
