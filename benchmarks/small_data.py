@@ -90,15 +90,19 @@ class Row:
         make: Makes the file.
         points: Accuracy that may be lost; None without a goal.
         seconds: Time that it may take; None without a goal.
+        images: Training images that it gets; None for all.
     """
 
     make: Callable[[Job], bytes]
     points: float | None = None
     seconds: int | None = None
+    images: int | None = IMAGES
 
 
-def _channels(**targets: float) -> Recipe:
-    return Recipe("channel-prune-int8", {"target_macs": 1.0, "target_size": 1.0, "epochs": 30, **targets})
+def channels(epochs: int = 30, **targets: float) -> Recipe:
+    """Channel pruning to a target of bytes or MACs alone."""
+    settings = {"target_macs": 1.0, "target_size": 1.0, "epochs": epochs, **targets}
+    return Recipe("channel-prune-int8", settings)
 
 
 def _pruned(sparsity: float, epochs: int) -> Recipe:
@@ -127,9 +131,9 @@ ROWS = {
     "one-shot 50 % sparse": Row(Recipe("oneshot-prune-int8", {"sparsity": 0.5}), 1.0, 60),
     "one-shot channels, 0.8x MACs": Row(Recipe("oneshot-channel-int8", {"target_macs": 0.8}), 2.0, 60),
     "deep compression, 0.35x bytes": Row(_encoded(1.7, 30), 1.5, 600),
-    "channels, 0.75x bytes": Row(_channels(target_size=0.75), 1.5, 300),
-    "channels, 0.6x bytes": Row(_channels(target_size=0.6), 2.5, 600),
-    "channels, 0.65x MACs": Row(_channels(target_macs=0.65), 2.0, 600),
+    "channels, 0.75x bytes": Row(channels(target_size=0.75), 1.5, 300),
+    "channels, 0.6x bytes": Row(channels(target_size=0.6), 2.5, 600),
+    "channels, 0.65x MACs": Row(channels(target_macs=0.65), 2.0, 600),
 }
 
 
@@ -157,7 +161,7 @@ def run(folder: Path, model: str, row: Row, seed: int, out: Path, images: Path |
     """Compress once into the folder ``out``, and score the file."""
     data = SETS[model]
     x_train, y_train, x_test, y_test = data.load(images)
-    chosen = few(len(x_train), seed)
+    chosen = few(len(x_train), seed, row.images)
     job = Job(folder / f"{model}.keras", x_train[chosen], y_train[chosen], (x_test, y_test), out, seed)
     start, cpu = time.perf_counter(), time.process_time()
     content = row.make(job)
@@ -206,11 +210,12 @@ def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -
     """Write the section of docs/results.md."""
     lines = [line(folder, model, name, row) for model in SETS for name, row in rows.items()]
     dates = [r.date for model in SETS for name in rows for r in read_rows(folder, model, name)]
+    images = {"all" if row.images is None else f"{row.images:,}" for row in rows.values()}
     write_section(
         title,
         [
             f"{about} {measured(dates)} Training and "
-            f"calibration with {IMAGES:,} images, int8 files, accuracy on all test "
+            f"calibration with {'/'.join(sorted(images))} training images, int8 files, accuracy on all test "
             "images. Each drop has its 95 % interval; one value for each seed that was run. Seconds: wall "
             "time, and processor time of all cores without child processes; the machine may have had other "
             "work, or a row one core only. Rows without a goal are for comparison.",

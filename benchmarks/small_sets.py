@@ -1,4 +1,4 @@
-"""The networks and images of small_data.py and low_bits.py."""
+"""The networks and images of small_data.py, low_bits.py and all_images.py."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def moved(x: np.ndarray, seed: int, pixels: int = 4) -> np.ndarray:
     return changed
 
 
-def few(length: int, seed: int) -> np.ndarray:
-    """Indices of the training images that compression gets."""
-    return np.random.default_rng(seed).permutation(length)[:IMAGES]
+def few(length: int, seed: int, count: int | None = IMAGES) -> np.ndarray:
+    """Indices of the training images that compression gets, all with None."""
+    return np.random.default_rng(seed).permutation(length)[:count]
 
 
 def build_resnet8() -> Any:
