@@ -140,7 +140,7 @@ def test_mixed_precision_that_does_not_help_stays_out(
     assert tried and all(total == done > 0 for total, done in tried.values())
     assert "Generating Quantization" not in capfd.readouterr().err
     assert model.fact(LayerTypes).by_layer or any(
-        "no wider type clearly helped" in note for note in [n.text for n in model.notes]
+        "hardly helped" in note for note in [n.text for n in model.notes]
     )
 
 

@@ -265,7 +265,7 @@ def test_better_means_in_agreement_then_with_less_noise() -> None:
     assert Quality(0.9, 20, None).better_than(Quality(0.9, 10, None))
 
 
-def test_what_costs_bytes_must_be_clearly_better() -> None:
+def test_clearly_better_is_more_than_a_label_or_rounding() -> None:
     low, high = np.full(300, 0.95), np.full(300, 0.99)
     slightly = low + 0.0005
     assert Quality(0.8, 10, high).clearly_better_than(Quality(0.9, 10, low))
@@ -275,6 +275,8 @@ def test_what_costs_bytes_must_be_clearly_better() -> None:
     assert not Quality(0.9, 99, low).clearly_better_than(Quality(0.9, 95, low)), "both have no noise"
     assert Quality(0.91, 10, None).clearly_better_than(Quality(0.9, 10, None))
     assert not Quality(0.89, 50, None).clearly_better_than(Quality(0.9, 10, None))
+    assert Quality(0.8, 10, high).gain_over(Quality(0.9, 10, low)) == pytest.approx(0.04)
+    assert Quality(0.8, 10, None).gain_over(Quality(0.9, 10, None)) == pytest.approx(-0.1)
 
 
 @pytest.mark.slow

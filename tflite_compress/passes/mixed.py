@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tflite_compress.profiles.devices import Device
 
 
+WORTH = 0.005  # gain of agreement that is worth the time of wider types
 MAX_TRIED_AGAIN = 12  # groups of layers tried after the first round: those that helped most there
 
 
@@ -34,8 +35,8 @@ MAX_TRIED_AGAIN = 12  # groups of layers tried after the first round: those that
 class Mixed(Repair, frozen=True, tag="mixed"):
     """Give the most sensitive layers int16 activations or float.
 
-    A type is kept only if the outputs on the calibration samples come clearly closer to the original's. The
-    accuracy on them is not compared, because a single label can decide it where samples are few.
+    The pass is kept only if the outputs on the calibration samples agree clearly more with the original's.
+    The accuracy on them is not compared, because a single label can decide it where samples are few.
 
     Attributes:
         types: Types to try, the cheaper first; types that the device does not run are left out.
@@ -78,11 +79,12 @@ class Mixed(Repair, frozen=True, tag="mixed"):
         except ConversionError as error:
             return model.noting(Note("pass-left-out", f"mixed left out: {error.message}"))
         best, types = _chosen(found)
-        if not types:
-            text = f"mixed left out, no wider type clearly helped on the calibration samples: {before}"
+        figures = f"{before} before, {best} after"
+        if best.gain_over(before) < WORTH:
+            text = f"mixed left out, it hardly helped on the calibration samples: {figures}"
             return model.noting(Note("pass-left-out", text))
         added = ", ".join(f"{name} in {kind}" for name, kind in types.items())
-        text = f"{added}: on the calibration samples {before} before, {best} after"
+        text = f"{added}: on the calibration samples {figures}"
         wider = LayerTypes({**model.fact(LayerTypes).by_layer, **types})
         return model.with_fact(wider).noting(Note("layer-types-chosen", text))
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SAME_FUNCTION = 1e-3
 NOISELESS_DB = 90.0
-WORTH = 0.001  # gain of agreement or score that is worth a wider type
-WORTH_DB = 1.0
+CLEAR = 0.001  # of agreement or score
+CLEAR_DB = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,22 +74,30 @@ class Quality:
         return self.rank[1] > other.rank[1]
 
     def clearly_better_than(self, other: Quality, candidates: int = 1) -> bool:
-        """Return whether this one is better by so much that it may cost time or bytes.
+        """Return whether this one is better by more than chance or rounding.
 
-        That is where its outputs agree significantly and by ``WORTH`` more with the original's, or have
-        ``WORTH_DB`` less noise and do not agree significantly less. Outputs that are scored together are
+        That is where its outputs agree significantly more with the original's, by ``CLEAR`` at least, or have
+        ``CLEAR_DB`` less noise and do not agree significantly less. Outputs that are scored together are
         compared by their score instead.
 
         Args:
             other: Quality on the same samples.
             candidates: Number of files that are compared with the other.
         """
-        is_closer = self.rank[1] > other.rank[1] + WORTH_DB
+        is_closer = self.rank[1] > other.rank[1] + CLEAR_DB
         if self.agreement is None or other.agreement is None:
-            return self.score > other.score + WORTH or (is_closer and self.score >= other.score)
+            return self.score > other.score + CLEAR or (is_closer and self.score >= other.score)
         gain = compare_agreement(other.agreement, self.agreement, candidates)
-        is_higher = gain.is_significant and gain.mean > WORTH
+        is_higher = gain.is_significant and gain.mean > CLEAR
         return is_higher or (is_closer and not gain.is_significant_loss)
+
+    def gain_over(self, other: Quality) -> float:
+        """Return by how much agreement is higher, or the score where outputs are scored together.
+
+        Args:
+            other: Quality on the same samples.
+        """
+        return self.rank[0] - other.rank[0]
 
 
 def quality(model: FloatModel, config: Repair, context: Context) -> Quality:
