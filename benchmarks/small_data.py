@@ -208,7 +208,8 @@ def line(folder: Path, model: str, name: str, row: Row) -> str | None:
 
 def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -> None:
     """Write the section of docs/results.md."""
-    lines = [line(folder, model, name, row) for model in SETS for name, row in rows.items()]
+    found = [(model, line(folder, model, name, row)) for model in SETS for name, row in rows.items()]
+    lines = [(model, text) for model, text in found if text]
     dates = [r.date for model in SETS for name in rows for r in read_rows(folder, model, name)]
     images = {"all" if row.images is None else f"{row.images:,}" for row in rows.values()}
     write_section(
@@ -220,11 +221,11 @@ def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -
             "time, and processor time of all cores without child processes; the machine may have had other "
             "work, or a row one core only. Rows without a goal are for comparison.",
             "",
-            *(f"- {model}: {data.about}." for model, data in SETS.items()),
+            *(f"- {model}: {SETS[model].about}." for model in dict(lines)),
             "",
             "| model and row | bytes | mean drop, points | drops | goal, points | seconds | goal, seconds |",
             "|---|---|---|---|---|---|---|",
-            *(text for text in lines if text),
+            *(text for _, text in lines),
         ],
     )
 
