@@ -211,12 +211,13 @@ def write_table(folder: Path, rows: Mapping[str, Row], title: str, about: str) -
     found = [(model, line(folder, model, name, row)) for model in SETS for name, row in rows.items()]
     lines = [(model, text) for model, text in found if text]
     dates = [r.date for model in SETS for name in rows for r in read_rows(folder, model, name)]
-    images = {"all" if row.images is None else f"{row.images:,}" for row in rows.values()}
+    counts = dict.fromkeys(row.images for row in rows.values())
+    images = " or ".join("all training images" if n is None else f"{n:,} images" for n in counts)
     write_section(
         title,
         [
             f"{about} {measured(dates)} Training and "
-            f"calibration with {'/'.join(sorted(images))} training images, int8 files, accuracy on all test "
+            f"calibration with {images}, int8 files, accuracy on all test "
             "images. Each drop has its 95 % interval; one value for each seed that was run. Seconds: wall "
             "time, and processor time of all cores without child processes; the machine may have had other "
             "work, or a row one core only. Rows without a goal are for comparison.",

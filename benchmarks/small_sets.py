@@ -91,7 +91,7 @@ def moved(x: np.ndarray, seed: int, pixels: int = 4) -> np.ndarray:
 
 
 def few(length: int, seed: int, count: int | None = IMAGES) -> np.ndarray:
-    """Indices of the training images that compression gets, all with None."""
+    """Shuffled indices of the training images that compression gets: ``count`` of them, or all if None."""
     return np.random.default_rng(seed).permutation(length)[:count]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SAME_FUNCTION = 1e-3
 NOISELESS_DB = 90.0
-CLEAR = 0.001  # of agreement or score
+CLEAR = 0.001  # a smaller gain of agreement or score may be rounding
 CLEAR_DB = 1.0
 
 
@@ -76,8 +76,8 @@ class Quality:
     def clearly_better_than(self, other: Quality, candidates: int = 1) -> bool:
         """Return whether this one is better by more than chance or rounding.
 
-        That is where its outputs agree significantly more with the original's, by ``CLEAR`` at least, or have
-        ``CLEAR_DB`` less noise and do not agree significantly less. Outputs that are scored together are
+        Its outputs must agree significantly more with the original's, by more than ``CLEAR``, or have over
+        ``CLEAR_DB`` less noise and not agree significantly less. Outputs that are scored together are
         compared by their score instead.
 
         Args:
